@@ -1,0 +1,190 @@
+//! Who may do what: roles × actions, in one place (law 9).
+//!
+//! [`decide`] answers a request before it is decided; [`required_right`] answers an auditor who holds an event and
+//! asks which action its actor must have been allowed. Both read the same table.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::DomainEventKind;
+use crate::{job::JobEvent, membership::MembershipEvent, project::ProjectEvent};
+
+/// A member's role in a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads, and joins live.
+    Viewer,
+    /// Edits, and runs jobs.
+    Collaborator,
+    /// Manages members, and deletes.
+    Owner,
+}
+
+impl Role {
+    /// The role's name in the API and in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Collaborator => "collaborator",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// How an account stands to a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// On the roster.
+    Member(Role),
+    /// Not on the roster of a public project.
+    Visitor,
+    /// Not on the roster of a private project: to them it does not exist.
+    Stranger,
+}
+
+/// What somebody wants to do in a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Read the project's fields.
+    ViewProject,
+    /// Read the roster.
+    ViewMembers,
+    /// Read jobs and their output.
+    ViewJobs,
+    /// Read the ordered history.
+    ViewHistory,
+    /// Subscribe to the live feed.
+    JoinLive,
+    /// Change the project's fields.
+    EditProject,
+    /// Submit, cancel and retry jobs.
+    RunJobs,
+    /// Add, change and remove members.
+    ManageMembers,
+    /// Delete the project.
+    DeleteProject,
+}
+
+impl Action {
+    /// Every action, for exhaustive tests.
+    pub const ALL: [Self; 9] = [
+        Self::ViewProject,
+        Self::ViewMembers,
+        Self::ViewJobs,
+        Self::ViewHistory,
+        Self::JoinLive,
+        Self::EditProject,
+        Self::RunJobs,
+        Self::ManageMembers,
+        Self::DeleteProject,
+    ];
+}
+
+/// The answer of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on.
+    Allowed,
+    /// A member or visitor who lacks the right: 403.
+    Forbidden,
+    /// To this caller the project does not exist: 404.
+    Hidden,
+}
+
+/// The table of roles × actions.
+pub fn decide(standing: Standing, action: Action) -> Verdict {
+    use Action::{
+        DeleteProject, EditProject, JoinLive, ManageMembers, RunJobs, ViewHistory, ViewJobs, ViewMembers, ViewProject,
+    };
+    let allowed = match standing {
+        Standing::Stranger => return Verdict::Hidden,
+        Standing::Visitor => matches!(action, ViewProject | ViewHistory),
+        Standing::Member(Role::Viewer) => {
+            matches!(action, ViewProject | ViewMembers | ViewJobs | ViewHistory | JoinLive)
+        }
+        Standing::Member(Role::Collaborator) => match action {
+            ViewProject | ViewMembers | ViewJobs | ViewHistory | JoinLive | EditProject | RunJobs => true,
+            ManageMembers | DeleteProject => false,
+        },
+        Standing::Member(Role::Owner) => true,
+    };
+    if allowed { Verdict::Allowed } else { Verdict::Forbidden }
+}
+
+/// What the log must show about an event's actor at the event's position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// A member of the event's project whose role allows the action.
+    InProject(Action),
+    /// The founding of a project: the project has no roster yet.
+    FoundProject,
+    /// Any member, about themselves: leaving.
+    Oneself,
+    /// The account whose own feed it is.
+    OwnAccount,
+    /// Only the service itself.
+    ServiceOnly,
+}
+
+/// The right that an event's actor must have held. Exhaustive, so that a new event without a row does not compile.
+pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_founded: bool) -> Right {
+    match event {
+        DomainEventKind::Project(event) => match event {
+            ProjectEvent::ProjectCreated { .. } => Right::FoundProject,
+            ProjectEvent::ProjectUpdated { .. } => Right::InProject(Action::EditProject),
+            ProjectEvent::ProjectDeleted { .. } => Right::InProject(Action::DeleteProject),
+        },
+        DomainEventKind::Membership(event) => match event {
+            MembershipEvent::MemberAdded { .. } if !project_founded => Right::FoundProject,
+            MembershipEvent::MemberRemoved { .. } if actor_is_subject => Right::Oneself,
+            MembershipEvent::MemberAdded { .. }
+            | MembershipEvent::MemberRoleChanged { .. }
+            | MembershipEvent::MemberRemoved { .. } => Right::InProject(Action::ManageMembers),
+            MembershipEvent::MembershipClosed { .. } => Right::InProject(Action::DeleteProject),
+        },
+        DomainEventKind::Job(event) => match event {
+            JobEvent::JobRequested { project_id: Some(_), .. } => Right::InProject(Action::RunJobs),
+            JobEvent::JobRequested { project_id: None, .. } => Right::OwnAccount,
+            JobEvent::JobStarted { .. }
+            | JobEvent::JobSucceeded { .. }
+            | JobEvent::JobAttemptFailed { .. }
+            | JobEvent::JobDeadLettered { .. } => Right::ServiceOnly,
+        },
+        DomainEventKind::Account(_) => Right::OwnAccount,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the feature list, row by row: viewer, collaborator, owner, visitor.
+    #[test]
+    fn the_table_is_the_published_one() {
+        let rows = [
+            (Action::ViewProject, [true, true, true, true]),
+            (Action::ViewMembers, [true, true, true, false]),
+            (Action::ViewJobs, [true, true, true, false]),
+            (Action::ViewHistory, [true, true, true, true]),
+            (Action::JoinLive, [true, true, true, false]),
+            (Action::EditProject, [false, true, true, false]),
+            (Action::RunJobs, [false, true, true, false]),
+            (Action::ManageMembers, [false, false, true, false]),
+            (Action::DeleteProject, [false, false, true, false]),
+        ];
+        assert_eq!(rows.map(|(action, _)| action), Action::ALL);
+        let standings = [
+            Standing::Member(Role::Viewer),
+            Standing::Member(Role::Collaborator),
+            Standing::Member(Role::Owner),
+            Standing::Visitor,
+        ];
+        for (action, expected) in rows {
+            for (standing, allowed) in standings.into_iter().zip(expected) {
+                let verdict = if allowed { Verdict::Allowed } else { Verdict::Forbidden };
+                assert_eq!(decide(standing, action), verdict, "{standing:?} {action:?}");
+            }
+            assert_eq!(decide(Standing::Stranger, action), Verdict::Hidden);
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! One type per id, so that a project's id can never stand where an account's is meant.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+macro_rules! id_types {
+    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub Uuid);
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(id: Uuid) -> Self {
+                Self(id)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    )+};
+}
+
+id_types! {
+    /// A person.
+    AccountId,
+    /// The tenant boundary; everyone has a personal one.
+    OrganizationId,
+    /// A project; also the id of its membership roster and of its feed.
+    ProjectId,
+    /// A piece of background work.
+    JobId,
+    /// One sign-in of an account on one device.
+    SessionId,
+}

@@ -1,0 +1,79 @@
+//! What can have happened to a job.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Outcome, Work};
+use crate::{
+    event::domain_event,
+    ids::{AccountId, ProjectId},
+};
+
+/// Why an attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum AttemptFailure {
+    /// The program reported failure, or hit a limit.
+    Program {
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The worker died, or could not run the program.
+    Interrupted,
+}
+
+/// What can have happened to a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum JobEvent {
+    /// The work was asked for.
+    JobRequested {
+        /// The project it belongs to.
+        project_id: Option<ProjectId>,
+        /// Who asked.
+        submitted_by: AccountId,
+        /// What is to be done.
+        #[serde(flatten)]
+        work: Work,
+        /// How often it may be tried.
+        max_attempts: u32,
+    },
+    /// A worker took up an attempt.
+    JobStarted {
+        /// The attempt, counted from 1.
+        attempt: u32,
+        /// The worker.
+        worker_id: Uuid,
+    },
+    /// The work was done.
+    JobSucceeded {
+        /// The attempt.
+        attempt: u32,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// An attempt failed.
+    JobAttemptFailed {
+        /// The attempt.
+        attempt: u32,
+        /// Why.
+        failure: AttemptFailure,
+        /// When the next attempt is due; none when this was the last.
+        #[serde(with = "time::serde::rfc3339::option")]
+        retry_at: Option<OffsetDateTime>,
+    },
+    /// The job was given up.
+    JobDeadLettered {
+        /// The last attempt.
+        attempt: u32,
+    },
+}
+
+domain_event!(JobEvent {
+    JobRequested => "1",
+    JobStarted => "1",
+    JobSucceeded => "1",
+    JobAttemptFailed => "1",
+    JobDeadLettered => "1",
+});

@@ -1,0 +1,18 @@
+//! A job: a piece of background work, its attempts and its end.
+//!
+//! `JobRequested → JobStarted → JobSucceeded | JobAttemptFailed → (JobStarted … | JobDeadLettered)`. Leases, heartbeats
+//! and output are rows, not events; of two workers that start one attempt, the log's expected sequence lets one win.
+
+mod aggregate;
+mod command;
+mod event;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod work;
+
+pub use aggregate::{Job, JobState, JobStatus, MAX_INTERRUPTIONS};
+pub use command::JobCommand;
+pub use event::{AttemptFailure, JobEvent};
+pub use refusal::JobRefusal;
+pub use work::{Code, Language, LimitHit, Outcome, Timeout, Work};

@@ -1,0 +1,153 @@
+//! What a job does, and what came of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::TextRefused;
+
+/// A language that code can be run in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Language {
+    /// Python 3.
+    Python,
+    /// JavaScript on Node.js.
+    Javascript,
+    /// Bash.
+    Bash,
+}
+
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 3] = [Self::Python, Self::Javascript, Self::Bash];
+
+    /// The language as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Javascript => "javascript",
+            Self::Bash => "bash",
+        }
+    }
+}
+
+/// A program's text, or what it reads on its standard input: at most 128 KiB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Code(String);
+
+impl Code {
+    /// Most bytes of a program.
+    pub const LIMIT: usize = 128 * 1024;
+
+    /// Checks a program's text.
+    ///
+    /// # Errors
+    /// Empty, or larger than [`Code::LIMIT`].
+    pub fn parse(text: String) -> Result<Self, TextRefused> {
+        if text.trim().is_empty() {
+            return Err(TextRefused::Empty);
+        }
+        Self::parse_input(text)
+    }
+
+    /// Checks what a program is to read, which may be empty.
+    ///
+    /// # Errors
+    /// Larger than [`Code::LIMIT`].
+    pub fn parse_input(text: String) -> Result<Self, TextRefused> {
+        if text.len() > Self::LIMIT {
+            return Err(TextRefused::TooLong { limit: Self::LIMIT });
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How long a program may run, in whole seconds: 1 to 300.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Timeout(u32);
+
+impl Timeout {
+    /// The longest, in seconds.
+    pub const LIMIT: u32 = 300;
+
+    /// Checks the bounds.
+    pub fn from_seconds(seconds: u32) -> Option<Self> {
+        (1..=Self::LIMIT).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// In seconds.
+    pub fn seconds(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Timeout {
+    fn default() -> Self {
+        Self(30)
+    }
+}
+
+/// What a job does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "job_type", rename_all = "snake_case")]
+pub enum Work {
+    /// Run a program in a sandbox.
+    CodeExecution {
+        /// Its language.
+        language: Language,
+        /// Its text.
+        code: Code,
+        /// What it reads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stdin: Option<Code>,
+        /// How long it may run.
+        timeout_seconds: Timeout,
+    },
+}
+
+/// The limit that ended a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitHit {
+    /// It ran longer than its timeout.
+    Timeout,
+    /// It used more memory than allowed.
+    Memory,
+}
+
+impl LimitHit {
+    /// The limit as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// How a program ended. What it printed is kept outside the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Its exit code, or 128 + the signal that ended it; none when it was stopped before it could exit.
+    pub exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub execution_time_ms: u64,
+    /// Whether some of its output was dropped.
+    pub truncated: bool,
+    /// The limit that ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_hit: Option<LimitHit>,
+}
+
+impl Outcome {
+    /// Whether the program ended by itself and reported success.
+    pub fn is_success(&self) -> bool {
+        self.exit_code == Some(0) && self.limit_hit.is_none()
+    }
+}

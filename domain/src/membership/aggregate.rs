@@ -1,0 +1,109 @@
+//! The state of a roster, and its two functions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MembershipCommand, MembershipEvent, MembershipRefusal};
+use crate::{Decide, access::Role, aggregate::cqrs_aggregate, ids::AccountId};
+
+/// A project's roster. An open roster always has an owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    members: BTreeMap<AccountId, Role>,
+    closed: bool,
+}
+
+impl Membership {
+    /// The account's role, if it is a member.
+    pub fn role_of(&self, account_id: AccountId) -> Option<Role> {
+        self.members.get(&account_id).copied()
+    }
+
+    /// All members, by account.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = (AccountId, Role)> {
+        self.members.iter().map(|(id, role)| (*id, *role))
+    }
+
+    /// Whether the roster has begun and not ended.
+    pub fn is_open(&self) -> bool {
+        !self.closed && !self.members.is_empty()
+    }
+
+    fn is_last_owner(&self, account_id: AccountId) -> bool {
+        self.members.iter().all(|(id, role)| (*id == account_id) == (*role == Role::Owner))
+    }
+
+    fn member(&self, account_id: AccountId) -> Result<Role, MembershipRefusal> {
+        self.role_of(account_id).ok_or(MembershipRefusal::NotAMember)
+    }
+}
+
+impl Decide for Membership {
+    const TYPE: &'static str = "membership";
+    const SHAPE: u32 = 1;
+    type Command = MembershipCommand;
+    type Event = MembershipEvent;
+    type Refusal = MembershipRefusal;
+
+    fn decide(&self, command: MembershipCommand) -> Result<Vec<MembershipEvent>, MembershipRefusal> {
+        if let MembershipCommand::Found { owner } = command {
+            if self.closed || !self.members.is_empty() {
+                return Err(MembershipRefusal::AlreadyFounded);
+            }
+            return Ok(vec![MembershipEvent::MemberAdded { account_id: owner, role: Role::Owner }]);
+        }
+        if !self.is_open() {
+            return Err(MembershipRefusal::Closed);
+        }
+        match command {
+            MembershipCommand::Found { .. } => Err(MembershipRefusal::AlreadyFounded),
+            MembershipCommand::Add { account_id, role } => {
+                if self.role_of(account_id).is_some() {
+                    return Err(MembershipRefusal::AlreadyMember);
+                }
+                Ok(vec![MembershipEvent::MemberAdded { account_id, role }])
+            }
+            MembershipCommand::ChangeRole { account_id, role } => {
+                let from = self.member(account_id)?;
+                if from == role {
+                    return Ok(vec![]);
+                }
+                if self.is_last_owner(account_id) {
+                    return Err(MembershipRefusal::LastOwner);
+                }
+                Ok(vec![MembershipEvent::MemberRoleChanged { account_id, from, to: role }])
+            }
+            MembershipCommand::Remove { account_id } => {
+                let role = self.member(account_id)?;
+                if self.is_last_owner(account_id) {
+                    return Err(MembershipRefusal::LastOwner);
+                }
+                Ok(vec![MembershipEvent::MemberRemoved { account_id, role }])
+            }
+            MembershipCommand::Close => Ok(vec![MembershipEvent::MembershipClosed {}]),
+        }
+    }
+
+    fn evolve(&mut self, event: &MembershipEvent) {
+        match event {
+            MembershipEvent::MemberAdded { account_id, role }
+            | MembershipEvent::MemberRoleChanged { account_id, to: role, .. } => {
+                self.members.insert(*account_id, *role);
+            }
+            MembershipEvent::MemberRemoved { account_id, .. } => {
+                self.members.remove(account_id);
+            }
+            MembershipEvent::MembershipClosed {} => {
+                self.members.clear();
+                self.closed = true;
+            }
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.members.len() * 32
+    }
+}
+
+cqrs_aggregate!(Membership);

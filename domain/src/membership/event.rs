@@ -1,0 +1,55 @@
+//! What can have happened to a roster.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{access::Role, event::domain_event, ids::AccountId};
+
+/// What can have happened to a roster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum MembershipEvent {
+    /// An account joined the roster.
+    MemberAdded {
+        /// Who.
+        account_id: AccountId,
+        /// As what.
+        role: Role,
+    },
+    /// A member's role changed.
+    MemberRoleChanged {
+        /// Who.
+        account_id: AccountId,
+        /// The role before.
+        from: Role,
+        /// The role after.
+        to: Role,
+    },
+    /// A member left or was removed.
+    MemberRemoved {
+        /// Who.
+        account_id: AccountId,
+        /// The role they had.
+        role: Role,
+    },
+    /// The roster ended with its project: nobody holds a right there any more.
+    MembershipClosed {},
+}
+
+domain_event!(MembershipEvent {
+    MemberAdded => "1",
+    MemberRoleChanged => "1",
+    MemberRemoved => "1",
+    MembershipClosed => "1",
+});
+
+impl MembershipEvent {
+    /// The account that the event is about.
+    pub fn subject(&self) -> Option<AccountId> {
+        match self {
+            Self::MemberAdded { account_id, .. }
+            | Self::MemberRoleChanged { account_id, .. }
+            | Self::MemberRemoved { account_id, .. } => Some(*account_id),
+            Self::MembershipClosed {} => None,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! A project's roster: who belongs to it, in which role. One roster a project, under the project's own id, so that one
+//! expected sequence guards every right in the project.
+
+mod aggregate;
+mod command;
+mod event;
+mod refusal;
+
+pub use aggregate::Membership;
+pub use command::MembershipCommand;
+pub use event::MembershipEvent;
+pub use refusal::MembershipRefusal;

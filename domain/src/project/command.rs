@@ -1,0 +1,44 @@
+//! What may be asked of a project.
+
+use time::Date;
+
+use super::fields::{Priority, ProjectFields, ProjectStatus};
+use crate::{
+    ids::OrganizationId,
+    text::{Name, Prose},
+};
+
+/// What may be asked of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProjectCommand {
+    /// Found the project.
+    Create {
+        /// The organization it lives in.
+        organization_id: OrganizationId,
+        /// Its fields.
+        fields: ProjectFields,
+    },
+    /// Change the given fields and leave the others.
+    Update(ProjectPatch),
+    /// Hide the project for good; its history stays.
+    Delete,
+}
+
+/// The fields to change; `None` leaves one as it is. For the dates `Some(None)` clears.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProjectPatch {
+    /// New name.
+    pub name: Option<Name>,
+    /// New description.
+    pub description: Option<Prose>,
+    /// New visibility.
+    pub is_public: Option<bool>,
+    /// New status.
+    pub status: Option<ProjectStatus>,
+    /// New priority.
+    pub priority: Option<Priority>,
+    /// New first day.
+    pub start_date: Option<Option<Date>>,
+    /// New last day.
+    pub end_date: Option<Option<Date>>,
+}

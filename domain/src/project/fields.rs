@@ -1,0 +1,98 @@
+//! The fields of a project.
+
+use serde::{Deserialize, Serialize};
+use time::Date;
+
+use crate::text::{Name, Prose};
+
+/// How far a project is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProjectStatus {
+    /// Not begun.
+    #[default]
+    Planning,
+    /// Under way.
+    Active,
+    /// Paused.
+    OnHold,
+    /// Done.
+    Completed,
+    /// Given up.
+    Cancelled,
+}
+
+impl ProjectStatus {
+    /// The status as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planning => "planning",
+            Self::Active => "active",
+            Self::OnHold => "on_hold",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// How pressing a project is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Can wait.
+    Low,
+    /// The usual.
+    #[default]
+    Medium,
+    /// First.
+    High,
+}
+
+impl Priority {
+    /// The priority as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+time::serde::format_description!(pub(crate) iso_date, Date, "[year]-[month]-[day]");
+
+/// First and last day of a project, where known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// First day.
+    #[serde(with = "iso_date::option")]
+    pub start_date: Option<Date>,
+    /// Last day; not before the first.
+    #[serde(with = "iso_date::option")]
+    pub end_date: Option<Date>,
+}
+
+impl Schedule {
+    /// Whether the end does not lie before the start.
+    pub fn is_ordered(&self) -> bool {
+        !matches!((self.start_date, self.end_date), (Some(start), Some(end)) if end < start)
+    }
+}
+
+/// Everything a project says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectFields {
+    /// What it is called.
+    pub name: Name,
+    /// What it is about.
+    pub description: Prose,
+    /// Whether any signed-in account may look at it.
+    pub is_public: bool,
+    /// How far it is.
+    pub status: ProjectStatus,
+    /// How pressing it is.
+    pub priority: Priority,
+    /// When it begins and ends.
+    #[serde(flatten)]
+    pub schedule: Schedule,
+}

@@ -1,0 +1,13 @@
+//! A project: its fields and its life. Who belongs to it is the [membership](crate::membership) roster's matter.
+
+mod aggregate;
+mod command;
+mod event;
+mod fields;
+mod refusal;
+
+pub use aggregate::Project;
+pub use command::{ProjectCommand, ProjectPatch};
+pub use event::{ProjectChanges, ProjectEvent};
+pub use fields::{Priority, ProjectFields, ProjectStatus, Schedule};
+pub use refusal::ProjectRefusal;

@@ -1,0 +1,107 @@
+//! Bounded text: what people may type into a name, a description, a program.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a piece of text was refused.
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TextRefused {
+    /// Nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// More characters (Unicode scalar values) than the field takes.
+    #[error("must be at most {limit} characters long")]
+    TooLong {
+        /// The field's limit, in characters.
+        limit: usize,
+    },
+    /// A control character where only printable text belongs.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+}
+
+fn within(text: &str, limit: usize) -> Result<(), TextRefused> {
+    // A byte count within the limit settles most texts without counting characters.
+    if text.len() > limit && text.chars().count() > limit {
+        return Err(TextRefused::TooLong { limit });
+    }
+    Ok(())
+}
+
+/// One line that names a thing: 1 to 200 characters, trimmed, no control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Name(String);
+
+impl Name {
+    /// Most characters in a name.
+    pub const LIMIT: usize = 200;
+
+    /// Trims and checks.
+    ///
+    /// # Errors
+    /// Empty, too long, or with control characters.
+    pub fn parse(text: &str) -> Result<Self, TextRefused> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(TextRefused::Empty);
+        }
+        within(text, Self::LIMIT)?;
+        if text.chars().any(char::is_control) {
+            return Err(TextRefused::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Free text of several lines: at most 20,000 characters; of the control characters only tab and line breaks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prose(String);
+
+impl Prose {
+    /// Most characters in a text.
+    pub const LIMIT: usize = 20_000;
+
+    /// Checks; the text is kept as given.
+    ///
+    /// # Errors
+    /// Too long, or with control characters.
+    pub fn parse(text: &str) -> Result<Self, TextRefused> {
+        within(text, Self::LIMIT)?;
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            return Err(TextRefused::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_and_counted_in_characters() {
+        assert_eq!(Name::parse("  Apollo ").unwrap().as_str(), "Apollo");
+        assert_eq!(Name::parse(" \t "), Err(TextRefused::Empty));
+        assert!(Name::parse(&"ü".repeat(200)).is_ok());
+        assert_eq!(Name::parse(&"ü".repeat(201)), Err(TextRefused::TooLong { limit: 200 }));
+        assert_eq!(Name::parse("a\u{0}b"), Err(TextRefused::ControlCharacter));
+    }
+
+    #[test]
+    fn prose_keeps_its_lines() {
+        assert_eq!(Prose::parse("a\n\tb").unwrap().as_str(), "a\n\tb");
+        assert_eq!(Prose::parse("a\u{0}b"), Err(TextRefused::ControlCharacter));
+        assert_eq!(Prose::parse(&"x".repeat(20_001)), Err(TextRefused::TooLong { limit: 20_000 }));
+    }
+}

@@ -1,0 +1,59 @@
+//! Upcasters: they lift a stored event of an old version to the form that today's code reads. History itself is never
+//! rewritten (law 3).
+//!
+//! To change an event's stored form: raise its version in `domain_event!`, add a
+//! [`SemanticVersionEventUpcaster`](cqrs_es::persist::SemanticVersionEventUpcaster) for the old one to [`upcasters`],
+//! and leave the snapshot test of the old JSON in place: it proves that old history still reads.
+
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+
+/// All upcasters, oldest first, so that one event may climb several versions.
+pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+    Vec::new()
+}
+
+/// Lifts one stored event through all upcasters that claim it.
+pub fn upcast(upcasters: &[Box<dyn EventUpcaster>], event: SerializedEvent) -> SerializedEvent {
+    upcasters.iter().fold(event, |event, upcaster| {
+        if upcaster.can_upcast(&event.event_type, &event.event_version) { upcaster.upcast(event) } else { event }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use cqrs_es::persist::SemanticVersionEventUpcaster;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_old_event_climbs_through_every_version_between() {
+        let renamed = SemanticVersionEventUpcaster::new(
+            "Renamed",
+            "2",
+            Box::new(|mut payload| {
+                payload["title"] = payload["name"].take();
+                payload
+            }),
+        );
+        let shouted = SemanticVersionEventUpcaster::new(
+            "Renamed",
+            "3",
+            Box::new(|mut payload| {
+                payload["title"] = payload["title"].as_str().unwrap_or_default().to_uppercase().into();
+                payload
+            }),
+        );
+        let chain: Vec<Box<dyn EventUpcaster>> = vec![Box::new(renamed), Box::new(shouted)];
+        let old = SerializedEvent::new(
+            "id".into(),
+            1,
+            "thing".into(),
+            "Renamed".into(),
+            "1".into(),
+            json!({"name": "apollo"}),
+            json!({}),
+        );
+        assert_eq!(upcast(&chain, old).payload["title"], "APOLLO");
+    }
+}
