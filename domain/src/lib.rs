@@ -3,7 +3,7 @@
 //! Everything here is pure: time, ids and randomness arrive inside commands, nothing reads a clock or a database
 //! (law 8 in `docs/architecture.md`). Each aggregate is a folder with the same four files, read in this order:
 //! `command.rs` (what may be asked), `event.rs` (what can have happened), `refusal.rs` (why it may say no) and
-//! `aggregate.rs` (the state, `decide`, `evolve`, and its given/when/then tests).
+//! `aggregate.rs` (the state, `decide`, `evolve`). Their given/when/then tests are in `domain/tests/`.
 //!
 //! To add an aggregate: copy that folder's shape, implement [`Decide`], call `cqrs_aggregate!`, list it in
 //! [`event::DomainEventKind`], and give every event a row in [`access::required_right`].

@@ -14,6 +14,12 @@ pub enum TextRefused {
         /// The field's limit, in characters.
         limit: usize,
     },
+    /// More bytes of UTF-8 than the field takes.
+    #[error("must be at most {limit} bytes long")]
+    TooManyBytes {
+        /// The field's limit, in bytes.
+        limit: usize,
+    },
     /// A control character where only printable text belongs.
     #[error("must not contain control characters")]
     ControlCharacter,
@@ -46,7 +52,7 @@ impl Name {
             return Err(TextRefused::Empty);
         }
         within(text, Self::LIMIT)?;
-        if text.chars().any(char::is_control) {
+        if text.chars().any(|c| c.is_control() || breaks_or_reorders_lines(c)) {
             return Err(TextRefused::ControlCharacter);
         }
         Ok(Self(text.to_owned()))
@@ -56,6 +62,11 @@ impl Name {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Line and paragraph separators, and the marks that let a name show in another order than it is stored (UAX #9).
+fn breaks_or_reorders_lines(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Free text of several lines: at most 20,000 characters; of the control characters only tab and line breaks.

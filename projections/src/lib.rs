@@ -1,1 +1,77 @@
-//! x
+//! Read models of Workroom: each is `apply(batch of events)` and the queries over what it wrote, side by side in one
+//! folder.
+//!
+//! [`log`] reads the event log, [`runner`] keeps the views of a group at its head, [`progress`] lets a reply wait until
+//! they are, [`rebuild`] makes them again from nothing and [`verify`](rebuild::verify) compares.
+//!
+//! To add a view: a folder with `project.rs` (implement [`Projection`]) and `query.rs`, its tables in schema `views` by
+//! a migration, and a line in [`groups`].
+
+pub mod accounts;
+pub mod history;
+pub mod jobs;
+pub mod log;
+pub mod members;
+pub mod page;
+pub mod progress;
+pub mod projects;
+pub mod rebuild;
+pub mod runner;
+
+use async_trait::async_trait;
+use sqlx::PgConnection;
+
+use log::Recorded;
+
+/// A view's writing side.
+#[async_trait]
+pub trait Projection: Send + Sync {
+    /// The tables it owns, in schema `views`.
+    fn tables(&self) -> &'static [&'static str];
+
+    /// The aggregate types whose events it reads.
+    fn reads(&self) -> &'static [&'static str];
+
+    /// Folds a batch of events into the tables that the connection's `search_path` shows. A batch, not an event: one
+    /// statement an event could never rebuild at the speed that the log can be read.
+    ///
+    /// # Errors
+    /// The database's. The group halts: nothing after a failing event is applied.
+    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error>;
+}
+
+/// Projections that move together: one leader, one checkpoint, one transaction a batch. A failure halts its own group
+/// and no other.
+pub struct Group {
+    /// Name of the group, in checkpoints, metrics and messages.
+    pub name: &'static str,
+    /// Its projections.
+    pub projections: Vec<Box<dyn Projection>>,
+}
+
+impl Group {
+    /// The aggregate types that any projection of the group reads.
+    pub fn reads(&self) -> Vec<&'static str> {
+        let mut types: Vec<_> = self.projections.iter().flat_map(|p| p.reads()).copied().collect();
+        types.sort_unstable();
+        types.dedup();
+        types
+    }
+
+    /// The tables that the projections of the group own.
+    pub fn tables(&self) -> Vec<&'static str> {
+        self.projections.iter().flat_map(|p| p.tables()).copied().collect()
+    }
+}
+
+/// Names of all groups.
+pub const GROUPS: [&str; 2] = ["workspace", "jobs"];
+
+/// All groups.
+pub fn groups() -> Vec<Group> {
+    let [workspace, jobs] = GROUPS;
+    vec![
+        Group { name: workspace, projections: vec![Box::new(projects::Projects), Box::new(members::Members)] },
+        Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },
+    ]
+}

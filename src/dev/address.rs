@@ -21,7 +21,11 @@ pub struct Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') { write!(f, "[{}]:{}", self.host, self.port) } else { write!(f, "{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
     }
 }
 
@@ -83,10 +87,19 @@ pub async fn check_nats_url(urls: &str) -> anyhow::Result<()> {
 
 fn parse_nats(url: &str) -> Option<Address> {
     let schemes = ["nats", "tls", "ws", "wss"];
-    if url.contains("://") { Address::parse(url, &schemes, 4222) } else { Address::parse(&format!("nats://{url}"), &schemes, 4222) }
+    if url.contains("://") {
+        Address::parse(url, &schemes, 4222)
+    } else {
+        Address::parse(&format!("nats://{url}"), &schemes, 4222)
+    }
 }
 
-async fn answers(name: &str, what: &str, address: &Address, attempt: impl Future<Output = std::io::Result<bool>>) -> anyhow::Result<()> {
+async fn answers(
+    name: &str,
+    what: &str,
+    address: &Address,
+    attempt: impl Future<Output = std::io::Result<bool>>,
+) -> anyhow::Result<()> {
     match tokio::time::timeout(LIMIT, attempt).await {
         Ok(Ok(true)) => Ok(()),
         Ok(Ok(false)) => bail!("what answers at {address}, where {name} points, is not {what}"),
@@ -135,7 +148,15 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for url in ["", "db:5432", "mysql://db", "postgres://", "postgres://db:port/x", "postgres://db:99999/x", "postgres://:5432/x"] {
+        for url in [
+            "",
+            "db:5432",
+            "mysql://db",
+            "postgres://",
+            "postgres://db:port/x",
+            "postgres://db:99999/x",
+            "postgres://:5432/x",
+        ] {
             assert_eq!(shown(url), None, "{url}");
         }
         assert_eq!(parse_nats("127.0.0.1:4333").map(|address| address.to_string()).as_deref(), Some("127.0.0.1:4333"));

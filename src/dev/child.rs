@@ -148,7 +148,11 @@ impl ChildSpec {
 }
 
 fn open_log(path: &Path) -> anyhow::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path).with_context(|| format!("the log {} cannot be opened", path.display()))
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(|| format!("the log {} cannot be opened", path.display()))
 }
 
 type Request = (Command, mpsc::Sender<std::io::Result<std::process::Child>>);
@@ -185,7 +189,10 @@ impl Spawner {
         let command = spec.command(&self.workroom_bin)?;
         let gone = || anyhow!("the thread that starts child processes has ended");
         self.requests.send((command, reply)).map_err(|_| gone())?;
-        let child = answer.recv().map_err(|_| gone())?.with_context(|| format!("{} cannot be started", self.workroom_bin.display()))?;
+        let child = answer
+            .recv()
+            .map_err(|_| gone())?
+            .with_context(|| format!("{} cannot be started", self.workroom_bin.display()))?;
         Child::watch(child)
     }
 
@@ -282,8 +289,8 @@ fn lock(flag: &Mutex<bool>) -> MutexGuard<'_, bool> {
 #[cfg(target_os = "linux")]
 fn reap(child: &mut std::process::Child, reaped: &Mutex<bool>) -> Option<ExitStatus> {
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
-    let id = Id::Pid(Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX)));
-    while let Err(nix::errno::Errno::EINTR) = waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {}
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX));
+    while let Err(nix::errno::Errno::EINTR) = waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {}
     let mut done = lock(reaped);
     *done = true;
     child.wait().ok()

@@ -77,8 +77,8 @@ impl DeathSignal {
 /// Becomes the program in `args`; returns only when that failed, with the reason.
 ///
 /// Must be called before any other thread exists: the kernel refuses a user namespace to a process with two threads.
-pub fn exec_child(args: ExecChild) -> anyhow::Error {
-    match prepare(&args) {
+pub fn exec_child(args: &ExecChild) -> anyhow::Error {
+    match prepare(args) {
         Ok(mut command) => {
             let program = command.get_program().to_string_lossy().into_owned();
             anyhow!(command.exec()).context(format!("{program} cannot be run"))
@@ -88,6 +88,7 @@ pub fn exec_child(args: ExecChild) -> anyhow::Error {
 }
 
 fn prepare(args: &ExecChild) -> anyhow::Result<Command> {
+    default_signals().context("the handling of signals cannot be reset")?;
     // A session of its own: a Ctrl-C at the terminal reaches the service, which then stops its children in order.
     unistd::setsid().context("a new session cannot be opened")?;
     if let Some(cwd) = &args.cwd {
@@ -112,6 +113,22 @@ fn prepare(args: &ExecChild) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// Makes the program start with the default reaction to SIGINT and SIGQUIT.
+///
+/// A shell ignores them for what it runs in the background, programs inherit that, and then a death signal that comes
+/// before the program has installed its own handlers would be lost. Handlers become defaults at exec; so it is enough
+/// to install any.
+fn default_signals() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    // The runtime of one thread starts no other, which a user namespace could not bear.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _guard = runtime.enter();
+    for kind in [SignalKind::interrupt(), SignalKind::quit()] {
+        drop(signal(kind)?);
+    }
+    Ok(())
+}
+
 #[cfg(target_os = "linux")]
 fn die_with_parent(signal: DeathSignal) -> anyhow::Result<()> {
     nix::sys::prctl::set_pdeathsig(signal.signal()).context("the kernel refuses a parent-death signal")
@@ -125,15 +142,16 @@ fn die_with_parent(_: DeathSignal) -> anyhow::Result<()> {
 
 #[cfg(target_os = "linux")]
 fn enter_user_namespace(uid: u32, gid: u32) -> anyhow::Result<()> {
-    let (outer_uid, outer_gid) = (unistd::geteuid(), unistd::getegid());
+    let (caller, group) = (unistd::geteuid(), unistd::getegid());
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWUSER).context("a user namespace is refused")?;
     // The kernel wants `deny` first, so that a group cannot be dropped to gain what it was denied.
     for (file, text) in [
         ("setgroups", "deny".to_owned()),
-        ("uid_map", format!("{uid} {outer_uid} 1")),
-        ("gid_map", format!("{gid} {outer_gid} 1")),
+        ("uid_map", format!("{uid} {caller} 1")),
+        ("gid_map", format!("{gid} {group} 1")),
     ] {
-        std::fs::write(format!("/proc/self/{file}"), text).with_context(|| format!("{file} of the user namespace is refused"))?;
+        std::fs::write(format!("/proc/self/{file}"), text)
+            .with_context(|| format!("{file} of the user namespace is refused"))?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@
 //! | `postgres/`, `nats/` | the servers' own data |
 //! | `secrets/`, `ports/` | passwords (0600) and ports, one file each |
 //! | `log/` | what the servers and the package clients print |
+//! | `templates/` | a new cluster, copied for each ephemeral instance |
 //! | `ephemeral/` | instances that live as long as one process; each one is such a folder itself |
 
 use std::fs::{self, File, OpenOptions};
@@ -38,6 +39,9 @@ impl DataFolder {
     /// Fails, in one sentence, when it cannot be made or written, or holds somebody else's files.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
         let root = std::path::absolute(root).context("the path of the data folder is not usable")?;
+        if root.exists() && !root.is_dir() {
+            bail!("{} is not a folder: choose another one as the data folder", root.display());
+        }
         fs::create_dir_all(&root).map_err(|error| unwritable(&root, &error))?;
         let marker = root.join(MARKER);
         if !marker.is_file() {
@@ -58,7 +62,9 @@ impl DataFolder {
         }
         // The marker may be another user's: that this user can write is shown by writing only.
         let probe = folder.root.join(format!(".probe-{}", std::process::id()));
-        fs::write(&probe, b"").and_then(|()| fs::remove_file(&probe)).map_err(|error| unwritable(&folder.root, &error))?;
+        fs::write(&probe, b"")
+            .and_then(|()| fs::remove_file(&probe))
+            .map_err(|error| unwritable(&folder.root, &error))?;
         Ok(folder)
     }
 
@@ -85,7 +91,11 @@ impl DataFolder {
     /// Locks the folder for this process; a second instance is refused with one sentence.
     pub fn lock(&self) -> anyhow::Result<FolderLock> {
         try_lock(&self.root)?.ok_or_else(|| {
-            anyhow!("another Workroom instance{} uses {}: stop it first, or choose another data folder", holder(&self.root), self.root.display())
+            anyhow!(
+                "another Workroom instance{} uses {}: stop it first, or choose another data folder",
+                holder(&self.root),
+                self.root.display()
+            )
         })
     }
 
@@ -147,7 +157,8 @@ pub fn unwritable(root: &Path, error: &std::io::Error) -> anyhow::Error {
 
 /// Bytes free for this user on the disk that holds `path`.
 pub fn free_space(path: &Path) -> anyhow::Result<u64> {
-    let stat = nix::sys::statvfs::statvfs(path).with_context(|| format!("the free space of {} is unknown", path.display()))?;
+    let stat =
+        nix::sys::statvfs::statvfs(path).with_context(|| format!("the free space of {} is unknown", path.display()))?;
     // The types of the fields differ between systems.
     #[allow(clippy::useless_conversion)]
     Ok(u64::from(stat.blocks_available()).saturating_mul(u64::from(stat.fragment_size())))
@@ -162,7 +173,13 @@ pub struct FolderLock {
 /// Locks a folder, or says with `None` that somebody else holds it.
 pub fn try_lock(root: &Path) -> anyhow::Result<Option<FolderLock>> {
     let path = root.join("lock");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(|error| unwritable(root, &error))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| unwritable(root, &error))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut file) => {
             // The process id is for the reader of the other's refusal; the lock does not depend on it.

@@ -30,11 +30,20 @@ pub fn is_executable(path: &Path) -> bool {
 /// Runs a command, appending its output to `log`; a failure names the program and the log.
 pub fn logged(command: &mut Command, log: &Path) -> anyhow::Result<()> {
     let name = Path::new(command.get_program()).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut file = OpenOptions::new().create(true).append(true).open(log).with_context(|| format!("the log {} cannot be opened", log.display()))?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("the log {} cannot be opened", log.display()))?;
     // Best effort: the log helps a reader, the command does not depend on it.
     let _ = writeln!(file, "$ {command:?}");
     let stderr = file.try_clone().context("a log file cannot be shared")?;
-    let mut child = command.stdin(Stdio::null()).stdout(file).stderr(stderr).spawn().with_context(|| format!("{name} cannot be run"))?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(stderr)
+        .spawn()
+        .with_context(|| format!("{name} cannot be run"))?;
     let start = Instant::now();
     loop {
         if let Some(status) = child.try_wait().with_context(|| format!("{name} cannot be waited for"))? {

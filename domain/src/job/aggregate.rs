@@ -84,7 +84,7 @@ impl JobState {
 
     /// Attempts that count against `max_attempts`: interruptions are not the program's fault.
     fn program_attempts(&self) -> u32 {
-        self.attempt - self.interruptions
+        self.attempt.saturating_sub(self.interruptions)
     }
 }
 

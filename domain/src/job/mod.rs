@@ -7,8 +7,6 @@ mod aggregate;
 mod command;
 mod event;
 mod refusal;
-#[cfg(test)]
-mod tests;
 mod work;
 
 pub use aggregate::{Job, JobState, JobStatus, MAX_INTERRUPTIONS};

@@ -42,7 +42,7 @@ impl Code {
     /// Checks a program's text.
     ///
     /// # Errors
-    /// Empty, or larger than [`Code::LIMIT`].
+    /// Empty, larger than [`Code::LIMIT`], or with a NUL character.
     pub fn parse(text: String) -> Result<Self, TextRefused> {
         if text.trim().is_empty() {
             return Err(TextRefused::Empty);
@@ -53,10 +53,13 @@ impl Code {
     /// Checks what a program is to read, which may be empty.
     ///
     /// # Errors
-    /// Larger than [`Code::LIMIT`].
+    /// Larger than [`Code::LIMIT`], or with a NUL character.
     pub fn parse_input(text: String) -> Result<Self, TextRefused> {
         if text.len() > Self::LIMIT {
-            return Err(TextRefused::TooLong { limit: Self::LIMIT });
+            return Err(TextRefused::TooManyBytes { limit: Self::LIMIT });
+        }
+        if text.contains('\0') {
+            return Err(TextRefused::ControlCharacter);
         }
         Ok(Self(text))
     }

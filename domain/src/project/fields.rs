@@ -1,6 +1,6 @@
 //! The fields of a project.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use time::Date;
 
 use crate::text::{Name, Prose};
@@ -61,14 +61,22 @@ impl Priority {
 
 time::serde::format_description!(pub(crate) iso_date, Date, "[year]-[month]-[day]");
 
+/// Reads a date or `null`. Not `iso_date::option::deserialize`: that one refuses `null` wherever serde buffers a value,
+/// as it does for flattened fields and for events, which are tagged by `type`.
+fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Date>, D::Error> {
+    #[derive(Deserialize)]
+    struct Day(#[serde(with = "iso_date")] Date);
+    Ok(Option::<Day>::deserialize(deserializer)?.map(|Day(date)| date))
+}
+
 /// First and last day of a project, where known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Schedule {
     /// First day.
-    #[serde(with = "iso_date::option")]
+    #[serde(serialize_with = "iso_date::option::serialize", deserialize_with = "optional_date")]
     pub start_date: Option<Date>,
     /// Last day; not before the first.
-    #[serde(with = "iso_date::option")]
+    #[serde(serialize_with = "iso_date::option::serialize", deserialize_with = "optional_date")]
     pub end_date: Option<Date>,
 }
 

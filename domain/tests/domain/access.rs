@@ -1,0 +1,114 @@
+//! Which right an auditor demands of an event's actor (the rights themselves are tested beside their table).
+
+use workroom_domain::{
+    access::{Action, Right, Role, Standing, Verdict, decide, required_right},
+    event::DomainEventKind,
+    job::JobEvent,
+    membership::MembershipEvent,
+};
+
+use crate::examples::{ADA, every_event, work};
+
+const MANAGE: Right = Right::InProject(Action::ManageMembers);
+const DELETE: Right = Right::InProject(Action::DeleteProject);
+
+/// The rights that every event demands: of an actor who founds the project, of a member about somebody else, of a
+/// member about themselves.
+fn rights() -> Vec<(&'static str, [Right; 3])> {
+    let same = |right| [right, right, right];
+    vec![
+        ("ProjectCreated", same(Right::FoundProject)),
+        ("ProjectUpdated", same(Right::InProject(Action::EditProject))),
+        ("ProjectDeleted", same(DELETE)),
+        ("MemberAdded", [Right::FoundProject, MANAGE, MANAGE]),
+        ("MemberRoleChanged", [MANAGE, MANAGE, MANAGE]),
+        ("MemberRemoved", [MANAGE, MANAGE, Right::Oneself]),
+        ("MembershipClosed", same(DELETE)),
+        ("JobRequested", same(Right::InProject(Action::RunJobs))),
+        ("JobStarted", same(Right::ServiceOnly)),
+        ("JobSucceeded", same(Right::ServiceOnly)),
+        ("JobAttemptFailed", same(Right::ServiceOnly)),
+        ("JobDeadLettered", same(Right::ServiceOnly)),
+        ("AccountRegistered", same(Right::OwnAccount)),
+        ("SessionStarted", same(Right::OwnAccount)),
+        ("SessionRefreshed", same(Right::OwnAccount)),
+        ("SessionEnded", same(Right::OwnAccount)),
+        ("LoginFailed", same(Right::OwnAccount)),
+    ]
+}
+
+#[test]
+fn every_event_demands_its_right() {
+    let events = every_event();
+    assert_eq!(rights().len(), events.len(), "an event has no row, or a row no event");
+    for (event, (event_type, [founding, about_another, about_oneself])) in events.iter().zip(rights()) {
+        assert_eq!(event.event_type(), event_type);
+        assert_eq!(required_right(event, false, false), founding, "{event_type} while the project is founded");
+        assert_eq!(required_right(event, false, true), about_another, "{event_type} about somebody else");
+        assert_eq!(required_right(event, true, true), about_oneself, "{event_type} about oneself");
+    }
+}
+
+#[test]
+fn a_founder_puts_themselves_on_the_roster_by_founding() {
+    let added = DomainEventKind::Membership(MembershipEvent::MemberAdded { account_id: ADA, role: Role::Owner });
+    assert_eq!(required_right(&added, true, false), Right::FoundProject);
+}
+
+#[test]
+fn nobody_adds_or_promotes_themselves_without_the_right_to_manage_members() {
+    for event in [
+        MembershipEvent::MemberAdded { account_id: ADA, role: Role::Viewer },
+        MembershipEvent::MemberRoleChanged { account_id: ADA, from: Role::Viewer, to: Role::Owner },
+    ] {
+        assert_eq!(required_right(&DomainEventKind::Membership(event), true, true), MANAGE, "{event:?}");
+    }
+}
+
+#[test]
+fn a_job_without_a_project_is_its_accounts_own_matter() {
+    let requested = DomainEventKind::Job(JobEvent::JobRequested {
+        project_id: None,
+        submitted_by: ADA,
+        work: work(),
+        max_attempts: 1,
+    });
+    assert_eq!(required_right(&requested, true, true), Right::OwnAccount);
+    assert_eq!(required_right(&requested, false, true), Right::OwnAccount);
+}
+
+#[test]
+fn what_a_role_may_do_every_higher_role_may_do() {
+    let ascending = [
+        Standing::Visitor,
+        Standing::Member(Role::Viewer),
+        Standing::Member(Role::Collaborator),
+        Standing::Member(Role::Owner),
+    ];
+    for action in Action::ALL {
+        for pair in ascending.windows(2) {
+            let [lower, higher] = pair else { unreachable!() };
+            assert!(
+                decide(*lower, action) != Verdict::Allowed || decide(*higher, action) == Verdict::Allowed,
+                "{lower:?} may {action:?}, {higher:?} may not"
+            );
+        }
+    }
+    assert!(Role::Viewer < Role::Collaborator && Role::Collaborator < Role::Owner);
+}
+
+#[test]
+fn only_a_stranger_is_told_that_the_project_does_not_exist() {
+    let insiders = [
+        Standing::Visitor,
+        Standing::Member(Role::Viewer),
+        Standing::Member(Role::Collaborator),
+        Standing::Member(Role::Owner),
+    ];
+    for action in Action::ALL {
+        assert_eq!(decide(Standing::Stranger, action), Verdict::Hidden, "{action:?}");
+        for standing in insiders {
+            assert_ne!(decide(standing, action), Verdict::Hidden, "{standing:?} {action:?}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The people, things and moments that the tests speak of.
+
+use time::{Date, OffsetDateTime, macros::date};
+use uuid::Uuid;
+use workroom_domain::{
+    access::Role,
+    account::{AccountEvent, SessionEnd},
+    change::Change,
+    event::DomainEventKind,
+    ids::{AccountId, OrganizationId, ProjectId, SessionId},
+    job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
+    membership::MembershipEvent,
+    project::{Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
+    text::{Name, Prose},
+};
+
+pub const ADA: AccountId = AccountId(Uuid::from_u128(0xada));
+pub const BOB: AccountId = AccountId(Uuid::from_u128(0xb0b));
+pub const EVE: AccountId = AccountId(Uuid::from_u128(0xe5e));
+pub const ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0c));
+pub const OTHER_ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0d));
+pub const PROJECT: ProjectId = ProjectId(Uuid::from_u128(0xa0));
+pub const SESSION: SessionId = SessionId(Uuid::from_u128(0x5e));
+pub const WORKER: Uuid = Uuid::from_u128(0x3a);
+pub const OTHER_WORKER: Uuid = Uuid::from_u128(0x3b);
+
+pub const MARCH: Date = date!(2026 - 03 - 01);
+pub const APRIL: Date = date!(2026 - 04 - 01);
+pub const MAY: Date = date!(2026 - 05 - 01);
+
+/// When a failed attempt of the examples is due again.
+pub fn later() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(1_777_777_777_123_456_000).unwrap()
+}
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+pub fn prose(text: &str) -> Prose {
+    Prose::parse(text).unwrap()
+}
+
+pub fn fields() -> ProjectFields {
+    ProjectFields {
+        name: name("Apollo"),
+        description: prose("To the moon.\nAnd back."),
+        is_public: false,
+        status: ProjectStatus::Planning,
+        priority: Priority::Medium,
+        schedule: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
+    }
+}
+
+pub fn work() -> Work {
+    Work::CodeExecution {
+        language: Language::Python,
+        code: Code::parse("print(input())".to_owned()).unwrap(),
+        stdin: Some(Code::parse_input("hello\n".to_owned()).unwrap()),
+        timeout_seconds: Timeout::from_seconds(30).unwrap(),
+    }
+}
+
+pub fn success() -> Outcome {
+    Outcome { exit_code: Some(0), execution_time_ms: 120, truncated: false, limit_hit: None }
+}
+
+pub fn failure() -> Outcome {
+    Outcome { exit_code: Some(1), ..success() }
+}
+
+pub fn timed_out() -> Outcome {
+    Outcome { exit_code: None, execution_time_ms: 30_000, truncated: true, limit_hit: Some(LimitHit::Timeout) }
+}
+
+/// One event of every kind, in the order in which the aggregates declare them.
+pub fn every_event() -> Vec<DomainEventKind> {
+    let changes = ProjectChanges {
+        name: Some(Change { from: name("Apollo"), to: name("Artemis") }),
+        description: Some(Change { from: prose("To the moon."), to: prose("") }),
+        is_public: Some(Change { from: false, to: true }),
+        status: Some(Change { from: ProjectStatus::Planning, to: ProjectStatus::OnHold }),
+        priority: Some(Change { from: Priority::Medium, to: Priority::High }),
+        schedule: Some(Change {
+            from: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
+            to: Schedule { start_date: Some(APRIL), end_date: None },
+        }),
+    };
+    let failure = AttemptFailure::Program { outcome: timed_out() };
+    let mut events = Vec::new();
+    events.extend(
+        [
+            ProjectEvent::ProjectCreated { organization_id: ORGANIZATION, fields: fields() },
+            ProjectEvent::ProjectUpdated { changes },
+            ProjectEvent::ProjectDeleted {},
+        ]
+        .map(DomainEventKind::Project),
+    );
+    events.extend(
+        [
+            MembershipEvent::MemberAdded { account_id: ADA, role: Role::Owner },
+            MembershipEvent::MemberRoleChanged { account_id: ADA, from: Role::Owner, to: Role::Collaborator },
+            MembershipEvent::MemberRemoved { account_id: ADA, role: Role::Viewer },
+            MembershipEvent::MembershipClosed {},
+        ]
+        .map(DomainEventKind::Membership),
+    );
+    events.extend(
+        [
+            JobEvent::JobRequested { project_id: Some(PROJECT), submitted_by: ADA, work: work(), max_attempts: 3 },
+            JobEvent::JobStarted { attempt: 1, worker_id: WORKER },
+            JobEvent::JobSucceeded { attempt: 1, outcome: success() },
+            JobEvent::JobAttemptFailed { attempt: 1, failure, retry_at: Some(later()) },
+            JobEvent::JobDeadLettered { attempt: 3 },
+        ]
+        .map(DomainEventKind::Job),
+    );
+    events.extend(
+        [
+            AccountEvent::AccountRegistered { personal_organization_id: ORGANIZATION },
+            AccountEvent::SessionStarted { session_id: SESSION },
+            AccountEvent::SessionRefreshed { session_id: SESSION, generation: 1 },
+            AccountEvent::SessionEnded { session_id: SESSION, reason: SessionEnd::RefreshTokenReused },
+            AccountEvent::LoginFailed {},
+        ]
+        .map(DomainEventKind::Account),
+    );
+    events
+}

@@ -1,0 +1,17 @@
+//! The domain's tests: what each aggregate answers to each command, and what must hold whatever is asked.
+//!
+//! A module a noun, in the words of the domain: given these events, when this command comes, then expect these events
+//! or this refusal. [`stored_events`] pins the JSON that history is made of; [`properties`] asks at random.
+
+// Not every helper here is a `#[test]`, and outside of those clippy does not know that this is a test.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod access;
+mod account;
+mod examples;
+mod job;
+mod membership;
+mod project;
+mod properties;
+mod stored_events;
+mod text;

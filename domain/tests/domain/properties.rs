@@ -1,0 +1,562 @@
+//! What must hold whatever is asked, in whatever order: random commands, and the promises of an event-sourced state.
+//!
+//! [`live`] runs commands the way the service does and checks what is true of every aggregate; each module below adds
+//! what is true of its own. To cover a new aggregate: a strategy for its commands, a call of `live`, its invariants.
+
+use std::{
+    fmt::Debug,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use serde::{Serialize, de::DeserializeOwned};
+use time::{Date, OffsetDateTime, UtcOffset};
+use uuid::Uuid;
+use workroom_domain::{
+    Decide,
+    access::Role,
+    change::Change,
+    event::DomainEventKind,
+    ids::{AccountId, OrganizationId, ProjectId},
+    job::{Code, Language, LimitHit, Outcome, Timeout, Work},
+    project::{Priority, ProjectStatus, Schedule},
+    text::{Name, Prose},
+};
+
+type Events<A> = Vec<<A as Aggregate>::Event>;
+type Answer<A> = Result<Events<A>, <A as Aggregate>::Error>;
+
+/// One command's effect: the state it met, the answer, and the state it left.
+struct Step<'a, A: Aggregate> {
+    before: &'a A,
+    answer: &'a Answer<A>,
+    after: &'a A,
+}
+
+/// The result of a future that has nothing to wait for, as no decision does.
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a decision waited for something"),
+    }
+}
+
+fn handle<A: Aggregate<Services = ()>>(aggregate: &mut A, command: A::Command) -> Answer<A> {
+    let sink = EventSink::default();
+    at_once(aggregate.handle(command, &(), &sink))?;
+    Ok(at_once(sink.collect()))
+}
+
+fn applied<A: Aggregate + Clone>(state: &A, events: &[A::Event]) -> A {
+    let mut state = state.clone();
+    events.iter().cloned().for_each(|event| state.apply(event));
+    state
+}
+
+fn survives_json<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) {
+    let text = serde_json::to_string(value).unwrap();
+    assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value, "read from text: {text}");
+    let tree = serde_json::to_value(value).unwrap();
+    assert_eq!(&serde_json::from_value::<T>(tree).unwrap(), value, "read from a tree: {text}");
+}
+
+/// Runs commands one after the other against a live aggregate, checks what is true of every aggregate after each, and
+/// hands each step to `invariants`. A command may depend on the state that it meets.
+///
+/// Returns the events of all accepted commands.
+fn live<A, Wish>(
+    wishes: Vec<Wish>,
+    command: impl Fn(&A, Wish) -> <A as Aggregate>::Command,
+    invariants: impl Fn(&Step<A>),
+) -> Events<A>
+where
+    A: Decide + Aggregate<Services = ()> + PartialEq + Debug,
+    <A as Aggregate>::Command: Clone,
+{
+    let id = Uuid::from_u128(1);
+    let mut state = A::default();
+    let mut history: Events<A> = Vec::new();
+    for wish in wishes {
+        let command = command(&state, wish);
+        let before = state.clone();
+        let answer = handle(&mut state, command.clone());
+        let events = answer.as_ref().map_or(&[][..], Vec::as_slice);
+
+        assert_eq!(applied(&before, events), state, "events applied again give another state");
+        assert_eq!(before != state, changes_state::<A>(events), "the state changed without an event, or did not");
+        assert_eq!(
+            handle(&mut before.clone(), command).map_err(|refusal| refusal.to_string()),
+            answer.as_ref().map(Clone::clone).map_err(ToString::to_string),
+            "the same command in the same state was answered otherwise"
+        );
+        for event in events {
+            survives_json(event);
+            let payload = serde_json::to_string(event).unwrap();
+            let decoded = DomainEventKind::decode(<A as Aggregate>::TYPE, &payload).unwrap();
+            assert_eq!(decoded.event_type(), cqrs_es::DomainEvent::event_type(event));
+        }
+        survives_json(&state);
+        if !history.is_empty() {
+            assert_eq!(state.feed(id), before.feed(id), "the aggregate moved to another feed");
+        }
+        history.extend_from_slice(events);
+        invariants(&Step { before: &before, answer: &answer, after: &state });
+    }
+    assert_eq!(applied(&A::default(), &history), state, "the history folds to another state");
+    history
+}
+
+/// Whether events leave a mark on the state. An account's authentication log does not: it is there to be read.
+fn changes_state<A: Aggregate>(events: &[A::Event]) -> bool {
+    use cqrs_es::DomainEvent;
+    if A::TYPE == "account" {
+        events.iter().any(|event| event.event_type() == "AccountRegistered")
+    } else {
+        !events.is_empty()
+    }
+}
+
+/// One of a few accounts, so that commands meet the same ones again.
+fn account_id() -> impl Strategy<Value = AccountId> {
+    (1..=4_u128).prop_map(|id| AccountId(Uuid::from_u128(id)))
+}
+
+fn organization_id() -> impl Strategy<Value = OrganizationId> {
+    any::<u128>().prop_map(|id| OrganizationId(Uuid::from_u128(id)))
+}
+
+fn project_id() -> impl Strategy<Value = ProjectId> {
+    any::<u128>().prop_map(|id| ProjectId(Uuid::from_u128(id)))
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    select(&[Role::Viewer, Role::Collaborator, Role::Owner][..])
+}
+
+/// Any characters at all: letters, control characters, what JSON must escape.
+fn text(most: usize) -> impl Strategy<Value = String> {
+    vec(any::<char>(), 0..=most).prop_map(String::from_iter)
+}
+
+/// A few names over and over, so that some patches change nothing, and any other.
+fn name() -> impl Strategy<Value = Name> {
+    let any_name = text(12).prop_filter_map("not a name", |text| Name::parse(&text).ok());
+    prop_oneof![select(&["Apollo", "Artemis"][..]).prop_map(|text| Name::parse(text).unwrap()), any_name]
+}
+
+fn prose() -> impl Strategy<Value = Prose> {
+    text(12).prop_filter_map("not prose", |text| Prose::parse(&text).ok())
+}
+
+/// Any day that the calendar knows, or one of a few.
+fn date() -> impl Strategy<Value = Date> {
+    let any_day = Date::MIN.to_julian_day()..=Date::MAX.to_julian_day();
+    prop_oneof![any_day, 2_461_000..=2_461_003].prop_map(|day| Date::from_julian_day(day).unwrap())
+}
+
+/// Any nanosecond of this century, in any time zone.
+fn moment() -> impl Strategy<Value = OffsetDateTime> {
+    (946_684_800_000_000_000..4_102_444_800_000_000_000_i128, -14 * 60..=14 * 60).prop_map(|(nanos, minutes)| {
+        OffsetDateTime::from_unix_timestamp_nanos(nanos)
+            .unwrap()
+            .to_offset(UtcOffset::from_whole_seconds(minutes * 60).unwrap())
+    })
+}
+
+mod a_project {
+    use workroom_domain::project::{Project, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch};
+
+    use super::*;
+
+    fn status() -> impl Strategy<Value = ProjectStatus> {
+        use ProjectStatus::{Active, Cancelled, Completed, OnHold, Planning};
+        select(&[Planning, Active, OnHold, Completed, Cancelled][..])
+    }
+
+    fn priority() -> impl Strategy<Value = Priority> {
+        select(&[Priority::Low, Priority::Medium, Priority::High][..])
+    }
+
+    fn fields() -> impl Strategy<Value = ProjectFields> {
+        (name(), prose(), any::<bool>(), status(), priority(), option::of(date()), option::of(date())).prop_map(
+            |(name, description, is_public, status, priority, start_date, end_date)| {
+                let schedule = Schedule { start_date, end_date };
+                ProjectFields { name, description, is_public, status, priority, schedule }
+            },
+        )
+    }
+
+    fn patch() -> impl Strategy<Value = ProjectPatch> {
+        (
+            option::of(name()),
+            option::of(prose()),
+            option::of(any::<bool>()),
+            option::of(status()),
+            option::of(priority()),
+            option::of(option::of(date())),
+            option::of(option::of(date())),
+        )
+            .prop_map(|(name, description, is_public, status, priority, start_date, end_date)| ProjectPatch {
+                name,
+                description,
+                is_public,
+                status,
+                priority,
+                start_date,
+                end_date,
+            })
+    }
+
+    fn command() -> impl Strategy<Value = ProjectCommand> {
+        prop_oneof![
+            4 => (organization_id(), fields())
+                .prop_map(|(organization_id, fields)| ProjectCommand::Create { organization_id, fields }),
+            20 => patch().prop_map(ProjectCommand::Update),
+            1 => Just(ProjectCommand::Delete),
+        ]
+    }
+
+    /// A change tells the truth about what was, and is one.
+    fn is_true<T: PartialEq + Debug>(change: Option<&Change<T>>, before: &T, after: &T) {
+        match change {
+            Some(change) => {
+                assert_eq!((&change.from, &change.to), (before, after));
+                assert_ne!(change.from, change.to);
+            }
+            None => assert_eq!(before, after),
+        }
+    }
+
+    fn holds(step: &Step<Project>) {
+        match (step.before, step.after) {
+            (Project::Absent, _) | (Project::Active { .. } | Project::Deleted, Project::Deleted) => {}
+            (Project::Active { .. }, Project::Active { .. }) => {
+                assert_eq!(step.before.active().unwrap().0, step.after.active().unwrap().0, "another organization");
+            }
+            (before, after) => panic!("{before:?} became {after:?}"),
+        }
+        if let Ok((_, fields)) = step.after.active() {
+            assert!(fields.schedule.is_ordered(), "{:?}", fields.schedule);
+        }
+        for event in step.answer.iter().flatten() {
+            if let ProjectEvent::ProjectUpdated { changes } = event {
+                let ((_, before), (_, after)) = (step.before.active().unwrap(), step.after.active().unwrap());
+                is_true(changes.name.as_ref(), &before.name, &after.name);
+                is_true(changes.description.as_ref(), &before.description, &after.description);
+                is_true(changes.is_public.as_ref(), &before.is_public, &after.is_public);
+                is_true(changes.status.as_ref(), &before.status, &after.status);
+                is_true(changes.priority.as_ref(), &before.priority, &after.priority);
+                is_true(changes.schedule.as_ref(), &before.schedule, &after.schedule);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn is_never_upside_down_and_never_returns_from_deletion(commands in vec(command(), 0..40)) {
+            live::<Project, _>(commands, |_, command| command, holds);
+        }
+    }
+}
+
+mod a_roster {
+    use workroom_domain::membership::{Membership, MembershipCommand, MembershipEvent};
+
+    use super::*;
+
+    fn command() -> impl Strategy<Value = MembershipCommand> {
+        prop_oneof![
+            4 => account_id().prop_map(|owner| MembershipCommand::Found { owner }),
+            12 => (account_id(), role()).prop_map(|(account_id, role)| MembershipCommand::Add { account_id, role }),
+            12 => (account_id(), role())
+                .prop_map(|(account_id, role)| MembershipCommand::ChangeRole { account_id, role }),
+            12 => account_id().prop_map(|account_id| MembershipCommand::Remove { account_id }),
+            1 => Just(MembershipCommand::Close),
+        ]
+    }
+
+    fn owners(roster: &Membership) -> usize {
+        roster.members().filter(|(_, role)| *role == Role::Owner).count()
+    }
+
+    fn holds(step: &Step<Membership>) {
+        let Step { before, answer, after } = step;
+        assert_eq!(after.is_open(), owners(after) > 0, "an open roster has an owner, a closed one has nobody");
+        assert_eq!(after.is_open(), after.members().len() > 0);
+        for event in answer.iter().flatten() {
+            match *event {
+                MembershipEvent::MemberAdded { account_id, role } => {
+                    assert_eq!((before.role_of(account_id), after.role_of(account_id)), (None, Some(role)));
+                }
+                MembershipEvent::MemberRoleChanged { account_id, from, to } => {
+                    assert_eq!((before.role_of(account_id), after.role_of(account_id)), (Some(from), Some(to)));
+                    assert_ne!(from, to);
+                }
+                MembershipEvent::MemberRemoved { account_id, role } => {
+                    assert_eq!((before.role_of(account_id), after.role_of(account_id)), (Some(role), None));
+                }
+                MembershipEvent::MembershipClosed {} => {
+                    assert!(before.is_open() && !after.is_open());
+                    return;
+                }
+            }
+            let others = |roster: &Membership| {
+                roster.members().filter(|(id, _)| Some(*id) != event.subject()).collect::<Vec<_>>()
+            };
+            assert_eq!(others(before), others(after), "an event about one member touched another");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn has_an_owner_as_long_as_it_is_open(commands in vec(command(), 0..60)) {
+            let history = live::<Membership, _>(commands, |_, command| command, holds);
+            let end = history.iter().position(|event| matches!(event, MembershipEvent::MembershipClosed {}));
+            assert!(end.is_none_or(|end| end == history.len() - 1), "something followed the end");
+        }
+    }
+}
+
+mod a_job {
+    use workroom_domain::job::{AttemptFailure, Job, JobCommand, JobEvent, JobState, JobStatus, MAX_INTERRUPTIONS};
+
+    use super::*;
+
+    fn work() -> impl Strategy<Value = Work> {
+        let code = text(12).prop_filter_map("not code", |text| Code::parse(text).ok());
+        let stdin = option::of(text(12).prop_filter_map("not input", |text| Code::parse_input(text).ok()));
+        (select(&Language::ALL[..]), code, stdin, 1..=Timeout::LIMIT).prop_map(|(language, code, stdin, seconds)| {
+            Work::CodeExecution { language, code, stdin, timeout_seconds: Timeout::from_seconds(seconds).unwrap() }
+        })
+    }
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        let exit_code = prop_oneof![Just(Some(0)), option::of(any::<i32>())];
+        let limit_hit = option::weighted(0.2, select(&[LimitHit::Timeout, LimitHit::Memory][..]));
+        (exit_code, any::<u64>(), any::<bool>(), limit_hit).prop_map(
+            |(exit_code, execution_time_ms, truncated, limit_hit)| Outcome {
+                exit_code,
+                execution_time_ms,
+                truncated,
+                limit_hit,
+            },
+        )
+    }
+
+    fn failure() -> impl Strategy<Value = Outcome> {
+        outcome().prop_filter("a success", |outcome| !outcome.is_success())
+    }
+
+    /// The attempt that a worker names: mostly the right one, else one that it is too late or too early for.
+    #[derive(Clone, Copy, Debug)]
+    struct Named(i64);
+
+    impl Named {
+        fn near(self, right: u32) -> u32 {
+            u32::try_from(i64::from(right) + self.0).unwrap_or(0)
+        }
+    }
+
+    fn named() -> impl Strategy<Value = Named> {
+        prop_oneof![6 => Just(0), 1 => -2..=2_i64].prop_map(Named)
+    }
+
+    #[derive(Clone, Debug)]
+    enum Wish {
+        Request(JobCommand),
+        Start(Named, u128),
+        Finish(Named, Outcome, OffsetDateTime),
+        Interrupt(Named, OffsetDateTime),
+    }
+
+    fn request() -> impl Strategy<Value = JobCommand> {
+        (option::of(project_id()), account_id(), work(), 0..6_u32).prop_map(
+            |(project_id, submitted_by, work, max_attempts)| JobCommand::Request {
+                project_id,
+                submitted_by,
+                work,
+                max_attempts,
+            },
+        )
+    }
+
+    fn wish() -> impl Strategy<Value = Wish> {
+        prop_oneof![
+            2 => request().prop_map(Wish::Request),
+            8 => (named(), any::<u128>()).prop_map(|(attempt, worker)| Wish::Start(attempt, worker)),
+            1 => (named(), outcome(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
+            4 => (named(), failure(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
+            3 => (named(), moment()).prop_map(|(attempt, at)| Wish::Interrupt(attempt, at)),
+        ]
+    }
+
+    fn command(job: &Job, wish: Wish) -> JobCommand {
+        let current = job.requested().map_or(0, |state| state.attempt);
+        match wish {
+            Wish::Request(command) => command,
+            Wish::Start(attempt, worker) => {
+                JobCommand::Start { attempt: attempt.near(current + 1), worker_id: Uuid::from_u128(worker) }
+            }
+            Wish::Finish(attempt, outcome, retry_at) => {
+                JobCommand::Finish { attempt: attempt.near(current), outcome, retry_at }
+            }
+            Wish::Interrupt(attempt, retry_at) => JobCommand::Interrupt { attempt: attempt.near(current), retry_at },
+        }
+    }
+
+    fn is_over(state: &JobState) -> bool {
+        matches!(state.status, JobStatus::Completed | JobStatus::Failed)
+    }
+
+    fn holds(step: &Step<Job>) {
+        let Ok(before) = step.before.requested() else { return };
+        let after = step.after.requested().expect("a job was forgotten");
+        let is_next = after.attempt == before.attempt + 1 && after.status == JobStatus::Running;
+        assert!(after.attempt == before.attempt || is_next, "attempt {} became {}", before.attempt, after.attempt);
+        assert!(!is_over(before) || before == after, "{:?} became {:?}", before.status, after.status);
+        assert!(after.interruptions >= before.interruptions);
+        assert!(after.interruptions <= MAX_INTERRUPTIONS.min(after.attempt));
+        assert!(after.attempt < after.max_attempts.max(1) + MAX_INTERRUPTIONS, "tried too often: {}", after.attempt);
+        assert_eq!(
+            (&before.work, before.project_id, before.submitted_by, before.max_attempts),
+            (&after.work, after.project_id, after.submitted_by, after.max_attempts),
+        );
+    }
+
+    /// The attempts are 1, 2, 3, …; each that ended ended once; a failure has a next time or is the last.
+    fn tells_a_whole_story(history: &[JobEvent]) {
+        let (mut latest, mut ended) = (0, 0);
+        for (index, event) in history.iter().enumerate() {
+            match event {
+                JobEvent::JobRequested { .. } => assert_eq!(index, 0),
+                JobEvent::JobStarted { attempt, .. } => {
+                    assert_eq!((*attempt, ended), (latest + 1, latest));
+                    latest = *attempt;
+                }
+                JobEvent::JobSucceeded { attempt, outcome } => {
+                    assert_eq!((*attempt, ended + 1), (latest, latest));
+                    assert!(outcome.is_success());
+                    assert_eq!(index, history.len() - 1, "something followed success");
+                    ended = *attempt;
+                }
+                JobEvent::JobAttemptFailed { attempt, failure, retry_at } => {
+                    assert_eq!((*attempt, ended + 1), (latest, latest));
+                    assert!(!matches!(failure, AttemptFailure::Program { outcome } if outcome.is_success()));
+                    let given_up = history.get(index + 1) == Some(&JobEvent::JobDeadLettered { attempt: *attempt });
+                    assert_eq!(retry_at.is_none(), given_up, "a failure is retried or the last, never both or neither");
+                    ended = *attempt;
+                }
+                JobEvent::JobDeadLettered { attempt } => {
+                    assert_eq!((*attempt, ended), (latest, latest));
+                    assert_eq!(index, history.len() - 1, "something followed the end");
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn counts_its_attempts_and_ends_once(wishes in vec(wish(), 0..60)) {
+            tells_a_whole_story(&live(wishes, command, holds));
+        }
+
+        #[test]
+        fn ends_however_often_it_fails(
+            request in request(),
+            failures in vec(option::of(failure()), 10),
+            at in moment(),
+        ) {
+            let most = match &request {
+                JobCommand::Request { max_attempts, .. } => (*max_attempts).max(1) + MAX_INTERRUPTIONS - 1,
+                _ => unreachable!(),
+            };
+            let right = Named(0);
+            let mut wishes = vec![Wish::Request(request)];
+            for failure in failures.into_iter().take(usize::try_from(most).unwrap()) {
+                wishes.push(Wish::Start(right, 1));
+                wishes.push(failure.map_or(Wish::Interrupt(right, at), |end| Wish::Finish(right, end, at)));
+            }
+            let history = live(wishes, command, holds);
+            let is_given_up = matches!(history.last(), Some(JobEvent::JobDeadLettered { .. }));
+            assert!(is_given_up, "{:?}", history.last());
+        }
+    }
+}
+
+mod an_account {
+    use workroom_domain::{
+        account::{Account, AccountCommand, SessionEnd},
+        ids::SessionId,
+    };
+
+    use super::*;
+
+    fn session_id() -> impl Strategy<Value = SessionId> {
+        any::<u128>().prop_map(|id| SessionId(Uuid::from_u128(id)))
+    }
+
+    fn command() -> impl Strategy<Value = AccountCommand> {
+        let reason = SessionEnd::RefreshTokenReused;
+        prop_oneof![
+            organization_id().prop_map(|id| AccountCommand::Register { personal_organization_id: id }),
+            session_id().prop_map(|session_id| AccountCommand::StartSession { session_id }),
+            (session_id(), any::<u32>())
+                .prop_map(|(session_id, generation)| AccountCommand::RefreshSession { session_id, generation }),
+            session_id().prop_map(move |session_id| AccountCommand::EndSession { session_id, reason }),
+            Just(AccountCommand::FailLogin),
+        ]
+    }
+
+    fn holds(step: &Step<Account>) {
+        if let Some(organization_id) = step.before.personal_organization_id() {
+            assert_eq!(step.after.personal_organization_id(), Some(organization_id));
+        }
+        let has_happened = step.answer.iter().flatten().next().is_some();
+        assert!(!has_happened || step.after.personal_organization_id().is_some(), "an event without an account");
+    }
+
+    proptest! {
+        #[test]
+        fn keeps_its_personal_organization(commands in vec(command(), 0..40)) {
+            live::<Account, _>(commands, |_, command| command, holds);
+        }
+    }
+}
+
+mod a_text {
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn that_passed_for_a_name_passes_again_unchanged(text in text(210)) {
+            if let Ok(name) = Name::parse(&text) {
+                let kept = name.as_str();
+                assert!((1..=Name::LIMIT).contains(&kept.chars().count()));
+                assert_eq!(kept, text.trim());
+                assert!(!kept.contains(char::is_control));
+                assert_eq!(Name::parse(kept).as_ref(), Ok(&name));
+                survives_json(&name);
+            }
+        }
+
+        #[test]
+        fn of_printable_characters_is_a_name(text in "[\\PC&&\\S]{1,200}") {
+            assert!(Name::parse(&text).is_ok());
+        }
+
+        #[test]
+        fn that_passed_for_prose_is_kept_as_given(text in text(40)) {
+            let forbidden = |c: char| c.is_control() && !"\n\r\t".contains(c);
+            match Prose::parse(&text) {
+                Ok(prose) => {
+                    assert!(!text.contains(forbidden));
+                    assert_eq!(prose.as_str(), text);
+                    survives_json(&prose);
+                }
+                Err(_) => assert!(text.contains(forbidden)),
+            }
+        }
+    }
+}

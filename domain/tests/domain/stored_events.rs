@@ -1,0 +1,680 @@
+//! The JSON that history is made of. **A changed snapshot here breaks history**: the log is never rewritten, so
+//! whatever was stored yesterday must be read tomorrow.
+//!
+//! When a snapshot of [`stored_forever_as`] fails, do not accept it. Either undo the change, or, if the stored form
+//! has to change: raise the event's version in `domain_event!`, write an upcaster (`upcast.rs`), write the new form's
+//! test beside the old, and leave every line of `history/` as it is: it is what old logs hold, and must still read.
+//!
+//! A new event: add it to `every_event`, a test to [`stored_forever_as`], a line to the newest file of `history/`.
+
+use std::collections::BTreeSet;
+
+use cqrs_es::{DomainEvent, persist::SerializedEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+use workroom_domain::{
+    Decide,
+    account::{Account, AccountEvent},
+    actor::{Actor, SystemActor},
+    event::{DomainEventKind, UndecodableEvent},
+    job::{Job, JobEvent},
+    membership::{Membership, MembershipEvent},
+    metadata::Metadata,
+    project::{Project, ProjectEvent, ProjectFields, Schedule},
+    upcast::{upcast, upcasters},
+};
+
+use crate::examples::{ADA, ORGANIZATION, every_event, fields, later};
+
+/// An event as the log's columns hold it.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Stored<Payload> {
+    aggregate_type: String,
+    event_type: String,
+    event_version: String,
+    payload: Payload,
+}
+
+/// An event of any aggregate, written as its own aggregate writes it.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Payload<'a> {
+    Project(&'a ProjectEvent),
+    Membership(&'a MembershipEvent),
+    Job(&'a JobEvent),
+    Account(&'a AccountEvent),
+}
+
+fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
+    fn columns<'a, A: Decide>(event: &A::Event, payload: Payload<'a>) -> Stored<Payload<'a>> {
+        Stored {
+            aggregate_type: A::TYPE.to_owned(),
+            event_type: event.event_type(),
+            event_version: event.event_version(),
+            payload,
+        }
+    }
+    match event {
+        DomainEventKind::Project(event) => columns::<Project>(event, Payload::Project(event)),
+        DomainEventKind::Membership(event) => columns::<Membership>(event, Payload::Membership(event)),
+        DomainEventKind::Job(event) => columns::<Job>(event, Payload::Job(event)),
+        DomainEventKind::Account(event) => columns::<Account>(event, Payload::Account(event)),
+    }
+}
+
+fn read(stored: Stored<Value>) -> Result<DomainEventKind, UndecodableEvent> {
+    let Stored { aggregate_type, event_type, event_version, payload } = stored;
+    let id = Uuid::from_u128(1).to_string();
+    let event = SerializedEvent::new(id, 1, aggregate_type, event_type, event_version, payload, Value::Null);
+    let event = upcast(&upcasters(), event);
+    DomainEventKind::decode(&event.aggregate_type, &event.payload.to_string())
+}
+
+/// What version 1 stored: first the examples, one a line, then the spellings that they do not show. Never edit a line.
+const HISTORY_OF_VERSION_1: &str = include_str!("history/version_1.ndjson");
+
+fn history() -> impl Iterator<Item = (&'static str, DomainEventKind)> {
+    HISTORY_OF_VERSION_1.lines().map(|line| {
+        let stored = serde_json::from_str(line).unwrap();
+        let event = read(stored).unwrap_or_else(|error| panic!("history is broken: {error:?} in {line}"));
+        (line, event)
+    })
+}
+
+#[test]
+fn old_history_still_reads_and_means_what_it_meant() {
+    let mut history = history().map(|(_, event)| event);
+    let read: Vec<_> = history.by_ref().take(every_event().len()).collect();
+    assert_eq!(read, every_event());
+    assert!(history.count() > 0);
+}
+
+#[test]
+fn an_event_of_an_unchanged_version_is_written_as_ever_byte_for_byte() {
+    for (line, event) in history() {
+        let stored: Stored<Value> = serde_json::from_str(line).unwrap();
+        let written = write(&event);
+        assert_eq!(written.event_type, stored.event_type);
+        if written.event_version == stored.event_version {
+            assert_eq!(serde_json::to_string(&written).unwrap(), line);
+        }
+    }
+}
+
+#[test]
+fn a_project_without_dates_is_read_back() {
+    let fields = ProjectFields { schedule: Schedule::default(), ..fields() };
+    let event = ProjectEvent::ProjectCreated { organization_id: ORGANIZATION, fields };
+    let payload = serde_json::to_string(&event).unwrap();
+    assert_eq!(DomainEventKind::decode("project", &payload).unwrap(), DomainEventKind::Project(event));
+}
+
+#[test]
+fn what_is_not_an_event_of_its_aggregate_is_not_read() {
+    let decode = DomainEventKind::decode;
+    assert!(matches!(decode("planet", "{}"), Err(UndecodableEvent::AggregateType(name)) if name == "planet"));
+    for payload in [
+        "",
+        "null",
+        "{}",
+        r#"{"type":"ProjectRenamed"}"#,
+        r#"{"type":"ProjectCreated"}"#,
+        r#"{"type":"MembershipClosed"}"#,
+    ] {
+        let answer = decode("project", payload);
+        let is_refused =
+            matches!(&answer, Err(UndecodableEvent::Payload { aggregate_type, .. }) if aggregate_type == "project");
+        assert!(is_refused, "{payload} was read as {answer:?}");
+    }
+}
+
+#[test]
+fn every_event_has_an_example() {
+    let places: BTreeSet<_> = every_event().iter().map(place).collect();
+    assert_eq!(places, (0..every_event().len()).collect(), "an event without an example has no pinned form");
+}
+
+/// Exhaustive, so that a new event without an example does not compile.
+fn place(event: &DomainEventKind) -> usize {
+    use {AccountEvent as A, JobEvent as J, MembershipEvent as M, ProjectEvent as P};
+    match event {
+        DomainEventKind::Project(P::ProjectCreated { .. }) => 0,
+        DomainEventKind::Project(P::ProjectUpdated { .. }) => 1,
+        DomainEventKind::Project(P::ProjectDeleted { .. }) => 2,
+        DomainEventKind::Membership(M::MemberAdded { .. }) => 3,
+        DomainEventKind::Membership(M::MemberRoleChanged { .. }) => 4,
+        DomainEventKind::Membership(M::MemberRemoved { .. }) => 5,
+        DomainEventKind::Membership(M::MembershipClosed { .. }) => 6,
+        DomainEventKind::Job(J::JobRequested { .. }) => 7,
+        DomainEventKind::Job(J::JobStarted { .. }) => 8,
+        DomainEventKind::Job(J::JobSucceeded { .. }) => 9,
+        DomainEventKind::Job(J::JobAttemptFailed { .. }) => 10,
+        DomainEventKind::Job(J::JobDeadLettered { .. }) => 11,
+        DomainEventKind::Account(A::AccountRegistered { .. }) => 12,
+        DomainEventKind::Account(A::SessionStarted { .. }) => 13,
+        DomainEventKind::Account(A::SessionRefreshed { .. }) => 14,
+        DomainEventKind::Account(A::SessionEnded { .. }) => 15,
+        DomainEventKind::Account(A::LoginFailed { .. }) => 16,
+    }
+}
+
+/// The pinned form of every event at its version. These snapshots are a promise, not a record: see the top of the file.
+mod stored_forever_as {
+    use insta::assert_json_snapshot;
+
+    use super::*;
+
+    /// An event in its stored form, the fields in the order in which they are stored.
+    struct InStoredForm(DomainEventKind);
+
+    impl Serialize for InStoredForm {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            write(&self.0).serialize(serializer)
+        }
+    }
+
+    /// The example of an event.
+    fn stored(event_type: &str) -> InStoredForm {
+        InStoredForm(every_event().into_iter().find(|event| event.event_type() == event_type).unwrap())
+    }
+
+    #[test]
+    fn project_created_version_1() {
+        assert_json_snapshot!(stored("ProjectCreated"), @r#"
+        {
+          "aggregate_type": "project",
+          "event_type": "ProjectCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "ProjectCreated",
+            "organization_id": "00000000-0000-0000-0000-00000000000c",
+            "name": "Apollo",
+            "description": "To the moon.\nAnd back.",
+            "is_public": false,
+            "status": "planning",
+            "priority": "medium",
+            "start_date": "2026-03-01",
+            "end_date": "2026-05-01"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn project_updated_version_1() {
+        assert_json_snapshot!(stored("ProjectUpdated"), @r#"
+        {
+          "aggregate_type": "project",
+          "event_type": "ProjectUpdated",
+          "event_version": "1",
+          "payload": {
+            "type": "ProjectUpdated",
+            "changes": {
+              "name": {
+                "from": "Apollo",
+                "to": "Artemis"
+              },
+              "description": {
+                "from": "To the moon.",
+                "to": ""
+              },
+              "is_public": {
+                "from": false,
+                "to": true
+              },
+              "status": {
+                "from": "planning",
+                "to": "on_hold"
+              },
+              "priority": {
+                "from": "medium",
+                "to": "high"
+              },
+              "schedule": {
+                "from": {
+                  "start_date": "2026-03-01",
+                  "end_date": "2026-05-01"
+                },
+                "to": {
+                  "start_date": "2026-04-01",
+                  "end_date": null
+                }
+              }
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn project_deleted_version_1() {
+        assert_json_snapshot!(stored("ProjectDeleted"), @r#"
+        {
+          "aggregate_type": "project",
+          "event_type": "ProjectDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "ProjectDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn member_added_version_1() {
+        assert_json_snapshot!(stored("MemberAdded"), @r#"
+        {
+          "aggregate_type": "membership",
+          "event_type": "MemberAdded",
+          "event_version": "1",
+          "payload": {
+            "type": "MemberAdded",
+            "account_id": "00000000-0000-0000-0000-000000000ada",
+            "role": "owner"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn member_role_changed_version_1() {
+        assert_json_snapshot!(stored("MemberRoleChanged"), @r#"
+        {
+          "aggregate_type": "membership",
+          "event_type": "MemberRoleChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "MemberRoleChanged",
+            "account_id": "00000000-0000-0000-0000-000000000ada",
+            "from": "owner",
+            "to": "collaborator"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn member_removed_version_1() {
+        assert_json_snapshot!(stored("MemberRemoved"), @r#"
+        {
+          "aggregate_type": "membership",
+          "event_type": "MemberRemoved",
+          "event_version": "1",
+          "payload": {
+            "type": "MemberRemoved",
+            "account_id": "00000000-0000-0000-0000-000000000ada",
+            "role": "viewer"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn membership_closed_version_1() {
+        assert_json_snapshot!(stored("MembershipClosed"), @r#"
+        {
+          "aggregate_type": "membership",
+          "event_type": "MembershipClosed",
+          "event_version": "1",
+          "payload": {
+            "type": "MembershipClosed"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_requested_version_1() {
+        assert_json_snapshot!(stored("JobRequested"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRequested",
+          "event_version": "1",
+          "payload": {
+            "type": "JobRequested",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "job_type": "code_execution",
+            "language": "python",
+            "code": "print(input())",
+            "stdin": "hello\n",
+            "timeout_seconds": 30,
+            "max_attempts": 3
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_started_version_1() {
+        assert_json_snapshot!(stored("JobStarted"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobStarted",
+          "event_version": "1",
+          "payload": {
+            "type": "JobStarted",
+            "attempt": 1,
+            "worker_id": "00000000-0000-0000-0000-00000000003a"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_succeeded_version_1() {
+        assert_json_snapshot!(stored("JobSucceeded"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobSucceeded",
+          "event_version": "1",
+          "payload": {
+            "type": "JobSucceeded",
+            "attempt": 1,
+            "outcome": {
+              "exit_code": 0,
+              "execution_time_ms": 120,
+              "truncated": false
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_attempt_failed_version_1() {
+        assert_json_snapshot!(stored("JobAttemptFailed"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobAttemptFailed",
+          "event_version": "1",
+          "payload": {
+            "type": "JobAttemptFailed",
+            "attempt": 1,
+            "failure": {
+              "reason": "program",
+              "outcome": {
+                "exit_code": null,
+                "execution_time_ms": 30000,
+                "truncated": true,
+                "limit_hit": "timeout"
+              }
+            },
+            "retry_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_dead_lettered_version_1() {
+        assert_json_snapshot!(stored("JobDeadLettered"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobDeadLettered",
+          "event_version": "1",
+          "payload": {
+            "type": "JobDeadLettered",
+            "attempt": 3
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn account_registered_version_1() {
+        assert_json_snapshot!(stored("AccountRegistered"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "AccountRegistered",
+          "event_version": "1",
+          "payload": {
+            "type": "AccountRegistered",
+            "personal_organization_id": "00000000-0000-0000-0000-00000000000c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn session_started_version_1() {
+        assert_json_snapshot!(stored("SessionStarted"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "SessionStarted",
+          "event_version": "1",
+          "payload": {
+            "type": "SessionStarted",
+            "session_id": "00000000-0000-0000-0000-00000000005e"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn session_refreshed_version_1() {
+        assert_json_snapshot!(stored("SessionRefreshed"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "SessionRefreshed",
+          "event_version": "1",
+          "payload": {
+            "type": "SessionRefreshed",
+            "session_id": "00000000-0000-0000-0000-00000000005e",
+            "generation": 1
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn session_ended_version_1() {
+        assert_json_snapshot!(stored("SessionEnded"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "SessionEnded",
+          "event_version": "1",
+          "payload": {
+            "type": "SessionEnded",
+            "session_id": "00000000-0000-0000-0000-00000000005e",
+            "reason": "refresh_token_reused"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn login_failed_version_1() {
+        assert_json_snapshot!(stored("LoginFailed"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "LoginFailed",
+          "event_version": "1",
+          "payload": {
+            "type": "LoginFailed"
+          }
+        }
+        "#);
+    }
+}
+
+/// What the log keeps beside every event.
+mod metadata {
+    use std::collections::BTreeMap;
+
+    use insta::assert_json_snapshot;
+
+    use super::*;
+
+    fn stored(actor: Actor, causation_id: Option<Uuid>, trace_id: Option<&str>) -> BTreeMap<String, String> {
+        let metadata = Metadata {
+            actor,
+            occurred_at: later(),
+            correlation_id: Uuid::from_u128(0xc0),
+            causation_id,
+            trace_id: trace_id.map(str::to_owned),
+        };
+        let map = metadata.to_map().unwrap();
+        assert_eq!(Metadata::from_map(&map).unwrap(), metadata);
+        map.into_iter().collect()
+    }
+
+    #[test]
+    fn of_a_person() {
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_json_snapshot!(stored(Actor::Account(ADA), Some(Uuid::from_u128(0xca)), Some(trace)), @r#"
+        {
+          "actor": "account:00000000-0000-0000-0000-000000000ada",
+          "causation_id": "00000000-0000-0000-0000-0000000000ca",
+          "correlation_id": "00000000-0000-0000-0000-0000000000c0",
+          "occurred_at": "2026-05-03T03:09:37.123456Z",
+          "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736"
+        }
+        "#);
+    }
+
+    #[test]
+    fn of_the_service() {
+        assert_json_snapshot!(stored(Actor::System(SystemActor::Worker), None, None), @r#"
+        {
+          "actor": "system:worker",
+          "correlation_id": "00000000-0000-0000-0000-0000000000c0",
+          "occurred_at": "2026-05-03T03:09:37.123456Z"
+        }
+        "#);
+        assert_json_snapshot!(stored(Actor::System(SystemActor::Reconciler), None, None)["actor"], @r#""system:reconciler""#);
+    }
+
+    #[test]
+    fn lacking_an_entry_is_not_read() {
+        let whole = stored(Actor::Account(ADA), None, None);
+        for missing in ["actor", "occurred_at", "correlation_id"] {
+            let rest = whole.clone().into_iter().filter(|(name, _)| name != missing).collect();
+            let error = Metadata::from_map(&rest).unwrap_err();
+            assert_eq!(error.to_string(), format!("event metadata lacks `{missing}`"));
+        }
+    }
+
+    #[test]
+    fn with_an_unreadable_entry_is_not_read() {
+        let whole = stored(Actor::Account(ADA), Some(Uuid::nil()), None);
+        for name in ["actor", "occurred_at", "correlation_id", "causation_id"] {
+            let mut map: std::collections::HashMap<_, _> = whole.clone().into_iter().collect();
+            map.insert(name.to_owned(), "nonsense".to_owned());
+            assert!(Metadata::from_map(&map).is_err(), "{name}");
+        }
+    }
+}
+
+/// Snapshots of a state are a cache: one of another shape is ignored. So a changed form here breaks nothing, as long as
+/// `SHAPE` is raised with it: accept the new snapshot and the new number together.
+mod cached_as {
+    use insta::assert_json_snapshot;
+
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Cached<State> {
+        shape: u32,
+        state: State,
+    }
+
+    fn cached<A: Decide>(events: impl IntoIterator<Item = A::Event>) -> Cached<A> {
+        let mut state = A::default();
+        for event in events {
+            state.evolve(&event);
+        }
+        Cached { shape: A::SHAPE, state }
+    }
+
+    #[test]
+    fn a_project_of_shape_1() {
+        let events = every_event().into_iter().filter_map(|event| match event {
+            DomainEventKind::Project(event) => Some(event),
+            _ => None,
+        });
+        assert_json_snapshot!(cached::<Project>(events.take(1)), @r#"
+        {
+          "shape": 1,
+          "state": {
+            "Active": {
+              "organization_id": "00000000-0000-0000-0000-00000000000c",
+              "fields": {
+                "name": "Apollo",
+                "description": "To the moon.\nAnd back.",
+                "is_public": false,
+                "status": "planning",
+                "priority": "medium",
+                "start_date": "2026-03-01",
+                "end_date": "2026-05-01"
+              }
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_roster_of_shape_1() {
+        let events = every_event().into_iter().filter_map(|event| match event {
+            DomainEventKind::Membership(event) => Some(event),
+            _ => None,
+        });
+        assert_json_snapshot!(cached::<Membership>(events.take(1)), @r#"
+        {
+          "shape": 1,
+          "state": {
+            "members": {
+              "00000000-0000-0000-0000-000000000ada": "owner"
+            },
+            "closed": false
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_job_of_shape_1() {
+        let events = every_event().into_iter().filter_map(|event| match event {
+            DomainEventKind::Job(event) => Some(event),
+            _ => None,
+        });
+        assert_json_snapshot!(cached::<Job>(events.take(2)), @r#"
+        {
+          "shape": 1,
+          "state": {
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "work": {
+              "job_type": "code_execution",
+              "language": "python",
+              "code": "print(input())",
+              "stdin": "hello\n",
+              "timeout_seconds": 30
+            },
+            "max_attempts": 3,
+            "status": "running",
+            "attempt": 1,
+            "interruptions": 0
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn an_account_of_shape_1() {
+        let events = every_event().into_iter().filter_map(|event| match event {
+            DomainEventKind::Account(event) => Some(event),
+            _ => None,
+        });
+        assert_json_snapshot!(cached::<Account>(events.take(1)), @r#"
+        {
+          "shape": 1,
+          "state": {
+            "personal_organization_id": "00000000-0000-0000-0000-00000000000c"
+          }
+        }
+        "#);
+    }
+}

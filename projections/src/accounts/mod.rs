@@ -1,0 +1,5 @@
+//! Accounts as others see them: the erasable rows, read only.
+
+mod query;
+
+pub use query::{AccountRow, find, find_by_email};

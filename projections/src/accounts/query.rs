@@ -1,0 +1,45 @@
+//! Questions about accounts.
+
+use sqlx::{FromRow, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An account.
+#[derive(Clone, Debug, FromRow)]
+pub struct AccountRow {
+    /// Its id.
+    pub id: Uuid,
+    /// E-mail address as given.
+    pub email: String,
+    /// User name.
+    pub username: String,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// Picture.
+    pub image_url: Option<String>,
+    /// The organization of its own.
+    pub personal_organization_id: Uuid,
+    /// When it was registered.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+}
+
+const SELECT: &str = "SELECT id, email, username, full_name, image_url, personal_organization_id, created_at,
+    updated_at FROM accounts ";
+
+/// An account by id.
+///
+/// # Errors
+/// The database's.
+pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<AccountRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE id = $1")).bind(id).fetch_optional(pool).await
+}
+
+/// An account by normalized e-mail address.
+///
+/// # Errors
+/// The database's.
+pub async fn find_by_email(pool: &PgPool, normalized: &str) -> Result<Option<AccountRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE email_normalized = $1")).bind(normalized).fetch_optional(pool).await
+}

@@ -1,0 +1,120 @@
+//! Questions about a feed's history.
+
+use serde_json::value::RawValue;
+use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, types::Json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An event as auditors and subscribers see it.
+#[derive(Clone, Debug, FromRow)]
+pub struct EventRow {
+    /// Its place in the whole log.
+    pub position: i64,
+    /// Its identity.
+    pub event_id: Uuid,
+    /// The feed it belongs to.
+    pub feed_id: Uuid,
+    /// Its place in the feed.
+    pub feed_seq: i64,
+    /// What kind of thing it happened to.
+    pub aggregate_type: String,
+    /// What it happened to.
+    pub aggregate_id: String,
+    /// Its place in the aggregate's stream.
+    pub sequence: i64,
+    /// What happened.
+    pub event_type: String,
+    /// Version of the stored form.
+    pub event_version: String,
+    /// The event's content, the stored bytes.
+    pub payload: Json<Box<RawValue>>,
+    /// Who, when, why.
+    pub metadata: Json<std::collections::HashMap<String, String>>,
+    /// When the log recorded it.
+    pub recorded_at: OffsetDateTime,
+}
+
+const SELECT: &str = "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence,
+    event_type, event_version, payload, metadata, recorded_at FROM events WHERE ";
+
+/// Narrows a history.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only events behind this place in the feed.
+    pub after: Option<i64>,
+    /// Only events before this place in the feed.
+    pub before: Option<i64>,
+    /// Only events of this type.
+    pub event_type: Option<String>,
+    /// Only events that this actor caused, in the form of the metadata (`account:<uuid>`).
+    pub actor: Option<String>,
+    /// Only events recorded at this time or later.
+    pub from: Option<OffsetDateTime>,
+    /// Only events recorded before this time.
+    pub to: Option<OffsetDateTime>,
+}
+
+/// A feed's events in order, at most `limit`.
+///
+/// # Errors
+/// The database's.
+pub async fn list(pool: &PgPool, feed_id: Uuid, filter: &Filter, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push("feed_id = ").push_bind(feed_id);
+    if let Some(after) = filter.after {
+        query.push(" AND feed_seq > ").push_bind(after);
+    }
+    if let Some(before) = filter.before {
+        query.push(" AND feed_seq < ").push_bind(before);
+    }
+    if let Some(event_type) = &filter.event_type {
+        query.push(" AND event_type = ").push_bind(event_type.clone());
+    }
+    if let Some(actor) = &filter.actor {
+        query.push(" AND metadata->>'actor' = ").push_bind(actor.clone());
+    }
+    if let Some(from) = filter.from {
+        query.push(" AND recorded_at >= ").push_bind(from);
+    }
+    if let Some(to) = filter.to {
+        query.push(" AND recorded_at < ").push_bind(to);
+    }
+    query.push(" ORDER BY feed_seq LIMIT ").push_bind(limit);
+    query.build_query_as().fetch_all(pool).await
+}
+
+/// The whole log's events behind `after`, in order of position.
+///
+/// # Errors
+/// The database's.
+pub async fn log_since(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+    QueryBuilder::<Postgres>::new(SELECT)
+        .push("position > ")
+        .push_bind(after)
+        .push(" ORDER BY position LIMIT ")
+        .push_bind(limit)
+        .build_query_as()
+        .fetch_all(pool)
+        .await
+}
+
+/// A feed's events behind `after`, in order.
+///
+/// # Errors
+/// The database's.
+pub async fn since(pool: &PgPool, feed_id: Uuid, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
+    list(pool, feed_id, &Filter { after: Some(after), ..Filter::default() }, limit).await
+}
+
+/// The place of a feed's last event; 0 for a feed without any.
+///
+/// # Errors
+/// The database's.
+pub async fn feed_head(pool: &PgPool, feed_id: Uuid) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT COALESCE((SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)",
+    )
+    .bind(feed_id)
+    .fetch_one(pool)
+    .await
+}

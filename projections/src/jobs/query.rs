@@ -1,0 +1,140 @@
+//! Questions about jobs. What a program printed comes from `job_outputs`, which lies outside the log.
+
+use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::page::{Listed, Page};
+
+/// A job.
+#[derive(Clone, Debug, FromRow)]
+pub struct JobRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The project it belongs to, if any.
+    pub project_id: Option<Uuid>,
+    /// Who asked for it.
+    pub submitted_by: Uuid,
+    /// What kind of work it is.
+    pub job_type: String,
+    /// The program's language.
+    pub language: String,
+    /// How long the program may run.
+    pub timeout_seconds: i32,
+    /// How often it may be tried.
+    pub max_attempts: i32,
+    /// Where it stands.
+    pub status: String,
+    /// The latest attempt, 0 before the first.
+    pub attempt: i32,
+    /// The program's exit code.
+    pub exit_code: Option<i32>,
+    /// How long it ran, in milliseconds.
+    pub execution_time_ms: Option<i64>,
+    /// Whether output was dropped.
+    pub truncated: Option<bool>,
+    /// The limit that ended it.
+    pub limit_hit: Option<String>,
+    /// When it was asked for.
+    pub created_at: OffsetDateTime,
+    /// When the latest attempt started.
+    pub started_at: Option<OffsetDateTime>,
+    /// When it was over.
+    pub completed_at: Option<OffsetDateTime>,
+    /// Sequence of its last event.
+    pub version: i64,
+    /// What the latest attempt printed.
+    pub stdout: Option<String>,
+    /// What the latest attempt printed as errors.
+    pub stderr: Option<String>,
+}
+
+const SELECT: &str = "SELECT j.id, j.project_id, j.submitted_by, j.job_type, j.language, j.timeout_seconds,
+    j.max_attempts, j.status, j.attempt, j.exit_code, j.execution_time_ms, j.truncated, j.limit_hit, j.created_at,
+    j.started_at, j.completed_at, j.version, o.stdout, o.stderr
+    FROM jobs j LEFT JOIN job_outputs o ON o.job_id = j.id AND o.attempt = j.attempt ";
+
+/// One job. Whether the asking account may see it is the caller's to decide.
+///
+/// # Errors
+/// The database's.
+pub async fn find(pool: &PgPool, job_id: Uuid) -> Result<Option<JobRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE j.id = $1")).bind(job_id).fetch_optional(pool).await
+}
+
+/// Narrows a list of jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Only of this project.
+    pub project_id: Option<Uuid>,
+    /// Only of this status.
+    pub status: Option<&'a str>,
+}
+
+/// Jobs, newest first: of a project when the filter names one, else those that the account submitted.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    pool: &PgPool,
+    account_id: Uuid,
+    filter: Filter<'_>,
+    page: Page,
+) -> Result<Listed<JobRow>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    match filter.project_id {
+        Some(id) => query.push(" WHERE j.project_id = ").push_bind(id),
+        None => query.push(" WHERE j.submitted_by = ").push_bind(account_id),
+    };
+    if let Some(status) = filter.status {
+        query.push(" AND j.status = ").push_bind(status.to_owned());
+    }
+    if let Some(after) = page.after {
+        query.push(" AND j.id < ").push_bind(after);
+    }
+    query.push(" ORDER BY j.id DESC LIMIT ").push_bind(page.limit + 1).push(" OFFSET ").push_bind(page.skip);
+    let rows = query.build_query_as().fetch_all(pool).await?;
+    Ok(Listed::from_one_more(rows, page, |row: &JobRow| row.id))
+}
+
+/// An attempt that waits to be handed to a worker, or whose worker may be lost.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Due {
+    /// The job.
+    pub id: Uuid,
+    /// Its latest attempt.
+    pub attempt: i32,
+}
+
+/// Jobs that have been due for at least `overdue_seconds` and nobody runs.
+///
+/// # Errors
+/// The database's.
+pub async fn due(pool: &PgPool, overdue_seconds: f64, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, attempt FROM jobs
+         WHERE status = 'pending' AND due_at <= now() - make_interval(secs => $1) ORDER BY due_at LIMIT $2",
+    )
+    .bind(overdue_seconds)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
+/// Jobs that are said to run, but whose worker has not renewed its claim: it is lost. An attempt without any claim is
+/// given `grace_seconds` from its start to make one.
+///
+/// # Errors
+/// The database's.
+pub async fn running(pool: &PgPool, grace_seconds: f64, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT j.id, j.attempt FROM jobs j LEFT JOIN job_leases l ON l.job_id = j.id AND l.attempt = j.attempt
+         WHERE j.status = 'running'
+           AND COALESCE(l.expires_at, j.started_at + make_interval(secs => $1)) < now()
+         ORDER BY j.started_at LIMIT $2",
+    )
+    .bind(grace_seconds)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}

@@ -1,0 +1,230 @@
+//! Reading the event log in order of position.
+
+use std::collections::HashMap;
+
+use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use sqlx::{PgExecutor, Row, postgres::PgRow};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use workroom_domain::{
+    event::{DomainEventKind, UndecodableEvent},
+    metadata::{Metadata, UnreadableMetadata},
+    upcast,
+};
+
+/// An event as the log holds it, decoded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its place in the whole log.
+    pub position: i64,
+    /// Its identity.
+    pub event_id: Uuid,
+    /// The feed it belongs to.
+    pub feed_id: Uuid,
+    /// Its place in the feed.
+    pub feed_seq: i64,
+    /// The aggregate it happened to.
+    pub aggregate_id: Uuid,
+    /// Its place in the aggregate's stream.
+    pub sequence: i64,
+    /// What happened.
+    pub event: DomainEventKind,
+    /// Who, when, why.
+    pub metadata: Metadata,
+    /// When the log recorded it.
+    pub recorded_at: OffsetDateTime,
+}
+
+/// A place in the log, with its event if the reader asked for events of that type.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The place.
+    pub position: i64,
+    /// The event, when the reader wants its type.
+    pub recorded: Option<Recorded>,
+}
+
+/// The log cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The database's.
+    #[error("the event log could not be read")]
+    Database(#[from] sqlx::Error),
+    /// A position is missing (law 4).
+    #[error("the event log has a hole: position {found} follows {after}")]
+    Hole {
+        /// The last position before the hole.
+        after: i64,
+        /// The first one behind it.
+        found: i64,
+    },
+    /// An event is not one that this version knows.
+    #[error("the event at position {position} cannot be decoded")]
+    Event {
+        /// Where.
+        position: i64,
+        /// Why.
+        source: UndecodableEvent,
+    },
+    /// An event's metadata cannot be read.
+    #[error("the metadata at position {position} cannot be read")]
+    Metadata {
+        /// Where.
+        position: i64,
+        /// Why.
+        source: UnreadableMetadata,
+    },
+    /// An aggregate's id is not a UUID.
+    #[error("the aggregate id at position {position} is not a UUID")]
+    AggregateId {
+        /// Where.
+        position: i64,
+    },
+}
+
+impl LogError {
+    /// The position that the error is about, if it is about one.
+    pub fn position(&self) -> Option<i64> {
+        match self {
+            Self::Database(_) => None,
+            Self::Hole { found, .. } => Some(*found),
+            Self::Event { position, .. } | Self::Metadata { position, .. } | Self::AggregateId { position } => {
+                Some(*position)
+            }
+        }
+    }
+}
+
+/// Reads the log for one reader: decodes the aggregate types it wants, and watches over the positions of all.
+pub struct LogReader {
+    wanted: Vec<&'static str>,
+    upcasters: Vec<Box<dyn EventUpcaster>>,
+}
+
+impl LogReader {
+    /// A reader of these aggregate types.
+    pub fn new(wanted: Vec<&'static str>) -> Self {
+        Self { wanted, upcasters: upcast::upcasters() }
+    }
+
+    /// A reader of every event.
+    pub fn everything() -> Self {
+        Self::new(vec!["account", "job", "membership", "project"])
+    }
+
+    /// Reads up to `limit` entries after `after`, not beyond `until`.
+    ///
+    /// # Errors
+    /// See [`LogError`]; above all a hole in the positions, which must stop whoever sees it.
+    pub async fn read(
+        &self,
+        executor: impl PgExecutor<'_>,
+        after: i64,
+        until: i64,
+        limit: i64,
+    ) -> Result<Vec<Entry>, LogError> {
+        let rows = sqlx::query(
+            "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type,
+                    event_version, recorded_at,
+                    CASE WHEN aggregate_type = ANY($4) THEN payload::text END AS payload,
+                    CASE WHEN aggregate_type = ANY($4) THEN metadata::text END AS metadata
+             FROM events WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3",
+        )
+        .bind(after)
+        .bind(until)
+        .bind(limit)
+        .bind(&self.wanted)
+        .fetch_all(executor)
+        .await?;
+        let mut last = after;
+        let mut entries = Vec::with_capacity(rows.len());
+        for row in rows {
+            let entry = self.decode(&row)?;
+            if entry.position != last + 1 {
+                return Err(LogError::Hole { after: last, found: entry.position });
+            }
+            last = entry.position;
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    fn decode(&self, row: &PgRow) -> Result<Entry, LogError> {
+        let position: i64 = row.try_get("position")?;
+        let Some(payload) = row.try_get::<Option<&str>, _>("payload")? else {
+            return Ok(Entry { position, recorded: None });
+        };
+        let aggregate_type: &str = row.try_get("aggregate_type")?;
+        let aggregate_id: &str = row.try_get("aggregate_id")?;
+        let sequence: i64 = row.try_get("sequence")?;
+        let decoded = match self.upcast(row, aggregate_type, aggregate_id, sequence, payload)? {
+            Some(lifted) => DomainEventKind::decode(aggregate_type, &lifted),
+            None => DomainEventKind::decode(aggregate_type, payload),
+        };
+        let event = decoded.map_err(|source| LogError::Event { position, source })?;
+        let unreadable = |source| LogError::Metadata { position, source };
+        let map: HashMap<String, String> = serde_json::from_str(row.try_get("metadata")?)
+            .map_err(|_| unreadable(UnreadableMetadata::Missing("map")))?;
+        let recorded = Recorded {
+            position,
+            event_id: row.try_get("event_id")?,
+            feed_id: row.try_get("feed_id")?,
+            feed_seq: row.try_get("feed_seq")?,
+            aggregate_id: Uuid::try_parse(aggregate_id).map_err(|_| LogError::AggregateId { position })?,
+            sequence,
+            event,
+            metadata: Metadata::from_map(&map).map_err(unreadable)?,
+            recorded_at: row.try_get("recorded_at")?,
+        };
+        Ok(Entry { position, recorded: Some(recorded) })
+    }
+
+    /// The payload lifted to today's form, if any upcaster claims it.
+    fn upcast(
+        &self,
+        row: &PgRow,
+        aggregate_type: &str,
+        aggregate_id: &str,
+        sequence: i64,
+        payload: &str,
+    ) -> Result<Option<String>, LogError> {
+        let event_type: &str = row.try_get("event_type")?;
+        let event_version: &str = row.try_get("event_version")?;
+        if !self.upcasters.iter().any(|upcaster| upcaster.can_upcast(event_type, event_version)) {
+            return Ok(None);
+        }
+        let position: i64 = row.try_get("position")?;
+        let payload = serde_json::from_str(payload).map_err(|source| LogError::Event {
+            position,
+            source: UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source },
+        })?;
+        let stored = SerializedEvent::new(
+            aggregate_id.to_owned(),
+            usize::try_from(sequence).unwrap_or_default(),
+            aggregate_type.to_owned(),
+            event_type.to_owned(),
+            event_version.to_owned(),
+            payload,
+            serde_json::Value::Null,
+        );
+        Ok(Some(upcast::upcast(&self.upcasters, stored).payload.to_string()))
+    }
+}
+
+/// The last position of the log.
+///
+/// # Errors
+/// The database's.
+pub async fn head(executor: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT COALESCE((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0)")
+        .fetch_one(executor)
+        .await
+}
+
+/// Which history this is: changes when the log was restored to an earlier state.
+///
+/// # Errors
+/// The database's.
+pub async fn epoch(executor: impl PgExecutor<'_>) -> Result<Uuid, sqlx::Error> {
+    sqlx::query_scalar("SELECT epoch FROM log_epoch").fetch_one(executor).await
+}

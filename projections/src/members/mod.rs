@@ -1,0 +1,7 @@
+//! Members of projects as their readers see them.
+
+mod project;
+mod query;
+
+pub use project::Members;
+pub use query::{MemberRow, Roster, find, roster};

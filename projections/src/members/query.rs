@@ -1,0 +1,75 @@
+//! Questions about members. Names and e-mail addresses come from the accounts table, never from the log (law 6).
+
+use sqlx::{FromRow, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// A member, with what the account says of itself; an erased account says nothing.
+#[derive(Clone, Debug, FromRow)]
+pub struct MemberRow {
+    /// Who.
+    pub account_id: Uuid,
+    /// As what.
+    pub role: String,
+    /// Since when.
+    pub added_at: OffsetDateTime,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Full name.
+    pub full_name: Option<String>,
+}
+
+/// Everybody on a roster.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    /// The members, by the time they were added.
+    pub members: Vec<MemberRow>,
+    /// Sequence of the roster's last event.
+    pub version: i64,
+}
+
+const SELECT: &str = "SELECT m.account_id, m.role, m.added_at, a.email, a.username, a.full_name
+    FROM members m LEFT JOIN accounts a ON a.id = m.account_id ";
+
+/// One member of a project.
+///
+/// # Errors
+/// The database's.
+pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE m.project_id = $1 AND m.account_id = $2"))
+        .bind(project_id)
+        .bind(account_id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// A part of a project's roster, by account.
+///
+/// # Errors
+/// The database's.
+pub async fn roster(
+    pool: &PgPool,
+    project_id: Uuid,
+    after: Option<Uuid>,
+    limit: i64,
+    skip: i64,
+) -> Result<Roster, sqlx::Error> {
+    let version = sqlx::query_scalar("SELECT version FROM rosters WHERE project_id = $1")
+        .bind(project_id)
+        .fetch_optional(pool)
+        .await?
+        .unwrap_or_default();
+    let members = sqlx::query_as(&format!(
+        "{SELECT} WHERE m.project_id = $1 AND ($2::uuid IS NULL OR m.account_id > $2)
+         ORDER BY m.account_id LIMIT $3 OFFSET $4"
+    ))
+    .bind(project_id)
+    .bind(after)
+    .bind(limit)
+    .bind(skip)
+    .fetch_all(pool)
+    .await?;
+    Ok(Roster { members, version })
+}

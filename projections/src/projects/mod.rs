@@ -1,0 +1,7 @@
+//! Projects as their readers see them.
+
+mod project;
+mod query;
+
+pub use project::Projects;
+pub use query::{Filter, ProjectRow, find, list};

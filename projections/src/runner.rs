@@ -1,0 +1,245 @@
+//! Keeps the views of one group at the head of the log.
+//!
+//! Any number of processes run a runner for each group; a session advisory lock elects one leader, and the others try
+//! again a few times a second. The leader reads what lies behind its checkpoint, in batches, and applies each batch in
+//! the transaction that moves the checkpoint: views and checkpoint go forward together, and after a crash back
+//! together, so that transaction need not wait for the disk (`synchronous_commit=off`). A doorbell wakes it; a timer is
+//! the backstop.
+//!
+//! An event that cannot be applied halts the group: it is never skipped. The halted runner steps back, so that another
+//! process, perhaps of a newer version, may try.
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::{Acquire, ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    Group,
+    log::{LogError, LogReader, Recorded},
+    progress::Progress,
+};
+
+const BATCH: i64 = 1000;
+const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
+const BACKSTOP: Duration = Duration::from_millis(500);
+const HALT_PAUSE: Duration = Duration::from_secs(5);
+/// How often a checkpoint is stored while nothing that passes concerns the group.
+const IDLE_CHECKPOINT: Duration = Duration::from_millis(20);
+
+/// What to call when a group has moved: tells other processes.
+pub type Announce = Arc<dyn Fn(&'static str, i64) + Send + Sync>;
+
+/// Keeps one group's views at the head of the log.
+pub struct Runner {
+    group: Group,
+    reader: LogReader,
+    options: PgConnectOptions,
+    head: watch::Receiver<i64>,
+    progress: Progress,
+    announce: Announce,
+}
+
+/// Why a runner stopped leading.
+#[derive(Debug, thiserror::Error)]
+enum Setback {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("a batch up to position {position} could not be applied")]
+    Apply { position: i64, source: sqlx::Error },
+    #[error("another process moved the checkpoint")]
+    Deposed,
+}
+
+impl From<sqlx::Error> for Setback {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Log(error.into())
+    }
+}
+
+impl Setback {
+    /// Whether trying again at once may help: the connection broke. Anything else is the log's or the code's fault.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Deposed => true,
+            Self::Log(LogError::Database(error)) | Self::Apply { source: error, .. } => !is_data_error(error),
+            Self::Log(_) => false,
+        }
+    }
+}
+
+/// Errors that the same statement over the same data gives again.
+fn is_data_error(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Database(error) => {
+            // 57: operator intervention; 53: out of resources; 08: connection; 40: rollback; 55: object in use.
+            !error.code().is_some_and(|code| ["57", "53", "08", "40", "55"].iter().any(|class| code.starts_with(class)))
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+        _ => false,
+    }
+}
+
+impl Runner {
+    /// A runner for `group`, woken by `head`, that connects with `options` (whose `search_path` shows the views).
+    pub fn new(
+        group: Group,
+        options: PgConnectOptions,
+        head: watch::Receiver<i64>,
+        progress: Progress,
+        announce: Announce,
+    ) -> Self {
+        let reader = LogReader::new(group.reads());
+        Self { group, reader, options, head, progress, announce }
+    }
+
+    /// Runs until the task is aborted; aborting at any point leaves views and checkpoint consistent.
+    pub async fn run(mut self) {
+        loop {
+            match self.lead().await {
+                Ok(never) => match never {},
+                Err(setback) if setback.is_passing() => {
+                    tracing::warn!(
+                        group = self.group.name,
+                        error = &setback as &dyn std::error::Error,
+                        "projection paused"
+                    );
+                    tokio::time::sleep(ELECTION_INTERVAL).await;
+                }
+                Err(setback) => {
+                    self.halt(&setback).await;
+                    tokio::time::sleep(HALT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn halt(&self, setback: &Setback) {
+        let reason = describe(setback);
+        tracing::error!(group = self.group.name, reason, "projection HALTED: its views no longer follow the log");
+        self.progress.halted(self.group.name, reason.clone());
+        let stored = async {
+            let mut connection = self.options.connect().await?;
+            sqlx::query(
+                "UPDATE projection_checkpoints SET halted_at = position, halt_reason = $2 WHERE projection_group = $1",
+            )
+            .bind(self.group.name)
+            .bind(&reason)
+            .execute(&mut connection)
+            .await
+        };
+        if let Err(error) = stored.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the halt could not be stored");
+        }
+    }
+
+    async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
+        let mut connection = self.options.connect().await?;
+        let mut position = self.win(&mut connection).await?;
+        tracing::debug!(group = self.group.name, position, "leading");
+        let mut stored = position;
+        let mut stored_at = Instant::now();
+        self.moved(position);
+        loop {
+            let entries = self.reader.read(&mut connection, position, i64::MAX, BATCH).await?;
+            let Some(last) = entries.last().map(|entry| entry.position) else {
+                if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
+                    self.apply(&mut connection, stored, position, &[]).await?;
+                    stored = position;
+                    stored_at = Instant::now();
+                }
+                self.wait(position, stored < position).await;
+                continue;
+            };
+            let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
+            if !events.is_empty() {
+                self.apply(&mut connection, stored, last, &events).await?;
+                stored = last;
+                stored_at = Instant::now();
+            }
+            position = last;
+            self.moved(position);
+        }
+    }
+
+    /// Waits for the lock that makes this process the group's leader, and returns the checkpoint.
+    async fn win(&self, connection: &mut PgConnection) -> Result<i64, Setback> {
+        sqlx::query("SET synchronous_commit = off").execute(&mut *connection).await?;
+        loop {
+            let won: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext($1))")
+                .bind(self.group.name)
+                .fetch_one(&mut *connection)
+                .await?;
+            if won {
+                break;
+            }
+            tokio::time::sleep(ELECTION_INTERVAL).await;
+        }
+        let position = sqlx::query_scalar(
+            "INSERT INTO projection_checkpoints AS c (projection_group) VALUES ($1)
+             ON CONFLICT (projection_group) DO UPDATE SET position = c.position RETURNING position",
+        )
+        .bind(self.group.name)
+        .fetch_one(connection)
+        .await?;
+        Ok(position)
+    }
+
+    /// Applies events and moves the checkpoint, in one transaction. The checkpoint first: its row lock is what a
+    /// rebuild takes to hold this runner off, and its old value shows whether this process still leads.
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        from: i64,
+        to: i64,
+        events: &[Recorded],
+    ) -> Result<(), Setback> {
+        let mut transaction = connection.begin().await?;
+        let moved = sqlx::query(
+            "UPDATE projection_checkpoints SET position = $3, halted_at = NULL, halt_reason = NULL
+             WHERE projection_group = $1 AND position = $2",
+        )
+        .bind(self.group.name)
+        .bind(from)
+        .bind(to)
+        .execute(&mut *transaction)
+        .await?;
+        if moved.rows_affected() != 1 {
+            return Err(Setback::Deposed);
+        }
+        for projection in &self.group.projections {
+            projection
+                .apply(events, &mut transaction)
+                .await
+                .map_err(|source| Setback::Apply { position: to, source })?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    fn moved(&self, position: i64) {
+        self.progress.resumed(self.group.name);
+        self.progress.advance(self.group.name, position);
+        (self.announce)(self.group.name, position);
+    }
+
+    async fn wait(&mut self, position: i64, unstored: bool) {
+        let backstop = if unstored { IDLE_CHECKPOINT } else { BACKSTOP };
+        // A closed doorbell leaves the timer.
+        if let Ok(Err(_)) = tokio::time::timeout(backstop, self.head.wait_for(|head| *head > position)).await {
+            tokio::time::sleep(backstop).await;
+        }
+    }
+}
+
+/// An error and its sources, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,31 @@
+//! Commands on accounts. They only record what [`crate::identity`] has found out and stores beside the log.
+
+use workroom_domain::{
+    account::{Account, AccountCommand},
+    ids::AccountId,
+};
+
+use super::{Command, Error, Unit};
+
+/// Record something that happened to an account.
+#[derive(Clone, Copy, Debug)]
+pub struct RecordAccount {
+    /// The account.
+    pub account_id: AccountId,
+    /// What happened.
+    pub command: AccountCommand,
+}
+
+impl Command for RecordAccount {
+    type Reply = ();
+
+    fn contended(&self) -> Option<uuid::Uuid> {
+        Some(self.account_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        let account = unit.read::<Account>(self.account_id).await?;
+        unit.decide(&account, self.command)?;
+        Ok(())
+    }
+}

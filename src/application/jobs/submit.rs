@@ -1,0 +1,53 @@
+//! Ask for work to be done.
+
+use workroom_domain::{
+    access::Action,
+    account::Account,
+    ids::{AccountId, JobId, ProjectId},
+    job::{Job, JobCommand, Work},
+};
+
+use crate::application::{Command, Error, Unit};
+
+/// Ask for work to be done.
+#[derive(Clone, Debug)]
+pub struct SubmitJob {
+    /// The new job's id.
+    pub job_id: JobId,
+    /// The project it is to belong to; without one it belongs to the caller alone.
+    pub project_id: Option<ProjectId>,
+    /// What is to be done.
+    pub work: Work,
+}
+
+/// A job was submitted.
+#[derive(Clone, Debug)]
+pub struct SubmittedJob {
+    /// Its id.
+    pub job_id: JobId,
+    /// Who submitted it.
+    pub submitted_by: AccountId,
+    /// Sequence of its last event.
+    pub version: i64,
+}
+
+impl Command for SubmitJob {
+    type Reply = SubmittedJob;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<SubmittedJob, Error> {
+        let submitted_by = unit.context().account()?;
+        if let Some(project_id) = self.project_id {
+            unit.authorize(project_id, Action::RunJobs).await?;
+        } else {
+            // The account must exist; where its own log stands does not matter, so it is not read as a guard.
+            let account = unit.peek::<Account>(submitted_by).await?;
+            if account.state.personal_organization_id().is_none() {
+                return Err(Error::Unauthenticated("the account no longer exists"));
+            }
+        }
+        let request =
+            JobCommand::Request { project_id: self.project_id, submitted_by, work: self.work.clone(), max_attempts: 1 };
+        let job = unit.decide::<Job>(&Unit::new_aggregate(self.job_id), request)?;
+        Ok(SubmittedJob { job_id: self.job_id, submitted_by, version: job.sequence })
+    }
+}

@@ -1,0 +1,52 @@
+//! Add a member to a project, by e-mail address.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::{Action, Role},
+    ids::{AccountId, ProjectId},
+    membership::MembershipCommand,
+};
+use workroom_projections::accounts::{self, AccountRow};
+
+use crate::application::{Command, Error, Unit};
+
+/// Add a member to a project, by e-mail address.
+#[derive(Clone, Debug)]
+pub struct AddMember {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The new member's e-mail address, normalized.
+    pub email_normalized: String,
+    /// The new member's role.
+    pub role: Role,
+}
+
+/// A member was added.
+#[derive(Clone, Debug)]
+pub struct AddedMember {
+    /// Who.
+    pub account: AccountRow,
+    /// As what.
+    pub role: Role,
+    /// Sequence of the roster's last event.
+    pub version: i64,
+}
+
+impl Command for AddMember {
+    type Reply = AddedMember;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.project_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<AddedMember, Error> {
+        // The right first: who may not manage members must not learn which addresses have accounts.
+        let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
+        let account = accounts::find_by_email(unit.pool(), &self.email_normalized)
+            .await?
+            .ok_or_else(|| Error::invalid("/email", "no account has this e-mail address"))?;
+        let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
+        let roster = unit.decide(&roster, add)?;
+        Ok(AddedMember { account, role: self.role, version: roster.sequence })
+    }
+}

@@ -1,0 +1,41 @@
+//! Give a member another role.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::{Action, Role},
+    ids::{AccountId, ProjectId},
+    membership::MembershipCommand,
+};
+
+use crate::application::{Command, Error, Unit};
+
+/// Give a member another role.
+#[derive(Clone, Copy, Debug)]
+pub struct ChangeMemberRole {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The member.
+    pub account_id: AccountId,
+    /// The new role.
+    pub role: Role,
+    /// The roster's version that the change is meant for, if the caller insists on one.
+    pub if_version: Option<i64>,
+}
+
+impl Command for ChangeMemberRole {
+    /// Sequence of the roster's last event.
+    type Reply = i64;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.project_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+        let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
+        if self.if_version.is_some_and(|version| version != roster.sequence) {
+            return Err(Error::Stale);
+        }
+        let change = MembershipCommand::ChangeRole { account_id: self.account_id, role: self.role };
+        Ok(unit.decide(&roster, change)?.sequence)
+    }
+}

@@ -1,0 +1,41 @@
+//! Take a member off a project; members may take off themselves, which is leaving.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::Action,
+    ids::{AccountId, ProjectId},
+    membership::MembershipCommand,
+};
+
+use crate::application::{Command, Error, Unit};
+
+/// Take a member off a project.
+#[derive(Clone, Copy, Debug)]
+pub struct RemoveMember {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The member.
+    pub account_id: AccountId,
+    /// The roster's version that the removal is meant for, if the caller insists on one.
+    pub if_version: Option<i64>,
+}
+
+impl Command for RemoveMember {
+    type Reply = ();
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.project_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        let is_leaving = unit.context().account()? == self.account_id;
+        // Leaving takes no more than being there, which every role's right to look shows.
+        let action = if is_leaving { Action::ViewMembers } else { Action::ManageMembers };
+        let (_, roster) = unit.authorize(self.project_id, action).await?;
+        if self.if_version.is_some_and(|version| version != roster.sequence) {
+            return Err(Error::Stale);
+        }
+        unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! What the service does: one file a command, and the loop that runs them.
+//!
+//! A [`Command`] reads aggregates through a [`Unit`], asks for the right it needs, decides, and says what to reply.
+//! [`App::run`] drives it: append what it decided, guarded by everything it read; when any of that has moved, decide
+//! anew; once committed, wait until the read models show it, and reply (laws 1, 5, 9).
+//!
+//! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
+
+pub mod accounts;
+mod context;
+mod error;
+mod idempotency;
+pub mod jobs;
+pub mod members;
+pub mod projects;
+pub mod reading;
+mod run;
+mod tables;
+mod unit;
+
+use std::{sync::Arc, time::Duration};
+
+use sqlx::PgPool;
+use tokio::sync::Mutex;
+use workroom_projections::progress::Progress;
+
+pub use context::{Context, now};
+pub use error::{Error, Violation, in_field};
+pub use idempotency::{Answer, IdempotencyKey, Rendered};
+pub use run::{Command, Done};
+pub use tables::TableChange;
+pub use unit::Unit;
+
+use crate::event_store::EventLog;
+
+/// How long a reply waits for the read models before it goes out with a note that they are behind.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+/// Locks that keep this process' own commands on one aggregate from racing each other. A collision only costs time.
+const LANES: usize = 4096;
+
+/// The application: what handlers call. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pool: PgPool,
+    log: EventLog,
+    progress: Progress,
+    lanes: Arc<[Mutex<()>]>,
+    in_flight: idempotency::InFlight,
+}
+
+impl App {
+    /// Over a database, its log, and what is known of its views.
+    pub fn new(pool: PgPool, log: EventLog, progress: Progress) -> Self {
+        let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
+        Self { pool, log, progress, lanes, in_flight: idempotency::InFlight::default() }
+    }
+
+    /// The database, for queries.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// The event log.
+    pub fn log(&self) -> &EventLog {
+        &self.log
+    }
+
+    /// How far the views are.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Waits until the views show everything up to `position`; `false` when they do not in time.
+    pub async fn visible(&self, position: i64) -> bool {
+        self.progress.reached(position, tokio::time::Instant::now() + VISIBLE_WITHIN).await
+    }
+}

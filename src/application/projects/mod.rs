@@ -1,0 +1,9 @@
+//! Commands on projects.
+
+mod create;
+mod delete;
+mod update;
+
+pub use create::{CreateProject, CreatedProject};
+pub use delete::DeleteProject;
+pub use update::UpdateProject;

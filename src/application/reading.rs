@@ -1,0 +1,50 @@
+//! What an account may read: the same table of roles × actions, asked of the views.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::{self, Action, Role, Standing, Verdict},
+    ids::{AccountId, ProjectId},
+};
+use workroom_projections::projects::{self, ProjectRow};
+
+use super::{App, Error};
+
+/// The role that a view's column names.
+///
+/// # Errors
+/// A role that this version does not know.
+pub fn parse_role(role: &str) -> Result<Role, Error> {
+    match role {
+        "owner" => Ok(Role::Owner),
+        "collaborator" => Ok(Role::Collaborator),
+        "viewer" => Ok(Role::Viewer),
+        other => Err(Error::failure(format!("unknown role {other}"))),
+    }
+}
+
+impl App {
+    /// Finds a project for an account that wants to do something in it, if it may.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a project that does not exist for this account, [`Error::Forbidden`] for one that does.
+    pub async fn project_for(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+    ) -> Result<ProjectRow, Error> {
+        let project = projects::find(&self.pool, Uuid::from(project_id), account_id.into())
+            .await?
+            .ok_or(Error::NotFound("project"))?;
+        let standing = match &project.my_role {
+            Some(role) => Standing::Member(parse_role(role)?),
+            None if project.is_public => Standing::Visitor,
+            None => Standing::Stranger,
+        };
+        match access::decide(standing, action) {
+            Verdict::Allowed => Ok(project),
+            Verdict::Forbidden => Err(Error::Forbidden),
+            Verdict::Hidden => Err(Error::NotFound("project")),
+        }
+    }
+}

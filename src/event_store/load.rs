@@ -1,0 +1,134 @@
+//! Loading an aggregate: from what is known of it, or its snapshot, or nothing, plus the events since.
+
+use std::sync::Arc;
+
+use cqrs_es::{
+    Aggregate, EventEnvelope,
+    persist::{EventUpcaster, PersistedEventRepository, PersistenceError, SerializedEvent},
+};
+use postgres_es::PostgresEventRepository;
+use sqlx::PgPool;
+use uuid::Uuid;
+use workroom_domain::{Decide, upcast};
+
+use super::{Versioned, snapshot};
+
+/// Aggregates of this domain: decided by [`Decide`], known to cqrs-es under the same event type.
+pub trait Stored: Decide + Aggregate<Event = <Self as Decide>::Event> {}
+impl<A: Decide + Aggregate<Event = <A as Decide>::Event>> Stored for A {}
+
+/// An aggregate could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The database's.
+    #[error("the event log could not be read")]
+    Database(#[from] sqlx::Error),
+    /// postgres-es'.
+    #[error("the event stream could not be read")]
+    Stream(#[from] PersistenceError),
+    /// A stored event is not one that this version knows.
+    #[error("event {sequence} of {aggregate_type} {id} cannot be decoded")]
+    Undecodable {
+        /// The aggregate's type.
+        aggregate_type: &'static str,
+        /// The aggregate's id.
+        id: Uuid,
+        /// The event's sequence.
+        sequence: i64,
+        /// What serde found.
+        source: serde_json::Error,
+    },
+    /// The stream has a hole.
+    #[error("{aggregate_type} {id} lacks the event after sequence {after}")]
+    Hole {
+        /// The aggregate's type.
+        aggregate_type: &'static str,
+        /// The aggregate's id.
+        id: Uuid,
+        /// The last sequence before the hole.
+        after: i64,
+    },
+}
+
+/// A loaded aggregate, and how many events had to be read for it.
+pub(super) struct Loaded<A> {
+    pub(super) versioned: Arc<Versioned<A>>,
+    pub(super) from_history: i64,
+}
+
+pub(super) struct Loader {
+    pool: PgPool,
+    repository: PostgresEventRepository,
+    upcasters: Vec<Box<dyn EventUpcaster>>,
+}
+
+impl Loader {
+    pub(super) fn new(pool: PgPool) -> Self {
+        let repository = PostgresEventRepository::new(pool.clone());
+        Self { pool, repository, upcasters: upcast::upcasters() }
+    }
+
+    pub(super) async fn load<A: Stored>(
+        &self,
+        id: Uuid,
+        known: Option<Arc<Versioned<A>>>,
+    ) -> Result<Loaded<A>, LoadError> {
+        let base = match known {
+            Some(known) => known,
+            None => Arc::new(snapshot::find(&self.pool, id).await?.unwrap_or_else(|| Versioned {
+                id,
+                state: A::default(),
+                sequence: 0,
+            })),
+        };
+        let after = usize::try_from(base.sequence).unwrap_or_default();
+        let events = self.repository.get_last_events::<A>(&id.to_string(), after).await?;
+        if events.is_empty() {
+            return Ok(Loaded { versioned: base, from_history: 0 });
+        }
+        let from_history = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let mut versioned = Arc::unwrap_or_clone(base);
+        for event in events {
+            self.fold(&mut versioned, event)?;
+        }
+        Ok(Loaded { versioned: Arc::new(versioned), from_history })
+    }
+
+    fn fold<A: Stored>(&self, versioned: &mut Versioned<A>, event: SerializedEvent) -> Result<(), LoadError> {
+        let (aggregate_type, id) = (<A as Decide>::TYPE, versioned.id);
+        let sequence = i64::try_from(event.sequence).unwrap_or(i64::MAX);
+        if sequence != versioned.sequence + 1 {
+            return Err(LoadError::Hole { aggregate_type, id, after: versioned.sequence });
+        }
+        let payload = upcast::upcast(&self.upcasters, event).payload;
+        let event = serde_json::from_value(payload).map_err(|source| LoadError::Undecodable {
+            aggregate_type,
+            id,
+            sequence,
+            source,
+        })?;
+        versioned.state.evolve(&event);
+        versioned.sequence = sequence;
+        Ok(())
+    }
+
+    pub(super) async fn envelopes<A: Stored>(&self, id: Uuid) -> Result<Vec<EventEnvelope<A>>, LoadError> {
+        let events = self.repository.get_events::<A>(&id.to_string()).await?;
+        events.into_iter().map(|event| Ok(upcast::upcast(&self.upcasters, event).try_into()?)).collect()
+    }
+
+    pub(super) async fn sequences(&self, aggregates: &[(&'static str, Uuid)]) -> Result<Vec<i64>, sqlx::Error> {
+        let types: Vec<&str> = aggregates.iter().map(|(aggregate_type, _)| *aggregate_type).collect();
+        let ids: Vec<String> = aggregates.iter().map(|(_, id)| id.to_string()).collect();
+        sqlx::query_scalar(
+            "SELECT COALESCE((SELECT e.sequence FROM events e
+                              WHERE e.aggregate_type = a.type AND e.aggregate_id = a.id
+                              ORDER BY e.sequence DESC LIMIT 1), 0)
+             FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (type, id, ordinal) ORDER BY a.ordinal",
+        )
+        .bind(types)
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await
+    }
+}

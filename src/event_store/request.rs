@@ -1,0 +1,128 @@
+//! What a command wants to append, what it relied on, and what may come of it.
+
+use cqrs_es::DomainEvent;
+use uuid::Uuid;
+use workroom_domain::metadata::Metadata;
+
+use super::Receipt;
+
+/// The sequence that an aggregate must still have when the append commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Expected {
+    /// The aggregate's type.
+    pub aggregate_type: &'static str,
+    /// The aggregate's id.
+    pub aggregate_id: Uuid,
+    /// The sequence of its last event; 0 for none.
+    pub sequence: i64,
+}
+
+/// An event, ready to be stored.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// Its identity.
+    pub event_id: Uuid,
+    /// Its name.
+    pub event_type: String,
+    /// The version of its stored form.
+    pub event_version: String,
+    /// Its stored form, JSON.
+    pub payload: String,
+    /// Who, when, why; JSON.
+    pub metadata: String,
+}
+
+/// Events for one aggregate.
+#[derive(Clone, Debug)]
+pub struct StreamAppend {
+    /// The aggregate, and where it must stand.
+    pub expected: Expected,
+    /// The feed that the events belong to.
+    pub feed_id: Uuid,
+    /// The events, in order; at least one.
+    pub events: Vec<NewEvent>,
+}
+
+/// What one command wants to append: all of it commits, or none.
+#[derive(Clone, Debug, Default)]
+pub struct AppendRequest {
+    /// Events, an aggregate each.
+    pub streams: Vec<StreamAppend>,
+    /// Aggregates that the command only read: what it decided holds only while they have not moved.
+    pub guards: Vec<Expected>,
+    /// The reply to give again, should the same command come again.
+    pub receipt: Option<Receipt>,
+}
+
+impl AppendRequest {
+    /// How many events are to be appended.
+    pub fn event_count(&self) -> usize {
+        self.streams.iter().map(|stream| stream.events.len()).sum()
+    }
+
+    /// Every aggregate whose sequence is checked.
+    pub fn expectations(&self) -> impl Iterator<Item = &Expected> {
+        self.streams.iter().map(|stream| &stream.expected).chain(&self.guards)
+    }
+}
+
+/// The events are committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of the request's last event.
+    pub position: i64,
+}
+
+/// The events are not committed (but see [`AppendError::OutcomeUnknown`]).
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// An aggregate that the request writes or relies on has moved: load again, decide again.
+    #[error("an aggregate has moved since it was loaded")]
+    Conflict,
+    /// The same command was answered before.
+    #[error("the command was answered before")]
+    ReceiptExists,
+    /// Too many appends wait already.
+    #[error("the event log is overloaded")]
+    Overloaded,
+    /// The database did not answer in time. The events may be committed or may yet be.
+    #[error("the event log did not answer in time")]
+    OutcomeUnknown,
+    /// The database cannot be reached; the events are not committed.
+    #[error("the event log cannot be reached")]
+    Unavailable,
+    /// The database refused the events.
+    #[error("the event log refused the events")]
+    Refused(#[source] sqlx::Error),
+}
+
+/// An event could not be put into its stored form.
+#[derive(Debug, thiserror::Error)]
+pub enum UnstorableEvent {
+    /// The payload.
+    #[error("an event could not be written as JSON")]
+    Json(#[from] serde_json::Error),
+    /// The metadata's time.
+    #[error("an event's time could not be written")]
+    Time(#[from] time::error::Format),
+}
+
+/// Puts events into their stored form, each with an id of its own.
+///
+/// # Errors
+/// An event that JSON cannot hold, which no event of this domain is.
+pub fn serialize_events<E: DomainEvent>(events: &[E], metadata: &Metadata) -> Result<Vec<NewEvent>, UnstorableEvent> {
+    let metadata = serde_json::to_string(&metadata.to_map()?)?;
+    events
+        .iter()
+        .map(|event| {
+            Ok(NewEvent {
+                event_id: Uuid::now_v7(),
+                event_type: event.event_type(),
+                event_version: event.event_version(),
+                payload: serde_json::to_string(event)?,
+                metadata: metadata.clone(),
+            })
+        })
+        .collect()
+}

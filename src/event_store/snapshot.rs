@@ -1,0 +1,98 @@
+//! Snapshots: shortcuts to an aggregate's state, written out of band. A command never waits for one, a lost one costs
+//! only time, and one of another shape than today's code is ignored.
+
+use sqlx::{PgPool, Row};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+use workroom_domain::Decide;
+
+use super::Versioned;
+
+/// A snapshot is written about every so many events of one aggregate; so a cold load reads few more than this.
+pub(super) const EVERY: i64 = 100;
+
+struct Snapshot {
+    aggregate_type: &'static str,
+    aggregate_id: String,
+    sequence: i64,
+    shape: i32,
+    state: String,
+}
+
+fn shape<A: Decide>() -> i32 {
+    i32::try_from(A::SHAPE).unwrap_or(i32::MAX)
+}
+
+/// The task that writes snapshots.
+pub(super) struct Snapshots {
+    queue: mpsc::Sender<Snapshot>,
+}
+
+impl Snapshots {
+    pub(super) fn start(pool: PgPool) -> Self {
+        let (queue, mut waiting) = mpsc::channel(64);
+        tokio::spawn(async move {
+            while let Some(snapshot) = waiting.recv().await {
+                if let Err(error) = write(&pool, &snapshot).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot could not be written");
+                }
+            }
+        });
+        Self { queue }
+    }
+
+    /// Offers a state. When the task is behind, the offer is dropped: another will come.
+    pub(super) fn offer<A: Decide>(&self, versioned: &Versioned<A>) {
+        let Ok(permit) = self.queue.try_reserve() else { return };
+        match serde_json::to_string(&versioned.state) {
+            Ok(state) => permit.send(Snapshot {
+                aggregate_type: A::TYPE,
+                aggregate_id: versioned.id.to_string(),
+                sequence: versioned.sequence,
+                shape: shape::<A>(),
+                state,
+            }),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a state could not be written"),
+        }
+    }
+}
+
+async fn write(pool: &PgPool, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO aggregate_snapshots AS s (aggregate_type, aggregate_id, sequence, shape, state)
+         VALUES ($1, $2, $3, $4, $5::json)
+         ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
+             SET (sequence, shape, state) = (excluded.sequence, excluded.shape, excluded.state)
+             WHERE s.sequence < excluded.sequence OR s.shape <> excluded.shape",
+    )
+    .bind(snapshot.aggregate_type)
+    .bind(&snapshot.aggregate_id)
+    .bind(snapshot.sequence)
+    .bind(snapshot.shape)
+    .bind(&snapshot.state)
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
+/// Finds the snapshot of an aggregate, if one of today's shape is there and reads.
+pub(super) async fn find<A: Decide>(pool: &PgPool, id: Uuid) -> Result<Option<Versioned<A>>, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT sequence, state::text AS state FROM aggregate_snapshots
+         WHERE aggregate_type = $1 AND aggregate_id = $2 AND shape = $3",
+    )
+    .bind(A::TYPE)
+    .bind(id.to_string())
+    .bind(shape::<A>())
+    .fetch_optional(pool)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let sequence = row.try_get("sequence")?;
+    match serde_json::from_str(row.try_get("state")?) {
+        Ok(state) => Ok(Some(Versioned { id, state, sequence })),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, aggregate = A::TYPE, %id, "a snapshot is ignored");
+            Ok(None)
+        }
+    }
+}

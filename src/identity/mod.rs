@@ -1,0 +1,167 @@
+//! Identity: who somebody is, and how they prove it.
+//!
+//! Three kinds of secret, each with one file: [`password`]s (argon2id, hashed off the async threads, a bounded number at
+//! a time), [`access_token`]s (Ed25519-signed, 15 minutes, checked without a query) and [`refresh_token`]s (derived, so
+//! never stored; one live lineage a session). [`Identity`] joins them to accounts and sessions; whatever it does is an
+//! event of the account's feed, written in the transaction of the rows it changes.
+
+pub mod access_token;
+pub mod email;
+mod login;
+pub mod password;
+pub mod password_policy;
+mod refresh;
+pub mod refresh_token;
+mod register;
+mod secrets;
+pub mod signing_key;
+pub mod tickets;
+pub mod username;
+
+use std::{sync::Arc, time::Duration};
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use workroom_domain::ids::{AccountId, SessionId};
+
+pub use register::Registration;
+
+use crate::application::{App, Error};
+use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier, TokenRejected};
+use password::{PasswordHasher, PasswordHasherConfig};
+use password_policy::PasswordPolicy;
+use refresh_token::{RefreshTokenKey, SessionSalt};
+use signing_key::{Jwks, SharedKeyRing};
+
+/// What identity is configured with.
+#[derive(Clone, Debug)]
+pub struct IdentityConfig {
+    /// `iss` of access tokens.
+    pub issuer: String,
+    /// `aud` of access tokens.
+    pub audience: String,
+    /// How long an access token holds.
+    pub access_token_lifetime: Duration,
+    /// How long a session holds without a new sign-in.
+    pub session_lifetime: Duration,
+    /// Rules for new passwords.
+    pub password_policy: PasswordPolicy,
+}
+
+/// Signs people in. Cheap to clone.
+#[derive(Clone)]
+pub struct Identity {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    app: App,
+    config: IdentityConfig,
+    hasher: PasswordHasher,
+    issuer: AccessTokenIssuer,
+    verifier: AccessTokenVerifier,
+    keys: SharedKeyRing,
+    refresh_key: RefreshTokenKey,
+    fingerprint_key: aws_lc_rs::hmac::Key,
+}
+
+/// Somebody who has proved who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The account.
+    pub account_id: AccountId,
+    /// The session that the proof belongs to.
+    pub session_id: SessionId,
+    /// Until when the proof holds.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A pair of tokens, fresh from sign-in or refresh.
+#[derive(Clone, Debug)]
+pub struct TokenPair {
+    /// Proves who its bearer is, for a few minutes.
+    pub access_token: String,
+    /// Can be exchanged for a new pair, once.
+    pub refresh_token: String,
+    /// Seconds that the access token holds.
+    pub expires_in: u64,
+    /// Whose they are.
+    pub account_id: AccountId,
+}
+
+impl Identity {
+    /// Loads the deployment's keys, or makes them on first start.
+    ///
+    /// # Errors
+    /// The database's, a stored key that does not read, or a configuration out of bounds.
+    pub async fn open(app: App, config: IdentityConfig) -> anyhow::Result<Self> {
+        let keys = SharedKeyRing::new(secrets::key_ring(app.pool()).await?);
+        let mut tokens = AccessTokenConfig::new(&config.issuer, &config.audience);
+        tokens.lifetime = config.access_token_lifetime;
+        let refresh_key = RefreshTokenKey::from_bytes(secrets::secret(app.pool(), "refresh_token").await?);
+        let fingerprint_key = secrets::secret(app.pool(), "fingerprint").await?;
+        let inner = Inner {
+            hasher: PasswordHasher::new(&PasswordHasherConfig::default())?,
+            issuer: AccessTokenIssuer::new(tokens.clone(), keys.clone())?,
+            verifier: AccessTokenVerifier::new(tokens, keys.clone())?,
+            keys,
+            refresh_key,
+            fingerprint_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &fingerprint_key),
+            app,
+            config,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Checks an access token.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`], which tells an expired token from any other.
+    pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
+        match self.inner.verifier.verify(token, now) {
+            Ok(claims) => Ok(Caller {
+                account_id: AccountId(claims.account),
+                session_id: SessionId(claims.session),
+                expires_at: claims.expires_at,
+            }),
+            Err(TokenRejected::Expired) => Err(Error::Unauthenticated("the access token has expired")),
+            Err(TokenRejected::Invalid(reason)) => {
+                tracing::debug!(%reason, "an access token was refused");
+                Err(Error::Unauthenticated("the access token is not valid"))
+            }
+        }
+    }
+
+    /// The public keys that access tokens can be checked with.
+    pub fn jwks(&self) -> Jwks {
+        self.inner.keys.load().jwks()
+    }
+
+    /// A digest of a request, keyed so that it gives nothing away about a password inside.
+    pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let mut context = aws_lc_rs::hmac::Context::with_key(&self.inner.fingerprint_key);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
+            context.update(part);
+        }
+        context.sign().as_ref().to_vec()
+    }
+
+    fn pair(
+        &self,
+        account_id: AccountId,
+        session_id: SessionId,
+        generation: u32,
+        salt: &SessionSalt,
+        now: OffsetDateTime,
+    ) -> Result<TokenPair, Error> {
+        let account: Uuid = account_id.into();
+        let issued = self.inner.issuer.issue(account, session_id.into(), now).map_err(Error::failure)?;
+        Ok(TokenPair {
+            access_token: issued.token,
+            refresh_token: self.inner.refresh_key.mint(session_id.into(), generation, salt),
+            expires_in: issued.expires_in,
+            account_id,
+        })
+    }
+}

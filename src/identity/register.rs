@@ -1,0 +1,201 @@
+//! Registration: an account and its first event, or neither.
+
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use workroom_domain::{
+    account::AccountCommand,
+    actor::Actor,
+    ids::{AccountId, OrganizationId},
+};
+use workroom_projections::accounts::AccountRow;
+
+use super::{
+    Identity,
+    email::EmailAddress,
+    password::PasswordError,
+    password_policy::{Password, PasswordOwner},
+    username::{FullName, Username},
+};
+use crate::application::{
+    Answer, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation, accounts::RecordAccount,
+};
+
+/// What somebody registers with.
+#[derive(Clone)]
+pub struct Registration {
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// User name; made from the e-mail address when not given.
+    pub username: Option<String>,
+}
+
+struct Checked {
+    email: EmailAddress,
+    password: Password,
+    full_name: Option<FullName>,
+    username: Option<Username>,
+}
+
+impl From<PasswordError> for Error {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy { retry_after } => {
+                Self::Busy { detail: "too many people are signing in at the moment", retry_after }
+            }
+            PasswordError::UnusableHash | PasswordError::Failed => Self::failure(error),
+        }
+    }
+}
+
+impl Identity {
+    /// Registers an account.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] naming every field that does not hold; [`Error::Conflict`] for a taken address or user name.
+    pub async fn register(
+        &self,
+        correlation_id: Uuid,
+        registration: &Registration,
+        key: Option<IdempotencyKey>,
+        render: impl Fn(&AccountRow) -> Result<Rendered, Error> + Sync,
+    ) -> Result<Answer, Error> {
+        let checked = self.check(registration)?;
+        let password_hash = self.inner.hasher.hash(&checked.password).await?;
+        let account_id = AccountId(Uuid::now_v7());
+        let personal_organization_id = OrganizationId(Uuid::now_v7());
+        let context = Context::new(Actor::Account(account_id), correlation_id);
+        let given = checked.username.is_some();
+        for suffix in 0..5 {
+            let username = match &checked.username {
+                Some(username) => username.as_str().to_owned(),
+                None => derived_username(&checked.email, suffix),
+            };
+            let account = AccountRow {
+                id: account_id.into(),
+                email: checked.email.as_str().to_owned(),
+                username,
+                full_name: checked.full_name.as_ref().map(|name| name.as_str().to_owned()),
+                image_url: None,
+                personal_organization_id: personal_organization_id.into(),
+                created_at: context.now,
+                updated_at: context.now,
+            };
+            let tables = InsertAccount { account, email: checked.email.clone(), password_hash: password_hash.clone() };
+            let record = RecordAccount { account_id, command: AccountCommand::Register { personal_organization_id } };
+            let command = Register { record, account: tables.account.clone() };
+            match self.inner.app.create_with_tables(&context, &command, &tables, key.clone(), &render).await {
+                Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN && !given => {}
+                outcome => return outcome,
+            }
+        }
+        Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
+    }
+
+    fn check(&self, registration: &Registration) -> Result<Checked, Error> {
+        let mut violations = Vec::new();
+        let mut note = |pointer: &str, error: &dyn std::error::Error| {
+            violations.push(Violation { pointer: pointer.to_owned(), detail: error.to_string() });
+        };
+        let email = EmailAddress::parse(&registration.email).inspect_err(|error| note("/email", error)).ok();
+        let username = registration.username.as_deref().map(Username::parse).transpose();
+        let username = username.inspect_err(|error| note("/username", error)).ok().flatten();
+        let full_name = registration.full_name.as_deref().map(FullName::parse).transpose();
+        let full_name = full_name.inspect_err(|error| note("/full_name", error)).ok().flatten();
+        let password = Password::new(&registration.password).inspect_err(|error| note("/password", error)).ok();
+        if let Some(password) = &password {
+            let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
+            if let Err(error) = self.inner.config.password_policy.check(password, owner) {
+                note("/password", &error);
+            }
+        }
+        match (email, password) {
+            (Some(email), Some(password)) if violations.is_empty() => {
+                Ok(Checked { email, password, full_name, username })
+            }
+            _ => Err(Error::Invalid(violations)),
+        }
+    }
+}
+
+/// A user name made from an e-mail address' local part; a later try takes random digits to it.
+fn derived_username(email: &EmailAddress, attempt: u32) -> String {
+    let mut name: String = email
+        .local_part()
+        .chars()
+        .filter_map(|c| match c.to_ascii_lowercase() {
+            c @ ('a'..='z' | '0'..='9' | '_' | '.' | '-') => Some(c),
+            '+' => Some('-'),
+            _ => None,
+        })
+        .skip_while(|c| !c.is_ascii_alphanumeric())
+        .take(24)
+        .collect();
+    if name.len() < 3 {
+        name.insert_str(0, "user");
+    }
+    if attempt > 0 {
+        let digits = Uuid::now_v7().as_u128() % 1_000_000;
+        return format!("{name}-{digits}");
+    }
+    name
+}
+
+const EMAIL_TAKEN: &str = "an account with this e-mail address exists already";
+const USERNAME_TAKEN: &str = "this user name is taken";
+
+struct Register {
+    record: RecordAccount,
+    account: AccountRow,
+}
+
+impl Command for Register {
+    type Reply = AccountRow;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<AccountRow, Error> {
+        self.record.decide(unit).await?;
+        Ok(self.account.clone())
+    }
+}
+
+struct InsertAccount {
+    account: AccountRow,
+    email: EmailAddress,
+    password_hash: String,
+}
+
+impl TableChange for InsertAccount {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let account = &self.account;
+        let at: OffsetDateTime = account.created_at;
+        let inserted = sqlx::query(
+            "INSERT INTO accounts (id, email, email_normalized, username, full_name, password_hash,
+                                   personal_organization_id, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        )
+        .bind(account.id)
+        .bind(&account.email)
+        .bind(self.email.normalized())
+        .bind(&account.username)
+        .bind(&account.full_name)
+        .bind(&self.password_hash)
+        .bind(account.personal_organization_id)
+        .bind(at)
+        .execute(connection)
+        .await;
+        match inserted {
+            Ok(_) => Ok(()),
+            Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_email") => {
+                Err(Error::Conflict(EMAIL_TAKEN.to_owned()))
+            }
+            Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_username") => {
+                Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

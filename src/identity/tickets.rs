@@ -1,0 +1,77 @@
+//! Tickets: single-use, short-lived stand-ins for an access token, for a WebSocket's address, where no header can be
+//! set and which logs and histories remember.
+
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sqlx::Row;
+use time::{Duration, OffsetDateTime};
+use workroom_domain::ids::{AccountId, SessionId};
+
+use super::{Caller, Identity};
+use crate::application::Error;
+
+/// How long a ticket can be used.
+pub const LIFETIME: Duration = Duration::seconds(30);
+
+/// A ticket, told once.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// The secret.
+    pub ticket: String,
+    /// Until when it can be used.
+    pub expires_at: OffsetDateTime,
+}
+
+fn hash(ticket: &str) -> Vec<u8> {
+    digest::digest(&digest::SHA256, ticket.as_bytes()).as_ref().to_vec()
+}
+
+impl Identity {
+    /// Makes a ticket for a caller.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn issue_ticket(&self, caller: Caller, now: OffsetDateTime) -> Result<Ticket, Error> {
+        let mut secret = [0_u8; 32];
+        aws_lc_rs::rand::fill(&mut secret).map_err(|_| Error::failure("the system gives no randomness"))?;
+        let ticket = URL_SAFE_NO_PAD.encode(secret);
+        let expires_at = now + LIFETIME;
+        sqlx::query(
+            "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
+             INSERT INTO realtime_tickets (ticket_hash, account_id, session_id, token_expires_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(hash(&ticket))
+        .bind(uuid::Uuid::from(caller.account_id))
+        .bind(uuid::Uuid::from(caller.session_id))
+        .bind(caller.expires_at)
+        .bind(expires_at)
+        .bind(now)
+        .execute(self.inner.app.pool())
+        .await?;
+        Ok(Ticket { ticket, expires_at })
+    }
+
+    /// Takes a ticket in: the first who brings it is who it was made for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for a ticket that is unknown, used or too old.
+    pub async fn redeem_ticket(&self, ticket: &str, now: OffsetDateTime) -> Result<Caller, Error> {
+        let row = sqlx::query(
+            "DELETE FROM realtime_tickets WHERE ticket_hash = $1
+             RETURNING account_id, session_id, token_expires_at, expires_at",
+        )
+        .bind(hash(ticket))
+        .fetch_optional(self.inner.app.pool())
+        .await?
+        .ok_or(Error::Unauthenticated("the ticket is not valid"))?;
+        if row.try_get::<OffsetDateTime, _>("expires_at")? < now {
+            return Err(Error::Unauthenticated("the ticket has expired"));
+        }
+        Ok(Caller {
+            account_id: AccountId(row.try_get("account_id")?),
+            session_id: SessionId(row.try_get("session_id")?),
+            expires_at: row.try_get("token_expires_at")?,
+        })
+    }
+}

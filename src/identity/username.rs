@@ -1,0 +1,272 @@
+//! What people call themselves: the handle others mention them by, and the name on their profile.
+//!
+//! A username is ASCII so that no two look alike (Unicode TR 39), and is its own unique key. A full name is free text of
+//! any script; only what could break out of the line it is shown on is refused: control characters, line separators and
+//! the bidirectional overrides and isolates of "Trojan Source" (CVE-2021-42574). Marks that right-to-left scripts and
+//! emoji need (U+200E, U+200F, U+061C, joiners) are welcome.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Shortest username, in characters.
+pub const MIN_USERNAME_LENGTH: usize = 3;
+
+/// Longest username, in characters.
+pub const MAX_USERNAME_LENGTH: usize = 32;
+
+/// Longest full name, in Unicode scalar values.
+pub const MAX_FULL_NAME_LENGTH: usize = 200;
+
+/// Why a text is no username.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUsername {
+    /// Under 3 or over 32 characters.
+    #[error("a username has {MIN_USERNAME_LENGTH} to {MAX_USERNAME_LENGTH} characters")]
+    Length,
+    /// The first character is no letter or digit.
+    #[error("a username starts with a letter or a digit")]
+    Start,
+    /// Something other than `a`–`z`, `0`–`9`, `_`, `.` and `-`.
+    #[error("a username consists of the letters a to z, digits, underscores, dots and hyphens")]
+    Character,
+}
+
+/// A username in lower case, which is both what is shown and the unique key.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Username(String);
+
+impl Username {
+    /// Checks a username; capital letters become small ones.
+    ///
+    /// # Errors
+    /// [`InvalidUsername`], for the first rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, InvalidUsername> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+        // The length in bytes bounds the work; a text of allowed characters has as many bytes as characters.
+        if text.len() > MAX_USERNAME_LENGTH * 4 {
+            return Err(InvalidUsername::Length);
+        }
+        if !text.chars().all(is_allowed) {
+            return Err(InvalidUsername::Character);
+        }
+        if !(MIN_USERNAME_LENGTH..=MAX_USERNAME_LENGTH).contains(&text.len()) {
+            return Err(InvalidUsername::Length);
+        }
+        if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+            return Err(InvalidUsername::Start);
+        }
+        Ok(Self(text.to_ascii_lowercase()))
+    }
+
+    /// The username.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A personal datum: not shown.
+impl fmt::Debug for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Username(..)")
+    }
+}
+
+/// Why a text is no full name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFullName {
+    /// There is nothing to see.
+    #[error("the name is empty")]
+    Empty,
+    /// Over 200 characters.
+    #[error("a name has at most {MAX_FULL_NAME_LENGTH} characters")]
+    TooLong,
+    /// A control character, a line separator, or a bidirectional override or isolate.
+    #[error("a name has no control characters, line breaks or text direction overrides")]
+    Character,
+}
+
+/// A person's name as they write it: trimmed, NFC.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FullName(String);
+
+impl FullName {
+    /// Trims and checks a name.
+    ///
+    /// # Errors
+    /// [`InvalidFullName`], for the first rule that is broken.
+    pub fn parse(text: &str) -> Result<Self, InvalidFullName> {
+        let trimmed = text.trim();
+        // 200 characters are at most 800 bytes, and taken apart at most four times that: more is not worth composing.
+        if trimmed.len() > MAX_FULL_NAME_LENGTH * 4 * 4 {
+            return Err(InvalidFullName::TooLong);
+        }
+        if trimmed.chars().any(breaks_out) {
+            return Err(InvalidFullName::Character);
+        }
+        if trimmed.chars().all(is_invisible) {
+            return Err(InvalidFullName::Empty);
+        }
+        let name: String = trimmed.nfc().collect();
+        if name.chars().count() > MAX_FULL_NAME_LENGTH {
+            return Err(InvalidFullName::TooLong);
+        }
+        Ok(Self(name))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A personal datum: not shown.
+impl fmt::Debug for FullName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FullName(..)")
+    }
+}
+
+fn breaks_out(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Spaces and the common default-ignorable characters (Unicode §5.21): a name of only these looks empty.
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}'
+            | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn username(text: &str) -> Result<String, InvalidUsername> {
+        Username::parse(text).map(|username| username.as_str().to_owned())
+    }
+
+    fn name(text: &str) -> Result<String, InvalidFullName> {
+        FullName::parse(text).map(|name| name.as_str().to_owned())
+    }
+
+    #[test]
+    fn usernames_are_lower_cased() {
+        assert_eq!(username("Ada.Lovelace_1-x").unwrap(), "ada.lovelace_1-x");
+        assert_eq!(Username::parse("ADA").unwrap(), Username::parse("ada").unwrap());
+        assert_eq!(username("007").unwrap(), "007");
+    }
+
+    #[test]
+    fn usernames_have_3_to_32_characters() {
+        for text in ["", "a", "ab", &"a".repeat(33), &"a".repeat(1 << 20)] {
+            assert_eq!(username(text), Err(InvalidUsername::Length));
+        }
+        assert!(username("abc").is_ok());
+        assert!(username(&"a".repeat(32)).is_ok());
+    }
+
+    #[test]
+    fn usernames_start_with_a_letter_or_digit() {
+        for text in ["_ada", ".ada", "-ada", "...", "---"] {
+            assert_eq!(username(text), Err(InvalidUsername::Start), "{text}");
+        }
+    }
+
+    #[test]
+    fn usernames_have_no_other_characters() {
+        for text in [
+            " ada",
+            "ada ",
+            "a da",
+            "ada\n",
+            "ada\0",
+            "ada@x",
+            "ada/x",
+            "../ada",
+            "ädä",
+            "\u{430}da",
+            "ａｄａ",
+            "\u{212A}im",
+            "ada\u{202e}",
+            "ada\u{200b}",
+            "İ12",
+            "ada%00",
+            "<ada>",
+        ] {
+            assert_eq!(username(text), Err(InvalidUsername::Character), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_of_all_scripts_are_kept_and_trimmed() {
+        for text in [
+            "Ada Lovelace",
+            "Zoë",
+            "李小龍",
+            "محمد",
+            "עדה",
+            "Шевченко",
+            "अजय",
+            "O'Brien-Smith, Jr.",
+            "👩\u{200d}💻",
+            "X",
+        ] {
+            assert_eq!(name(&format!(" \u{a0}\t{text}\n ")).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn names_are_composed() {
+        assert_eq!(name("Zoe\u{308}").unwrap(), "Zo\u{eb}");
+    }
+
+    #[test]
+    fn right_to_left_marks_are_kept_and_overrides_refused() {
+        for mark in ["\u{200E}", "\u{200F}", "\u{61C}"] {
+            let text = format!("עדה{mark} A");
+            assert_eq!(name(&text).unwrap(), text);
+        }
+        for c in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
+            for text in [format!("A{c}b"), format!("{c}Ab"), format!("Ab{c}")] {
+                assert_eq!(name(&text), Err(InvalidFullName::Character), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_have_no_control_characters_or_line_breaks() {
+        for c in ['\0', '\u{1}', '\t', '\r', '\n', '\u{1b}', '\u{7f}', '\u{85}', '\u{9f}', '\u{2028}', '\u{2029}'] {
+            assert_eq!(name(&format!("A{c}b")), Err(InvalidFullName::Character), "{c:?}");
+        }
+        assert_eq!(name("\0"), Err(InvalidFullName::Character));
+    }
+
+    #[test]
+    fn names_show_something() {
+        for text in ["", " ", "\u{3000}\t", "\u{200b}", "\u{200f} \u{200d}", "\u{3164}", "\u{feff}", "\u{2800}"] {
+            assert_eq!(name(text), Err(InvalidFullName::Empty), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn names_have_at_most_200_characters() {
+        assert!(name(&"é".repeat(200)).is_ok());
+        assert!(name(&"e\u{301}".repeat(200)).is_ok());
+        assert!(name(&"👍".repeat(200)).is_ok());
+        for text in
+            ["x".repeat(201), "👍".repeat(201), "x".repeat(10_000), "x\u{301}".repeat(5000), "\u{1D160}".repeat(200)]
+        {
+            assert_eq!(name(&text), Err(InvalidFullName::TooLong));
+        }
+    }
+
+    #[test]
+    fn names_are_in_no_debug_output() {
+        let text = format!("{:?} {:?}", Username::parse("ada").unwrap(), FullName::parse("Ada").unwrap());
+        assert_eq!(text, "Username(..) FullName(..)");
+    }
+}

@@ -1,0 +1,201 @@
+//! Finding out whether a sandbox can be had, by starting one.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    future::pending,
+    io,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{process::Command, time::timeout};
+
+use super::{
+    Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
+    bubblewrap::NEEDED,
+    cgroup::{Controllers, Limits},
+    spawner::Spawner,
+};
+
+/// A first start reads an interpreter from a cold disk.
+const TRIAL: Duration = Duration::from_secs(20);
+
+/// Why no code can be run on this host.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// bubblewrap cannot be started.
+    #[error("bubblewrap cannot be started as {path}")]
+    NoBubblewrap {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// bubblewrap is too old.
+    #[error("{version} is too old: it has no {option}")]
+    OldBubblewrap {
+        /// What it calls itself.
+        version: String,
+        /// What it lacks.
+        option: &'static str,
+    },
+    /// Cgroups are required and cannot be had.
+    #[error("no cgroups: {reason}")]
+    NoCgroups {
+        /// Why not, and what to do.
+        reason: String,
+    },
+    /// The thread that starts sandboxes could not be started.
+    #[error("no thread for starting sandboxes")]
+    NoThread(#[source] io::Error),
+    /// No interpreter is installed.
+    #[error("no interpreter is installed in a system folder")]
+    NoLanguage,
+    /// No interpreter ran in the sandbox; usually the host forbids unprivileged user namespaces
+    /// (`AppArmor`'s `kernel.apparmor_restrict_unprivileged_userns`, a container's seccomp profile) or masks `/proc`.
+    #[error("nothing could be run in the sandbox")]
+    NothingRuns(#[source] SandboxError),
+}
+
+/// A sandbox in words, for logs and readiness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Description {
+    /// bubblewrap's version.
+    pub bubblewrap: String,
+    /// What can be run.
+    pub languages: Vec<Language>,
+    /// What enforces the limits.
+    pub limits: LimitsBy,
+    /// What the operator should know, if anything.
+    pub remark: Option<String>,
+}
+
+/// What enforces the limits on memory and processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitsBy {
+    /// Control groups, version 2.
+    CgroupV2,
+    /// Control groups, version 1.
+    CgroupV1,
+    /// Limits of each process only: memory of an execution as a whole is bounded by nothing but the number of them.
+    Rlimits,
+}
+
+impl fmt::Display for Description {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let languages: Vec<_> = self.languages.iter().map(|language| language.as_str()).collect();
+        let limits = match self.limits {
+            LimitsBy::CgroupV2 => "cgroups (v2)",
+            LimitsBy::CgroupV1 => "cgroups (v1)",
+            LimitsBy::Rlimits => "rlimits only",
+        };
+        write!(formatter, "{}, limits by {limits}, runs {}", self.bubblewrap, languages.join(", "))?;
+        self.remark.iter().try_for_each(|remark| write!(formatter, "; {remark}"))
+    }
+}
+
+impl Sandbox {
+    /// Tries the sandbox: starts a program of every language in it, with cgroups if they can be had. Removes what ended
+    /// workers have left.
+    ///
+    /// # Errors
+    /// When code cannot be run safely. It must then be refused.
+    pub async fn probe(config: SandboxConfig) -> Result<Self, Unusable> {
+        let bwrap_version = bubblewrap_version(&config.bwrap).await?;
+        let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
+        let found = match config.cgroups {
+            UseCgroups::Never => Err("cgroups are switched off".to_owned()),
+            UseCgroups::IfPossible | UseCgroups::Required => Controllers::detect(limits),
+        };
+        let (controllers, remark) = match found {
+            Ok(controllers) => (Some(controllers), None),
+            Err(reason) if config.cgroups == UseCgroups::Required => return Err(Unusable::NoCgroups { reason }),
+            Err(reason) => (None, Some(reason)),
+        };
+        let spawner = Spawner::start().map_err(Unusable::NoThread)?;
+        let mut inner = Inner { config, interpreters: BTreeMap::new(), controllers, spawner, bwrap_version, remark };
+
+        let mut failure = None;
+        let candidates = Language::ALL.map(|language| {
+            let installed: Vec<_> = language.interpreters().filter(|path| path.exists()).collect();
+            (language, installed)
+        });
+        let mut working = BTreeMap::new();
+        for (language, installed) in candidates {
+            for interpreter in installed {
+                inner.interpreters = BTreeMap::from([(language, interpreter.clone())]);
+                let trial = Self { inner: Arc::new(inner) };
+                let result = trial.try_out(language).await;
+                inner = Arc::into_inner(trial.inner).ok_or(Unusable::NoLanguage)?;
+                match result {
+                    Ok(()) => {
+                        working.insert(language, interpreter);
+                        break;
+                    }
+                    Err(error) => {
+                        tracing::warn!(%language, ?interpreter, %error, "does not run in the sandbox");
+                        failure = Some(error);
+                    }
+                }
+            }
+        }
+        if working.is_empty() {
+            return Err(failure.map_or(Unusable::NoLanguage, Unusable::NothingRuns));
+        }
+        inner.interpreters = working;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What can be run.
+    pub fn languages(&self) -> impl Iterator<Item = Language> {
+        self.inner.interpreters.keys().copied()
+    }
+
+    /// What was found.
+    #[must_use]
+    pub fn describe(&self) -> Description {
+        Description {
+            bubblewrap: self.inner.bwrap_version.clone(),
+            languages: self.languages().collect(),
+            limits: match self.inner.controllers {
+                Some(Controllers::V2 { .. }) => LimitsBy::CgroupV2,
+                Some(Controllers::V1 { .. }) => LimitsBy::CgroupV1,
+                None => LimitsBy::Rlimits,
+            },
+            remark: self.inner.remark.clone(),
+        }
+    }
+
+    async fn try_out(&self, language: Language) -> Result<(), SandboxError> {
+        let execution = Execution { language, code: language.trial().to_owned(), stdin: None, timeout: TRIAL };
+        let outcome = self.run(execution, pending()).await?;
+        if outcome.exit_code == Some(0) && outcome.stdout == "ready\n" {
+            return Ok(());
+        }
+        let detail = format!("the trial ended with {:?} and said {:?}", outcome.exit_code, outcome.stderr);
+        Err(SandboxError::NotStarted { detail })
+    }
+}
+
+/// bubblewrap's version, if it knows every option that is used.
+async fn bubblewrap_version(path: &Path) -> Result<String, Unusable> {
+    let failed = |source| Unusable::NoBubblewrap { path: path.to_owned(), source };
+    let ask = async |option: &str| {
+        let mut command = Command::new(path);
+        command.arg(option).env_clear().current_dir("/").stdin(Stdio::null()).kill_on_drop(true);
+        timeout(TRIAL, command.output()).await.map_err(io::Error::from)?
+    };
+    let version = ask("--version").await.map_err(failed)?;
+    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+    let help = ask("--help").await.map_err(failed)?;
+    let help = String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).into_owned();
+    match NEEDED.into_iter().find(|option| !help.contains(option)) {
+        Some(option) => Err(Unusable::OldBubblewrap { version, option }),
+        None => Ok(version),
+    }
+}
