@@ -16,3 +16,11 @@ CREATE TABLE job_leases (
     worker_id  uuid        NOT NULL,
     expires_at timestamptz NOT NULL
 );
+
+-- Attempts that were handed to the queue by the reconciler, so that it does not hand them over again and again while
+-- they wait for a free worker.
+CREATE TABLE job_dispatches (
+    job_id        uuid        PRIMARY KEY,
+    attempt       int         NOT NULL,
+    dispatched_at timestamptz NOT NULL
+);

@@ -1,5 +1,18 @@
-//! Workroom: the backend of a real-time collaborative workspace. See `docs/architecture.md`.
+//! Workroom: the backend of a real-time collaborative workspace. `docs/architecture.md` draws the picture that these
+//! modules are named after.
 
 pub mod application;
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod database;
+pub mod dev;
 pub mod event_store;
+pub mod http;
 pub mod identity;
+pub mod jobs;
+pub mod live;
+pub mod messaging;
+mod readiness;
+pub mod relay;
+pub mod startup;

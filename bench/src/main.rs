@@ -1,2 +1,64 @@
-//! x
-fn main() {}
+//! Benchmarks of Workroom, each measured beside a yardstick in the same run on the same machine: the ratio is the
+//! result, the absolute figures only say how fast the machine was. `./dev bench` runs them from a fresh clone.
+
+mod commands;
+mod http_client;
+mod pgbench;
+mod report;
+mod samples;
+mod server;
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+
+/// Benchmarks of Workroom.
+#[derive(Parser)]
+#[command(name = "./dev bench")]
+struct Cli {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// Commands: pgbench's one-row insert, appends into the log, and whole commands over HTTP, at 1, 16 and 64
+    /// connections; and commands on aggregates with short and long histories.
+    Commands(Options),
+}
+
+/// How long to measure, and where to write the figures.
+#[derive(Args)]
+pub struct Options {
+    /// Seconds that each figure is measured.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+    /// How often everything is measured; the medians are reported.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Also write the figures to this file, as one JSON object.
+    #[arg(long)]
+    json: Option<PathBuf>,
+}
+
+impl Options {
+    fn duration(&self) -> Duration {
+        Duration::from_secs(self.seconds.max(1))
+    }
+}
+
+fn main() -> ExitCode {
+    let Benchmark::Commands(options) = Cli::parse().benchmark;
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(commands::run(&options)));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

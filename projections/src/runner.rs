@@ -226,7 +226,9 @@ impl Runner {
     async fn wait(&mut self, position: i64, unstored: bool) {
         let backstop = if unstored { IDLE_CHECKPOINT } else { BACKSTOP };
         // A closed doorbell leaves the timer.
-        if let Ok(Err(_)) = tokio::time::timeout(backstop, self.head.wait_for(|head| *head > position)).await {
+        let rung = tokio::time::timeout(backstop, self.head.wait_for(|head| *head > position));
+        let closed = matches!(rung.await, Ok(Err(_)));
+        if closed {
             tokio::time::sleep(backstop).await;
         }
     }

@@ -25,8 +25,6 @@ pub enum DevCommand {
     Tools(FolderArgs),
     /// Walks through the service against a running instance.
     Demo(DemoArgs),
-    /// Fills a running instance with example data.
-    Seed(SeedArgs),
 }
 
 /// Which data folder.
@@ -74,14 +72,6 @@ pub struct ResetArgs {
 /// Which instance to walk through.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoArgs {
-    /// The running instance.
-    #[arg(long, env = "WORKROOM_URL", default_value = "http://127.0.0.1:8080")]
-    pub url: String,
-}
-
-/// Which instance to fill.
-#[derive(Debug, Clone, clap::Args)]
-pub struct SeedArgs {
     /// The running instance.
     #[arg(long, env = "WORKROOM_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,

@@ -14,6 +14,7 @@
 pub mod address;
 pub mod child;
 pub mod cli;
+pub mod demo;
 pub mod doctor;
 pub mod exec_child;
 pub mod folder;

@@ -122,6 +122,8 @@ pub enum LimitHit {
     Timeout,
     /// It used more memory than allowed.
     Memory,
+    /// It started more processes than allowed.
+    Processes,
 }
 
 impl LimitHit {
@@ -130,6 +132,7 @@ impl LimitHit {
         match self {
             Self::Timeout => "timeout",
             Self::Memory => "memory",
+            Self::Processes => "processes",
         }
     }
 }

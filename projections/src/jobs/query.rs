@@ -106,19 +106,37 @@ pub struct Due {
     pub attempt: i32,
 }
 
-/// Jobs that have been due for at least `overdue_seconds` and nobody runs.
+/// Jobs that have been due for at least `overdue_seconds`, that nobody runs, and that were not handed to the queue
+/// before `again_before`.
 ///
 /// # Errors
 /// The database's.
-pub async fn due(pool: &PgPool, overdue_seconds: f64, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
+pub async fn due(
+    pool: &PgPool,
+    overdue_seconds: f64,
+    again_before: OffsetDateTime,
+    limit: i64,
+) -> Result<Vec<Due>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT id, attempt FROM jobs
-         WHERE status = 'pending' AND due_at <= now() - make_interval(secs => $1) ORDER BY due_at LIMIT $2",
+        "SELECT j.id, j.attempt FROM jobs j
+         LEFT JOIN job_dispatches d ON d.job_id = j.id AND d.attempt = j.attempt + 1
+         WHERE j.status = 'pending' AND j.due_at <= now() - make_interval(secs => $1)
+           AND (d.dispatched_at IS NULL OR d.dispatched_at < $2)
+         ORDER BY j.due_at LIMIT $3",
     )
     .bind(overdue_seconds)
+    .bind(again_before)
     .bind(limit)
     .fetch_all(pool)
     .await
+}
+
+/// How many jobs are due and nobody runs.
+///
+/// # Errors
+/// The database's.
+pub async fn count_due(pool: &PgPool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'pending' AND due_at <= now()").fetch_one(pool).await
 }
 
 /// Jobs that are said to run, but whose worker has not renewed its claim: it is lost. An attempt without any claim is

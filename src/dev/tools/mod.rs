@@ -119,6 +119,12 @@ impl Recipe {
             let path = std::path::absolute(&path).with_context(|| format!("{} is not a usable path", self.variable))?;
             let version = (self.version)(&path)
                 .with_context(|| format!("{} does not name a program that runs here", self.variable))?;
+            if version.is_at_least(self.least) && !accept(&version) {
+                bail!(
+                    "{} names version {version}, which does not fit the data that are there: name another one, or discard them with `./dev reset`",
+                    self.variable
+                );
+            }
             if !serves(&version) {
                 bail!("{} names version {version}, but {} is needed", self.variable, self.wanted);
             }

@@ -171,7 +171,7 @@ mod tests {
                 native.join("pg-symlinks.json"),
                 format!(r#"[{{"source":"native/lib/libx.so.1.2","target":"{target}"}}]"#),
             )
-            .unwrap()
+            .unwrap();
         };
         list("native/lib/libx.so");
         link_libraries(temporary.path()).unwrap();

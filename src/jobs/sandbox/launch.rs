@@ -1,14 +1,18 @@
-//! The launcher: a fresh process of our own binary that gives up everything and becomes bubblewrap.
+//! The launcher: a fresh process of our own binary that gives up everything, starts bubblewrap and watches the worker.
 
 use std::{
-    convert::Infallible,
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd, RawFd},
-        unix::{fs::OpenOptionsExt, process::CommandExt},
+        unix::{
+            fs::OpenOptionsExt,
+            process::{CommandExt, ExitStatusExt},
+        },
     },
     process::Command,
+    thread,
+    time::Duration,
 };
 
 use nix::{
@@ -17,13 +21,17 @@ use nix::{
         memfd::{MFdFlags, memfd_create},
         prctl,
         resource::{Resource, getrlimit, setrlimit},
-        signal::Signal,
+        signal::{Signal, kill},
         stat::{Mode, umask},
     },
-    unistd::{self, Gid, Uid},
+    unistd::{self, Gid, Pid, Uid},
 };
 
-use super::{Language, LaunchArgs, bubblewrap, plan::Plan, seccomp};
+use super::{
+    Language, LaunchArgs, bubblewrap,
+    plan::{Plan, Report},
+    seccomp,
+};
 
 /// Why nothing was started. The worker reads it from the launcher's standard error.
 #[derive(Debug, thiserror::Error)]
@@ -33,25 +41,28 @@ pub struct LaunchError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// Becomes the sandbox. Returns only if it cannot.
+/// Starts the sandbox, waits for its end and ends the process. Returns only if nothing could be started.
 ///
-/// Must run before the process has a second thread: limits, users and the death signal belong to threads.
+/// Must run before the process has a second thread: limits and users belong to threads.
 #[must_use]
 pub fn launch(arguments: &LaunchArgs) -> LaunchError {
     match try_launch(arguments) {
+        Ok(code) => std::process::exit(code),
         Err(error) => error,
     }
 }
 
-fn try_launch(arguments: &LaunchArgs) -> Result<Infallible, LaunchError> {
+fn try_launch(arguments: &LaunchArgs) -> Result<i32, LaunchError> {
     let plan: Plan = serde_json::from_str(&arguments.plan).during("reading the plan")?;
-    die_with(plan.parent)?;
     close_inherited().during("closing inherited files")?;
 
     // The worker's own descriptors, by its number: nothing else has to be inheritable in a process full of threads.
+    let lifeline = of_parent(&plan, plan.lifeline_fd, OpenOptions::new().read(true)).during("taking the lifeline")?;
     let code = of_parent(&plan, plan.code_fd, OpenOptions::new().read(true)).during("taking the code")?;
-    let status = of_parent(&plan, plan.status_fd, OpenOptions::new().append(true)).during("taking the status file")?;
+    let status = of_parent(&plan, plan.status_fd, OpenOptions::new().read(true).append(true));
+    let status = status.during("taking the status file")?;
     check_parent(plan.parent)?;
+    inheritable(&code).and_then(|()| inheritable(&status)).during("passing files on")?;
 
     // When the whole host runs out of memory, this goes first. Allowed to everybody; not everywhere is it there.
     let _ = fs::write("/proc/self/oom_score_adj", "1000");
@@ -79,18 +90,30 @@ fn try_launch(arguments: &LaunchArgs) -> Result<Infallible, LaunchError> {
         drop_root(&plan).during("dropping root")?;
     }
     prctl::set_no_new_privs().during("refusing new privileges")?;
-    die_with(plan.parent)?; // again: changing the user has cleared it
 
-    // The standard library's `exec` also gives SIGPIPE its default back, which Rust's start-up ignores.
-    let mut become_bwrap = Command::new(format!("/proc/self/fd/{}", bwrap.as_raw_fd()));
-    become_bwrap.env_clear().arg0("bwrap").arg("--args").arg(options.as_raw_fd().to_string()).arg("--");
-    Err(become_bwrap.args(bubblewrap::command(&plan)).exec()).during("starting bubblewrap")
+    // The standard library also gives SIGPIPE its default back, which Rust's start-up ignores.
+    let mut command = Command::new(format!("/proc/self/fd/{}", bwrap.as_raw_fd()));
+    command.env_clear().arg0("bwrap").arg("--args").arg(options.as_raw_fd().to_string()).arg("--");
+    let started = command.args(bubblewrap::command(&plan)).spawn();
+    let mut monitor = started.during("starting bubblewrap")?;
+    thread::Builder::new().spawn(move || hang_on(lifeline, &status)).during("watching the worker")?;
+    let ended = monitor.wait().during("waiting for bubblewrap")?;
+    Ok(ended.code().or_else(|| ended.signal().map(|signal| 128 + signal)).unwrap_or(1))
 }
 
-/// Has the kernel kill this process, and with it the sandbox, when the worker ends in whatever way.
-fn die_with(parent: i32) -> Result<(), LaunchError> {
-    prctl::set_pdeathsig(Signal::SIGKILL).during("tying the sandbox to the worker")?;
-    check_parent(parent)
+/// Waits until the worker is gone or has let go, then kills process 1 of the sandbox, with which all of it dies.
+/// bubblewrap itself is not killed: before it knows process 1, nobody does.
+fn hang_on(mut lifeline: File, status: &File) {
+    // Nothing is ever written: whatever comes is the end.
+    let _ = lifeline.read(&mut [0]);
+    loop {
+        if let Ok(Report { child_pid: Some(first), .. }) = Report::read(status) {
+            // It may have ended just now.
+            let _ = kill(Pid::from_raw(first), Signal::SIGKILL);
+        }
+        // Again, until bubblewrap ends, and with it this process.
+        thread::sleep(Duration::from_millis(1));
+    }
 }
 
 fn check_parent(parent: i32) -> Result<(), LaunchError> {
@@ -115,9 +138,7 @@ fn close_inherited() -> io::Result<()> {
 }
 
 fn of_parent(plan: &Plan, number: RawFd, how: &mut OpenOptions) -> io::Result<File> {
-    let file = how.open(format!("/proc/{}/fd/{number}", plan.parent))?;
-    inheritable(&file)?;
-    Ok(file)
+    how.open(format!("/proc/{}/fd/{number}", plan.parent))
 }
 
 fn inheritable(file: impl AsFd) -> io::Result<()> {

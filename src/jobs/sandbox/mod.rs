@@ -8,11 +8,16 @@
 //! The way of one execution:
 //!
 //! ```text
-//! run.rs ── spawner.rs ──► our own binary, `workroom sandbox-launch` (launch.rs)
-//!   │  pipes, timer, cgroup       joins the cgroups, sets rlimits, drops root, becomes
+//! run.rs ── pipes, timer, cgroup ──► our own binary, `workroom sandbox-launch` (launch.rs)
+//!   │                                  │ joins the cgroups, sets rlimits, drops root, starts
 //!   │                                  └─► bwrap (bubblewrap.rs, seccomp.rs) ─► python3 | node | bash
-//!   └─ kills, reaps, reads the verdict, removes the cgroup
+//!   └─ lets go of the lifeline, reaps, reads the verdict, removes the cgroup
 //! ```
+//!
+//! The lifeline is a pipe whose one end only the worker has. When the worker lets go of it, by will or by dying in
+//! whatever way, the launcher kills process 1 of the sandbox, and the kernel everything in there. (Death signals alone
+//! do not do: bubblewrap sets its own late, and a worker killed a few milliseconds after the start left a sandbox
+//! behind in one of sixty cases.)
 //!
 //! Why a launcher: what must happen between `fork` and `exec` would need unsafe code in a process full of threads;
 //! a fresh process has one thread and may do it all safely. `main` must call [`launch`] before any thread starts.
@@ -35,7 +40,6 @@ mod plan;
 mod probe;
 mod run;
 mod seccomp;
-mod spawner;
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +54,7 @@ pub use self::{
     run::{Execution, LimitHit, Outcome, SandboxError},
 };
 
-use self::{cgroup::Controllers, spawner::Spawner};
+use self::cgroup::Controllers;
 
 /// A sandbox that has been tried and works. Cheap to clone; any number of executions may run at once.
 #[derive(Clone, Debug)]
@@ -58,12 +62,11 @@ pub struct Sandbox {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     config: SandboxConfig,
     interpreters: BTreeMap<Language, PathBuf>,
     controllers: Option<Controllers>,
-    spawner: Spawner,
     bwrap_version: String,
     remark: Option<String>,
 }

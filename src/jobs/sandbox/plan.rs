@@ -1,6 +1,11 @@
 //! What the worker tells the launcher.
 
-use std::{os::fd::RawFd, path::PathBuf};
+use std::{
+    fs::File,
+    io,
+    os::{fd::RawFd, unix::fs::FileExt},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +28,8 @@ pub(super) struct Plan {
     pub code_fd: RawFd,
     /// The worker's descriptor to which bubblewrap writes how it went.
     pub status_fd: RawFd,
+    /// The worker's descriptor of the lifeline's reading end.
+    pub lifeline_fd: RawFd,
     pub bwrap: PathBuf,
     pub interpreter: PathBuf,
     pub language: Language,
@@ -36,4 +43,27 @@ pub(super) struct Plan {
     pub cpu_seconds: u64,
     pub uid: u32,
     pub gid: u32,
+}
+
+/// What bubblewrap writes to its status file: several JSON objects, each telling something more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub(super) struct Report {
+    /// Process 1 of the sandbox, by its number outside.
+    pub child_pid: Option<i32>,
+    /// Exit code of a program that was really started.
+    pub exit_code: Option<i32>,
+}
+
+impl Report {
+    /// Reads what is there so far.
+    pub(super) fn read(status: &File) -> io::Result<Self> {
+        let mut text = [0; 4096];
+        let length = status.read_at(&mut text, 0)?;
+        let parts = serde_json::Deserializer::from_slice(&text[..length]).into_iter::<Self>().map_while(Result::ok);
+        Ok(parts.fold(Self::default(), |known, part| Self {
+            child_pid: known.child_pid.or(part.child_pid),
+            exit_code: known.exit_code.or(part.exit_code),
+        }))
+    }
 }

@@ -18,7 +18,6 @@ use super::{
     Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
     bubblewrap::NEEDED,
     cgroup::{Controllers, Limits},
-    spawner::Spawner,
 };
 
 /// A first start reads an interpreter from a cold disk.
@@ -49,9 +48,6 @@ pub enum Unusable {
         /// Why not, and what to do.
         reason: String,
     },
-    /// The thread that starts sandboxes could not be started.
-    #[error("no thread for starting sandboxes")]
-    NoThread(#[source] io::Error),
     /// No interpreter is installed.
     #[error("no interpreter is installed in a system folder")]
     NoLanguage,
@@ -117,8 +113,7 @@ impl Sandbox {
             Err(reason) if config.cgroups == UseCgroups::Required => return Err(Unusable::NoCgroups { reason }),
             Err(reason) => (None, Some(reason)),
         };
-        let spawner = Spawner::start().map_err(Unusable::NoThread)?;
-        let mut inner = Inner { config, interpreters: BTreeMap::new(), controllers, spawner, bwrap_version, remark };
+        let mut inner = Inner { config, interpreters: BTreeMap::new(), controllers, bwrap_version, remark };
 
         let mut failure = None;
         let candidates = Language::ALL.map(|language| {
@@ -129,10 +124,8 @@ impl Sandbox {
         for (language, installed) in candidates {
             for interpreter in installed {
                 inner.interpreters = BTreeMap::from([(language, interpreter.clone())]);
-                let trial = Self { inner: Arc::new(inner) };
-                let result = trial.try_out(language).await;
-                inner = Arc::into_inner(trial.inner).ok_or(Unusable::NoLanguage)?;
-                match result {
+                let trial = Self { inner: Arc::new(inner.clone()) };
+                match trial.try_out(language).await {
                     Ok(()) => {
                         working.insert(language, interpreter);
                         break;

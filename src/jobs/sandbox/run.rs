@@ -1,9 +1,13 @@
 //! One execution, from the code to its outcome.
 
 use std::{
+    convert::Infallible,
     fs::File,
     io::{self, Write},
-    os::{fd::AsRawFd, unix::process::ExitStatusExt},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::process::ExitStatusExt,
+    },
     path::PathBuf,
     pin::pin,
     process::{ExitStatus, Stdio},
@@ -12,19 +16,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::{
+    fcntl::OFlag,
+    sys::memfd::{MFdFlags, memfd_create},
+    unistd::pipe2,
+};
 use serde::{Deserialize, Serialize};
 use tokio::{
     io::AsyncWriteExt,
     process::{Child, ChildStdin, Command},
+    sync::oneshot,
     time::{sleep, timeout},
 };
 
 use super::{
-    Language, Sandbox, SandboxConfig,
-    cgroup::{Controllers, Group, Limits, Verdict},
+    Inner, Language, Sandbox, SandboxConfig,
+    cgroup::{Group, Limits, Verdict},
     output::Capture,
-    plan::Plan,
+    plan::{Plan, Report},
 };
 
 /// Killed processes are gone, and their pipes closed, long before this.
@@ -117,74 +126,107 @@ impl Sandbox {
     /// # Errors
     /// When the program was not run at all, or the host failed; never for what the program does.
     pub async fn run(&self, execution: Execution, cancel: impl Future<Output = ()>) -> Result<Outcome, SandboxError> {
-        let config = &self.inner.config;
-        let Some(interpreter) = self.inner.interpreters.get(&execution.language) else {
-            return Err(SandboxError::LanguageMissing(execution.language));
-        };
-        let limit = config.workdir_bytes / 2;
-        if execution.code.len() as u64 > limit {
-            return Err(SandboxError::CodeTooLarge { bytes: execution.code.len(), limit });
-        }
-
-        let code = Arc::new(in_memory(execution.code.as_bytes()).map_err(host("keeping the code"))?);
-        let status_file = Arc::new(in_memory(b"").map_err(host("making the status file"))?);
-        let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
-        let group = self.inner.controllers.as_ref().map(|controllers: &Controllers| controllers.group(limits));
-        let group = group.transpose().map_err(host("making a cgroup"))?;
-        let procs = group.as_ref().map(Group::procs).unwrap_or_default();
-        let plan = plan(config, &execution, interpreter.clone(), procs, &code, &status_file);
-
-        let started = Instant::now();
-        let command = command(config, &plan, execution.stdin.is_some())?;
-        let files = vec![Arc::clone(&code), Arc::clone(&status_file)];
-        let mut child = self.inner.spawner.spawn(command, files).await.map_err(host("starting the launcher"))?;
-        let mut stdout = Capture::new(config.output_bytes);
-        let mut stderr = Capture::new(config.output_bytes);
-        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(out), Some(err)) = (streams.1, streams.2) else {
-            return Err(host("opening pipes")(io::ErrorKind::BrokenPipe.into()));
-        };
-
-        let end = {
-            let mut talk = pin!(async {
-                tokio::join!(stdout.drain(out), stderr.drain(err), feed(streams.0, execution.stdin.as_deref()))
-            });
-            let mut talking = true;
-            let end = {
-                let mut cancel = pin!(cancel);
-                let mut over = pin!(sleep(execution.timeout));
-                loop {
-                    tokio::select! {
-                        biased;
-                        () = &mut cancel => break End::Cancelled,
-                        () = &mut over => break End::Timeout,
-                        status = child.wait() => break End::Exited(status),
-                        _ = &mut talk, if talking => talking = false,
-                    }
-                }
-            };
-            let end = stop(&mut child, group.as_ref(), end).await?;
-            // The program is dead and so is all it started; what the pipes still hold comes at once.
-            if talking {
-                let _ = timeout(KILLED, talk).await;
+        // In a task of its own, which cleans up even when nobody waits for it any more.
+        let (wanted, unwanted) = oneshot::channel();
+        let mut running = tokio::spawn(run(Arc::clone(&self.inner), execution, unwanted));
+        let joined = tokio::select! {
+            joined = &mut running => joined,
+            () = cancel => {
+                drop(wanted);
+                running.await
             }
-            end
         };
-        let execution_time = started.elapsed();
+        joined.map_err(|error| host("running")(error.into()))?
+    }
+}
 
-        let verdict = group.as_ref().map(Group::verdict).unwrap_or_default();
-        if let Some(group) = group {
-            group.remove().await;
-        }
-        drop(code); // not before: the launcher takes it from this process
-        let (limit_hit, cancelled) = judge(&end, verdict);
-        let truncated = stdout.truncated() || stderr.truncated();
-        let (stdout, stderr) = (stdout.into_text(), stderr.into_text());
-        let exit_code = match end {
-            End::Exited(Ok(status)) => Some(exit_code(status, &status_file, &stderr)?),
-            _ => None,
+/// Runs code while it is wanted.
+async fn run(
+    sandbox: Arc<Inner>,
+    execution: Execution,
+    unwanted: oneshot::Receiver<Infallible>,
+) -> Result<Outcome, SandboxError> {
+    let config = &sandbox.config;
+    let Some(interpreter) = sandbox.interpreters.get(&execution.language) else {
+        return Err(SandboxError::LanguageMissing(execution.language));
+    };
+    let limit = config.workdir_bytes / 2;
+    if execution.code.len() as u64 > limit {
+        return Err(SandboxError::CodeTooLarge { bytes: execution.code.len(), limit });
+    }
+
+    let files = Files::new(&execution.code).map_err(host("making files"))?;
+    let (watched, lifeline) = pipe2(OFlag::O_CLOEXEC).map_err(|error| host("making a pipe")(error.into()))?;
+    let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
+    let group = sandbox.controllers.as_ref().map(|controllers| controllers.group(limits));
+    let group = group.transpose().map_err(host("making a cgroup"))?;
+    let procs = group.as_ref().map(Group::procs).unwrap_or_default();
+    let plan = plan(config, &execution, interpreter.clone(), procs, &files, &watched);
+
+    let started = Instant::now();
+    let mut child =
+        command(config, &plan, execution.stdin.is_some())?.spawn().map_err(host("starting the launcher"))?;
+    let mut stdout = Capture::new(config.output_bytes);
+    let mut stderr = Capture::new(config.output_bytes);
+    let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let (Some(out), Some(err)) = (streams.1, streams.2) else {
+        return Err(host("opening pipes")(io::ErrorKind::BrokenPipe.into()));
+    };
+
+    let end = {
+        let mut talk = pin!(async {
+            tokio::join!(stdout.drain(out), stderr.drain(err), feed(streams.0, execution.stdin.as_deref()))
+        });
+        let mut talking = true;
+        let end = {
+            let mut unwanted = pin!(unwanted);
+            let mut over = pin!(sleep(execution.timeout));
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut unwanted => break End::Cancelled,
+                    () = &mut over => break End::Timeout,
+                    status = child.wait() => break End::Exited(status),
+                    _ = &mut talk, if talking => talking = false,
+                }
+            }
         };
-        Ok(Outcome { stdout, stderr, exit_code, execution_time, truncated, limit_hit, cancelled })
+        let end = stop(&mut child, lifeline, group.as_ref(), end).await?;
+        // The program is dead and so is all it started; what the pipes still hold comes at once.
+        if talking {
+            let _ = timeout(KILLED, talk).await;
+        }
+        end
+    };
+    let execution_time = started.elapsed();
+
+    let verdict = group.as_ref().map(Group::verdict).unwrap_or_default();
+    if let Some(group) = group {
+        group.remove().await;
+    }
+    drop(watched); // not before: the launcher takes it, as it takes the files, from this process
+    let (limit_hit, cancelled) = judge(&end, verdict);
+    let truncated = stdout.truncated() || stderr.truncated();
+    let (stdout, stderr) = (stdout.into_text(), stderr.into_text());
+    let exit_code = match end {
+        End::Exited(Ok(status)) => Some(exit_code(status, &files.status, &stderr)?),
+        _ => None,
+    };
+    Ok(Outcome { stdout, stderr, exit_code, execution_time, truncated, limit_hit, cancelled })
+}
+
+/// In-memory files that this process alone has; the launcher reaches them by number.
+struct Files {
+    code: File,
+    status: File,
+}
+
+impl Files {
+    fn new(code: &str) -> io::Result<Self> {
+        let create = || memfd_create("sandbox", MFdFlags::MFD_CLOEXEC).map(File::from);
+        let files = Self { code: create()?, status: create()? };
+        (&files.code).write_all(code.as_bytes())?;
+        Ok(files)
     }
 }
 
@@ -194,15 +236,16 @@ fn plan(
     execution: &Execution,
     interpreter: PathBuf,
     cgroups: Vec<PathBuf>,
-    code: &File,
-    status: &File,
+    files: &Files,
+    lifeline: &OwnedFd,
 ) -> Plan {
     // A backstop only, behind the wall clock: a process can use every processor at once.
     let processors = available_parallelism().map_or(1, |count| count.get() as u64);
     Plan {
         parent: std::process::id().cast_signed(),
-        code_fd: code.as_raw_fd(),
-        status_fd: status.as_raw_fd(),
+        code_fd: files.code.as_raw_fd(),
+        status_fd: files.status.as_raw_fd(),
+        lifeline_fd: lifeline.as_raw_fd(),
         bwrap: config.bwrap.clone(),
         interpreter,
         language: execution.language,
@@ -233,14 +276,13 @@ async fn feed(stdin: Option<ChildStdin>, text: Option<&str>) {
     }
 }
 
-/// Ends the whole tree. The monitor's death ends process 1 of the namespace, which ends everything in it.
-async fn stop(child: &mut Child, group: Option<&Group>, end: End) -> Result<End, SandboxError> {
+/// Ends the whole tree, whether or not its program has ended.
+async fn stop(child: &mut Child, lifeline: OwnedFd, group: Option<&Group>, end: End) -> Result<End, SandboxError> {
+    drop(lifeline);
     if let Some(group) = group {
         group.kill();
     }
     if !matches!(end, End::Exited(_)) {
-        // Failing means that it has just ended by itself.
-        let _ = child.start_kill();
         match timeout(KILLED, child.wait()).await {
             Ok(waited) => drop(waited.map_err(host("waiting for the sandbox"))?),
             Err(late) => return Err(host("killing the sandbox")(late.into())),
@@ -264,26 +306,12 @@ fn judge(end: &End, verdict: Verdict) -> (Option<LimitHit>, bool) {
 
 /// The program's exit code. bubblewrap reports one only for a program that it has started; of itself it exits likewise.
 fn exit_code(status: ExitStatus, report: &File, stderr: &str) -> Result<i32, SandboxError> {
-    #[derive(Deserialize)]
-    struct Line {
-        #[serde(rename = "exit-code")]
-        exit_code: Option<i32>,
-    }
-    let mut reader = report;
-    io::Seek::rewind(&mut reader).map_err(host("reading the status file"))?;
-    let mut lines = serde_json::Deserializer::from_reader(reader).into_iter::<Line>();
-    let reported = lines.find_map(|line| line.ok()?.exit_code);
+    let reported = Report::read(report).map_err(host("reading the status file"))?.exit_code;
     // Killed, when the kernel ran out of memory for the group: the program with it.
-    reported.or_else(|| status.signal().map(|signal| 128 + signal)).ok_or_else(|| SandboxError::NotStarted {
+    let killed = status.signal().map(|signal| 128 + signal).or(status.code().filter(|&code| code > 128));
+    reported.or(killed).ok_or_else(|| SandboxError::NotStarted {
         detail: if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() },
     })
-}
-
-/// A file that this process alone has; the launcher reaches it by number.
-fn in_memory(content: &[u8]) -> io::Result<File> {
-    let mut file = File::from(memfd_create("sandbox", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(content)?;
-    Ok(file)
 }
 
 fn host(step: &'static str) -> impl Fn(io::Error) -> SandboxError {

@@ -154,7 +154,7 @@ fn refusals() -> Result<BpfProgram, FilterError> {
     for request in [0x5412 /* TIOCSTI */, 0x541C /* TIOCLINUX */] {
         rules.entry(libc::SYS_ioctl).or_default().push(SeccompRule::new(vec![when(1, Op::Eq, request)?])?);
     }
-    // Nobody takes the death signal off the process that ends the sandbox with its worker.
+    // Nobody takes the death signal off process 1, should it fall to the program.
     rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![when(0, Op::Eq, libc::PR_SET_PDEATHSIG)?])?]);
     // Asking for the personality (-1) and the ordinary one (0) are fine; others weaken address randomization.
     rules.insert(libc::SYS_personality, vec![SeccompRule::new(vec![when(0, Op::Ne, 0)?, when(0, Op::Ne, -1)?])?]);

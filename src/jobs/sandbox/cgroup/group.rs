@@ -14,8 +14,8 @@ use nix::{
 
 use super::{Controllers, Limits};
 
-/// bubblewrap's own: the monitor outside and process 1 inside.
-const OVERHEAD: u64 = 2;
+/// The sandbox's own: the launcher's two threads, bubblewrap's monitor, and process 1 inside.
+const OVERHEAD: u64 = 4;
 /// How often removal is tried, at growing intervals: some three seconds in all.
 const TRIES: u32 = 40;
 

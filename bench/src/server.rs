@@ -1,0 +1,62 @@
+//! The service under measurement, as a process of its own.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use anyhow::Context;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+};
+
+/// A running service; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens: `host:port`.
+    pub address: String,
+}
+
+impl Server {
+    /// Starts the service over this database and NATS.
+    ///
+    /// # Errors
+    /// It does not come up within twenty seconds.
+    pub async fn start(binary: &Path, database_url: &str, nats_url: &str) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary)
+            .args(["serve", "--port", "0"])
+            .env("DATABASE_URL", database_url)
+            .env("NATS_URL", nats_url)
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("the service could not be started")?;
+        let stdout = child.stdout.take().context("the service has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let address = tokio::time::timeout(Duration::from_secs(20), async {
+            while let Some(line) = lines.next_line().await? {
+                if let Some(address) = line.strip_prefix("Workroom listens on http://") {
+                    return Ok(address.trim().to_owned());
+                }
+            }
+            anyhow::bail!("the service ended before it listened")
+        })
+        .await
+        .context("the service did not come up in time")??;
+        Ok(Self { child, address })
+    }
+
+    /// Memory that the service occupies, in MiB (Linux only).
+    pub fn resident_mib(&self) -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib / 1024.0)
+    }
+
+    /// Ends the service.
+    pub async fn stop(mut self) {
+        // Dropping kills it; the wait only keeps it from lingering.
+        let _ = self.child.kill().await;
+    }
+}

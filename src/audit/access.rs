@@ -1,0 +1,148 @@
+//! Proves law 9 by replay: for every event, its actor held the right to cause it at its position.
+//!
+//! The replay keeps nothing but the rosters, folded event by event, and asks the table of roles × actions in between:
+//! it shares the table with the service, but none of the code that loads, caches or guards.
+
+use std::collections::HashMap;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+use workroom_domain::{
+    Decide,
+    access::{self, Right, Standing, Verdict},
+    actor::Actor,
+    event::DomainEventKind,
+    job::JobEvent,
+    membership::Membership,
+};
+use workroom_projections::log::{LogError, LogReader, Recorded};
+
+const BATCH: i64 = 5000;
+
+/// An event that its actor had no right to cause.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// Where.
+    pub position: i64,
+    /// What.
+    pub event_type: String,
+    /// Who.
+    pub actor: String,
+    /// Why it should not have been.
+    pub reason: String,
+}
+
+/// What the audit found.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Events read.
+    pub events: i64,
+    /// Projects met.
+    pub projects: usize,
+    /// Events that should not be there.
+    pub violations: Vec<Violation>,
+}
+
+#[derive(Default)]
+struct Rosters(HashMap<Uuid, Membership>);
+
+impl Rosters {
+    fn judge(&self, recorded: &Recorded) -> Result<(), String> {
+        let actor = recorded.metadata.actor;
+        let is_subject = match &recorded.event {
+            DomainEventKind::Membership(event) => event.subject().is_some() && event.subject() == actor.account(),
+            _ => false,
+        };
+        let project = project_of(recorded);
+        let roster = project.and_then(|id| self.0.get(&id));
+        match access::required_right(&recorded.event, is_subject, roster.is_some()) {
+            Right::InProject(action) => {
+                let account = actor.account().ok_or("the service itself may not do this")?;
+                let role = roster.and_then(|roster| roster.role_of(account));
+                let standing = role.map_or(Standing::Stranger, Standing::Member);
+                match access::decide(standing, action) {
+                    Verdict::Allowed => Ok(()),
+                    _ => Err(format!("{standing:?} may not {action:?}")),
+                }
+            }
+            Right::FoundProject => match (roster, is_subject || !is_membership(recorded)) {
+                (None, true) => Ok(()),
+                (None, false) => Err("a project is founded by its first owner".to_owned()),
+                (Some(_), _) => Err("the project was founded before".to_owned()),
+            },
+            Right::Oneself => {
+                let account = actor.account().ok_or("the service itself is no member")?;
+                let is_member = roster.is_some_and(|roster| roster.role_of(account).is_some());
+                if is_member { Ok(()) } else { Err("only a member can leave".to_owned()) }
+            }
+            Right::OwnAccount => {
+                if actor.account().map(Uuid::from) == Some(recorded.feed_id) {
+                    Ok(())
+                } else {
+                    Err("only the account itself may".to_owned())
+                }
+            }
+            Right::ServiceOnly => match actor {
+                Actor::System(_) => Ok(()),
+                Actor::Account(_) => Err("only the service itself may".to_owned()),
+            },
+        }
+    }
+
+    fn fold(&mut self, recorded: &Recorded) {
+        if let DomainEventKind::Membership(event) = &recorded.event {
+            self.0.entry(recorded.aggregate_id).or_default().evolve(event);
+        }
+    }
+}
+
+fn is_membership(recorded: &Recorded) -> bool {
+    matches!(recorded.event, DomainEventKind::Membership(_))
+}
+
+fn project_of(recorded: &Recorded) -> Option<Uuid> {
+    match &recorded.event {
+        DomainEventKind::Project(_) | DomainEventKind::Membership(_) => Some(recorded.aggregate_id),
+        DomainEventKind::Job(JobEvent::JobRequested { project_id, .. }) => project_id.map(Into::into),
+        DomainEventKind::Job(_) | DomainEventKind::Account(_) => None,
+    }
+}
+
+/// Replays the log from its first event, and judges each.
+///
+/// # Errors
+/// The log cannot be read, or has a hole.
+pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Result<Report, LogError> {
+    let reader = LogReader::everything();
+    let mut rosters = Rosters::default();
+    let mut report = Report::default();
+    loop {
+        let entries = reader.read(pool, report.events, i64::MAX, BATCH).await?;
+        if entries.is_empty() {
+            report.projects = rosters.0.len();
+            return Ok(report);
+        }
+        for entry in entries {
+            report.events = entry.position;
+            let Some(recorded) = entry.recorded else {
+                report.violations.push(Violation {
+                    position: entry.position,
+                    event_type: String::new(),
+                    actor: String::new(),
+                    reason: "an event of an unknown aggregate".to_owned(),
+                });
+                continue;
+            };
+            if let Err(reason) = rosters.judge(&recorded) {
+                report.violations.push(Violation {
+                    position: recorded.position,
+                    event_type: recorded.event.event_type(),
+                    actor: recorded.metadata.actor.to_string(),
+                    reason,
+                });
+            }
+            rosters.fold(&recorded);
+        }
+        progress(report.events);
+    }
+}

@@ -1,0 +1,107 @@
+//! The commands of the `workroom` binary.
+
+mod audit;
+mod output;
+mod projections;
+mod serve;
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, LogFormat},
+    dev::{self, cli::DevCommand},
+    jobs::sandbox,
+};
+
+/// The backend of a real-time collaborative workspace.
+#[derive(Parser)]
+#[command(name = "workroom", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve, over the Postgres and NATS that are configured.
+    Serve(serve::ServeArgs),
+    /// Bring the database's schema up to date and exit.
+    Migrate,
+    /// Prove something about the whole log by replaying it.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Compare the read models with a replay of the log, or make them again from it.
+    #[command(subcommand)]
+    Projections(projections::ProjectionsCommand),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Development: run with a private Postgres and NATS, and more; see `./dev help`.
+    #[command(subcommand)]
+    Dev(DevCommand),
+    #[command(hide = true)]
+    ExecChild(dev::exec_child::ExecChild),
+    #[command(hide = true)]
+    SandboxLaunch(sandbox::LaunchArgs),
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// Whatever kept it from succeeding, as one sentence.
+pub fn main() -> anyhow::Result<std::process::ExitCode> {
+    let command = Cli::parse().command;
+    // These two become another program: nothing may run beside them.
+    match &command {
+        Command::ExecChild(args) => return Err(dev::exec_child::exec_child(args)),
+        Command::SandboxLaunch(args) => return Err(sandbox::launch(args).into()),
+        _ => {}
+    }
+    crate::identity::signing_key::install_crypto_provider();
+    let done = std::process::ExitCode::SUCCESS;
+    match command {
+        Command::Serve(args) => serve::serve(args).map(|()| done),
+        Command::Migrate => runtime()?.block_on(serve::migrate()).map(|()| done),
+        Command::Audit(command) => runtime()?.block_on(audit::run(command)),
+        Command::Projections(command) => runtime()?.block_on(projections::run(command)),
+        Command::Openapi => output::line(&crate::http::router::document().to_pretty_json()?).map(|()| done),
+        Command::Dev(command) => dev_command(command),
+        Command::ExecChild(_) | Command::SandboxLaunch(_) => Ok(done),
+    }
+}
+
+fn dev_command(command: DevCommand) -> anyhow::Result<std::process::ExitCode> {
+    let done = std::process::ExitCode::SUCCESS;
+    match command {
+        DevCommand::Up(args) => serve::up(&args).map(|()| done),
+        DevCommand::Doctor(args) => Ok(dev::cli::run_doctor(&args)),
+        DevCommand::Reset(args) => dev::cli::run_reset(&args).map(|()| done),
+        DevCommand::Tools(args) => dev::cli::run_tools(&args).map(|()| done),
+        DevCommand::Demo(args) => runtime()?.block_on(dev::demo::run(&args.url)).map(|()| done),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+/// Log lines to stderr; `RUST_LOG` chooses which.
+fn start_logging(config: &Config) {
+    use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn,sqlx=warn,tower_http=warn"));
+    let registry = tracing_subscriber::registry().with(filter);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let started = match config.log_format {
+        LogFormat::Text => registry.with(lines.compact()).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
+    };
+    // A second start in one process keeps the first one's.
+    drop(started);
+}
+
+/// Says on stderr, in one line, why a command failed.
+pub fn complain(error: &anyhow::Error) {
+    use std::io::Write;
+    // Nobody may be listening; the exit code tells the same.
+    let _ = writeln!(std::io::stderr().lock(), "workroom: {error:#}");
+}

@@ -1,0 +1,171 @@
+//! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`, `NATS_URL`). Every
+//! setting is listed in `.env.example`.
+
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, time::Duration};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::identity::{IdentityConfig, password_policy::PasswordPolicy};
+
+/// A part that a process can play. Each can be played by any number of processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Answers REST requests.
+    Api,
+    /// Holds WebSockets.
+    Live,
+    /// Keeps the read models; elects a leader for each group.
+    Projector,
+    /// Copies the log to JetStream; elects a leader.
+    Relay,
+    /// Runs jobs.
+    Worker,
+    /// Finds jobs that were lost or are due; elects a leader.
+    Scheduler,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [Self::Api, Self::Live, Self::Projector, Self::Relay, Self::Worker, Self::Scheduler];
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For collectors.
+    Json,
+}
+
+/// Everything that can be configured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Postgres, as a URL.
+    pub database_url: String,
+    /// NATS, as a URL.
+    pub nats_url: String,
+    /// The parts this process plays.
+    pub roles: BTreeSet<Role>,
+    /// `iss` of access tokens: who signed them.
+    pub issuer: String,
+    /// `aud` of access tokens: whom they are for.
+    pub audience: String,
+    /// How long an access token holds, in seconds.
+    pub access_token_seconds: u64,
+    /// How long a session holds without a new sign-in, in days.
+    pub session_days: u64,
+    /// Rules for new passwords.
+    pub password_policy: PasswordPolicyConfig,
+    /// Origins whose pages may call the API and open WebSockets from a browser, such as `https://app.example.com`.
+    pub allowed_origins: Vec<String>,
+    /// Largest request body, in bytes.
+    pub body_limit_bytes: usize,
+    /// How long a request may take, in seconds.
+    pub request_timeout_seconds: u64,
+    /// Connections to Postgres that queries share.
+    pub database_connections: u32,
+    /// Jobs that a worker runs at a time; 0 takes the number of processors.
+    pub worker_slots: usize,
+    /// Where bubblewrap is; searched in `PATH` when not given. Without it no code is run.
+    pub bubblewrap: Option<PathBuf>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+/// Rules for new passwords.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordPolicyConfig {
+    /// Fewest characters.
+    pub min_length: usize,
+    /// Most characters.
+    pub max_length: usize,
+    /// Whether well-known passwords are refused.
+    pub refuse_common: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            host: IpAddr::from([127, 0, 0, 1]),
+            port: 8080,
+            database_url: "postgres://workroom@127.0.0.1:5432/workroom".to_owned(),
+            nats_url: "nats://127.0.0.1:4222".to_owned(),
+            roles: Role::ALL.into(),
+            issuer: "workroom".to_owned(),
+            audience: "workroom".to_owned(),
+            access_token_seconds: 15 * 60,
+            session_days: 30,
+            password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
+            allowed_origins: Vec::new(),
+            body_limit_bytes: 1024 * 1024,
+            request_timeout_seconds: 30,
+            database_connections: 16,
+            worker_slots: 0,
+            bubblewrap: None,
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+impl Config {
+    /// Reads defaults, `workroom.toml` in the working folder, and the environment, in this order.
+    ///
+    /// # Errors
+    /// A setting that is unknown or does not fit, named.
+    pub fn load() -> anyhow::Result<Self> {
+        let config = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file("workroom.toml"))
+            .merge(Env::raw().only(&["DATABASE_URL", "NATS_URL"]))
+            .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
+        config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
+    }
+
+    /// What identity needs of it.
+    pub fn identity(&self) -> IdentityConfig {
+        let PasswordPolicyConfig { min_length, max_length, refuse_common } = self.password_policy;
+        IdentityConfig {
+            issuer: self.issuer.clone(),
+            audience: self.audience.clone(),
+            access_token_lifetime: Duration::from_secs(self.access_token_seconds),
+            session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
+            password_policy: PasswordPolicy { min_length, max_length, refuse_common },
+        }
+    }
+}
+
+/// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
+/// commands'.
+const SETTINGS: [&str; 18] = [
+    "host",
+    "port",
+    "roles",
+    "issuer",
+    "audience",
+    "access_token_seconds",
+    "session_days",
+    "password_policy",
+    "password_policy__min_length",
+    "password_policy__max_length",
+    "password_policy__refuse_common",
+    "allowed_origins",
+    "body_limit_bytes",
+    "request_timeout_seconds",
+    "database_connections",
+    "worker_slots",
+    "bubblewrap",
+    "log_format",
+];

@@ -1,0 +1,49 @@
+//! The connection to Postgres: how every part of the service connects, and the schema it finds there.
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::Context;
+use sqlx::{
+    PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How to connect: the views are found without naming their schema, and nothing waits for ever.
+///
+/// # Errors
+/// The URL is not one of Postgres.
+pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
+    let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not a Postgres URL")?;
+    Ok(options.application_name("workroom").options([
+        ("search_path", "views,public"),
+        ("statement_timeout", "20s"),
+        ("idle_in_transaction_session_timeout", "20s"),
+        ("synchronous_commit", "on"),
+    ]))
+}
+
+/// Connections that queries share.
+///
+/// A future that is dropped inside `begin()` can leave a pooled connection in a transaction
+/// (<https://github.com/launchbadge/sqlx/issues/4385>): so transactions on this pool begin only in tasks that nobody
+/// cancels.
+pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// Brings the schema up to date.
+///
+/// # Errors
+/// The database cannot be reached, or holds a schema of a newer version.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    MIGRATIONS.run(pool).await.context("the database could not be brought up to date")
+}

@@ -1,0 +1,5 @@
+//! placeholder
+/// x
+pub async fn run(_url: &str) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,55 @@
+//! `POST /auth/register`
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model::Account;
+use crate::{
+    application::{Answer, Error},
+    http::{
+        State,
+        extract::{Body, ClientKey, Correlation},
+        reply::rendered,
+    },
+    identity::Registration,
+};
+
+/// What to register with.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterRequest {
+    /// E-mail address; one account an address.
+    #[schema(example = "ada@example.com", max_length = 254)]
+    email: String,
+    /// Password, 8 to 128 characters, none of the well-known ones.
+    #[schema(example = "an analytical engine", min_length = 8, max_length = 128)]
+    password: String,
+    /// Full name.
+    #[schema(max_length = 200)]
+    full_name: Option<String>,
+    /// User name; made from the e-mail address when not given.
+    #[schema(example = "ada", min_length = 3, max_length = 32)]
+    username: Option<String>,
+}
+
+/// Register an account.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterRequest, security(()),
+    responses((status = 201, description = "Registered", body = Account)))]
+pub async fn register(
+    Extract(state): Extract<State>,
+    Correlation(correlation_id): Correlation,
+    key: ClientKey,
+    Body { value, bytes }: Body<RegisterRequest>,
+) -> Result<Answer, Error> {
+    let RegisterRequest { email, password, full_name, username } = value;
+    let key = key.bind_anonymous(&state, &email, &bytes);
+    let registration = Registration { email, password, full_name, username };
+    state
+        .identity
+        .register(correlation_id, &registration, key, |account| {
+            let location = Some("/api/v1/auth/me".to_owned());
+            rendered(StatusCode::CREATED, location, Some(1), &Account::from(account.clone()))
+        })
+        .await
+}

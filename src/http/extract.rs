@@ -1,0 +1,260 @@
+//! Extractors: what a handler needs of a request, checked, with the service's own errors.
+
+use axum::{
+    extract::{FromRequest, FromRequestParts, Request},
+    http::{HeaderMap, StatusCode, header, request::Parts},
+};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+use workroom_domain::actor::Actor;
+
+use super::{State, problem::Problem, request::RequestMeta};
+use crate::{
+    application::{Context, Error, IdempotencyKey, Violation, now},
+    identity,
+};
+
+/// A JSON body: of the right media type, well-formed, with known fields of the right types, without NUL.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<State> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        Body::<T>::from_request(request, state).await.map(|body| Self(body.value))
+    }
+}
+
+/// A JSON body, together with its bytes.
+pub struct Body<T> {
+    /// What it says.
+    pub value: T,
+    /// As it came.
+    pub bytes: Bytes,
+}
+
+impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "the body must be JSON, with Content-Type: application/json",
+            ));
+        }
+        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+            let detail = match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
+                _ => "the request body could not be read",
+            };
+            Problem::new(rejection.status(), detail)
+        })?;
+        let value = parse(&bytes)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer = pointer(error.path());
+        refuse(&error.into_inner(), pointer)
+    })?;
+    deserializer.end().map_err(|error| refuse(&error, String::new()))?;
+    if has_nul(bytes) {
+        return Err(Error::invalid("", "text must not contain NUL characters").into());
+    }
+    Ok(value)
+}
+
+fn refuse(error: &serde_json::Error, pointer: String) -> Problem {
+    if error.is_data() {
+        // serde_json ends its message with the place in the text, which the pointer says better.
+        let text = error.to_string();
+        let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        return Error::Invalid(vec![Violation { pointer, detail }]).into();
+    }
+    Problem::new(StatusCode::BAD_REQUEST, format!("the body is not well-formed JSON: {error}"))
+}
+
+/// A path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Enum { .. } | Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// Whether well-formed JSON has a string with a NUL in it, which only the escape `\u0000` can write.
+fn has_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|b| *b == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+/// Parameters of the query string, all of them known.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<State> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        let refused =
+            |detail: String| Problem::from(Error::Invalid(vec![Violation { pointer: String::new(), detail }]));
+        let axum::extract::Query(value) = axum::extract::Query::try_from_uri(&parts.uri)
+            .map_err(|rejection| refused(format!("the query string is not valid: {}", rejection.body_text())))?;
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(refused("text must not contain NUL characters".to_owned()));
+        }
+        Ok(Self(value))
+    }
+}
+
+/// Ids in the path. What is no id names nothing: 404.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<State> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        axum::extract::Path::from_request_parts(parts, state)
+            .await
+            .map(|axum::extract::Path(value)| Self(value))
+            .map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+    }
+}
+
+/// The signed-in caller, and what events of this request will say.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Who calls.
+    pub identity: identity::Caller,
+    /// What events of this request will say.
+    pub context: Context,
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+impl FromRequestParts<State> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        let token = bearer(&parts.headers)
+            .ok_or(Error::Unauthenticated("sign in first: send Authorization: Bearer <access token>"))?;
+        let now = now();
+        let identity = state.identity.verify(token, now)?;
+        let meta = meta(parts)?;
+        let context = Context {
+            actor: Actor::Account(identity.account_id),
+            now,
+            correlation_id: meta.correlation_id,
+            causation_id: None,
+            trace_id: meta.trace_id.clone(),
+        };
+        Ok(Self { identity, context })
+    }
+}
+
+fn meta(parts: &Parts) -> Result<&RequestMeta, Problem> {
+    parts.extensions.get::<RequestMeta>().ok_or_else(|| Error::failure("a request without an id").into())
+}
+
+/// The request's correlation id, for those who are not signed in yet.
+pub struct Correlation(pub Uuid);
+
+impl FromRequestParts<State> for Correlation {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        Ok(Self(meta(parts)?.correlation_id))
+    }
+}
+
+/// The version that `If-Match` insists on, if it insists on one (RFC 9110, 13.1.1).
+pub struct IfMatch(pub Option<i64>);
+
+/// No resource has this version: an entity tag of foreign make matches none.
+const NO_VERSION: i64 = -1;
+
+impl FromRequestParts<State> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let tag = value.to_str().unwrap_or_default().trim();
+        if tag == "*" {
+            return Ok(Self(None));
+        }
+        let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
+        Ok(Self(Some(version.unwrap_or(NO_VERSION))))
+    }
+}
+
+/// The client's `Idempotency-Key`, if it sent one.
+pub struct ClientKey(Option<String>, String);
+
+impl FromRequestParts<State> for ClientKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        let target = format!("{} {}", parts.method, parts.uri.path());
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(Self(None, target)) };
+        let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
+        match key {
+            Some(key) => Ok(Self(Some(key.to_owned()), target)),
+            None => Err(Problem::new(StatusCode::BAD_REQUEST, "Idempotency-Key must be 1 to 255 visible characters")),
+        }
+    }
+}
+
+impl ClientKey {
+    /// The key of `principal`, bound to this request's address and body.
+    pub fn bind(self, state: &State, principal: Uuid, body: &[u8]) -> Option<IdempotencyKey> {
+        let Self(key, target) = self;
+        let fingerprint = state.identity.fingerprint(&[target.as_bytes(), body]);
+        key.map(|key| IdempotencyKey { principal, key, fingerprint })
+    }
+
+    /// The key of somebody who has no account yet: bound to what identifies them instead.
+    pub fn bind_anonymous(self, state: &State, identifier: &str, body: &[u8]) -> Option<IdempotencyKey> {
+        let digest = state.identity.fingerprint(&[b"anonymous", identifier.as_bytes()]);
+        let principal = digest.first_chunk().map_or(Uuid::nil(), |bytes| Uuid::from_bytes(*bytes));
+        self.bind(state, principal, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_is_found_where_it_is_written_and_nowhere_else() {
+        assert!(has_nul(br#"{"a":"x\u0000y"}"#));
+        assert!(has_nul(br#"{"a":"\\\u0000"}"#));
+        assert!(!has_nul(br#"{"a":"\\u0000"}"#));
+        assert!(has_nul(br#"{"a":"\u00001"}"#), "a NUL and a digit");
+        assert!(!has_nul(br#"{"a":"\""}"#));
+    }
+}

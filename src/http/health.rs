@@ -1,0 +1,86 @@
+//! `/health`, `/ready`, `/`: for load balancers and the curious.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::State as Extract,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::State;
+
+/// The process is there.
+#[derive(Serialize, ToSchema)]
+pub struct Health {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Whether the process is there.
+pub async fn health() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// What the process needs, and whether it has it.
+#[derive(Serialize, ToSchema)]
+pub struct Ready {
+    /// `ready` or `not_ready`.
+    #[schema(example = "ready")]
+    status: &'static str,
+    /// Each need: `ok`, or what is wrong.
+    checks: BTreeMap<&'static str, Check>,
+}
+
+/// One need.
+#[derive(Serialize, ToSchema)]
+pub struct Check {
+    /// Whether it is met.
+    ok: bool,
+    /// More about it.
+    detail: String,
+}
+
+/// Whether the process can serve: 200, or 503 naming what fails.
+pub async fn ready(Extract(state): Extract<State>) -> Response {
+    let checks: BTreeMap<_, _> = (state.readiness)()
+        .await
+        .into_iter()
+        .map(|(name, outcome)| match outcome {
+            Ok(detail) => (name, Check { ok: true, detail }),
+            Err(detail) => (name, Check { ok: false, detail }),
+        })
+        .collect();
+    let ready = checks.values().all(|check| check.ok);
+    let failing: Vec<_> =
+        checks.iter().filter(|(_, check)| !check.ok).map(|(name, check)| format!("{name}: {}", check.detail)).collect();
+    if !ready {
+        return super::problem::Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {}", failing.join("; ")),
+        )
+        .into_response();
+    }
+    Json(Ready { status: "ready", checks }).into_response()
+}
+
+/// What this is.
+#[derive(Serialize, ToSchema)]
+pub struct About {
+    /// The service.
+    #[schema(example = "workroom")]
+    service: &'static str,
+    /// Its version.
+    version: &'static str,
+    /// Where its documentation is.
+    docs: &'static str,
+}
+
+/// The service's name and version.
+pub async fn about() -> Json<About> {
+    Json(About { service: "workroom", version: env!("CARGO_PKG_VERSION"), docs: "/docs" })
+}

@@ -1,0 +1,135 @@
+//! `/projects/{project_id}/events` and `/auth/me/events`: the ordered history of a feed.
+
+use axum::{Json, extract::State as Extract};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
+
+use super::{
+    State,
+    extract::{Caller, Path, Query},
+    page,
+};
+use crate::application::Error;
+
+/// Which events.
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryParams {
+    /// Only events behind this place in the feed.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Only events before this place in the feed.
+    before: Option<i64>,
+    /// Only events of this type, such as `MemberAdded`.
+    r#type: Option<String>,
+    /// Only events that this account caused (its id), or this part of the service (`system:worker`).
+    actor: Option<String>,
+    /// Only events recorded at this time or later.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    from: Option<OffsetDateTime>,
+    /// Only events recorded before this time.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    to: Option<OffsetDateTime>,
+    /// Most items to return, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<i64>,
+}
+
+/// An event of a feed.
+#[derive(Serialize, ToSchema)]
+#[allow(dead_code)]
+pub struct Event {
+    /// Its place in the whole log.
+    position: i64,
+    /// Its place in the feed: 1, 2, 3, … without a hole.
+    seq: i64,
+    /// Its identity.
+    event_id: Uuid,
+    /// The feed it belongs to.
+    feed_id: Uuid,
+    /// What happened.
+    #[schema(example = "MemberAdded")]
+    event_type: String,
+    /// Version of the stored form.
+    event_version: String,
+    /// What kind of thing it happened to.
+    aggregate_type: String,
+    /// What it happened to.
+    aggregate_id: Uuid,
+    /// Its place in that thing's own stream.
+    sequence: i64,
+    /// When it was decided.
+    #[schema(format = DateTime)]
+    occurred_at: String,
+    /// When the log recorded it.
+    #[schema(format = DateTime)]
+    recorded_at: String,
+    /// Who caused it: an account's id, or `system:<part>`.
+    actor: String,
+    /// The id of the request that everything downstream of it shares.
+    correlation_id: Option<String>,
+    /// What the event says.
+    #[schema(value_type = Object)]
+    data: serde_json::Value,
+}
+
+/// A part of a feed, in its order.
+#[derive(Serialize, ToSchema)]
+pub struct History {
+    /// The events.
+    #[schema(value_type = Vec<Event>)]
+    items: Vec<PublishedEvent>,
+    /// Where to go on: pass it as `after`; null at the end.
+    next_after: Option<i64>,
+    /// The same as a string, as in other lists; null at the end.
+    next_cursor: Option<String>,
+}
+
+async fn read(state: &State, feed_id: Uuid, params: HistoryParams) -> Result<Json<History>, Error> {
+    let limit = page::limit(params.limit)?;
+    let filter = Filter {
+        after: params.after,
+        before: params.before,
+        event_type: params.r#type,
+        actor: params.actor.as_deref().map(|actor| stored_actor(actor).into_owned()),
+        from: params.from,
+        to: params.to,
+    };
+    let mut rows = history::list(state.app.pool(), feed_id, &filter, limit + 1).await?;
+    let page_size = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > page_size;
+    rows.truncate(page_size);
+    let next_after = rows.last().map(|row| row.feed_seq).filter(|_| more);
+    let items = rows.into_iter().map(PublishedEvent::from_row).collect();
+    Ok(Json(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
+}
+
+/// A project's history, in the order in which it happened.
+#[utoipa::path(get, path = "/projects/{project_id}/events", tag = "history",
+    params(("project_id" = Uuid, Path), HistoryParams),
+    responses((status = 200, description = "A part of the history", body = History)))]
+pub async fn project_events(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    Query(params): Query<HistoryParams>,
+) -> Result<Json<History>, Error> {
+    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewHistory).await?;
+    read(&state, project_id, params).await
+}
+
+/// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project.
+#[utoipa::path(get, path = "/auth/me/events", tag = "auth", params(HistoryParams),
+    responses((status = 200, description = "A part of the history", body = History)))]
+pub async fn account_events(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Query(params): Query<HistoryParams>,
+) -> Result<Json<History>, Error> {
+    read(&state, caller.identity.account_id.into(), params).await
+}

@@ -1,0 +1,6 @@
+//! `/jobs`
+
+pub mod list;
+mod model;
+pub mod read;
+pub mod submit;

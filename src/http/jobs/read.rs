@@ -1,0 +1,34 @@
+//! `GET /jobs/{job_id}`
+
+use axum::{extract::State as Extract, response::Response};
+use uuid::Uuid;
+use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_projections::jobs;
+
+use super::model::Job;
+use crate::{
+    application::Error,
+    http::{
+        State,
+        extract::{Caller, Path},
+        reply::found,
+    },
+};
+
+/// One job, with what it printed.
+#[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = Uuid, Path)),
+    responses((status = 200, description = "The job", body = Job)))]
+pub async fn read(Extract(state): Extract<State>, caller: Caller, Path(job_id): Path<Uuid>) -> Result<Response, Error> {
+    let account_id = caller.identity.account_id;
+    let job = jobs::find(state.app.pool(), job_id).await?.ok_or(Error::NotFound("job"))?;
+    match job.project_id {
+        Some(project_id) => {
+            // Whoever may not know of the project may not know of the job.
+            let seen = state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await;
+            seen.map_err(|error| if let Error::NotFound(_) = error { Error::NotFound("job") } else { error })?;
+        }
+        None if job.submitted_by == Uuid::from(account_id) => {}
+        None => return Err(Error::NotFound("job")),
+    }
+    Ok(found(job.version, &Job::from(job)))
+}

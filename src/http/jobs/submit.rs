@@ -1,0 +1,104 @@
+//! `POST /jobs`
+
+use std::time::Duration;
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::JobId,
+    job::{Code, Timeout, Work},
+};
+
+use super::model::{Job, JobType, Language};
+use crate::{
+    application::{Answer, Error, in_field, jobs::SubmitJob},
+    http::{
+        State,
+        extract::{Body, Caller, ClientKey},
+        reply::rendered,
+    },
+};
+
+/// The work to be done.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmitJobRequest {
+    /// What kind of work it is.
+    r#type: JobType,
+    /// The program's language.
+    language: Language,
+    /// The program, at most 128 KiB.
+    #[schema(example = "print(6 * 7)", min_length = 1)]
+    code: String,
+    /// What the program reads on its standard input, at most 128 KiB.
+    stdin: Option<String>,
+    /// How long the program may run, in seconds.
+    #[schema(minimum = 1, maximum = 300, default = 30)]
+    timeout_seconds: Option<u32>,
+    /// The project it belongs to; without one it is the caller's own.
+    project_id: Option<Uuid>,
+}
+
+impl SubmitJobRequest {
+    fn work(&mut self) -> Result<Work, Error> {
+        let timeout_seconds = match self.timeout_seconds {
+            None => Timeout::default(),
+            Some(seconds) => Timeout::from_seconds(seconds)
+                .ok_or_else(|| Error::invalid("/timeout_seconds", "must be from 1 to 300"))?,
+        };
+        let JobType::CodeExecution = self.r#type;
+        Ok(Work::CodeExecution {
+            language: self.language.into(),
+            code: Code::parse(std::mem::take(&mut self.code)).map_err(in_field("/code"))?,
+            stdin: self.stdin.take().map(Code::parse_input).transpose().map_err(in_field("/stdin"))?,
+            timeout_seconds,
+        })
+    }
+}
+
+/// Submit a job. The reply comes at once; follow `Location`, or the project's feed, for what becomes of it.
+#[utoipa::path(post, path = "/jobs", tag = "jobs", request_body = SubmitJobRequest,
+    responses((status = 202, description = "Accepted", body = Job)))]
+pub async fn submit(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    key: ClientKey,
+    Body { mut value, bytes }: Body<SubmitJobRequest>,
+) -> Result<Answer, Error> {
+    let work = value.work()?;
+    let Work::CodeExecution { language, timeout_seconds, .. } = &work;
+    let (language, timeout_seconds) = (*language, *timeout_seconds);
+    if let Err(reason) = (state.sandbox)(language) {
+        tracing::warn!(reason, "a job was refused");
+        let detail = "code cannot be run here at the moment: there is no usable sandbox for it";
+        return Err(Error::Busy { detail, retry_after: Duration::from_mins(1) });
+    }
+    let command = SubmitJob { job_id: JobId(Uuid::now_v7()), project_id: value.project_id.map(Into::into), work };
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let created_at = caller.context.now;
+    state
+        .app
+        .create(&caller.context, &command, key, |submitted| {
+            let job = Job {
+                id: submitted.job_id.into(),
+                r#type: "code_execution".to_owned(),
+                language: language.as_str().to_owned(),
+                timeout_seconds: i32::try_from(timeout_seconds.seconds()).unwrap_or(i32::MAX),
+                project_id: value.project_id,
+                submitted_by: submitted.submitted_by.into(),
+                status: "pending".to_owned(),
+                attempts: 0,
+                max_attempts: 1,
+                result: None,
+                created_at,
+                started_at: None,
+                completed_at: None,
+                version: submitted.version,
+            };
+            let location = format!("/api/v1/jobs/{}", submitted.job_id);
+            rendered(StatusCode::ACCEPTED, Some(location), Some(submitted.version), &job)
+        })
+        .await
+}

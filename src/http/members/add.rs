@@ -1,0 +1,66 @@
+//! `POST /projects/{project_id}/members`
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{access, ids::ProjectId};
+
+use super::model::Member;
+use crate::{
+    application::{Answer, Error, members::AddMember},
+    http::{
+        State,
+        extract::{Body, Caller, ClientKey, Path},
+        projects::Role,
+        reply::rendered,
+    },
+    identity::email::EmailAddress,
+};
+
+/// Whom to add.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddMemberRequest {
+    /// The account's e-mail address.
+    #[schema(example = "grace@example.com")]
+    email: String,
+    /// As what; a collaborator when not given.
+    role: Option<Role>,
+}
+
+/// Add a member to a project.
+#[utoipa::path(post, path = "/projects/{project_id}/members", tag = "members", params(("project_id" = Uuid, Path)),
+    request_body = AddMemberRequest, responses((status = 201, description = "Added", body = Member)))]
+pub async fn add(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    key: ClientKey,
+    Body { value, bytes }: Body<AddMemberRequest>,
+) -> Result<Answer, Error> {
+    let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
+    let command = AddMember {
+        project_id: ProjectId(project_id),
+        email_normalized: email.normalized().to_owned(),
+        role: value.role.map_or(access::Role::Collaborator, Into::into),
+    };
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let now = caller.context.now;
+    state
+        .app
+        .create(&caller.context, &command, key, |added| {
+            let account = added.account.clone();
+            let location = format!("/api/v1/projects/{project_id}/members/{}", account.id);
+            let member = Member {
+                user_id: account.id,
+                role: added.role.as_str().to_owned(),
+                email: Some(account.email),
+                username: Some(account.username),
+                full_name: account.full_name,
+                added_at: now,
+            };
+            rendered(StatusCode::CREATED, Some(location), Some(added.version), &member)
+        })
+        .await
+}

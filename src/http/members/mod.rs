@@ -1,0 +1,9 @@
+//! `/projects/{project_id}/members`
+
+pub mod add;
+pub mod change_role;
+pub mod list;
+mod model;
+pub mod remove;
+
+pub use model::Member;

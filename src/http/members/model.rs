@@ -1,0 +1,41 @@
+//! Members as clients see them.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_projections::members::MemberRow;
+
+use crate::http::projects::Role;
+
+/// A member of a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Member {
+    /// The account's id.
+    pub user_id: Uuid,
+    /// As what.
+    #[schema(value_type = Role)]
+    pub role: String,
+    /// E-mail address; null once the account is erased.
+    pub email: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub added_at: OffsetDateTime,
+}
+
+impl From<MemberRow> for Member {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            user_id: row.account_id,
+            role: row.role,
+            email: row.email,
+            username: row.username,
+            full_name: row.full_name,
+            added_at: row.added_at,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The REST API: one folder a noun, one file a verb, all routes on one page ([`router`]).
+//!
+//! A handler extracts ([`extract`]), calls the application once, and replies ([`reply`]). Every error, the framework's
+//! own included, leaves as `application/problem+json` ([`problem`]).
+
+pub mod auth;
+pub mod extract;
+pub mod health;
+pub mod history;
+pub mod jobs;
+pub mod members;
+mod openapi;
+mod page;
+pub mod problem;
+pub mod projects;
+pub mod realtime;
+pub mod reply;
+mod request;
+pub mod router;
+pub mod server;
+mod state;
+
+pub use state::{Readiness, SandboxGate, State};

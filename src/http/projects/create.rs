@@ -1,0 +1,123 @@
+//! `POST /projects`
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use time::{Date, OffsetDateTime};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::ProjectId,
+    project::{ProjectFields, Schedule},
+    text::{Name, Prose},
+};
+
+use super::model::{Priority, Project, ProjectStatus};
+use crate::{
+    application::{
+        Answer, Error, in_field,
+        projects::{CreateProject, CreatedProject},
+    },
+    http::{
+        State,
+        extract::{Body, Caller, ClientKey},
+        reply::rendered,
+    },
+};
+
+/// A project to found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateProjectRequest {
+    /// What to call it.
+    #[schema(example = "Apollo", min_length = 1, max_length = 200)]
+    name: String,
+    /// What it is about.
+    #[serde(default)]
+    #[schema(max_length = 20_000)]
+    description: Option<String>,
+    /// The organization to found it in; the caller's personal one when not given.
+    organization_id: Option<Uuid>,
+    /// Whether any signed-in account may look at it.
+    #[serde(default)]
+    is_public: Option<bool>,
+    /// How far it is.
+    status: Option<ProjectStatus>,
+    /// How pressing it is.
+    priority: Option<Priority>,
+    /// First day.
+    #[schema(value_type = Option<String>, format = Date, example = "2026-11-20")]
+    start_date: Option<DateParam>,
+    /// Last day, not before the first.
+    #[schema(value_type = Option<String>, format = Date)]
+    end_date: Option<DateParam>,
+}
+
+/// A day, `YYYY-MM-DD`.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(transparent)]
+pub(super) struct DateParam(#[serde(with = "day")] pub(super) Date);
+
+time::serde::format_description!(day, Date, "[year]-[month]-[day]");
+
+impl CreateProjectRequest {
+    fn fields(&self) -> Result<ProjectFields, Error> {
+        Ok(ProjectFields {
+            name: Name::parse(&self.name).map_err(in_field("/name"))?,
+            description: Prose::parse(self.description.as_deref().unwrap_or_default())
+                .map_err(in_field("/description"))?,
+            is_public: self.is_public.unwrap_or_default(),
+            status: self.status.map(Into::into).unwrap_or_default(),
+            priority: self.priority.map(Into::into).unwrap_or_default(),
+            schedule: Schedule {
+                start_date: self.start_date.map(|DateParam(date)| date),
+                end_date: self.end_date.map(|DateParam(date)| date),
+            },
+        })
+    }
+}
+
+fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
+    let fields = created.fields.clone();
+    Project {
+        id: created.project_id.into(),
+        organization_id: created.organization_id.into(),
+        name: fields.name.as_str().to_owned(),
+        description: fields.description.as_str().to_owned(),
+        is_public: fields.is_public,
+        status: fields.status.as_str().to_owned(),
+        priority: fields.priority.as_str().to_owned(),
+        start_date: fields.schedule.start_date,
+        end_date: fields.schedule.end_date,
+        created_by: created.owner.id,
+        created_at: now,
+        updated_at: now,
+        version: created.version,
+        role: Some("owner".to_owned()),
+        member_count: 1,
+    }
+}
+
+/// Found a project, with the caller as its owner.
+#[utoipa::path(post, path = "/projects", tag = "projects", request_body = CreateProjectRequest,
+    responses((status = 201, description = "Founded", body = Project)))]
+pub async fn create(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    key: ClientKey,
+    Body { value, bytes }: Body<CreateProjectRequest>,
+) -> Result<Answer, Error> {
+    let command = CreateProject {
+        project_id: ProjectId(Uuid::now_v7()),
+        organization_id: value.organization_id.map(Into::into),
+        fields: value.fields()?,
+    };
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let now = caller.context.now;
+    state
+        .app
+        .create(&caller.context, &command, key, |created| {
+            let location = format!("/api/v1/projects/{}", created.project_id);
+            rendered(StatusCode::CREATED, Some(location), Some(created.version), &resource(created, now))
+        })
+        .await
+}

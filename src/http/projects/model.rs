@@ -1,0 +1,151 @@
+//! Projects as clients see them.
+
+use serde::{Deserialize, Serialize};
+use time::{Date, OffsetDateTime};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{access, project};
+use workroom_projections::projects::ProjectRow;
+
+time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
+
+/// How far a project is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum ProjectStatus {
+    Planning,
+    Active,
+    OnHold,
+    Completed,
+    Cancelled,
+}
+
+impl From<ProjectStatus> for project::ProjectStatus {
+    fn from(status: ProjectStatus) -> Self {
+        match status {
+            ProjectStatus::Planning => Self::Planning,
+            ProjectStatus::Active => Self::Active,
+            ProjectStatus::OnHold => Self::OnHold,
+            ProjectStatus::Completed => Self::Completed,
+            ProjectStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// How pressing it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Priority {
+    Low,
+    Medium,
+    High,
+}
+
+impl From<Priority> for project::Priority {
+    fn from(priority: Priority) -> Self {
+        match priority {
+            Priority::Low => Self::Low,
+            Priority::Medium => Self::Medium,
+            Priority::High => Self::High,
+        }
+    }
+}
+
+/// A member's role.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Role {
+    Owner,
+    Collaborator,
+    Viewer,
+}
+
+impl From<Role> for access::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Owner => Self::Owner,
+            Role::Collaborator => Self::Collaborator,
+            Role::Viewer => Self::Viewer,
+        }
+    }
+}
+
+impl From<access::Role> for Role {
+    fn from(role: access::Role) -> Self {
+        match role {
+            access::Role::Owner => Self::Owner,
+            access::Role::Collaborator => Self::Collaborator,
+            access::Role::Viewer => Self::Viewer,
+        }
+    }
+}
+
+/// A project, as the caller sees it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Project {
+    /// Its id.
+    pub id: Uuid,
+    /// The organization it lives in.
+    pub organization_id: Uuid,
+    /// What it is called.
+    #[schema(example = "Apollo")]
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// Whether any signed-in account may look at it.
+    pub is_public: bool,
+    /// How far it is.
+    #[schema(value_type = ProjectStatus)]
+    pub status: String,
+    /// How pressing it is.
+    #[schema(value_type = Priority)]
+    pub priority: String,
+    /// First day.
+    #[serde(with = "iso_date::option")]
+    #[schema(value_type = Option<String>, format = Date)]
+    pub start_date: Option<Date>,
+    /// Last day.
+    #[serde(with = "iso_date::option")]
+    #[schema(value_type = Option<String>, format = Date)]
+    pub end_date: Option<Date>,
+    /// Who founded it.
+    pub created_by: Uuid,
+    /// When it was founded.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Its version, as in `ETag`.
+    pub version: i64,
+    /// The caller's role; null for a visitor of a public project.
+    #[schema(value_type = Option<Role>)]
+    pub role: Option<String>,
+    /// How many belong to it.
+    pub member_count: i32,
+}
+
+impl From<ProjectRow> for Project {
+    fn from(row: ProjectRow) -> Self {
+        Self {
+            id: row.id,
+            organization_id: row.organization_id,
+            name: row.name,
+            description: row.description,
+            is_public: row.is_public,
+            status: row.status,
+            priority: row.priority,
+            start_date: row.start_date,
+            end_date: row.end_date,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+            role: row.my_role,
+            member_count: row.member_count,
+        }
+    }
+}

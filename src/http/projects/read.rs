@@ -1,0 +1,63 @@
+//! `GET /projects/{project_id}`
+
+use axum::{extract::State as Extract, response::Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_projections::members;
+
+use super::model::Project;
+use crate::{
+    application::Error,
+    http::{
+        State,
+        extract::{Caller, Path, Query},
+        members::Member,
+        reply::{at_position, found},
+    },
+};
+
+/// How fresh the answer must be.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ReadParams {
+    /// Wait, for a bounded time, until the answer shows this log position.
+    pub min_position: Option<i64>,
+}
+
+/// A project, with the people in it.
+#[derive(Serialize, ToSchema)]
+pub struct ProjectDetail {
+    #[serde(flatten)]
+    project: Project,
+    /// Its longest-standing owner; null for a visitor of a public project.
+    owner: Option<Member>,
+    /// Its first hundred members, for members.
+    members: Vec<Member>,
+}
+
+/// One project.
+#[utoipa::path(get, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path), ReadParams),
+    responses((status = 200, description = "The project", body = ProjectDetail)))]
+pub async fn read(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    Query(params): Query<ReadParams>,
+) -> Result<Response, Error> {
+    at_position(&state, params.min_position).await?;
+    let account_id = caller.identity.account_id;
+    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewProject).await?;
+    let members: Vec<Member> = match project.my_role {
+        Some(_) => {
+            let roster = members::roster(state.app.pool(), project_id, None, 100, 0).await?;
+            roster.members.into_iter().map(Member::from).collect()
+        }
+        None => Vec::new(),
+    };
+    let owner = members.iter().filter(|member| member.role == "owner").min_by_key(|member| member.added_at).cloned();
+    let version = project.version;
+    Ok(found(version, &ProjectDetail { project: project.into(), owner, members }))
+}

@@ -1,0 +1,114 @@
+//! `PATCH` and `PUT /projects/{project_id}`: both change only the given fields.
+
+use axum::{extract::State as Extract, response::Response};
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    access::Action,
+    ids::ProjectId,
+    project::ProjectPatch,
+    text::{Name, Prose},
+};
+
+use super::{
+    create::DateParam,
+    model::{Priority, Project, ProjectStatus},
+};
+use crate::{
+    application::{Error, in_field, projects::UpdateProject},
+    http::{
+        State,
+        extract::{Caller, IfMatch, Json, Path},
+        reply::changed,
+    },
+};
+
+/// The fields to change. A date may be set to null, which clears it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateProjectRequest {
+    /// New name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// New description.
+    #[schema(max_length = 20_000)]
+    description: Option<String>,
+    /// New visibility.
+    is_public: Option<bool>,
+    /// New status.
+    status: Option<ProjectStatus>,
+    /// New priority.
+    priority: Option<Priority>,
+    /// New first day.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = Date)]
+    start_date: Option<Option<DateParam>>,
+    /// New last day.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = Date)]
+    end_date: Option<Option<DateParam>>,
+}
+
+/// Tells `null` from absent.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DateParam>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl UpdateProjectRequest {
+    fn patch(self) -> Result<ProjectPatch, Error> {
+        let date = |given: Option<Option<DateParam>>| given.map(|date| date.map(|DateParam(date)| date));
+        Ok(ProjectPatch {
+            name: self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name"))?,
+            description: self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description"))?,
+            is_public: self.is_public,
+            status: self.status.map(Into::into),
+            priority: self.priority.map(Into::into),
+            start_date: date(self.start_date),
+            end_date: date(self.end_date),
+        })
+    }
+}
+
+/// Change the given fields of a project.
+#[utoipa::path(patch, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path)),
+    request_body = UpdateProjectRequest,
+    responses((status = 200, description = "The project afterwards", body = Project)))]
+pub async fn update(
+    state: Extract<State>,
+    caller: Caller,
+    path: Path<Uuid>,
+    if_match: IfMatch,
+    body: Json<UpdateProjectRequest>,
+) -> Result<Response, Error> {
+    carry_out(state, caller, path, if_match, body).await
+}
+
+/// Change the given fields of a project; the same as PATCH.
+#[utoipa::path(put, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path)),
+    request_body = UpdateProjectRequest,
+    responses((status = 200, description = "The project afterwards", body = Project)))]
+pub async fn replace(
+    state: Extract<State>,
+    caller: Caller,
+    path: Path<Uuid>,
+    if_match: IfMatch,
+    body: Json<UpdateProjectRequest>,
+) -> Result<Response, Error> {
+    carry_out(state, caller, path, if_match, body).await
+}
+
+async fn carry_out(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    IfMatch(if_version): IfMatch,
+    Json(request): Json<UpdateProjectRequest>,
+) -> Result<Response, Error> {
+    let project_id = ProjectId(project_id);
+    let command = UpdateProject { project_id, patch: request.patch()?, if_version };
+    let done = state.app.run(&caller.context, &command).await?;
+    let account_id = caller.identity.account_id;
+    let project = state.app.project_for(account_id, project_id, Action::ViewProject).await?;
+    Ok(changed(done.position, done.visible, project.version, &Project::from(project)))
+}

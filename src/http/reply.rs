@@ -1,0 +1,116 @@
+//! Replies: the resource itself, with the headers that every command's reply carries.
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::application::{Answer, Error, Rendered};
+
+/// The log position that a command's reply is about.
+pub static POSITION: HeaderName = HeaderName::from_static("workroom-position");
+/// `false` where the reply went out before every read model showed it.
+pub static VISIBLE: HeaderName = HeaderName::from_static("workroom-visible");
+/// Whether the reply is one that was given before.
+pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// An aggregate's version as an entity tag.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+fn insert(headers: &mut HeaderMap, name: impl Into<HeaderName>, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name.into(), value);
+    }
+}
+
+fn position_headers(headers: &mut HeaderMap, position: i64, visible: bool) {
+    headers.insert(POSITION.clone(), HeaderValue::from(position));
+    if !visible {
+        headers.insert(VISIBLE.clone(), HeaderValue::from_static("false"));
+    }
+}
+
+/// Puts a new resource into the form that can be kept: 201 (or 202) with its address and version.
+///
+/// # Errors
+/// A body that JSON cannot hold.
+pub fn rendered(
+    status: StatusCode,
+    location: Option<String>,
+    version: Option<i64>,
+    body: &impl Serialize,
+) -> Result<Rendered, Error> {
+    let mut headers = Vec::new();
+    if let Some(location) = location {
+        headers.push((header::LOCATION.as_str().to_owned(), location));
+    }
+    if let Some(version) = version {
+        headers.push((header::ETAG.as_str().to_owned(), etag(version)));
+    }
+    let body = serde_json::to_string(body).map_err(Error::failure)?;
+    Ok(Rendered { status: status.as_u16(), headers, body })
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let Rendered { status, headers, body } = self.rendered;
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        let mut response = (status, body).into_response();
+        let out = response.headers_mut();
+        out.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in headers {
+            if let Ok(name) = name.parse::<HeaderName>() {
+                insert(out, name, &value);
+            }
+        }
+        position_headers(out, self.position, self.visible);
+        if self.replayed {
+            out.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+        }
+        response
+    }
+}
+
+/// A resource after a command changed it.
+pub fn changed(position: i64, visible: bool, version: i64, body: &impl Serialize) -> Response {
+    let mut response = Json(body).into_response();
+    insert(response.headers_mut(), header::ETAG, &etag(version));
+    position_headers(response.headers_mut(), position, visible);
+    response
+}
+
+/// 204 after a command.
+pub fn gone(position: i64, visible: bool) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    position_headers(response.headers_mut(), position, visible);
+    response
+}
+
+/// A resource that was read.
+pub fn found(version: i64, body: &impl Serialize) -> Response {
+    let mut response = Json(body).into_response();
+    insert(response.headers_mut(), header::ETAG, &etag(version));
+    response
+}
+
+/// Waits until reads show a log position, for a read that insists on one.
+///
+/// # Errors
+/// [`Error::Busy`] when they do not in time, [`Error::Invalid`] for a position that the log has not reached.
+pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Result<(), Error> {
+    let Some(position) = min_position else { return Ok(()) };
+    if position < 0 {
+        return Err(Error::invalid("/min_position", "must not be negative"));
+    }
+    if state.app.visible(position).await {
+        return Ok(());
+    }
+    Err(Error::Busy {
+        detail: "the read models have not reached the position asked for",
+        retry_after: std::time::Duration::from_secs(1),
+    })
+}

@@ -1,0 +1,146 @@
+//! All routes on one page, and what every request passes on its way to one.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware,
+    routing::get,
+};
+use tower::ServiceBuilder;
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    cors::{AllowOrigin, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+    timeout::TimeoutLayer,
+    trace::TraceLayer,
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use super::{
+    State, auth, health, history, jobs, members, openapi,
+    problem::{self, Problem},
+    projects, realtime, reply, request,
+};
+
+const BASE: &str = "/api/v1";
+const DOCUMENT: &str = "/api/v1/openapi.json";
+
+fn api() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(openapi::Api::openapi())
+        .routes(routes!(auth::register::register))
+        .routes(routes!(auth::login::login))
+        .routes(routes!(auth::refresh::refresh))
+        .routes(routes!(auth::me::me))
+        .routes(routes!(history::account_events))
+        .routes(routes!(projects::create::create, projects::list::list))
+        .routes(routes!(
+            projects::read::read,
+            projects::update::update,
+            projects::update::replace,
+            projects::delete::delete
+        ))
+        .routes(routes!(history::project_events))
+        .routes(routes!(members::add::add, members::list::list))
+        .routes(routes!(members::change_role::change_role, members::change_role::set_role, members::remove::remove))
+        .routes(routes!(jobs::submit::submit, jobs::list::list))
+        .routes(routes!(jobs::read::read))
+        .routes(routes!(realtime::ticket))
+}
+
+/// The OpenAPI document.
+pub fn document() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = api().split_for_parts();
+    openapi::describe_errors(&mut document);
+    document
+}
+
+/// The service's router: the API, the WebSocket, and what lies around them.
+pub fn router(state: State) -> Router {
+    let (api, _) = api().split_for_parts();
+    let api = api.route("/realtime", get(crate::live::realtime));
+    let docs =
+        SwaggerUi::new("/docs").url(DOCUMENT, document()).config(Config::from(DOCUMENT).persist_authorization(true));
+    let config = Arc::clone(&state.config);
+    Router::new()
+        .nest(BASE, api)
+        .route("/", get(health::about))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/.well-known/jwks.json", get(auth::jwks::jwks))
+        .merge(docs)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(state)
+        .layer(axum::extract::DefaultBodyLimit::max(config.body_limit_bytes))
+        .layer(
+            ServiceBuilder::new()
+                .layer(middleware::from_fn(request::identify))
+                .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
+                .layer(cors(&config.allowed_origins))
+                .layer(secure(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+                .layer(secure(header::X_FRAME_OPTIONS, "DENY"))
+                .layer(secure(header::REFERRER_POLICY, "no-referrer"))
+                .layer(secure(header::CACHE_CONTROL, "no-store"))
+                .layer(middleware::from_fn(problem::render))
+                .layer(CatchPanicLayer::custom(panicked))
+                .layer(TimeoutLayer::with_status_code(
+                    StatusCode::REQUEST_TIMEOUT,
+                    Duration::from_secs(config.request_timeout_seconds),
+                )),
+        )
+}
+
+async fn nothing_here() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
+async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; see the Allow header")
+}
+
+fn span(request: &axum::extract::Request) -> tracing::Span {
+    let id = request.extensions().get::<request::RequestMeta>().map_or("", |meta| meta.request_id.as_str());
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
+fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(message, "a handler panicked");
+    axum::response::IntoResponse::into_response(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn secure(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// Which pages of other origins may call, from a browser. By default none.
+fn cors(allowed: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> = allowed.iter().filter_map(|origin| origin.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("traceparent"),
+            request::REQUEST_ID.clone(),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            request::REQUEST_ID.clone(),
+            reply::POSITION.clone(),
+            reply::VISIBLE.clone(),
+            reply::REPLAYED.clone(),
+        ])
+        .max_age(Duration::from_hours(1))
+}

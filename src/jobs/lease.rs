@@ -1,0 +1,92 @@
+//! Leases: a worker's claim on the attempt it runs, renewed while it does. A claim past its time means a lost worker.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+use workroom_domain::ids::JobId;
+
+/// How long a claim holds without being renewed.
+pub const TERM: Duration = Duration::from_secs(10);
+/// How often it is renewed.
+pub const RENEWAL: Duration = Duration::from_secs(3);
+
+/// A claim on an attempt.
+#[derive(Clone, Copy, Debug)]
+pub struct Lease {
+    /// The job.
+    pub job_id: JobId,
+    /// The attempt.
+    pub attempt: i32,
+    /// Whose claim it is.
+    pub worker_id: Uuid,
+}
+
+impl Lease {
+    /// Makes the claim. Only who has started the attempt in the log does so.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn take(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO job_leases (job_id, attempt, worker_id, expires_at)
+             VALUES ($1, $2, $3, now() + make_interval(secs => $4))
+             ON CONFLICT (job_id) DO UPDATE
+                 SET (attempt, worker_id, expires_at) = (excluded.attempt, excluded.worker_id, excluded.expires_at)",
+        )
+        .bind(Uuid::from(self.job_id))
+        .bind(self.attempt)
+        .bind(self.worker_id)
+        .bind(TERM.as_secs_f64())
+        .execute(pool)
+        .await
+        .map(drop)
+    }
+
+    /// Renews the claim; `false` when somebody else has the job by now.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renew(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
+        let renewed = sqlx::query(
+            "UPDATE job_leases SET expires_at = now() + make_interval(secs => $4)
+             WHERE job_id = $1 AND attempt = $2 AND worker_id = $3",
+        )
+        .bind(Uuid::from(self.job_id))
+        .bind(self.attempt)
+        .bind(self.worker_id)
+        .bind(TERM.as_secs_f64())
+        .execute(pool)
+        .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    /// Gives the claim up.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn release(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM job_leases WHERE job_id = $1 AND attempt = $2 AND worker_id = $3")
+            .bind(Uuid::from(self.job_id))
+            .bind(self.attempt)
+            .bind(self.worker_id)
+            .execute(pool)
+            .await
+            .map(drop)
+    }
+
+    /// Keeps the claim alive; returns once somebody else has the job. A database that is away for a moment is no reason
+    /// to stop: the log will tell whose the attempt was.
+    pub async fn keep(&self, pool: &PgPool) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            match self.renew(pool).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be renewed");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The reconciler: makes the queue agree with the log. It hands out attempts whose time has come, finds those that a
+//! wiped queue has lost, and takes attempts from workers that died.
+
+use std::time::Duration;
+
+use sqlx::{Acquire, PgPool};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use workroom_domain::{
+    actor::{Actor, SystemActor},
+    ids::JobId,
+};
+use workroom_projections::jobs::{self, Due};
+
+use super::lease;
+use crate::{
+    application::{App, Context, Error, jobs::InterruptAttempt, now},
+    event_store::receipts,
+    messaging::Messaging,
+    relay::{JobMessage, publish_job},
+};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
+/// The relay hands out what is due at once; what is still waiting after this long may have been lost.
+const OVERDUE_SECONDS: f64 = 2.0;
+/// An attempt that was handed out and may have been lost is handed out again after this long.
+const AGAIN: Duration = Duration::from_secs(10);
+const BATCH: i64 = 500;
+
+/// Makes the queue agree with the log.
+pub struct Reconciler {
+    app: App,
+    messaging: Messaging,
+    stream: String,
+}
+
+impl Reconciler {
+    /// A reconciler of the queue of this name.
+    pub fn new(app: App, messaging: Messaging, stream: &str) -> Self {
+        Self { app, messaging, stream: stream.to_owned() }
+    }
+
+    /// Runs until told to stop. Any number may run: one at a time does the work.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut swept = tokio::time::Instant::now();
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = shutdown.cancelled() => return,
+            }
+            if let Err(error) = self.pass().await {
+                tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "jobs could not be reconciled");
+            }
+            if swept.elapsed() >= SWEEP_INTERVAL {
+                swept = tokio::time::Instant::now();
+                if let Err(error) = receipts::sweep(self.app.pool()).await {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "old receipts could not be deleted");
+                }
+            }
+        }
+    }
+
+    async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let mut connection = self.app.pool().acquire().await?;
+        // Held for the pass: another process' reconciler passes over it meanwhile.
+        let mut transaction = connection.begin().await?;
+        let mine: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(7770002, hashtext('reconciler'))")
+            .fetch_one(&mut *transaction)
+            .await?;
+        if mine {
+            self.take_from_the_lost().await?;
+            self.hand_out().await?;
+        }
+        transaction.rollback().await?;
+        Ok(())
+    }
+
+    async fn take_from_the_lost(&self) -> Result<(), Error> {
+        for Due { id, attempt } in jobs::running(self.app.pool(), lease::TERM.as_secs_f64(), BATCH).await? {
+            let attempt = u32::try_from(attempt).map_err(Error::failure)?;
+            tracing::warn!(job_id = %id, attempt, "a job has lost its worker");
+            let context = Context::new(Actor::System(SystemActor::Reconciler), Uuid::now_v7());
+            let interrupt = InterruptAttempt { job_id: JobId(id), attempt, retry_at: now() };
+            match self.app.run(&context, &interrupt).await {
+                // It has ended after all.
+                Ok(_) | Err(Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_out(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let pool = self.app.pool();
+        let due = jobs::count_due(pool).await?;
+        if due == 0 {
+            return Ok(());
+        }
+        let mut stream = self.messaging.jetstream().get_stream(&self.stream).await?;
+        let queued = i64::try_from(stream.info().await?.state.messages)?;
+        // As long as the queue holds as much as is due, whatever was handed out before is waiting there.
+        let again_before = if queued < due { now() - AGAIN } else { time::OffsetDateTime::UNIX_EPOCH };
+        let waiting = jobs::due(pool, OVERDUE_SECONDS, again_before, BATCH).await?;
+        for Due { id, attempt } in waiting {
+            let attempt = attempt + 1;
+            let again = dispatched_before(pool, id, attempt).await?;
+            let suffix = again.then(|| Uuid::now_v7().to_string());
+            let message = JobMessage { job_id: id, attempt: u32::try_from(attempt)? };
+            publish_job(self.messaging.jetstream(), "code_execution", message, suffix.as_deref()).await?;
+            note_dispatch(pool, id, attempt).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn dispatched_before(pool: &PgPool, job_id: Uuid, attempt: i32) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM job_dispatches WHERE job_id = $1 AND attempt = $2)")
+        .bind(job_id)
+        .bind(attempt)
+        .fetch_one(pool)
+        .await
+}
+
+async fn note_dispatch(pool: &PgPool, job_id: Uuid, attempt: i32) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO job_dispatches (job_id, attempt, dispatched_at) VALUES ($1, $2, now())
+         ON CONFLICT (job_id) DO UPDATE SET (attempt, dispatched_at) = (excluded.attempt, excluded.dispatched_at)",
+    )
+    .bind(job_id)
+    .bind(attempt)
+    .execute(pool)
+    .await
+    .map(drop)
+}

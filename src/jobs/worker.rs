@@ -1,0 +1,269 @@
+//! The worker: takes attempts from the queue and runs them.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::jetstream::{
+    self, AckKind,
+    consumer::{AckPolicy, Consumer, pull},
+};
+use futures::StreamExt;
+use sqlx::PgPool;
+use time::OffsetDateTime;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+use workroom_domain::{
+    actor::{Actor, SystemActor},
+    ids::JobId,
+    job::{self, JobState, Work},
+};
+
+use super::{
+    lease::Lease,
+    sandbox::{self, Execution, Sandbox},
+};
+use crate::{
+    application::{
+        App, Context, Error,
+        jobs::{FinishAttempt, InterruptAttempt, StartAttempt},
+        now,
+    },
+    messaging::Messaging,
+    relay::{JobMessage, job_subject},
+};
+
+const CONSUMER: &str = "code_execution";
+const PULL: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long a message may be in hand before the attempt is started; after that the queue gives it to another.
+const ACK_WAIT: Duration = Duration::from_secs(30);
+const REDELIVERY: Duration = Duration::from_secs(1);
+/// Longest pause before a failed program is tried again.
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
+
+/// Runs attempts, several at a time.
+#[derive(Clone)]
+pub struct Worker {
+    app: App,
+    messaging: Messaging,
+    stream: Arc<str>,
+    sandbox: Sandbox,
+    worker_id: Uuid,
+}
+
+/// A queue or a database that does not do its part; try again later.
+type Trouble = Box<dyn std::error::Error + Send + Sync>;
+
+impl Worker {
+    /// A worker on the queue of this name.
+    pub fn new(app: App, messaging: Messaging, stream: &str, sandbox: Sandbox) -> Self {
+        Self { app, messaging, stream: stream.into(), sandbox, worker_id: Uuid::now_v7() }
+    }
+
+    /// Runs `slots` attempts at a time until told to stop. Programs that run then are stopped, and their jobs go to
+    /// other workers.
+    pub async fn run(self, slots: usize, shutdown: CancellationToken) {
+        let tracker = TaskTracker::new();
+        for _ in 0..slots.max(1) {
+            tracker.spawn(self.clone().slot(shutdown.clone()));
+        }
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    async fn slot(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(trouble) = self.work(&shutdown).await {
+                tracing::debug!(error = trouble.as_ref() as &dyn std::error::Error, "the job queue is not available");
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = shutdown.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    async fn work(&self, shutdown: &CancellationToken) -> Result<(), Trouble> {
+        let consumer = tokio::select! {
+            consumer = self.consumer() => consumer?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        while !shutdown.is_cancelled() {
+            let message = tokio::select! {
+                message = next(&consumer) => message?,
+                () = shutdown.cancelled() => return Ok(()),
+            };
+            if let Some(message) = message {
+                self.take(message, shutdown).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn consumer(&self) -> Result<Consumer<pull::Config>, Trouble> {
+        let config = pull::Config {
+            durable_name: Some(CONSUMER.to_owned()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_deliver: -1,
+            filter_subject: job_subject(CONSUMER),
+            ..pull::Config::default()
+        };
+        let stream = self.messaging.jetstream().get_stream(&*self.stream).await?;
+        Ok(stream.get_or_create_consumer(CONSUMER, config).await?)
+    }
+
+    async fn take(&self, message: jetstream::Message, shutdown: &CancellationToken) -> Result<(), Trouble> {
+        let Ok(JobMessage { job_id, attempt }) = serde_json::from_slice(&message.payload) else {
+            tracing::warn!("a job message does not read and is dropped");
+            message.ack_with(AckKind::Term).await?;
+            return Ok(());
+        };
+        let job_id = JobId(job_id);
+        let start = StartAttempt { job_id, attempt, worker_id: self.worker_id };
+        match self.app.run(&self.context(), &start).await {
+            Ok(started) => {
+                // From here on the log and the lease answer for the attempt; the queue has done its part.
+                message.ack().await.ok();
+                self.attempt(job_id, attempt, &started.reply, shutdown).await;
+                Ok(())
+            }
+            Err(Error::Conflict(_) | Error::NotFound(_)) => {
+                tracing::debug!(%job_id, attempt, "the attempt is another worker's, or over");
+                message.ack().await?;
+                Ok(())
+            }
+            Err(error) => {
+                message.ack_with(AckKind::Nak(Some(REDELIVERY))).await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn attempt(&self, job_id: JobId, attempt: u32, job: &JobState, shutdown: &CancellationToken) {
+        let pool = self.app.pool();
+        let lease = Lease { job_id, attempt: i32::try_from(attempt).unwrap_or(i32::MAX), worker_id: self.worker_id };
+        if let Err(error) = lease.take(pool).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be taken");
+        }
+        let Work::CodeExecution { language, code, stdin, timeout_seconds } = &job.work;
+        let execution = Execution {
+            language: to_sandbox(*language),
+            code: code.as_str().to_owned(),
+            stdin: stdin.as_ref().map(|stdin| stdin.as_str().to_owned()),
+            timeout: Duration::from_secs(timeout_seconds.seconds().into()),
+        };
+        let stopped = shutdown.clone();
+        let run = self.sandbox.run(execution, async move { stopped.cancelled().await });
+        let outcome = tokio::select! {
+            outcome = run => outcome,
+            () = lease.keep(pool) => {
+                tracing::warn!(%job_id, attempt, "the attempt was taken away; its program is stopped");
+                return;
+            }
+        };
+        self.report(job_id, attempt, outcome).await;
+        if let Err(error) = lease.release(pool).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be released");
+        }
+    }
+
+    async fn report(&self, job_id: JobId, attempt: u32, outcome: Result<sandbox::Outcome, sandbox::SandboxError>) {
+        let outcome = match outcome {
+            Ok(outcome) if !outcome.cancelled => outcome,
+            Ok(_) => return self.interrupt(job_id, attempt).await,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, %job_id, attempt, "the sandbox failed");
+                return self.interrupt(job_id, attempt).await;
+            }
+        };
+        let finish = FinishAttempt {
+            job_id,
+            attempt,
+            outcome: job::Outcome {
+                exit_code: outcome.exit_code,
+                execution_time_ms: u64::try_from(outcome.execution_time.as_millis()).unwrap_or(u64::MAX),
+                truncated: outcome.truncated,
+                limit_hit: outcome.limit_hit.map(from_sandbox),
+            },
+            retry_at: now() + backoff(attempt),
+        };
+        self.insist(|| async {
+            // The output first: whoever sees the end of the job must find what it printed.
+            store_output(self.app.pool(), job_id, attempt, &outcome).await?;
+            self.app.run(&self.context(), &finish).await.map(drop)
+        })
+        .await;
+    }
+
+    async fn interrupt(&self, job_id: JobId, attempt: u32) {
+        let interrupt = InterruptAttempt { job_id, attempt, retry_at: now() };
+        self.insist(|| async { self.app.run(&self.context(), &interrupt).await.map(drop) }).await;
+    }
+
+    /// Reports until the log has it, or refuses it because the attempt is no longer this worker's. Should the database
+    /// stay away, the lease ends, and the reconciler gives the attempt to another.
+    async fn insist<F: Future<Output = Result<(), Error>>>(&self, report: impl Fn() -> F) {
+        let mut pause = Duration::from_millis(100);
+        for _ in 0..20 {
+            match report().await {
+                Ok(()) => return,
+                Err(error @ (Error::Conflict(_) | Error::NotFound(_))) => {
+                    tracing::info!(%error, "an attempt's outcome came too late");
+                    return;
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "an outcome could not be reported yet");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+            }
+        }
+    }
+
+    fn context(&self) -> Context {
+        Context::new(Actor::System(SystemActor::Worker), Uuid::now_v7())
+    }
+}
+
+async fn next(consumer: &Consumer<pull::Config>) -> Result<Option<jetstream::Message>, Trouble> {
+    let mut batch = consumer.batch().max_messages(1).expires(PULL).messages().await?;
+    batch.next().await.transpose()
+}
+
+/// The pause before the next attempt: doubling, with jitter so that jobs that failed together do not return together.
+fn backoff(attempt: u32) -> Duration {
+    let ceiling = Duration::from_secs(1 << attempt.min(16)).min(LONGEST_BACKOFF);
+    let jitter = f64::from(OffsetDateTime::now_utc().nanosecond() % 1000) / 1000.0;
+    ceiling.mul_f64(0.5 + jitter / 2.0)
+}
+
+async fn store_output(pool: &PgPool, job_id: JobId, attempt: u32, outcome: &sandbox::Outcome) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO job_outputs (job_id, attempt, stdout, stderr) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (job_id, attempt) DO UPDATE SET (stdout, stderr) = (excluded.stdout, excluded.stderr)",
+    )
+    .bind(Uuid::from(job_id))
+    .bind(i32::try_from(attempt).unwrap_or(i32::MAX))
+    .bind(&outcome.stdout)
+    .bind(&outcome.stderr)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// The sandbox's name for a language.
+pub fn to_sandbox(language: job::Language) -> sandbox::Language {
+    match language {
+        job::Language::Python => sandbox::Language::Python,
+        job::Language::Javascript => sandbox::Language::Javascript,
+        job::Language::Bash => sandbox::Language::Bash,
+    }
+}
+
+fn from_sandbox(limit: sandbox::LimitHit) -> job::LimitHit {
+    match limit {
+        sandbox::LimitHit::Timeout => job::LimitHit::Timeout,
+        sandbox::LimitHit::Memory => job::LimitHit::Memory,
+        sandbox::LimitHit::Processes => job::LimitHit::Processes,
+    }
+}

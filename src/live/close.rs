@@ -1,0 +1,70 @@
+//! Why a socket ends, and the code that tells its peer.
+
+use axum::extract::ws::{CloseFrame, Message};
+
+/// Why the gateway ends a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Close {
+    /// A token or ticket that does not hold, or somebody else's.
+    BadCredentials,
+    /// The last subscription was revoked.
+    AccessRevoked,
+    /// No sign-in in time.
+    NoSignIn,
+    /// More messages than allowed.
+    TooManyMessages,
+    /// The token expired and no new one came.
+    TokenExpired,
+    /// The peer reads slower than events come; it may resume.
+    TooSlow,
+    /// The process ends.
+    Restarting,
+    /// The peer did not answer pings.
+    Silent,
+    /// A message over the limit.
+    TooBig,
+    /// Bytes that are no WebSocket messages.
+    Malformed,
+    /// The machine broke.
+    Internal,
+}
+
+impl Close {
+    /// The code of the close frame.
+    pub(super) fn code(self) -> u16 {
+        match self {
+            Self::BadCredentials => 4401,
+            Self::AccessRevoked => 4403,
+            Self::NoSignIn => 4408,
+            Self::TooManyMessages => 4429,
+            Self::TokenExpired => 4501,
+            Self::TooSlow => 4508,
+            Self::Restarting => 1012,
+            Self::Silent => 1001,
+            Self::TooBig => 1009,
+            Self::Malformed => 1002,
+            Self::Internal => 1011,
+        }
+    }
+
+    fn reason(self) -> &'static str {
+        match self {
+            Self::BadCredentials => "bad credentials",
+            Self::AccessRevoked => "access revoked",
+            Self::NoSignIn => "no sign-in in time",
+            Self::TooManyMessages => "too many messages",
+            Self::TokenExpired => "token expired",
+            Self::TooSlow => "too slow; resume from the last seq",
+            Self::Restarting => "restarting",
+            Self::Silent => "no answer to pings",
+            Self::TooBig => "message too big",
+            Self::Malformed => "malformed message",
+            Self::Internal => "internal error",
+        }
+    }
+
+    /// The close frame.
+    pub(super) fn message(self) -> Message {
+        Message::Close(Some(CloseFrame { code: self.code(), reason: self.reason().into() }))
+    }
+}

@@ -1,0 +1,147 @@
+//! What a client asks for, and what it is told.
+
+use axum::extract::ws::Message;
+use tokio::time::Instant;
+use uuid::Uuid;
+use workroom_domain::ids::AccountId;
+
+use super::{
+    close::Close,
+    frames::Frame,
+    messages::{ClientMessage, Misread, Subscribe, read},
+    socket::{Admission, Socket},
+    subscribe::admit,
+    subscription::Subscription,
+};
+use crate::{application::now, identity::Caller};
+
+impl Socket {
+    /// Does what a message asks for.
+    ///
+    /// # Errors
+    /// Why the socket ends.
+    pub(super) fn dispatch(&mut self, text: &str) -> Result<(), Close> {
+        let message = match read(text) {
+            Ok(message) => message,
+            Err(Misread::Bad { detail }) => return self.mistake(&detail),
+            Err(Misread::Unsupported { project_id }) => {
+                self.error("unsupported", "not part of this version yet", project_id);
+                return Ok(());
+            }
+        };
+        match (message, self.caller) {
+            (ClientMessage::Ping {}, _) => self.say(&Frame::Pong {}),
+            (ClientMessage::Hello { token: Some(token) }, None) => {
+                let caller = self.live.identity.verify(&token, now()).map_err(|_| Close::BadCredentials)?;
+                self.caller = Some(caller);
+                self.welcome(caller);
+            }
+            (ClientMessage::Hello { token: None }, None) => return Err(Close::BadCredentials),
+            // Signed in by header or ticket already: courtesy.
+            (ClientMessage::Hello { token: None }, Some(_)) => {}
+            (ClientMessage::Hello { token: Some(token) } | ClientMessage::Refresh { token }, Some(caller)) => {
+                self.refresh(caller, &token)?;
+            }
+            (ClientMessage::Subscribe(request), Some(caller)) => self.subscribe(caller.account_id, request),
+            (ClientMessage::Unsubscribe { project_id }, Some(_)) => self.unsubscribe(project_id),
+            (ClientMessage::Refresh { .. }, None) => self.error("unauthenticated", "send hello first", None),
+            (
+                ClientMessage::Subscribe(Subscribe { project_id, .. }) | ClientMessage::Unsubscribe { project_id },
+                None,
+            ) => {
+                self.error("unauthenticated", "send hello first", Some(project_id));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a frame into the control lane.
+    pub(super) fn say(&mut self, frame: &Frame<'_>) {
+        self.outbox.control(Message::Text(frame.text()));
+    }
+
+    /// Says what was not done.
+    pub(super) fn error(&mut self, code: &str, detail: &str, reference: Option<Uuid>) {
+        self.say(&Frame::Error { code, detail, reference });
+    }
+
+    /// Says that a message was not understood.
+    ///
+    /// # Errors
+    /// [`Close::TooManyMessages`], when it is one too many.
+    pub(super) fn mistake(&mut self, detail: &str) -> Result<(), Close> {
+        if !self.mistakes.take(Instant::now()) {
+            return Err(Close::TooManyMessages);
+        }
+        self.error("bad_request", detail, None);
+        Ok(())
+    }
+
+    /// Greets somebody who has signed in.
+    pub(super) fn welcome(&mut self, caller: Caller) {
+        self.timers.signed_in(Instant::now(), now(), caller.expires_at);
+        self.say(&Frame::Welcome {
+            connection_id: self.connection_id,
+            user_id: caller.account_id.into(),
+            ping_interval: self.live.limits.ping_interval.as_secs(),
+            epoch: self.live.hub.epoch(),
+        });
+    }
+
+    fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {
+        let fresh = self.live.identity.verify(token, now()).map_err(|_| Close::BadCredentials)?;
+        if fresh.account_id != caller.account_id {
+            return Err(Close::BadCredentials);
+        }
+        self.caller = Some(fresh);
+        self.timers.signed_in(Instant::now(), now(), fresh.expires_at);
+        Ok(())
+    }
+
+    fn subscribe(&mut self, account_id: AccountId, request: Subscribe) {
+        let project_id = request.project_id;
+        let is_known = self.subscriptions.iter().any(|one| one.project_id() == project_id)
+            || self.pending.iter().any(|(of, _)| *of == project_id);
+        if is_known {
+            return self.error("already_subscribed", "unsubscribe first", Some(project_id));
+        }
+        // Counted with those that were called off, so that nobody keeps the database busy by changing their mind.
+        if self.subscriptions.len() + self.admissions.len() >= self.live.limits.subscriptions {
+            return self.error("too_many_subscriptions", "unsubscribe from another project first", Some(project_id));
+        }
+        let number = self.next_admission;
+        self.next_admission += 1;
+        self.pending.push((project_id, number));
+        let admission = admit(self.live.clone(), account_id, request, self.wake.clone());
+        self.admissions.push(Box::pin(async move { (project_id, number, admission.await) }));
+    }
+
+    /// A subscription was looked into.
+    pub(super) fn admitted(&mut self, (project_id, number, outcome): Admission) {
+        let before = self.pending.len();
+        self.pending.retain(|one| *one != (project_id, number));
+        if self.pending.len() == before {
+            return; // Called off meanwhile.
+        }
+        let admitted = match outcome {
+            Ok(admitted) => admitted,
+            Err(refused) => return self.error(refused.code, refused.detail, Some(project_id)),
+        };
+        let (epoch, head) = (admitted.epoch, admitted.start.head);
+        self.outbox.durable(project_id, Frame::Subscribed { project_id, epoch, head }.text());
+        if admitted.is_reset {
+            self.outbox.durable(project_id, Frame::Reset { project_id, epoch, head }.text());
+        }
+        self.subscriptions.push(Subscription::new(admitted.start));
+    }
+
+    fn unsubscribe(&mut self, project_id: Uuid) {
+        let before = self.pending.len();
+        self.pending.retain(|(of, _)| *of != project_id);
+        if self.pending.len() < before {
+            self.say(&Frame::Unsubscribed { project_id, reason: "requested" });
+        } else if !self.drop_subscription(project_id, "requested") {
+            self.error("not_subscribed", "there is no such subscription", Some(project_id));
+        }
+    }
+}

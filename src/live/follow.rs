@@ -1,0 +1,168 @@
+//! Follows one feed: NATS for speed, Postgres for everything that NATS did not bring.
+
+use std::{sync::Arc, time::Duration};
+
+use async_nats::{Message, Subscriber};
+use futures::{FutureExt, StreamExt};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use workroom_projections::history::{self, PublishedEvent};
+
+use super::{
+    feed::Feed,
+    hub::Hub,
+    ring::{Entry, Offered},
+};
+
+/// Messages that are taken together, so that sockets are woken once for them.
+const BATCH: usize = 256;
+/// How long to wait for a database that did not answer.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Follows a feed until it is deserted, or the hub closes.
+pub(super) async fn follow(hub: Hub, feed: Arc<Feed>) {
+    let stop = hub.stopped().clone();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = run(&hub, &feed) => {}
+    }
+}
+
+async fn run(hub: &Hub, feed: &Feed) {
+    let mut messages = listen(hub, feed).await;
+    if !open(hub, feed).await {
+        return;
+    }
+    let mut deserted_since = None;
+    loop {
+        let linger = deserted_since.map(|since: Instant| since + hub.config().linger);
+        tokio::select! {
+            batch = next_batch(&mut messages) => match batch {
+                Some(batch) => receive(hub, feed, &batch).await,
+                None => messages = None,
+            },
+            () = feed.bell.notified() => {}
+            () = async { match linger { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
+                if hub.retire(feed) {
+                    return;
+                }
+            }
+        }
+        deserted_since = if feed.is_deserted() { deserted_since.or_else(|| Some(Instant::now())) } else { None };
+        if messages.is_none() && hub.nats_is_here() {
+            messages = listen(hub, feed).await;
+            if messages.is_some() {
+                fill(hub, feed).await;
+            }
+        }
+        if feed.is_behind() {
+            fill(hub, feed).await;
+        }
+    }
+}
+
+/// Subscribes, and makes sure that the server knows: `flush` only empties our own buffer, so a message published right
+/// after it could be missed; a message to ourselves comes back only after the server has read the subscription.
+async fn listen(hub: &Hub, feed: &Feed) -> Option<Subscriber> {
+    if !hub.nats_is_here() {
+        return None;
+    }
+    let nats = hub.nats();
+    let listening = async {
+        let messages = nats.subscribe(format!("events.{}.>", feed.id)).await.ok()?;
+        let inbox = nats.new_inbox();
+        let mut echo = nats.subscribe(inbox.clone()).await.ok()?;
+        nats.publish(inbox, "".into()).await.ok()?;
+        Some((messages, echo.next().await))
+    };
+    match timeout(hub.config().barrier, listening).await {
+        Ok(Some((messages, Some(_)))) => Some(messages),
+        Ok(_) | Err(_) => {
+            tracing::debug!(feed_id = %feed.id, "NATS did not confirm a subscription; Postgres carries the feed");
+            None
+        }
+    }
+}
+
+/// Finds out where the feed stands. `false`: everybody left meanwhile.
+async fn open(hub: &Hub, feed: &Feed) -> bool {
+    loop {
+        match timeout(hub.config().query, history::feed_head(hub.pool(), feed.id)).await {
+            Ok(Ok(head)) => {
+                feed.open(head);
+                return true;
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a feed's head could not be read");
+            }
+            Err(_) => tracing::warn!("a feed's head could not be read in time"),
+        }
+        sleep(RETRY).await;
+        if hub.retire(feed) {
+            return false;
+        }
+    }
+}
+
+/// Whatever has come, up to [`BATCH`]; `None` when the subscription has ended.
+async fn next_batch(messages: &mut Option<Subscriber>) -> Option<Vec<Message>> {
+    let Some(messages) = messages else { return std::future::pending().await };
+    let mut batch = vec![messages.next().await?];
+    while batch.len() < BATCH
+        && let Some(Some(message)) = messages.next().now_or_never()
+    {
+        batch.push(message);
+    }
+    Some(batch)
+}
+
+async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
+    let entries: Vec<Entry> = batch.iter().filter_map(|message| entry(feed, message)).collect();
+    let complete = entries.len() == batch.len();
+    // A message is published after its event is committed: what the ring lacks before it is in Postgres, and so is it.
+    if feed.offer(entries, hub.config()) == Offered::Early || !complete {
+        fill(hub, feed).await;
+    }
+}
+
+fn entry(feed: &Feed, message: &Message) -> Option<Entry> {
+    match serde_json::from_slice::<PublishedEvent>(&message.payload) {
+        Ok(event) if event.feed_id == feed.id => Some(Entry::of(&event)),
+        Ok(event) => {
+            tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "an event of another feed was published here");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(subject = %message.subject, %error, "a published event cannot be read");
+            None
+        }
+    }
+}
+
+/// Reads from Postgres what the ring has not had.
+async fn fill(hub: &Hub, feed: &Feed) {
+    let page = hub.config().page;
+    loop {
+        let after = feed.ring().last();
+        match timeout(hub.config().query, history::since(hub.pool(), feed.id, after, page)).await {
+            Ok(Ok(rows)) => {
+                let is_last = i64::try_from(rows.len()).unwrap_or(page) < page;
+                let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row)));
+                if feed.offer(entries, hub.config()) == Offered::Early {
+                    tracing::error!(feed_id = %feed.id, after, "the log has a hole");
+                    return;
+                }
+                if is_last {
+                    return;
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a feed's events could not be read");
+                return hub.look_soon();
+            }
+            Err(_) => {
+                tracing::warn!("a feed's events could not be read in time");
+                return hub.look_soon();
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the server says. `type` comes first in every frame.
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+use workroom_projections::history::PublishedEvent;
+
+/// A frame to the client.
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Frame<'a> {
+    /// Signed in.
+    Welcome {
+        connection_id: Uuid,
+        user_id: Uuid,
+        /// Seconds.
+        ping_interval: u64,
+        epoch: Uuid,
+    },
+    /// The subscription stands; history follows, if asked for.
+    Subscribed { project_id: Uuid, epoch: Uuid, head: i64 },
+    /// Something happened.
+    Event {
+        project_id: Uuid,
+        seq: i64,
+        position: i64,
+        event_type: &'a str,
+        occurred_at: &'a str,
+        actor: &'a str,
+        data: &'a RawValue,
+        aggregate_type: &'a str,
+        aggregate_id: &'a str,
+        event_id: Uuid,
+    },
+    /// History is done.
+    CaughtUp { project_id: Uuid, seq: i64 },
+    /// How far the feed is.
+    Head { project_id: Uuid, seq: i64 },
+    /// The client's place is not of this history.
+    Reset { project_id: Uuid, epoch: Uuid, head: i64 },
+    /// The subscription has ended.
+    Unsubscribed { project_id: Uuid, reason: &'a str },
+    /// Something was not done.
+    Error {
+        code: &'a str,
+        detail: &'a str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: Option<Uuid>,
+    },
+    /// Answer to a ping.
+    Pong {},
+}
+
+impl<'a> Frame<'a> {
+    /// The frame of an event.
+    pub(super) fn event(event: &'a PublishedEvent) -> Self {
+        Self::Event {
+            project_id: event.feed_id,
+            seq: event.seq,
+            position: event.position,
+            event_type: &event.event_type,
+            occurred_at: &event.occurred_at,
+            actor: &event.actor,
+            data: &event.data,
+            aggregate_type: &event.aggregate_type,
+            aggregate_id: &event.aggregate_id,
+            event_id: event.event_id,
+        }
+    }
+
+    /// The frame's bytes: made once, shared by everyone who gets it.
+    pub(super) fn text(&self) -> Utf8Bytes {
+        match serde_json::to_string(self) {
+            Ok(text) => text.into(),
+            Err(error) => {
+                // No frame holds what JSON cannot: text keys, plain values, JSON read from the log.
+                tracing::error!(error = &error as &dyn std::error::Error, "a frame could not be written");
+                Utf8Bytes::from_static(r#"{"type":"error","code":"internal","detail":"a frame could not be written"}"#)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_comes_first_and_the_data_is_kept_byte_by_byte() {
+        let event: PublishedEvent = serde_json::from_str(
+            r#"{"position":9,"seq":3,"event_id":"00000000-0000-0000-0000-000000000001",
+                "feed_id":"00000000-0000-0000-0000-000000000002","event_type":"ProjectUpdated","event_version":"1",
+                "aggregate_type":"project","aggregate_id":"00000000-0000-0000-0000-000000000002","sequence":2,
+                "occurred_at":"2026-11-20T10:00:00Z","recorded_at":"2026-11-20T10:00:00Z","actor":"system:worker",
+                "correlation_id":null,"data":{"b": 1,  "a":2}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            Frame::event(&event).text().as_str(),
+            r#"{"type":"event","project_id":"00000000-0000-0000-0000-000000000002","seq":3,"position":9,"event_type":"ProjectUpdated","occurred_at":"2026-11-20T10:00:00Z","actor":"system:worker","data":{"b": 1,  "a":2},"aggregate_type":"project","aggregate_id":"00000000-0000-0000-0000-000000000002","event_id":"00000000-0000-0000-0000-000000000001"}"#
+        );
+        assert_eq!(Frame::Pong {}.text().as_str(), r#"{"type":"pong"}"#);
+    }
+}

@@ -1,0 +1,138 @@
+//! The backstop, one task a process: asks Postgres how far the feeds are, which history this is, and who may watch.
+//!
+//! While NATS delivers, this finds a lost last message; while it does not, this *is* the delivery, only slower.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use sqlx::PgPool;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use uuid::Uuid;
+use workroom_projections::log;
+
+use super::{feed::Feed, hub::Hub, roster::Cut};
+
+/// Watches over heads, epoch and members until the hub closes.
+pub(super) async fn watch_heads(hub: Hub) {
+    let stop = hub.stopped().clone();
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = run(&hub) => {}
+    }
+}
+
+async fn run(hub: &Hub) {
+    let config = hub.config();
+    let mut tick = interval(config.heads_every_in_doubt.min(config.heads_every));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked = Instant::now();
+    let mut announced = looked;
+    let mut doubt_until = looked;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = hub.asked() => {
+                // One look serves all who ask at the same moment, and a broken database is not asked in a tight loop.
+                tokio::time::sleep(config.heads_every_in_doubt / 10).await;
+            }
+        }
+        let now = Instant::now();
+        let feeds = hub.all();
+        if hub.take_doubt() {
+            doubt_until = now + config.doubt;
+        }
+        let in_doubt = now < doubt_until || !hub.nats_is_here();
+        if in_doubt || now - looked >= config.heads_every {
+            looked = now;
+            match timeout(config.query, look(hub, &feeds)).await {
+                Ok(Ok(found_behind)) => {
+                    if found_behind {
+                        doubt_until = now + config.doubt;
+                    }
+                }
+                Ok(Err(error)) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the feeds' heads could not be read");
+                }
+                Err(_) => tracing::warn!("the feeds' heads could not be read in time"),
+            }
+        }
+        if now - announced >= config.announce_every {
+            announced = now;
+            for feed in &feeds {
+                feed.expire(config);
+                feed.announce();
+            }
+        }
+    }
+}
+
+/// Returns whether a feed was behind.
+async fn look(hub: &Hub, feeds: &[Arc<Feed>]) -> Result<bool, sqlx::Error> {
+    // Epoch first: heads of a newer history with an older epoch are put right by the next look.
+    let epoch = log::epoch(hub.pool()).await?;
+    if feeds.is_empty() {
+        hub.set_epoch(epoch);
+        return Ok(false);
+    }
+    let heads = heads(hub.pool(), feeds).await?;
+    let head_of = |feed: &Feed| heads.get(&feed.id).copied().unwrap_or_default();
+    if hub.set_epoch(epoch) {
+        tracing::warn!(%epoch, "the log is another history now; every subscription is reset");
+        for feed in feeds {
+            feed.restart(head_of(feed));
+        }
+    }
+    let mut behind = false;
+    for feed in feeds {
+        behind |= feed.expect(head_of(feed));
+    }
+    recheck(hub.pool(), feeds).await?;
+    Ok(behind)
+}
+
+async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
+    let ids: Vec<Uuid> = feeds.iter().map(|feed| feed.id).collect();
+    let rows: Vec<(Uuid, i64)> = sqlx::query_as(
+        "SELECT f.id, COALESCE((
+             SELECT e.feed_seq FROM events e WHERE e.feed_id = f.id ORDER BY e.feed_seq DESC LIMIT 1), 0)
+         FROM unnest($1::uuid[]) AS f (id)",
+    )
+    .bind(&ids)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Ends the subscriptions of accounts that are no longer members, should an event of that have passed unseen.
+async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> {
+    // The seats are listed before the views are asked: who was admitted was a member in the views then.
+    let seats: Vec<_> = feeds.iter().flat_map(|feed| feed.admitted().into_iter().map(|seat| (feed.id, seat))).collect();
+    let pairs: HashSet<(Uuid, Uuid)> = seats.iter().map(|(feed_id, seat)| (*feed_id, seat.account)).collect();
+    if pairs.is_empty() {
+        return Ok(());
+    }
+    let (projects, accounts): (Vec<Uuid>, Vec<Uuid>) = pairs.into_iter().unzip();
+    let strangers: Vec<(Uuid, Uuid, bool)> = sqlx::query_as(
+        "SELECT s.project_id, s.account_id, COALESCE(p.deleted, true)
+         FROM unnest($1::uuid[], $2::uuid[]) AS s (project_id, account_id)
+         LEFT JOIN projects p ON p.id = s.project_id
+         WHERE NOT EXISTS (
+             SELECT FROM members m WHERE m.project_id = s.project_id AND m.account_id = s.account_id)",
+    )
+    .bind(&projects)
+    .bind(&accounts)
+    .fetch_all(pool)
+    .await?;
+    let strangers: HashMap<(Uuid, Uuid), Cut> = strangers
+        .into_iter()
+        .map(|(project, account, deleted)| ((project, account), if deleted { Cut::Deleted } else { Cut::Revoked }))
+        .collect();
+    for (feed_id, seat) in seats {
+        if let Some(cut) = strangers.get(&(feed_id, seat.account)) {
+            seat.end(*cut);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! The feeds that the sockets of this process follow, one reference-counted NATS subscription each.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use async_nats::connection::State;
+use sqlx::PgPool;
+use tokio::{
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{
+    feed::Feed,
+    follow::follow,
+    heads::watch_heads,
+    limits::HubConfig,
+    seat::{Seat, Seated},
+};
+
+/// The feeds of this process. Cheap to clone. Its tasks run until [`Hub::close`].
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    nats: async_nats::Client,
+    config: HubConfig,
+    feeds: Mutex<HashMap<Uuid, Arc<Feed>>>,
+    epoch: Mutex<Uuid>,
+    sockets: AtomicUsize,
+    readers: Semaphore,
+    doubt: AtomicBool,
+    look: Notify,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Hub {
+    /// Starts the gateway's background work on the current runtime. `epoch` is the log's, as read at start-up; the hub
+    /// follows its changes.
+    pub fn new(pool: PgPool, nats: async_nats::Client, epoch: Uuid, config: HubConfig) -> Self {
+        let hub = Self {
+            inner: Arc::new(Inner {
+                pool,
+                nats,
+                feeds: Mutex::default(),
+                epoch: Mutex::new(epoch),
+                sockets: AtomicUsize::new(0),
+                readers: Semaphore::new(config.readers),
+                doubt: AtomicBool::new(false),
+                look: Notify::new(),
+                tasks: TaskTracker::new(),
+                stop: CancellationToken::new(),
+                config,
+            }),
+        };
+        hub.inner.tasks.spawn(watch_heads(hub.clone()));
+        hub
+    }
+
+    /// How many feeds are followed.
+    pub fn feeds(&self) -> usize {
+        self.map().len()
+    }
+
+    /// How many sockets are open.
+    pub fn sockets(&self) -> usize {
+        self.inner.sockets.load(Ordering::Relaxed)
+    }
+
+    /// The history that places in feeds refer to.
+    pub fn epoch(&self) -> Uuid {
+        *self.inner.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends everything: sockets close with 1012. Returns when all is done, or after `within`; `true` when all is done.
+    pub async fn close(&self, within: Duration) -> bool {
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        timeout(within, self.inner.tasks.wait()).await.is_ok()
+    }
+
+    pub(super) fn pool(&self) -> &PgPool {
+        &self.inner.pool
+    }
+
+    pub(super) fn nats(&self) -> &async_nats::Client {
+        &self.inner.nats
+    }
+
+    pub(super) fn nats_is_here(&self) -> bool {
+        self.inner.nats.connection_state() == State::Connected
+    }
+
+    pub(super) fn config(&self) -> &HubConfig {
+        &self.inner.config
+    }
+
+    pub(super) fn stopped(&self) -> &CancellationToken {
+        &self.inner.stop
+    }
+
+    pub(super) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Feed>>> {
+        self.inner.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every feed that is followed.
+    pub(super) fn all(&self) -> Vec<Arc<Feed>> {
+        self.map().values().cloned().collect()
+    }
+
+    /// Takes a seat at a feed; returns once the feed carries every event from then on.
+    pub(super) async fn join(&self, feed_id: Uuid, account: Uuid, wake: Arc<Notify>) -> Seated {
+        let seated = {
+            let mut feeds = self.map();
+            let feed = feeds.entry(feed_id).or_insert_with(|| {
+                let feed = Arc::new(Feed::new(feed_id));
+                self.inner.tasks.spawn(follow(self.clone(), feed.clone()));
+                feed
+            });
+            let seat = Arc::new(Seat::new(account, wake));
+            let number = feed.sit(seat.clone());
+            Seated::new(feed.clone(), seat, number)
+        };
+        seated.feed().opened().await;
+        seated
+    }
+
+    /// Stops following a feed, unless somebody has sat down meanwhile.
+    pub(super) fn retire(&self, feed: &Feed) -> bool {
+        let mut feeds = self.map();
+        let deserted = feed.is_deserted();
+        if deserted {
+            feeds.remove(&feed.id);
+        }
+        deserted
+    }
+
+    /// Counts a socket in; `None` when there are too many.
+    pub(super) fn admit_socket(&self) -> Option<SocketCount> {
+        let count = SocketCount(self.clone());
+        (self.inner.sockets.fetch_add(1, Ordering::Relaxed) < self.inner.config.sockets).then_some(count)
+    }
+
+    /// A turn at the database. Sockets that come back all at once must not take every connection from the commands.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.inner.readers.acquire().await.ok()
+    }
+
+    /// Notes another epoch; `true` when it is news.
+    pub(super) fn set_epoch(&self, epoch: Uuid) -> bool {
+        let mut known = self.inner.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *known, epoch) != epoch
+    }
+
+    /// Asks for a look at the heads soon: something does not add up.
+    pub(super) fn look_soon(&self) {
+        self.inner.doubt.store(true, Ordering::Relaxed);
+        self.inner.look.notify_one();
+    }
+
+    /// Resolves when somebody asked for a look.
+    pub(super) async fn asked(&self) {
+        self.inner.look.notified().await;
+    }
+
+    /// Whether somebody asked for a look since the last call.
+    pub(super) fn take_doubt(&self) -> bool {
+        self.inner.doubt.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// Counts a socket while it lives.
+pub(super) struct SocketCount(Hub);
+
+impl Drop for SocketCount {
+    fn drop(&mut self) {
+        self.0.inner.sockets.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,366 @@
+//! One socket, one task: reads, writes, timers and subscriptions in one loop.
+
+use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
+
+use axum::extract::ws::{Message, WebSocket};
+use futures::{SinkExt, StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::Notify,
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
+};
+use uuid::Uuid;
+use workroom_projections::history::{self, PublishedEvent};
+
+use super::{
+    Live,
+    bucket::Bucket,
+    close::Close,
+    frames::Frame,
+    hub::Hub,
+    outbox::{Io, Outbox},
+    ring::Entry,
+    roster::Cut,
+    subscribe::{Admitted, Refused},
+    subscription::{Subscription, Turn},
+    timers::{Due, Timers},
+};
+use crate::identity::Caller;
+
+/// Turns of all subscriptions before the loop looks at the rest of the world.
+const TURNS: usize = 4;
+/// How long to wait for a database that did not answer.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// A subscription that is being looked into: its project, its number, and what came of it.
+pub(super) type Admission = (Uuid, u64, Result<Admitted, Refused>);
+type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
+
+/// A page of history: of which project, behind which place, in which generation of the feed.
+struct Page {
+    project_id: Uuid,
+    after: i64,
+    generation: u32,
+    entries: Vec<Entry>,
+}
+type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
+
+/// How a socket ends.
+enum End {
+    /// We end it.
+    Ours(Close),
+    /// The peer has ended it.
+    Theirs,
+}
+
+/// One socket.
+pub(super) struct Socket {
+    pub(super) live: Live,
+    pub(super) connection_id: Uuid,
+    pub(super) caller: Option<Caller>,
+    pub(super) outbox: Outbox,
+    pub(super) timers: Timers,
+    pub(super) subscriptions: Vec<Subscription>,
+    /// Subscriptions that are being looked into, with their numbers.
+    pub(super) pending: Vec<(Uuid, u64)>,
+    pub(super) admissions: Admissions,
+    pub(super) next_admission: u64,
+    pub(super) wake: Arc<Notify>,
+    pub(super) messages: Bucket,
+    pub(super) mistakes: Bucket,
+    socket: WebSocket,
+    reading: Option<Reading>,
+    /// Whose turn it is, so that no project waits behind another's history.
+    turn: usize,
+}
+
+impl Socket {
+    /// A socket that has just opened, with what its request proved.
+    pub(super) fn new(live: Live, socket: WebSocket, caller: Option<Caller>) -> Self {
+        let now = Instant::now();
+        let limits = &live.limits;
+        Self {
+            connection_id: Uuid::now_v7(),
+            caller,
+            outbox: Outbox::default(),
+            timers: Timers::new(now, limits),
+            subscriptions: Vec::new(),
+            pending: Vec::new(),
+            admissions: FuturesUnordered::new(),
+            next_admission: 0,
+            wake: Arc::default(),
+            messages: Bucket::new(limits.messages_per_second, limits.message_burst, now),
+            mistakes: Bucket::new(1, limits.mistake_burst, now),
+            socket,
+            reading: None,
+            turn: 0,
+            live,
+        }
+    }
+
+    /// Runs until the peer or the gateway ends it.
+    pub(super) async fn run(mut self) {
+        if let Some(caller) = self.caller {
+            self.welcome(caller);
+        }
+        let end = self.serve().await;
+        self.subscriptions.clear();
+        self.admissions.clear();
+        self.reading = None;
+        match end {
+            End::Ours(close) => {
+                tracing::debug!(connection_id = %self.connection_id, code = close.code(), "a socket is closed");
+                self.finish(close).await;
+            }
+            End::Theirs => {
+                // The answer to the peer's close frame goes out with the next read.
+                let _ = timeout(RETRY, async { while let Some(Ok(_)) = self.socket.next().await {} }).await;
+            }
+        }
+    }
+
+    async fn serve(&mut self) -> End {
+        let wake = self.wake.clone();
+        let (hub_stops, shutdown) = (self.live.hub.stopped().clone(), self.live.shutdown.clone());
+        let timer = sleep_until(self.timers.next());
+        tokio::pin!(timer);
+        loop {
+            if let Err(close) = self.review() {
+                return End::Ours(close);
+            }
+            rearm(timer.as_mut(), self.timers.next());
+            let Self { outbox, socket, admissions, reading, .. } = self;
+            let step = tokio::select! {
+                () = hub_stops.cancelled() => return End::Ours(Close::Restarting),
+                () = shutdown.cancelled() => return End::Ours(Close::Restarting),
+                io = std::future::poll_fn(|context| outbox.poll(socket, context)) => match io {
+                    Io::Drained => Ok(()),
+                    Io::Read(message) => self.receive(message),
+                    Io::Closed => return End::Theirs,
+                    Io::Failed(error) => return failure(&error),
+                },
+                Some(admission) = admissions.next(), if !admissions.is_empty() => {
+                    self.admitted(admission);
+                    Ok(())
+                }
+                page = read(reading) => {
+                    self.supply(page);
+                    Ok(())
+                }
+                () = wake.notified() => Ok(()),
+                () = timer.as_mut() => self.on_time(),
+            };
+            if let Err(end) = step {
+                return end.map_or(End::Theirs, End::Ours);
+            }
+        }
+    }
+
+    /// `Err`: the socket ends; by the peer, without a code.
+    fn receive(&mut self, message: Message) -> Result<(), Option<Close>> {
+        let now = Instant::now();
+        self.timers.heard(now, &self.live.limits);
+        if let Message::Close(_) = message {
+            return Err(None);
+        }
+        if !self.messages.take(now) {
+            return Err(Some(Close::TooManyMessages));
+        }
+        match message {
+            Message::Text(text) => self.dispatch(&text).map_err(Some),
+            Message::Binary(_) => self.mistake("binary frames are not part of the protocol").map_err(Some),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(()),
+        }
+    }
+
+    fn on_time(&mut self) -> Result<(), Option<Close>> {
+        let now = Instant::now();
+        while let Some(due) = self.timers.due(now, &self.live.limits) {
+            match due {
+                Due::NoSignIn => return Err(Some(Close::NoSignIn)),
+                Due::Silent => return Err(Some(Close::Silent)),
+                Due::GraceOver => return Err(Some(Close::TokenExpired)),
+                Due::Expired => self.error("token_expiring", "the access token has expired; send refresh", None),
+                Due::Ping => self.outbox.control(Message::Ping(axum::body::Bytes::new())),
+                Due::Look => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// After every step: who has lost access, who is too slow, and what there is to send.
+    fn review(&mut self) -> Result<(), Close> {
+        self.end_cut()?;
+        let now = Instant::now();
+        if self.outbox.control_len() > self.live.limits.control_frames {
+            return Err(Close::TooSlow);
+        }
+        if let Some(since) = self.outbox.blocked_since() {
+            let limits = &self.live.limits;
+            let is_stalled = now - since >= limits.stall;
+            if (is_stalled && self.subscriptions.iter().any(Subscription::is_overtaken))
+                || now - since >= 2 * limits.ping_interval
+            {
+                return Err(Close::TooSlow);
+            }
+            let again = if is_stalled { since + 2 * limits.ping_interval } else { since + limits.stall };
+            self.timers.look_at(Some(again));
+            return Ok(());
+        }
+        self.timers.look_at(None);
+        if self.outbox.wants_more() { self.refill(now) } else { Ok(()) }
+    }
+
+    fn end_cut(&mut self) -> Result<(), Close> {
+        let ended: Vec<(Uuid, Cut)> =
+            self.subscriptions.iter().filter_map(|one| Some((one.project_id(), one.cut()?))).collect();
+        ended.into_iter().try_for_each(|(project_id, cut)| self.end(project_id, cut))
+    }
+
+    fn end(&mut self, project_id: Uuid, cut: Cut) -> Result<(), Close> {
+        self.drop_subscription(project_id, cut.reason());
+        if cut == Cut::Revoked && self.subscriptions.is_empty() && self.pending.is_empty() {
+            return Err(Close::AccessRevoked);
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription; `false` when there is none.
+    pub(super) fn drop_subscription(&mut self, project_id: Uuid, reason: &str) -> bool {
+        let before = self.subscriptions.len();
+        self.subscriptions.retain(|one| one.project_id() != project_id);
+        if self.subscriptions.len() == before {
+            return false;
+        }
+        self.outbox.withdraw(project_id);
+        self.outbox.control(Message::Text(Frame::Unsubscribed { project_id, reason }.text()));
+        true
+    }
+
+    /// Lets each subscription put out what it has, in turns.
+    fn refill(&mut self, now: Instant) -> Result<(), Close> {
+        let epoch = self.live.hub.epoch();
+        let grace = self.live.limits.slow_grace;
+        for _ in 0..TURNS {
+            let mut has_more = false;
+            let mut ended = Vec::new();
+            let count = self.subscriptions.len();
+            for offset in 0..count {
+                let Some(one) = self.subscriptions.get_mut((self.turn + offset) % count) else { break };
+                match one.advance(now, grace, epoch, &mut self.outbox) {
+                    Turn::Idle => {}
+                    Turn::More => has_more = true,
+                    Turn::NeedsPage => {
+                        if self.reading.is_none() {
+                            let place = (one.project_id(), one.cursor(), one.generation());
+                            self.reading = Some(Box::pin(read_page(self.live.hub.clone(), place)));
+                        }
+                    }
+                    Turn::Ended(cut) => ended.push((one.project_id(), cut)),
+                    Turn::TooSlow => return Err(Close::TooSlow),
+                    Turn::Hole => {
+                        tracing::error!(project_id = %one.project_id(), after = one.cursor(), "a feed has a hole");
+                        return Err(Close::Internal);
+                    }
+                }
+            }
+            self.turn = self.turn.wrapping_add(1);
+            ended.into_iter().try_for_each(|(project_id, cut)| self.end(project_id, cut))?;
+            if !has_more {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn supply(&mut self, page: Page) {
+        if let Some(one) = self.subscriptions.iter_mut().find(|one| one.project_id() == page.project_id) {
+            one.supply(page.after, page.generation, page.entries);
+        }
+    }
+
+    /// Sends what is on the control lane, then the close frame, and waits for the peer's.
+    async fn finish(mut self, close: Close) {
+        let (stops, limits) = (self.live.hub.stopped().clone(), self.live.limits.clone());
+        let over = async {
+            tokio::select! {
+                () = sleep(limits.close_grace) => {}
+                () = async { stops.cancelled().await; sleep(limits.shutdown_grace).await } => {}
+                () = sleep(limits.shutdown_grace), if close == Close::Restarting => {}
+            }
+        };
+        self.outbox.withdraw_all();
+        self.outbox.control(close.message());
+        let Self { mut outbox, mut socket, .. } = self;
+        let parting = async {
+            let drained = std::future::poll_fn(|context| match outbox.poll(&mut socket, context) {
+                Poll::Ready(Io::Read(_)) => {
+                    // What the peer still says is of no interest, but must not end the parting.
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Poll::Ready(Io::Drained) => Poll::Ready(true),
+                Poll::Ready(Io::Failed(_) | Io::Closed) => Poll::Ready(false),
+                Poll::Pending => Poll::Pending,
+            });
+            if drained.await {
+                while let Some(Ok(_)) = socket.next().await {}
+                let _ = socket.close().await;
+            }
+        };
+        tokio::select! {
+            () = parting => {}
+            () = over => {}
+        }
+    }
+}
+
+fn rearm(timer: Pin<&mut Sleep>, at: Instant) {
+    if timer.deadline() != at {
+        timer.reset(at);
+    }
+}
+
+fn failure(error: &axum::Error) -> End {
+    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
+    tracing::debug!(error = text, "a socket failed");
+    if text.contains("too long") || text.contains("too big") {
+        End::Ours(Close::TooBig)
+    } else if text.contains("UTF-8") || text.contains("protocol") {
+        End::Ours(Close::Malformed)
+    } else {
+        End::Theirs
+    }
+}
+
+/// The page that is being read; never, when none is.
+async fn read(reading: &mut Option<Reading>) -> Page {
+    let Some(page) = reading else { return std::future::pending().await };
+    let page = page.await;
+    *reading = None;
+    page
+}
+
+/// Reads a page of history, however long the database takes: the subscription waits, the socket lives.
+async fn read_page(hub: Hub, (project_id, after, generation): (Uuid, i64, u32)) -> Page {
+    loop {
+        let rows = {
+            let _turn = hub.turn().await;
+            timeout(hub.config().query, history::since(hub.pool(), project_id, after, hub.config().page)).await
+        };
+        match rows {
+            Ok(Ok(rows)) => {
+                if rows.is_empty() {
+                    // Asked for because there is more; a log that says otherwise was put back, and a reset follows.
+                    sleep(RETRY).await;
+                }
+                let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row))).collect();
+                return Page { project_id, after, generation, entries };
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a page of history could not be read");
+            }
+            Err(_) => tracing::warn!("a page of history could not be read in time"),
+        }
+        sleep(RETRY).await;
+    }
+}

@@ -1,0 +1,140 @@
+//! Whether somebody may follow a project, and from where.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{sync::Notify, time::timeout};
+use uuid::Uuid;
+use workroom_domain::{
+    access::{Action, Standing},
+    ids::{AccountId, ProjectId},
+    membership::Membership,
+};
+use workroom_projections::{history, log};
+
+use super::{
+    Live,
+    messages::{Since, Subscribe},
+    roster::may_watch,
+    subscription::Start,
+};
+use crate::application::Error;
+
+/// How long an answer may take.
+const WITHIN: Duration = Duration::from_secs(15);
+
+/// Why somebody may not, in the protocol's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) code: &'static str,
+    pub(super) detail: &'static str,
+}
+
+impl Refused {
+    const NOT_FOUND: Self = Self { code: "not_found", detail: "there is no such project" };
+    const FORBIDDEN: Self = Self { code: "forbidden", detail: "you do not have the right to follow this project" };
+    const UNAVAILABLE: Self = Self { code: "unavailable", detail: "the service is busy; try again" };
+    const INTERNAL: Self = Self { code: "internal", detail: "an internal error occurred" };
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound(_) => Self::NOT_FOUND,
+            Error::Forbidden | Error::Unauthenticated(_) => Self::FORBIDDEN,
+            Error::Busy { .. } => Self::UNAVAILABLE,
+            Error::Conflict(_) | Error::Stale | Error::Invalid(_) | Error::Failure(_) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a subscription failed");
+                Self::INTERNAL
+            }
+        }
+    }
+}
+
+/// A subscription that may begin.
+pub(super) struct Admitted {
+    /// What it starts from.
+    pub(super) start: Start,
+    /// The current history.
+    pub(super) epoch: Uuid,
+    /// Whether the client's place belongs to another history.
+    pub(super) is_reset: bool,
+}
+
+/// Finds out whether somebody may follow a project, takes the seat, and finds where to begin.
+///
+/// The order matters. First the views, which know what to call a refusal, so that a stranger never makes the process
+/// follow a feed. Then the seat: from here on no event of the roster passes unseen. Then the roster from the log itself,
+/// and its sequence: a removal behind it will come by, one before it is no longer about this membership. Last the head.
+///
+/// # Errors
+/// See [`Refused`].
+pub(super) async fn admit(
+    live: Live,
+    account_id: AccountId,
+    request: Subscribe,
+    wake: Arc<Notify>,
+) -> Result<Admitted, Refused> {
+    timeout(WITHIN, try_admit(&live, account_id, &request, wake)).await.unwrap_or_else(|_| {
+        tracing::warn!(project_id = %request.project_id, "a subscription took too long");
+        Err(Refused::UNAVAILABLE)
+    })
+}
+
+async fn try_admit(
+    live: &Live,
+    account_id: AccountId,
+    request: &Subscribe,
+    wake: Arc<Notify>,
+) -> Result<Admitted, Refused> {
+    let hub = &live.hub;
+    let project_id = request.project_id;
+    {
+        let _turn = hub.turn().await;
+        live.app.project_for(account_id, ProjectId(project_id), Action::JoinLive).await?;
+    }
+    // Without a turn: the feed's own task reads for it.
+    let seated = hub.join(project_id, account_id.into(), wake).await;
+    let _turn = hub.turn().await;
+    let roster = live.app.log().reload::<Membership>(project_id).await.map_err(Error::from)?;
+    match roster.state.role_of(account_id) {
+        Some(role) if roster.state.is_open() && may_watch(Standing::Member(role)) => {}
+        Some(_) if roster.state.is_open() => return Err(Refused::FORBIDDEN),
+        Some(_) | None => return Err(Refused::NOT_FOUND),
+    }
+    let epoch = log::epoch(hub.pool()).await.map_err(Error::from)?;
+    let head = history::feed_head(hub.pool(), project_id).await.map_err(Error::from)?;
+    if epoch != hub.epoch() {
+        hub.look_soon();
+    }
+    seated.feed().expect(head);
+    seated.seat().admit();
+    let (cursor, is_reset) = place(request.since, epoch, head);
+    let start = Start { seated, authorized: roster.sequence, cursor, head, events: request.events };
+    Ok(Admitted { start, epoch, is_reset })
+}
+
+/// Where to begin, and whether the client's own place was of no use.
+fn place(since: Option<Since>, epoch: Uuid, head: i64) -> (i64, bool) {
+    match since {
+        None => (head, false),
+        Some(since) if since.epoch.is_some_and(|of| of != epoch) || since.seq > head => (head, true),
+        Some(since) => (since.seq, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_of_another_history_is_of_no_use() {
+        let (ours, theirs) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let since = |epoch, seq| Some(Since { epoch, seq });
+        assert_eq!(place(None, ours, 7), (7, false));
+        assert_eq!(place(since(Some(ours), 3), ours, 7), (3, false));
+        assert_eq!(place(since(None, 0), ours, 7), (0, false));
+        assert_eq!(place(since(Some(ours), 7), ours, 7), (7, false));
+        assert_eq!(place(since(Some(ours), 8), ours, 7), (7, true));
+        assert_eq!(place(since(Some(theirs), 3), ours, 7), (7, true));
+    }
+}

@@ -1,0 +1,132 @@
+//! When a socket must act without being asked, in one timer.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::limits::Limits;
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Nobody has signed in.
+    NoSignIn,
+    /// Ping the peer.
+    Ping,
+    /// The peer has been silent.
+    Silent,
+    /// The token has expired: say so.
+    Expired,
+    /// And no new one came.
+    GraceOver,
+    /// Look whether the peer is still stalled.
+    Look,
+}
+
+/// The deadlines of one socket.
+pub(super) struct Timers {
+    hello_by: Option<Instant>,
+    ping_at: Instant,
+    silent_at: Instant,
+    expires_at: Option<Instant>,
+    ends_at: Option<Instant>,
+    look_at: Option<Instant>,
+}
+
+impl Timers {
+    /// Of a socket that has just opened.
+    pub(super) fn new(now: Instant, limits: &Limits) -> Self {
+        Self {
+            hello_by: Some(now + limits.hello_within),
+            ping_at: now + limits.ping_interval,
+            silent_at: now + 2 * limits.ping_interval,
+            expires_at: None,
+            ends_at: None,
+            look_at: None,
+        }
+    }
+
+    /// Somebody has signed in, or shown a new token.
+    pub(super) fn signed_in(&mut self, now: Instant, wall: OffsetDateTime, token_expires_at: OffsetDateTime) {
+        let left = Duration::try_from(token_expires_at - wall).unwrap_or_default();
+        self.hello_by = None;
+        self.ends_at = None;
+        self.expires_at = Some(now + left);
+    }
+
+    /// The peer was heard.
+    pub(super) fn heard(&mut self, now: Instant, limits: &Limits) {
+        self.silent_at = now + 2 * limits.ping_interval;
+    }
+
+    /// Look again at a blocked peer; `None`: it is not blocked.
+    pub(super) fn look_at(&mut self, at: Option<Instant>) {
+        self.look_at = at;
+    }
+
+    /// The next deadline.
+    pub(super) fn next(&self) -> Instant {
+        [self.hello_by, self.expires_at, self.ends_at, self.look_at]
+            .into_iter()
+            .flatten()
+            .fold(self.ping_at.min(self.silent_at), Instant::min)
+    }
+
+    /// What is due now, one thing at a time, each once.
+    pub(super) fn due(&mut self, now: Instant, limits: &Limits) -> Option<Due> {
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        if is_due(self.hello_by) {
+            return Some(Due::NoSignIn);
+        }
+        if is_due(self.ends_at) {
+            return Some(Due::GraceOver);
+        }
+        if self.silent_at <= now {
+            return Some(Due::Silent);
+        }
+        if is_due(self.expires_at) {
+            self.expires_at = None;
+            self.ends_at = Some(now + limits.expiry_grace);
+            return Some(Due::Expired);
+        }
+        if self.ping_at <= now {
+            self.ping_at = now + limits.ping_interval;
+            return Some(Due::Ping);
+        }
+        if is_due(self.look_at) {
+            self.look_at = None;
+            return Some(Due::Look);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_lives_through_its_deadlines() {
+        let limits = Limits::default();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let wall = OffsetDateTime::UNIX_EPOCH;
+        let mut timers = Timers::new(start, &limits);
+        assert_eq!(timers.next(), after(5));
+        assert_eq!(timers.due(after(5), &limits), Some(Due::NoSignIn));
+        timers.signed_in(after(5), wall, wall + time::Duration::seconds(30));
+        assert_eq!(timers.due(after(20), &limits), Some(Due::Ping));
+        assert_eq!(timers.due(after(20), &limits), None);
+        timers.heard(after(34), &limits);
+        assert_eq!(timers.due(after(35), &limits), Some(Due::Expired));
+        assert_eq!(timers.next(), after(40));
+        timers.signed_in(after(36), wall, wall + time::Duration::seconds(4));
+        assert_eq!(timers.due(after(40), &limits), Some(Due::Expired));
+        timers.heard(after(60), &limits);
+        assert_eq!(timers.due(after(65), &limits), Some(Due::GraceOver));
+        let mut silent = Timers::new(start, &limits);
+        silent.signed_in(start, wall, wall + time::Duration::days(1));
+        assert_eq!(silent.due(after(40), &limits), Some(Due::Silent));
+    }
+}

@@ -1,0 +1,145 @@
+//! Doorbells between processes: how far the log is, and how far each group of views.
+//!
+//! Both only shorten a wait. Runners and relay have timers, and waiting replies ask the database; so messages may be
+//! lost, doubled or late, and only the newest position is ever worth sending. Subjects carry the log's epoch, so that
+//! several deployments can share a server, and so that positions of a lost future are never believed.
+
+use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
+
+use async_nats::{Message, SubscribeError};
+use futures::{StreamExt, future::join_all};
+use tokio::sync::watch;
+use uuid::Uuid;
+use workroom_projections::{GROUPS, progress::Progress, runner::Announce};
+
+use super::Messaging;
+use crate::event_store::EventLog;
+
+const RETRY: Duration = Duration::from_millis(500);
+
+/// Rings for other processes what happens here, and hears what happens there.
+pub struct Doorbell {
+    messaging: Messaging,
+    epoch: watch::Receiver<Uuid>,
+    log: EventLog,
+    progress: Progress,
+    groups: Arc<BTreeMap<&'static str, watch::Sender<i64>>>,
+    /// The furthest head that another process has told: no need to tell it again.
+    heard: watch::Sender<i64>,
+}
+
+impl Doorbell {
+    /// A doorbell of the history that `epoch` names (see [`follow`](super::epoch::follow)).
+    pub fn new(messaging: Messaging, epoch: watch::Receiver<Uuid>, log: EventLog, progress: Progress) -> Self {
+        let groups = GROUPS.into_iter().map(|name| (name, watch::channel(0).0)).collect();
+        Self { messaging, epoch, log, progress, groups: Arc::new(groups), heard: watch::channel(0).0 }
+    }
+
+    /// What a projection runner calls when its group has moved. Never blocks; only the newest position goes out.
+    pub fn announce(&self) -> Announce {
+        let groups = Arc::clone(&self.groups);
+        Arc::new(move |group, position| {
+            if let Some(sender) = groups.get(group) {
+                sender.send_if_modified(|known| std::mem::replace(known, position) != position);
+            }
+        })
+    }
+
+    /// Rings and listens until the task is aborted.
+    pub async fn run(self) {
+        let mut epoch = self.epoch.clone();
+        loop {
+            let current = *epoch.borrow_and_update();
+            self.heard.send_replace(0);
+            tokio::select! {
+                failure = self.serve(current) => {
+                    tracing::debug!(error = &failure as &dyn std::error::Error, "the doorbell is out of order");
+                    tokio::time::sleep(RETRY).await;
+                }
+                () = moved(&mut epoch) => {}
+            }
+        }
+    }
+
+    async fn serve(&self, epoch: Uuid) -> SubscribeError {
+        let head = format!("workroom.{epoch}.head");
+        let progress = format!("workroom.{epoch}.progress.");
+        let ring = async {
+            let log = self.publish(head.clone(), self.log.head(), Some(&self.heard));
+            let groups = self.groups.iter().map(|(name, sender)| self.publish_group(&progress, name, sender));
+            tokio::join!(log, join_all(groups));
+        };
+        tokio::select! {
+            failure = self.listen(&head, &progress) => failure,
+            () = ring => pending().await,
+        }
+    }
+
+    async fn publish_group(&self, prefix: &str, group: &'static str, sender: &watch::Sender<i64>) {
+        self.publish(format!("{prefix}{group}"), sender.subscribe(), None).await;
+    }
+
+    /// Publishes the newest position whenever there is a newer one that was not `heard` from others, and after each
+    /// reconnect.
+    async fn publish(&self, subject: String, mut positions: watch::Receiver<i64>, heard: Option<&watch::Sender<i64>>) {
+        let mut state = self.messaging.state();
+        let mut sent = 0;
+        loop {
+            let position = *positions.borrow_and_update();
+            let known = heard.is_some_and(|heard| position <= *heard.borrow());
+            // Without a connection it would lie in a queue until it is worthless.
+            if position > 0 && position != sent && !known && state.borrow_and_update().connected {
+                if self.messaging.client().publish(subject.clone(), position.to_string().into()).await.is_err() {
+                    return;
+                }
+                sent = position;
+            }
+            tokio::select! {
+                () = moved(&mut positions) => {}
+                () = moved(&mut state) => sent = 0,
+            }
+        }
+    }
+
+    async fn listen(&self, head: &str, progress: &str) -> SubscribeError {
+        let subscribed = async {
+            let client = self.messaging.client();
+            tokio::try_join!(client.subscribe(head.to_owned()), client.subscribe(format!("{progress}*")))
+        };
+        let (heads, groups) = match subscribed.await {
+            Ok(subscriptions) => subscriptions,
+            Err(error) => return error,
+        };
+        let heads = heads.for_each(|message| {
+            if let Some(position) = position(&message) {
+                self.heard.send_if_modified(|heard| {
+                    *heard = position.max(*heard);
+                    false
+                });
+                self.log.announce(position);
+            }
+            std::future::ready(())
+        });
+        let groups = groups.for_each(|message| {
+            if let (Some(group), Some(position)) = (message.subject.strip_prefix(progress), position(&message)) {
+                self.progress.advance(group, position);
+            }
+            std::future::ready(())
+        });
+        // async-nats subscribes again by itself after each reconnect; the streams end with the client.
+        tokio::join!(heads, groups);
+        pending().await
+    }
+}
+
+/// The position that a message tells.
+fn position(message: &Message) -> Option<i64> {
+    std::str::from_utf8(&message.payload).ok()?.parse().ok()
+}
+
+/// Waits for a change; for ever once there can be none.
+async fn moved<T>(receiver: &mut watch::Receiver<T>) {
+    if receiver.changed().await.is_err() {
+        pending::<()>().await;
+    }
+}

@@ -1,0 +1,160 @@
+//! One batch of the log on its way to the streams.
+
+use std::fmt::Write as _;
+
+use async_nats::{
+    HeaderMap,
+    header::{NATS_EXPECTED_LAST_SEQUENCE, NATS_MESSAGE_ID},
+    jetstream::{
+        Context,
+        context::{PublishAckFuture, PublishError, PublishErrorKind},
+        message::PublishMessage,
+    },
+};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use workroom_projections::{
+    history::{EventRow, PublishedEvent},
+    log::LogError,
+};
+
+use super::{
+    header,
+    jobs::{JobMessage, send_job},
+    resync::Cursor,
+    setback::Setback,
+};
+
+/// Bytes that may wait for their acknowledgement.
+const IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
+/// What headers and protocol may add to a payload.
+const ENVELOPE_BYTES: usize = 1024;
+
+/// Checks that a batch follows on `after` without a hole.
+pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), Setback> {
+    let mut last = after;
+    for event in events {
+        if event.position != last + 1 {
+            return Err(Setback::Log(LogError::Hole { after: last, found: event.position }));
+        }
+        last = event.position;
+    }
+    Ok(())
+}
+
+/// Publishes events behind the stream's last message, in order, and returns the cursor once each is acknowledged in
+/// its place. `salt` makes the ids differ from those of earlier publications that JetStream may remember.
+pub(super) async fn publish_events(
+    jetstream: &Context,
+    events: Vec<EventRow>,
+    cursor: Cursor,
+    salt: &mut u32,
+) -> Result<Cursor, Setback> {
+    let (mut cursor, mut sent) = (cursor, cursor);
+    let mut acks: Vec<(u64, PublishAckFuture)> = Vec::with_capacity(events.len());
+    let mut bytes = 0;
+    for event in events {
+        let position = event.position;
+        let subject = format!("events.{}.{}.{}", event.feed_id, event.aggregate_type, event.event_type);
+        let (payload, headers) = message(event, sent, *salt, max_payload(jetstream))?;
+        bytes += payload.len();
+        let publish = PublishMessage::build().payload(payload).headers(headers);
+        let ack = jetstream.send_publish(subject, publish).await.map_err(refused)?;
+        sent = Cursor { position, sequence: sent.sequence + 1, ..sent };
+        acks.push((sent.sequence, ack));
+        if bytes >= IN_FLIGHT_BYTES {
+            await_acks(&mut acks, salt).await?;
+            (cursor, bytes) = (sent, 0);
+        }
+    }
+    await_acks(&mut acks, salt).await?;
+    cursor.position = sent.position;
+    cursor.sequence = sent.sequence;
+    Ok(cursor)
+}
+
+async fn await_acks(acks: &mut Vec<(u64, PublishAckFuture)>, salt: &mut u32) -> Result<(), Setback> {
+    for (expected, ack) in acks.drain(..) {
+        let ack = ack.await.map_err(refused)?;
+        if ack.sequence != expected {
+            // Taken for a repetition of a message that is elsewhere or gone. Another id, then.
+            *salt += u32::from(ack.duplicate);
+            return Err(Setback::Doubt(format!("expected sequence {expected}, got {}", ack.sequence)));
+        }
+    }
+    Ok(())
+}
+
+/// Hands attempts to the work queue.
+pub(super) async fn publish_jobs(jetstream: &Context, jobs: Vec<(String, JobMessage)>) -> Result<(), Setback> {
+    let mut acks = Vec::with_capacity(jobs.len());
+    for (job_type, message) in jobs {
+        acks.push(send_job(jetstream, &job_type, message, None).await?);
+    }
+    for ack in acks {
+        ack.await.map_err(Setback::nats("publishing a job"))?;
+    }
+    Ok(())
+}
+
+fn refused(error: PublishError) -> Setback {
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence => Setback::Doubt("another message came first".to_owned()),
+        PublishErrorKind::StreamNotFound => Setback::Doubt("it is missing".to_owned()),
+        _ => Setback::nats("publishing an event")(error),
+    }
+}
+
+fn max_payload(jetstream: &Context) -> usize {
+    jetstream.client().max_payload().saturating_sub(ENVELOPE_BYTES)
+}
+
+/// Payload and headers of an event that goes behind `last`.
+fn message(event: EventRow, last: Cursor, salt: u32, max_payload: usize) -> Result<(Bytes, HeaderMap), Setback> {
+    let position = event.position;
+    let json = |source| Setback::Json { position, source };
+    let mut headers = HeaderMap::new();
+    headers.insert(NATS_MESSAGE_ID, message_id(position, last.sequence, salt));
+    headers.insert(NATS_EXPECTED_LAST_SEQUENCE, last.sequence.to_string());
+    headers.insert(header::POSITION, position.to_string());
+    headers.insert(header::FEED_SEQ, event.feed_seq.to_string());
+    headers.insert(header::EVENT_ID, event.event_id.to_string());
+    headers.insert(header::EPOCH, last.epoch.to_string());
+    let mut published = PublishedEvent::from_row(event);
+    let mut payload = serde_json::to_vec(&published).map_err(json)?;
+    if payload.len() > max_payload {
+        // One event that NATS would not carry must not stop all that follow.
+        tracing::warn!(position, bytes = payload.len(), "an event is too large for NATS: published without its data");
+        published.data = RawValue::NULL.to_owned();
+        payload = serde_json::to_vec(&published).map_err(json)?;
+        headers.insert(header::DATA_OMITTED, "true");
+    }
+    Ok((payload.into(), headers))
+}
+
+/// The id of a publication: the position, when the event goes where it would in a stream filled once. In any other
+/// place it is a re-publication, and JetStream would swallow an id that it still remembers; so the place is added.
+fn message_id(position: i64, last_sequence: u64, salt: u32) -> String {
+    let mut id = position.to_string();
+    let shift = i128::from(last_sequence) + 1 - i128::from(position);
+    if shift != 0 || salt != 0 {
+        let _ = write!(id, ".{shift}");
+    }
+    if salt != 0 {
+        let _ = write!(id, ".{salt}");
+    }
+    id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_republication_gets_an_id_of_its_own() {
+        assert_eq!(message_id(1, 0, 0), "1");
+        assert_eq!(message_id(500, 499, 0), "500");
+        assert_eq!(message_id(1, 500, 0), "1.500");
+        assert_eq!(message_id(1, 0, 2), "1.0.2");
+    }
+}

@@ -1,0 +1,279 @@
+//! The relay's life: stand for election, lead, step back.
+
+use std::{convert::Infallible, time::Duration};
+
+use sqlx::{ConnectOptions, PgConnection, PgPool, postgres::PgConnectOptions};
+use time::OffsetDateTime;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use workroom_projections::{
+    history::{self, EventRow},
+    log,
+};
+
+use super::{
+    RelayConfig, RelayStatus,
+    copy::{check_contiguous, publish_events, publish_jobs},
+    jobs,
+    resync::{Cursor, holds_everything, resync},
+    setback::{Setback, answer, describe},
+    streams,
+};
+use crate::messaging::Messaging;
+
+const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
+const BACKSTOP: Duration = Duration::from_millis(500);
+const HALT_PAUSE: Duration = Duration::from_secs(5);
+/// How often the streams are looked at although nothing seems wrong: somebody may have emptied one.
+const INSPECTION_INTERVAL: Duration = Duration::from_secs(5);
+/// Bytes of a batch above which the next one is smaller.
+const LARGE_BATCH: usize = 4 * 1024 * 1024;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Copies the log to JetStream while this process is the one elected to.
+pub struct Relay {
+    pool: PgPool,
+    options: PgConnectOptions,
+    head: watch::Receiver<i64>,
+    messaging: Messaging,
+    config: RelayConfig,
+    status: watch::Sender<RelayStatus>,
+    /// Events to read at a time: fewer when they are large.
+    batch: u16,
+    salt: u32,
+}
+
+impl Relay {
+    /// A relay that reads the log through `pool`, holds its lock on a connection of its own made with `options`, and is
+    /// woken by `head`. The pool must reach the primary.
+    pub fn new(
+        pool: PgPool,
+        options: PgConnectOptions,
+        head: watch::Receiver<i64>,
+        messaging: Messaging,
+        config: RelayConfig,
+    ) -> Self {
+        let status = watch::channel(RelayStatus::default()).0;
+        let batch = config.batch;
+        Self { pool, options, head, messaging, config, status, batch, salt: 0 }
+    }
+
+    /// How this relay is doing, and changes of that.
+    pub fn status(&self) -> watch::Receiver<RelayStatus> {
+        self.status.subscribe()
+    }
+
+    /// Runs until the task is aborted; aborting at any point leaves log, streams and checkpoints consistent.
+    pub async fn run(mut self) {
+        loop {
+            let setback = match self.lead().await {
+                Ok(never) => match never {},
+                Err(setback) => setback,
+            };
+            let halted = setback.is_final();
+            self.status.send_modify(|status| {
+                status.leading = false;
+                status.halted = halted;
+            });
+            if halted {
+                tracing::error!(
+                    error = &setback as &dyn std::error::Error,
+                    "relay HALTED: the copy of the log no longer follows it"
+                );
+            }
+            self.trouble(&setback, "relay paused");
+            sleep(if halted { HALT_PAUSE } else { ELECTION_INTERVAL }).await;
+        }
+    }
+
+    /// Notes what went wrong, and logs it: once for each trouble, not once for each attempt to get over it.
+    fn trouble(&self, setback: &Setback, message: &'static str) {
+        let reason = Some(describe(setback));
+        let known = self.status.borrow().last_error == reason;
+        if known {
+            tracing::debug!(reason, message);
+        } else {
+            tracing::warn!(reason, message);
+            self.status.send_modify(|status| status.last_error = reason);
+        }
+    }
+
+    async fn lead(&mut self) -> Result<Infallible, Setback> {
+        let mut connection = self.win().await?;
+        tracing::debug!("the relay leads");
+        self.status.send_modify(|status| status.leading = true);
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let generation = self.messaging.state().borrow().generation;
+            let messaging = self.messaging.clone();
+            let before = self.status.borrow().position;
+            let setback = tokio::select! {
+                outcome = self.follow(&mut connection) => match outcome {
+                    Ok(never) => match never {},
+                    Err(setback) => setback,
+                },
+                () = messaging.lost(generation) => Setback::Disconnected,
+            };
+            if !setback.is_doubt() {
+                return Err(setback);
+            }
+            if self.status.borrow().position != before {
+                pause = SHORTEST_PAUSE;
+            }
+            self.trouble(&setback, "relay in doubt: asking the stream where it stands");
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Waits for NATS, then for the lock that makes this relay the leader.
+    async fn win(&self) -> Result<PgConnection, Setback> {
+        self.messaging.connected().await;
+        let mut connection = answer(self.options.connect()).await?;
+        answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
+        loop {
+            self.messaging.connected().await;
+            let won: bool = answer(
+                sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext('relay'))")
+                    .fetch_one(&mut connection),
+            )
+            .await?;
+            if won {
+                return Ok(connection);
+            }
+            sleep(ELECTION_INTERVAL).await;
+        }
+    }
+
+    /// Follows the log from where the stream stands, until something is in doubt.
+    async fn follow(&mut self, connection: &mut PgConnection) -> Result<Infallible, Setback> {
+        let jetstream = self.messaging.jetstream().clone();
+        let mut cursor = resync(&jetstream, &self.config, connection).await?;
+        tracing::info!(
+            position = cursor.position,
+            sequence = cursor.sequence,
+            jobs = cursor.jobs_position,
+            "relay in step with the stream"
+        );
+        self.going_well(cursor);
+        let mut inspected = Instant::now();
+        let mut ahead: Option<Vec<EventRow>> = None;
+        loop {
+            let after = cursor.position.min(cursor.jobs_position);
+            let events = match ahead.take() {
+                Some(events) => events,
+                None => self.read(after).await?,
+            };
+            if inspected.elapsed() >= INSPECTION_INTERVAL {
+                self.inspect(cursor, connection).await?;
+                inspected = Instant::now();
+            }
+            let Some(last) = events.last().map(|event| event.position) else {
+                self.wait(after, connection).await?;
+                continue;
+            };
+            check_contiguous(&events, after)?;
+            let is_backlog = events.len() >= usize::from(self.batch);
+            self.batch = next_batch(&events, self.batch, self.config.batch);
+            let mut salt = self.salt;
+            let published = async { self.publish(events, cursor, &mut salt).await };
+            // With more to come, the next batch is read while this one is on its way.
+            let next = async { if is_backlog { self.read(last).await.map(Some) } else { Ok(None) } };
+            let (published, next) = tokio::join!(published, next);
+            self.salt = salt;
+            cursor = published?;
+            self.store(cursor, connection).await?;
+            self.going_well(cursor);
+            ahead = next?;
+        }
+    }
+
+    async fn read(&self, after: i64) -> Result<Vec<EventRow>, Setback> {
+        answer(history::log_since(&self.pool, after, i64::from(self.batch))).await
+    }
+
+    /// Publishes a batch to both streams: to each what it does not have yet.
+    async fn publish(&self, mut events: Vec<EventRow>, cursor: Cursor, salt: &mut u32) -> Result<Cursor, Setback> {
+        let Some(last) = events.last().map(|event| event.position) else { return Ok(cursor) };
+        let jetstream = self.messaging.jetstream();
+        let handed = events.partition_point(|event| event.position <= cursor.jobs_position);
+        let due = answer(jobs::due(&self.pool, &events[handed..], OffsetDateTime::now_utc())).await?;
+        events.drain(..events.partition_point(|event| event.position <= cursor.position));
+        let mut cursor = publish_events(jetstream, events, cursor, salt).await?;
+        publish_jobs(jetstream, due).await?;
+        cursor.jobs_position = cursor.jobs_position.max(last);
+        Ok(cursor)
+    }
+
+    async fn store(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), Setback> {
+        let stored = sqlx::query(
+            "INSERT INTO relay_checkpoints (stream, position) VALUES ($1, $2), ($3, $4)
+             ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
+        )
+        .bind(&self.config.events_stream)
+        .bind(cursor.position)
+        .bind(&self.config.jobs_stream)
+        .bind(cursor.jobs_position);
+        answer(stored.execute(connection)).await.map(drop)
+    }
+
+    /// Looks whether the streams, the epoch and the lock are still as this relay believes.
+    async fn inspect(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), Setback> {
+        let doubt = |reason: &str| Err(Setback::Doubt(reason.to_owned()));
+        if answer(log::epoch(connection)).await? != cursor.epoch {
+            return doubt("the log has begun another epoch");
+        }
+        let jetstream = self.messaging.jetstream();
+        let Some(stream) = streams::find(jetstream, &self.config.events_stream).await? else {
+            return doubt("it is missing");
+        };
+        let info = stream.cached_info();
+        if streams::epoch_of(&info.config) != Some(cursor.epoch) || info.state.last_sequence != cursor.sequence {
+            return doubt("somebody else changed it");
+        }
+        if cursor.complete && !holds_everything(info.state.messages, cursor.position) {
+            return doubt("messages are gone from it");
+        }
+        if streams::find(jetstream, &self.config.jobs_stream).await?.is_none() {
+            return doubt("the work queue is missing");
+        }
+        Ok(())
+    }
+
+    /// Waits until the log seems to go beyond `after`, or for a while. Asks the database a little question, for a lock
+    /// lasts only as long as its connection.
+    async fn wait(&mut self, after: i64, connection: &mut PgConnection) -> Result<(), Setback> {
+        if *self.head.borrow() > after && answer(log::head(&mut *connection)).await? <= after {
+            // The doorbell promises what the log does not hold: trust the timer.
+            sleep(BACKSTOP).await;
+            return Ok(());
+        }
+        let rung = async { self.head.wait_for(|head| *head > after).await.is_ok() };
+        match timeout(BACKSTOP, rung).await {
+            Ok(true) => return Ok(()),
+            // Nobody can ring any more: the timer is left.
+            Ok(false) => sleep(BACKSTOP).await,
+            Err(_) => {}
+        }
+        answer(sqlx::query("SELECT 1").execute(connection)).await.map(drop)
+    }
+
+    fn going_well(&self, cursor: Cursor) {
+        self.status.send_modify(|status| {
+            status.position = cursor.position;
+            status.sequence = cursor.sequence;
+            status.jobs_position = cursor.jobs_position;
+            status.last_error = None;
+            status.halted = false;
+        });
+    }
+}
+
+/// How many events to read after these: half as many when they were large, for two batches are in memory at a time.
+fn next_batch(events: &[EventRow], batch: u16, most: u16) -> u16 {
+    let bytes: usize = events.iter().map(|event| event.payload.get().len()).sum();
+    if bytes > LARGE_BATCH { (batch / 2).max(1) } else { batch.saturating_mul(2).min(most) }
+}

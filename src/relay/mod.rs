@@ -1,0 +1,45 @@
+//! The relay: copies the log to JetStream, in order and each event once, and hands jobs to the work queue.
+//!
+//! The log is the truth and the streams are copies, so the relay keeps no memory of its own that could be wrong. It
+//! trusts what it published as long as every acknowledgement says what it must; after any doubt (start, reconnect,
+//! time-out, a sequence out of place, a missing stream) it asks the stream itself where it stands ([`resync`]), and
+//! goes on from there ([`copy`]).
+//!
+//! Each publish names the sequence that the stream must have before it, so two relays at once (a deposed leader that
+//! does not know it yet) or a late retry cannot double or reorder anything: all but the one in place are refused.
+//!
+//! Where the stream contradicts the log, the log wins. A stream that lacks something is emptied and filled again from
+//! the first position; one that is *ahead* of the log, or tells another history, means that Postgres was restored to an
+//! earlier state: the log begins a new epoch, by which everybody who saw the lost future can tell, and the stream is
+//! made anew.
+//!
+//! One relay leads, elected by a session advisory lock as the projection runners are; a relay without NATS does not
+//! stand for election.
+
+mod config;
+mod copy;
+mod jobs;
+mod lead;
+mod resync;
+mod setback;
+mod status;
+mod streams;
+
+pub use config::RelayConfig;
+pub use jobs::{JobMessage, PublishJobError, job_subject, publish_job};
+pub use lead::Relay;
+pub use status::RelayStatus;
+
+/// Names of the headers on each message of the stream of events.
+pub mod header {
+    /// The event's place in the log.
+    pub const POSITION: &str = "Workroom-Position";
+    /// The event's place in its feed.
+    pub const FEED_SEQ: &str = "Workroom-Feed-Seq";
+    /// The event's identity.
+    pub const EVENT_ID: &str = "Workroom-Event-Id";
+    /// The history that the event belongs to.
+    pub const EPOCH: &str = "Workroom-Epoch";
+    /// Present when the event's `data` was left out (`null`) because NATS would not carry it: read it from the log.
+    pub const DATA_OMITTED: &str = "Workroom-Data-Omitted";
+}

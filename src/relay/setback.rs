@@ -1,0 +1,89 @@
+//! Why the relay had to stop and think.
+
+use std::{future::Future, time::Duration};
+
+use tokio::time::timeout;
+use workroom_projections::log::LogError;
+
+use super::PublishJobError;
+
+/// How long the database may take over one statement.
+const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
+
+/// Why the relay had to stop.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Setback {
+    /// The log has a hole (law 4), which nothing may be published behind.
+    #[error(transparent)]
+    Log(LogError),
+    /// The database did not answer, or the leader's lock went with its connection.
+    #[error("the database failed the relay")]
+    Database(#[from] sqlx::Error),
+    /// The database took too long.
+    #[error("the database did not answer the relay in time")]
+    DatabaseSilent,
+    /// The connection to NATS was lost, so whatever was in flight is in doubt.
+    #[error("the connection to NATS was lost")]
+    Disconnected,
+    /// JetStream refused something, or did not answer.
+    #[error("NATS failed the relay: {doing}")]
+    Nats { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    /// A stream is not as it was left.
+    #[error("the stream is not as the relay left it: {0}")]
+    Doubt(String),
+    /// An event could not be written as JSON.
+    #[error("the event at position {position} cannot be published")]
+    Json { position: i64, source: serde_json::Error },
+}
+
+impl Setback {
+    pub(super) fn nats<E>(doing: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        move |error| Self::Nats { doing, source: error.into() }
+    }
+
+    /// Whether the log itself is at fault, so that the relay may not go on whatever happens to its connections.
+    pub(super) fn is_final(&self) -> bool {
+        match self {
+            Self::Log(_) | Self::Json { .. } => true,
+            Self::Database(error) => matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
+            Self::DatabaseSilent | Self::Disconnected | Self::Nats { .. } | Self::Doubt(_) => false,
+        }
+    }
+
+    /// Whether asking the stream again may help while this relay goes on leading.
+    pub(super) fn is_doubt(&self) -> bool {
+        matches!(self, Self::Nats { .. } | Self::Doubt(_))
+    }
+}
+
+impl From<PublishJobError> for Setback {
+    fn from(error: PublishJobError) -> Self {
+        Self::Nats { doing: "publishing a job", source: error.into() }
+    }
+}
+
+/// An answer of the database, in time.
+pub(super) async fn answer<T>(question: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Setback> {
+    match timeout(DATABASE_DEADLINE, question).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Setback::DatabaseSilent),
+    }
+}
+
+/// An error and its sources, in one line.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        source = error.source();
+    }
+    text
+}

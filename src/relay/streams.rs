@@ -1,0 +1,109 @@
+//! The streams: how they are set up, and the epoch that each is bound to.
+
+use std::time::Duration;
+
+use async_nats::jetstream::{
+    Context, ErrorCode,
+    context::GetStreamErrorKind,
+    stream::{Config, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
+};
+use uuid::Uuid;
+
+use super::{RelayConfig, header, setback::Setback};
+
+/// How long JetStream remembers message ids.
+const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// What a stream's description ends in. (The description, for the client has no stream metadata without opting out of
+/// servers before 2.10.)
+const EPOCH_MARK: &str = "epoch ";
+
+/// What a message of the stream of events says about itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) position: i64,
+    pub(super) event_id: Uuid,
+}
+
+pub(super) fn events_config(config: &RelayConfig, epoch: Uuid) -> Config {
+    Config {
+        name: config.events_stream.clone(),
+        description: Some(format!("Copy of the event log, {EPOCH_MARK}{epoch}")),
+        subjects: vec!["events.>".to_owned()],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        num_replicas: config.replicas,
+        duplicate_window: DUPLICATE_WINDOW,
+        allow_direct: true,
+        ..Config::default()
+    }
+}
+
+pub(super) fn jobs_config(config: &RelayConfig, epoch: Uuid) -> Config {
+    Config {
+        name: config.jobs_stream.clone(),
+        description: Some(format!("Work queue, {EPOCH_MARK}{epoch}")),
+        subjects: vec!["jobs.>".to_owned()],
+        retention: RetentionPolicy::WorkQueue,
+        storage: StorageType::File,
+        num_replicas: config.replicas,
+        duplicate_window: DUPLICATE_WINDOW,
+        ..Config::default()
+    }
+}
+
+/// The epoch that a stream is bound to; none for one that the relay did not make.
+pub(super) fn epoch_of(config: &Config) -> Option<Uuid> {
+    let (_, epoch) = config.description.as_deref()?.rsplit_once(EPOCH_MARK)?;
+    Uuid::try_parse(epoch).ok()
+}
+
+/// Whether somebody limited the stream, so that the relay may not expect it to hold everything.
+pub(super) fn is_limited(config: &Config) -> bool {
+    let unlimited = config.max_messages <= 0
+        && config.max_bytes <= 0
+        && config.max_messages_per_subject <= 0
+        && config.max_age.is_zero();
+    !unlimited
+}
+
+/// A stream as it is now; none when it is missing.
+pub(super) async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream<Info>>, Setback> {
+    match jetstream.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) => match error.kind() {
+            GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+            _ => Err(Setback::nats("asking for a stream")(error)),
+        },
+    }
+}
+
+/// Creates a stream.
+pub(super) async fn create(jetstream: &Context, config: Config) -> Result<Stream<Info>, Setback> {
+    tracing::info!(stream = config.name, "creating a JetStream stream");
+    jetstream.create_stream(config).await.map_err(Setback::nats("creating a stream"))
+}
+
+/// What the message at `sequence` says about itself. The outer `None`: no message; the inner: not one of the relay's.
+pub(super) async fn stamp(stream: &Stream<Info>, sequence: u64) -> Result<Option<Option<Stamp>>, Setback> {
+    let message = match stream.get_raw_message(sequence).await {
+        Ok(message) => message,
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => return Ok(None),
+        Err(error) => return Err(Setback::nats("reading a message")(error)),
+    };
+    let position = message.headers.get(header::POSITION).and_then(|value| value.as_str().parse().ok());
+    let event_id = message.headers.get(header::EVENT_ID).and_then(|value| Uuid::try_parse(value.as_str()).ok());
+    Ok(Some(position.zip(event_id).map(|(position, event_id)| Stamp { position, event_id })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_tells_its_epoch() {
+        let epoch = Uuid::now_v7();
+        assert_eq!(epoch_of(&events_config(&RelayConfig::default(), epoch)), Some(epoch));
+        assert_eq!(epoch_of(&jobs_config(&RelayConfig::default(), epoch)), Some(epoch));
+        assert_eq!(epoch_of(&Config::default()), None);
+    }
+}

@@ -1,0 +1,225 @@
+//! Puts the service together: one process, playing the roles it is configured with.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use workroom_projections::{progress::Progress, runner::Runner};
+
+use crate::{
+    application::App,
+    config::{Config, Role},
+    database,
+    event_store::{AppendLimits, EventLog},
+    http,
+    identity::Identity,
+    jobs::{
+        reconciler::Reconciler,
+        sandbox::{Sandbox, SandboxConfig},
+        worker::{Worker, to_sandbox},
+    },
+    live::{Hub, HubConfig, Limits, Live},
+    messaging::{Messaging, doorbell::Doorbell, epoch},
+    readiness,
+    relay::{Relay, RelayConfig},
+};
+
+/// How long background work may take to end at shutdown.
+const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// How long sockets may take to say goodbye.
+const SOCKETS_END: Duration = Duration::from_secs(2);
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    shutdown: CancellationToken,
+    serving: JoinHandle<()>,
+    background: TaskTracker,
+    aborted_at_stop: Vec<JoinHandle<()>>,
+    live: Live,
+}
+
+/// What all roles share.
+struct Base {
+    config: Arc<Config>,
+    options: PgConnectOptions,
+    pool: PgPool,
+    log: EventLog,
+    progress: Progress,
+    app: App,
+    messaging: Messaging,
+    shutdown: CancellationToken,
+    relay_config: RelayConfig,
+}
+
+impl Service {
+    /// Starts the service, and returns once it listens.
+    ///
+    /// # Errors
+    /// Whatever keeps it from starting, as one sentence.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let address = SocketAddr::new(config.host, config.port);
+        let listener =
+            TcpListener::bind(address).await.with_context(|| format!("the service cannot listen on {address}"))?;
+        let base = Base::open(config).await?;
+        let mut tasks = Vec::new();
+        let (current_epoch, follow_epoch) = epoch::follow(base.pool.clone()).await?;
+        tasks.push(tokio::spawn(follow_epoch));
+        let doorbell =
+            Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
+        let announce = doorbell.announce();
+        tasks.push(tokio::spawn(doorbell.run()));
+        if base.plays(Role::Projector) {
+            for group in workroom_projections::groups() {
+                let runner = Runner::new(
+                    group,
+                    base.options.clone(),
+                    base.log.head(),
+                    base.progress.clone(),
+                    Arc::clone(&announce),
+                );
+                tasks.push(tokio::spawn(runner.run()));
+            }
+        }
+        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(&mut tasks));
+        let background = TaskTracker::new();
+        let sandbox = if base.plays(Role::Worker) { base.sandbox().await } else { Ok(None) };
+        if let Ok(Some(sandbox)) = &sandbox {
+            let worker =
+                Worker::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream, sandbox.clone());
+            background.spawn(worker.run(base.worker_slots(), base.shutdown.clone()));
+        }
+        if base.plays(Role::Scheduler) {
+            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
+            background.spawn(reconciler.run(base.shutdown.clone()));
+        }
+        background.close();
+        let identity = Identity::open(base.app.clone(), base.config.identity()).await?;
+        let live = Live {
+            hub: Hub::new(
+                base.pool.clone(),
+                base.messaging.client().clone(),
+                *current_epoch.borrow(),
+                HubConfig::default(),
+            ),
+            app: base.app.clone(),
+            identity: identity.clone(),
+            limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
+            shutdown: base.shutdown.clone(),
+        };
+        let readiness = readiness::probe(
+            base.pool.clone(),
+            base.messaging.clone(),
+            base.progress.clone(),
+            relay_status,
+            base.plays(Role::Worker).then(|| match &sandbox {
+                Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
+                Ok(None) => Err("no sandbox".to_owned()),
+                Err(reason) => Err(reason.clone()),
+            }),
+        );
+        let state = http::State {
+            app: base.app.clone(),
+            identity,
+            live: live.clone(),
+            config: Arc::clone(&base.config),
+            readiness,
+            sandbox: gate(sandbox),
+        };
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
+        Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
+    }
+
+    /// Where the service listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: no new requests, running ones finish, sockets are told to come again, jobs go to other workers.
+    pub async fn stop(self) {
+        self.shutdown.cancel();
+        let wound_down = async {
+            let ended = async {
+                self.live.hub.close(SOCKETS_END).await;
+                self.background.wait().await;
+            };
+            tokio::join!(self.serving, ended)
+        };
+        if tokio::time::timeout(WIND_DOWN, wound_down).await.is_err() {
+            tracing::warn!("some work was still going on when the service stopped");
+        }
+        // Projections and relay are consistent wherever they stop.
+        for task in &self.aborted_at_stop {
+            task.abort();
+        }
+    }
+}
+
+impl Base {
+    async fn open(config: Config) -> anyhow::Result<Self> {
+        let options = database::options(&config.database_url)?;
+        let pool = database::pool(options.clone(), config.database_connections);
+        database::migrate(&pool).await?;
+        let messaging = Messaging::connect(&config.nats_url).await.context("NATS_URL is not an address of NATS")?;
+        let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
+        let progress = Progress::new(pool.clone());
+        let app = App::new(pool.clone(), log.clone(), progress.clone());
+        let shutdown = CancellationToken::new();
+        let relay_config = RelayConfig::default();
+        Ok(Self { config: Arc::new(config), options, pool, log, progress, app, messaging, shutdown, relay_config })
+    }
+
+    fn plays(&self, role: Role) -> bool {
+        self.config.roles.contains(&role)
+    }
+
+    fn start_relay(&self, tasks: &mut Vec<JoinHandle<()>>) -> watch::Receiver<crate::relay::RelayStatus> {
+        let relay = Relay::new(
+            self.pool.clone(),
+            self.options.clone(),
+            self.log.head(),
+            self.messaging.clone(),
+            self.relay_config.clone(),
+        );
+        let status = relay.status();
+        tasks.push(tokio::spawn(relay.run()));
+        status
+    }
+
+    fn worker_slots(&self) -> usize {
+        match self.config.worker_slots {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            slots => slots,
+        }
+    }
+
+    /// The sandbox, if one can be used here; the error says why not.
+    async fn sandbox(&self) -> Result<Option<Sandbox>, String> {
+        let bwrap = self.config.bubblewrap.clone().unwrap_or_else(|| "bwrap".into());
+        match Sandbox::probe(SandboxConfig { bwrap, ..SandboxConfig::default() }).await {
+            Ok(sandbox) => {
+                tracing::info!(sandbox = %sandbox.describe(), "code can be run");
+                Ok(Some(sandbox))
+            }
+            Err(error) => {
+                let reason = readiness::describe(&error);
+                tracing::warn!(reason, "code cannot be run here");
+                Err(reason)
+            }
+        }
+    }
+}
+
+/// Refuses code that nobody here could run. A process without the worker role leaves that to those who have it.
+fn gate(sandbox: Result<Option<Sandbox>, String>) -> http::SandboxGate {
+    Arc::new(move |language| match &sandbox {
+        Ok(None) => Ok(()),
+        Ok(Some(sandbox)) if sandbox.languages().any(|known| known == to_sandbox(language)) => Ok(()),
+        Ok(Some(_)) => Err(format!("there is no interpreter for {}", language.as_str())),
+        Err(reason) => Err(reason.clone()),
+    })
+}
