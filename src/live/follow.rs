@@ -74,13 +74,11 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Subscriber> {
         nats.publish(inbox, "".into()).await.ok()?;
         Some((messages, echo.next().await))
     };
-    match timeout(hub.config().barrier, listening).await {
-        Ok(Some((messages, Some(_)))) => Some(messages),
-        Ok(_) | Err(_) => {
-            tracing::debug!(feed_id = %feed.id, "NATS did not confirm a subscription; Postgres carries the feed");
-            None
-        }
+    if let Ok(Some((messages, Some(_)))) = timeout(hub.config().barrier, listening).await {
+        return Some(messages);
     }
+    tracing::debug!(feed_id = %feed.id, "NATS did not confirm a subscription; Postgres carries the feed");
+    None
 }
 
 /// Finds out where the feed stands. `false`: everybody left meanwhile.

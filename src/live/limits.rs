@@ -45,7 +45,7 @@ impl Default for HubConfig {
             query: Duration::from_secs(5),
             ring_frames: 1024,
             ring_bytes: 1024 * 1024,
-            ring_age: Duration::from_secs(60),
+            ring_age: Duration::from_mins(1),
             page: 256,
             readers: 8,
             sockets: 50_000,

@@ -67,7 +67,7 @@ pub(super) struct Socket {
     pub(super) wake: Arc<Notify>,
     pub(super) messages: Bucket,
     pub(super) mistakes: Bucket,
-    socket: WebSocket,
+    peer: WebSocket,
     reading: Option<Reading>,
     /// Whose turn it is, so that no project waits behind another's history.
     turn: usize,
@@ -90,7 +90,7 @@ impl Socket {
             wake: Arc::default(),
             messages: Bucket::new(limits.messages_per_second, limits.message_burst, now),
             mistakes: Bucket::new(1, limits.mistake_burst, now),
-            socket,
+            peer: socket,
             reading: None,
             turn: 0,
             live,
@@ -113,7 +113,7 @@ impl Socket {
             }
             End::Theirs => {
                 // The answer to the peer's close frame goes out with the next read.
-                let _ = timeout(RETRY, async { while let Some(Ok(_)) = self.socket.next().await {} }).await;
+                let _ = timeout(RETRY, async { while let Some(Ok(_)) = self.peer.next().await {} }).await;
             }
         }
     }
@@ -128,11 +128,11 @@ impl Socket {
                 return End::Ours(close);
             }
             rearm(timer.as_mut(), self.timers.next());
-            let Self { outbox, socket, admissions, reading, .. } = self;
+            let Self { outbox, peer, admissions, reading, .. } = self;
             let step = tokio::select! {
                 () = hub_stops.cancelled() => return End::Ours(Close::Restarting),
                 () = shutdown.cancelled() => return End::Ours(Close::Restarting),
-                io = std::future::poll_fn(|context| outbox.poll(socket, context)) => match io {
+                io = std::future::poll_fn(|context| outbox.poll(peer, context)) => match io {
                     Io::Drained => Ok(()),
                     Io::Read(message) => self.receive(message),
                     Io::Closed => return End::Theirs,
@@ -290,9 +290,9 @@ impl Socket {
         };
         self.outbox.withdraw_all();
         self.outbox.control(close.message());
-        let Self { mut outbox, mut socket, .. } = self;
+        let Self { mut outbox, mut peer, .. } = self;
         let parting = async {
-            let drained = std::future::poll_fn(|context| match outbox.poll(&mut socket, context) {
+            let drained = std::future::poll_fn(|context| match outbox.poll(&mut peer, context) {
                 Poll::Ready(Io::Read(_)) => {
                     // What the peer still says is of no interest, but must not end the parting.
                     context.waker().wake_by_ref();
@@ -303,8 +303,8 @@ impl Socket {
                 Poll::Pending => Poll::Pending,
             });
             if drained.await {
-                while let Some(Ok(_)) = socket.next().await {}
-                let _ = socket.close().await;
+                while let Some(Ok(_)) = peer.next().await {}
+                let _ = peer.close().await;
             }
         };
         tokio::select! {

@@ -167,9 +167,8 @@ impl Subscription {
         let mut entries = Vec::new();
         let pulled = self.feed().ring().pull(self.cursor, PORTION, &mut entries);
         match (pulled, self.phase) {
-            (Pulled::Some, _) => {}
             (Pulled::Nothing, Phase::Overtaken { .. }) => self.phase = Phase::Live,
-            (Pulled::Nothing, _) => {}
+            (Pulled::Some | Pulled::Nothing, _) => {}
             (Pulled::Lost, Phase::Live) => {
                 self.phase = Phase::Overtaken { since: now };
                 return Err(Turn::NeedsPage);

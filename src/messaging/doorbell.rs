@@ -15,6 +15,8 @@ use workroom_projections::{GROUPS, progress::Progress, runner::Announce};
 use super::Messaging;
 use crate::event_store::EventLog;
 
+/// How often the newest position is told again: to those who have just come, or have just come back.
+const REPEAT: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Rings for other processes what happens here, and hears what happens there.
@@ -79,8 +81,8 @@ impl Doorbell {
         self.publish(format!("{prefix}{group}"), sender.subscribe(), None).await;
     }
 
-    /// Publishes the newest position whenever there is a newer one that was not `heard` from others, and after each
-    /// reconnect.
+    /// Publishes the newest position whenever there is a newer one that was not `heard` from others, and
+    /// again now and then.
     async fn publish(&self, subject: String, mut positions: watch::Receiver<i64>, heard: Option<&watch::Sender<i64>>) {
         let mut state = self.messaging.state();
         let mut sent = 0;
@@ -97,6 +99,7 @@ impl Doorbell {
             tokio::select! {
                 () = moved(&mut positions) => {}
                 () = moved(&mut state) => sent = 0,
+                () = tokio::time::sleep(REPEAT) => sent = 0,
             }
         }
     }

@@ -74,10 +74,6 @@ impl Relay {
                 Err(setback) => setback,
             };
             let halted = setback.is_final();
-            self.status.send_modify(|status| {
-                status.leading = false;
-                status.halted = halted;
-            });
             if halted {
                 tracing::error!(
                     error = &setback as &dyn std::error::Error,
@@ -85,6 +81,10 @@ impl Relay {
                 );
             }
             self.trouble(&setback, "relay paused");
+            self.status.send_modify(|status| {
+                status.leading = false;
+                status.halted = halted;
+            });
             sleep(if halted { HALT_PAUSE } else { ELECTION_INTERVAL }).await;
         }
     }

@@ -11,12 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::{bubblewrap, workroom};
 use workroom::jobs::sandbox::{
     Execution, Language, LimitHit, LimitsBy, Outcome, Sandbox, SandboxConfig, Unusable, UseCgroups,
 };
 
 fn config() -> SandboxConfig {
-    SandboxConfig { launcher: env!("CARGO_BIN_EXE_workroom").into(), ..SandboxConfig::default() }
+    SandboxConfig { bwrap: bubblewrap().into(), launcher: workroom().into(), ..SandboxConfig::default() }
 }
 
 async fn sandbox() -> Sandbox {

@@ -1,0 +1,34 @@
+# syntax=docker/dockerfile:1
+
+FROM rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+# The caches stay on the building machine, so that a change of ours does not compile the dependencies again.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --bin workroom \
+    && install -m 0755 target/release/workroom /usr/local/bin/workroom
+
+FROM debian:bookworm-slim
+# bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Jobs see the image's /usr read-only
+# and nothing else of it, so keep secrets out of there.
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends bubblewrap ca-certificates nodejs python3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin workroom
+COPY --from=build /usr/local/bin/workroom /usr/local/bin/workroom
+COPY LICENSE /usr/share/doc/workroom/LICENSE
+
+USER workroom
+WORKDIR /
+ENV WORKROOM_HOST=0.0.0.0 WORKROOM_LOG_FORMAT=json
+EXPOSE 8080
+
+# Alive, not ready: a process that waits for Postgres must not be restarted for it. `/ready` is for load balancers.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=5 \
+    CMD ["bash", "-c", "exec 3<>\"/dev/tcp/127.0.0.1/${WORKROOM_PORT:-8080}\" && printf 'GET /health HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n\\r\\n' >&3 && read -r -t 2 line <&3 && [[ $line == *' 200 '* ]]"]
+
+# SIGTERM stops it in order, within ten seconds.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["workroom"]
+CMD ["serve"]

@@ -1,5 +1,0 @@
-//! placeholder
-/// x
-pub async fn run(_url: &str) -> anyhow::Result<()> {
-    Ok(())
-}

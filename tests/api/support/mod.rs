@@ -1,0 +1,22 @@
+//! What every test stands on.
+//!
+//! ```ignore
+//! let world = World::new().await;               // a database and a NATS of one's own
+//! let server = world.server().await;            // a `workroom serve` process
+//! let ada = server.person("ada").await;         // registered and signed in
+//! let project = ada.project("Apollo").await;    // its id
+//! let reply = ada.get(&format!("/projects/{project}")).await;
+//! reply.is(200);
+//! ```
+
+mod client;
+mod machine;
+mod server;
+mod socket;
+mod world;
+
+pub use client::{Client, Person, Reply};
+pub use machine::{bubblewrap, eventually, workroom};
+pub use server::Server;
+pub use socket::{Closed, Socket};
+pub use world::World;

@@ -1,0 +1,87 @@
+//! A database and a NATS of one's own.
+
+use sqlx::{Connection, PgConnection, PgPool};
+use uuid::Uuid;
+use workroom::{
+    database,
+    dev::services::{NatsServer, Services},
+};
+
+use super::{
+    machine::{ephemeral, postgres, workroom},
+    server::Server,
+};
+
+/// A database and a NATS of one's own, for as many services as a test wants.
+pub struct World {
+    /// The database's URL.
+    pub database_url: String,
+    services: Services,
+}
+
+impl World {
+    /// A new database in the shared Postgres, and a new NATS.
+    pub async fn new() -> Self {
+        let shared = tokio::task::spawn_blocking(postgres).await.expect("Postgres");
+        let name = format!("test_{}", Uuid::now_v7().simple());
+        let mut connection = PgConnection::connect(shared).await.expect("a connection");
+        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&mut connection).await.expect("a database");
+        let (server, query) = shared.split_once('?').map_or((shared, ""), |(server, query)| (server, query));
+        let base = server.rsplit_once('/').expect("a path").0;
+        let separator = if query.is_empty() { "" } else { "?" };
+        let database_url = format!("{base}/{name}{separator}{query}");
+        let services = Services::start(ephemeral(Some(&database_url), None)).await.expect("NATS");
+        Self { database_url, services }
+    }
+
+    /// A new Postgres and a new NATS, for tests that harm them.
+    pub async fn with_own_postgres() -> Self {
+        let services = Services::start(ephemeral(None, None)).await.expect("servers");
+        Self { database_url: services.database_url().to_owned(), services }
+    }
+
+    /// The servers, to harm them.
+    pub fn services(&self) -> &Services {
+        &self.services
+    }
+
+    /// The NATS server, to harm it.
+    pub fn nats(&self) -> &NatsServer {
+        self.services.nats().expect("a NATS of one's own")
+    }
+
+    /// The URL of NATS.
+    pub fn nats_url(&self) -> &str {
+        self.services.nats_url()
+    }
+
+    /// A service with all roles.
+    pub async fn server(&self) -> Server {
+        self.server_with(&[], &[]).await
+    }
+
+    /// A service with these further arguments and variables.
+    pub async fn server_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
+        Server::start(&self.database_url, self.services.nats_url(), arguments, variables).await
+    }
+
+    /// The database, migrated.
+    pub async fn pool(&self) -> PgPool {
+        let pool = database::pool(database::options(&self.database_url).expect("options"), 8);
+        database::migrate(&pool).await.expect("migrations");
+        pool
+    }
+
+    /// Runs a `workroom` command on this database to its end; returns whether it succeeded and what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> (bool, String) {
+        let output = tokio::process::Command::new(workroom())
+            .args(arguments)
+            .env("DATABASE_URL", &self.database_url)
+            .env("NATS_URL", self.nats_url())
+            .output()
+            .await
+            .expect("a command");
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.success(), text)
+    }
+}
