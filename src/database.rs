@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use anyhow::Context;
 use sqlx::{
-    PgPool,
+    ConnectOptions, Connection, PgPool,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -40,10 +40,19 @@ pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
         .connect_lazy_with(options)
 }
 
-/// Brings the schema up to date.
+/// Brings the schema up to date. On a connection of its own: what migrations create without naming a schema belongs into
+/// `public`, the list of those that have run above all, and they may take their time.
 ///
 /// # Errors
 /// The database cannot be reached, or holds a schema of a newer version.
-pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    MIGRATIONS.run(pool).await.context("the database could not be brought up to date")
+pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
+    let options = options.clone().options([("search_path", "public"), ("statement_timeout", "0")]);
+    let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
+    let mut connection = connecting
+        .await
+        .map_err(|_| anyhow::anyhow!("the database does not answer"))?
+        .context("the database cannot be reached")?;
+    MIGRATIONS.run(&mut connection).await.context("the database could not be brought up to date")?;
+    connection.close().await.ok();
+    Ok(())
 }

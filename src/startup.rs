@@ -163,7 +163,7 @@ impl Base {
     async fn open(config: Config) -> anyhow::Result<Self> {
         let options = database::options(&config.database_url)?;
         let pool = database::pool(options.clone(), config.database_connections);
-        database::migrate(&pool).await?;
+        database::migrate(&options).await?;
         let messaging = Messaging::connect(&config.nats_url).await.context("NATS_URL is not an address of NATS")?;
         let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
         let progress = Progress::new(pool.clone());

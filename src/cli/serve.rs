@@ -61,8 +61,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
 /// The database's.
 pub async fn migrate() -> anyhow::Result<()> {
     let config = Config::load()?;
-    let pool = database::pool(database::options(&config.database_url)?, 1);
-    database::migrate(&pool).await?;
+    database::migrate(&database::options(&config.database_url)?).await?;
     output::line("the database is up to date")
 }
 

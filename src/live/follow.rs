@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_nats::{Message, Subscriber};
+use async_nats::{HeaderValue, Message, Subscriber};
 use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use uuid::Uuid;
 use workroom_projections::history::{self, PublishedEvent};
 
 use super::{
@@ -12,6 +13,7 @@ use super::{
     hub::Hub,
     ring::{Entry, Offered},
 };
+use crate::relay::header;
 
 /// Messages that are taken together, so that sockets are woken once for them.
 const BATCH: usize = 256;
@@ -114,24 +116,54 @@ async fn next_batch(messages: &mut Option<Subscriber>) -> Option<Vec<Message>> {
 }
 
 async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
-    let entries: Vec<Entry> = batch.iter().filter_map(|message| entry(feed, message)).collect();
-    let complete = entries.len() == batch.len();
+    let mut entries = Vec::with_capacity(batch.len());
+    let mut is_complete = true;
+    let last = feed.ring().last();
+    for message in batch {
+        match heard(hub, feed, message, last) {
+            Heard::Event(entry) => entries.push(entry),
+            Heard::Old => {}
+            Heard::Doubtful => is_complete = false,
+        }
+    }
     // A message is published after its event is committed: what the ring lacks before it is in Postgres, and so is it.
-    if feed.offer(entries, hub.config()) == Offered::Early || !complete {
+    if feed.offer(entries, hub.config()) == Offered::Early || !is_complete {
         fill(hub, feed).await;
     }
 }
 
-fn entry(feed: &Feed, message: &Message) -> Option<Entry> {
+/// What a message says.
+enum Heard {
+    /// An event.
+    Event(Entry),
+    /// What is known already: a relay that fills a wiped stream publishes everything again.
+    Old,
+    /// Something that only Postgres can tell.
+    Doubtful,
+}
+
+fn heard(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Heard {
+    let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
+    if header(header::EPOCH).is_some_and(|epoch| Uuid::try_parse(epoch) != Ok(hub.epoch())) {
+        // Ours or the relay's is out of date; a look at the log tells.
+        hub.look_soon();
+        return Heard::Doubtful;
+    }
+    if header(header::FEED_SEQ).and_then(|seq| seq.parse().ok()).is_some_and(|seq: i64| seq <= last) {
+        return Heard::Old;
+    }
+    if header(header::DATA_OMITTED).is_some() {
+        return Heard::Doubtful;
+    }
     match serde_json::from_slice::<PublishedEvent>(&message.payload) {
-        Ok(event) if event.feed_id == feed.id => Some(Entry::of(&event)),
+        Ok(event) if event.feed_id == feed.id => Heard::Event(Entry::of(&event)),
         Ok(event) => {
-            tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "an event of another feed was published here");
-            None
+            tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "another feed's event is published here");
+            Heard::Doubtful
         }
         Err(error) => {
             tracing::warn!(subject = %message.subject, %error, "a published event cannot be read");
-            None
+            Heard::Doubtful
         }
     }
 }

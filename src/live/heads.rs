@@ -44,7 +44,9 @@ async fn run(hub: &Hub) {
             doubt_until = now + config.doubt;
         }
         let in_doubt = now < doubt_until || !hub.nats_is_here();
-        if in_doubt || now - looked >= config.heads_every {
+        // A tick that comes a little early must not put the look off by a whole one.
+        let slack = config.heads_every_in_doubt / 2;
+        if in_doubt || now - looked + slack >= config.heads_every {
             looked = now;
             match timeout(config.query, look(hub, &feeds)).await {
                 Ok(Ok(found_behind)) => {

@@ -32,6 +32,7 @@ mod limits;
 mod messages;
 mod origin;
 mod outbox;
+mod pages;
 mod ring;
 mod roster;
 mod seat;

@@ -19,7 +19,7 @@ pub(super) struct Seat {
     pub(super) account: Uuid,
     wake: Arc<Notify>,
     revoked_at: AtomicI64,
-    deleted_at: AtomicI64,
+    deleted: AtomicBool,
     admitted: AtomicBool,
 }
 
@@ -33,36 +33,37 @@ impl Seat {
             account,
             wake,
             revoked_at: AtomicI64::new(0),
-            deleted_at: AtomicI64::new(0),
+            deleted: AtomicBool::new(false),
             admitted: AtomicBool::new(false),
         }
     }
 
     /// Takes note of a loss, if it concerns this seat.
     pub(super) fn lose(&self, loss: Loss) {
-        match loss.account {
-            None => self.deleted_at.fetch_max(loss.sequence, Ordering::SeqCst),
-            Some(account) if account == self.account => self.revoked_at.fetch_max(loss.sequence, Ordering::SeqCst),
-            Some(_) => return,
-        };
-        self.wake.notify_one();
+        // The end of the project is no secret: it is met in its place, behind the events that led to it.
+        if loss.account == Some(self.account) {
+            self.revoked_at.fetch_max(loss.sequence, Ordering::SeqCst);
+            self.wake.notify_one();
+        }
     }
 
     /// Ends it, whatever the roster's sequence: the database says so.
     pub(super) fn end(&self, cut: Cut) {
         match cut {
             Cut::Revoked => self.revoked_at.store(NOW, Ordering::SeqCst),
-            Cut::Deleted => self.deleted_at.store(NOW, Ordering::SeqCst),
+            Cut::Deleted => self.deleted.store(true, Ordering::SeqCst),
         }
         self.wake.notify_one();
     }
 
-    /// Whether a subscription that was authorized by the roster as of `authorized` has ended.
-    pub(super) fn cut(&self, authorized: i64) -> Option<Cut> {
-        if self.deleted_at.load(Ordering::SeqCst) > authorized {
-            return Some(Cut::Deleted);
-        }
-        (self.revoked_at.load(Ordering::SeqCst) > authorized).then_some(Cut::Revoked)
+    /// Whether a subscription that was authorized by the roster as of `authorized` was revoked since.
+    pub(super) fn is_revoked(&self, authorized: i64) -> bool {
+        self.revoked_at.load(Ordering::SeqCst) > authorized
+    }
+
+    /// Whether the database says that there is nothing left to watch.
+    pub(super) fn is_deleted(&self) -> bool {
+        self.deleted.load(Ordering::SeqCst)
     }
 
     /// From now on the database is asked whether it still may be there.

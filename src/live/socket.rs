@@ -9,16 +9,14 @@ use tokio::{
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 use uuid::Uuid;
-use workroom_projections::history::{self, PublishedEvent};
 
 use super::{
     Live,
     bucket::Bucket,
     close::Close,
     frames::Frame,
-    hub::Hub,
     outbox::{Io, Outbox},
-    ring::Entry,
+    pages::{Page, Reading, read, read_page},
     roster::Cut,
     subscribe::{Admitted, Refused},
     subscription::{Subscription, Turn},
@@ -28,21 +26,12 @@ use crate::identity::Caller;
 
 /// Turns of all subscriptions before the loop looks at the rest of the world.
 const TURNS: usize = 4;
-/// How long to wait for a database that did not answer.
-const RETRY: Duration = Duration::from_secs(1);
+/// How long the peer may take to hang up after its close frame.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A subscription that is being looked into: its project, its number, and what came of it.
 pub(super) type Admission = (Uuid, u64, Result<Admitted, Refused>);
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
-
-/// A page of history: of which project, behind which place, in which generation of the feed.
-struct Page {
-    project_id: Uuid,
-    after: i64,
-    generation: u32,
-    entries: Vec<Entry>,
-}
-type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
 
 /// How a socket ends.
 enum End {
@@ -113,7 +102,7 @@ impl Socket {
             }
             End::Theirs => {
                 // The answer to the peer's close frame goes out with the next read.
-                let _ = timeout(RETRY, async { while let Some(Ok(_)) = self.peer.next().await {} }).await;
+                let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = self.peer.next().await {} }).await;
             }
         }
     }
@@ -189,7 +178,7 @@ impl Socket {
 
     /// After every step: who has lost access, who is too slow, and what there is to send.
     fn review(&mut self) -> Result<(), Close> {
-        self.end_cut()?;
+        self.end_revoked()?;
         let now = Instant::now();
         if self.outbox.control_len() > self.live.limits.control_frames {
             return Err(Close::TooSlow);
@@ -210,21 +199,32 @@ impl Socket {
         if self.outbox.wants_more() { self.refill(now) } else { Ok(()) }
     }
 
-    fn end_cut(&mut self) -> Result<(), Close> {
-        let ended: Vec<(Uuid, Cut)> =
-            self.subscriptions.iter().filter_map(|one| Some((one.project_id(), one.cut()?))).collect();
-        ended.into_iter().try_for_each(|(project_id, cut)| self.end(project_id, cut))
-    }
-
-    fn end(&mut self, project_id: Uuid, cut: Cut) -> Result<(), Close> {
-        self.drop_subscription(project_id, cut.reason());
-        if cut == Cut::Revoked && self.subscriptions.is_empty() && self.pending.is_empty() {
-            return Err(Close::AccessRevoked);
+    fn end_revoked(&mut self) -> Result<(), Close> {
+        while let Some(one) = self.subscriptions.iter().find(|one| one.is_revoked()) {
+            self.end(one.project_id(), Cut::Revoked)?;
         }
         Ok(())
     }
 
-    /// Ends a subscription; `false` when there is none.
+    fn end(&mut self, project_id: Uuid, cut: Cut) -> Result<(), Close> {
+        let reason = cut.reason();
+        match cut {
+            Cut::Revoked => {
+                self.drop_subscription(project_id, reason);
+                if self.subscriptions.is_empty() && self.pending.is_empty() {
+                    return Err(Close::AccessRevoked);
+                }
+            }
+            // No secret: the events that led to it are still sent, and this behind them.
+            Cut::Deleted => {
+                self.subscriptions.retain(|one| one.project_id() != project_id);
+                self.outbox.durable(project_id, Frame::Unsubscribed { project_id, reason }.text());
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription at once, whatever waits; `false` when there is none.
     pub(super) fn drop_subscription(&mut self, project_id: Uuid, reason: &str) -> bool {
         let before = self.subscriptions.len();
         self.subscriptions.retain(|one| one.project_id() != project_id);
@@ -232,7 +232,7 @@ impl Socket {
             return false;
         }
         self.outbox.withdraw(project_id);
-        self.outbox.control(Message::Text(Frame::Unsubscribed { project_id, reason }.text()));
+        self.say(&Frame::Unsubscribed { project_id, reason });
         true
     }
 
@@ -329,38 +329,5 @@ fn failure(error: &axum::Error) -> End {
         End::Ours(Close::Malformed)
     } else {
         End::Theirs
-    }
-}
-
-/// The page that is being read; never, when none is.
-async fn read(reading: &mut Option<Reading>) -> Page {
-    let Some(page) = reading else { return std::future::pending().await };
-    let page = page.await;
-    *reading = None;
-    page
-}
-
-/// Reads a page of history, however long the database takes: the subscription waits, the socket lives.
-async fn read_page(hub: Hub, (project_id, after, generation): (Uuid, i64, u32)) -> Page {
-    loop {
-        let rows = {
-            let _turn = hub.turn().await;
-            timeout(hub.config().query, history::since(hub.pool(), project_id, after, hub.config().page)).await
-        };
-        match rows {
-            Ok(Ok(rows)) => {
-                if rows.is_empty() {
-                    // Asked for because there is more; a log that says otherwise was put back, and a reset follows.
-                    sleep(RETRY).await;
-                }
-                let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row))).collect();
-                return Page { project_id, after, generation, entries };
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a page of history could not be read");
-            }
-            Err(_) => tracing::warn!("a page of history could not be read in time"),
-        }
-        sleep(RETRY).await;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use sqlx::PgPool;
 use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
 use workroom_domain::{
@@ -9,7 +10,6 @@ use workroom_domain::{
     ids::{AccountId, ProjectId},
     membership::Membership,
 };
-use workroom_projections::{history, log};
 
 use super::{
     Live,
@@ -94,6 +94,7 @@ async fn try_admit(
     }
     // Without a turn: the feed's own task reads for it.
     let seated = hub.join(project_id, account_id.into(), wake).await;
+    let generation = seated.feed().ring().generation();
     let _turn = hub.turn().await;
     let roster = live.app.log().reload::<Membership>(project_id).await.map_err(Error::from)?;
     match roster.state.role_of(account_id) {
@@ -101,16 +102,27 @@ async fn try_admit(
         Some(_) if roster.state.is_open() => return Err(Refused::FORBIDDEN),
         Some(_) | None => return Err(Refused::NOT_FOUND),
     }
-    let epoch = log::epoch(hub.pool()).await.map_err(Error::from)?;
-    let head = history::feed_head(hub.pool(), project_id).await.map_err(Error::from)?;
+    let (epoch, head) = bearings(hub.pool(), project_id).await.map_err(Error::from)?;
     if epoch != hub.epoch() {
         hub.look_soon();
     }
     seated.feed().expect(head);
     seated.seat().admit();
     let (cursor, is_reset) = place(request.since, epoch, head);
-    let start = Start { seated, authorized: roster.sequence, cursor, head, events: request.events };
+    let start = Start { seated, authorized: roster.sequence, cursor, head, generation, events: request.events };
     Ok(Admitted { start, epoch, is_reset })
+}
+
+/// The current history and a feed's head, of one moment.
+async fn bearings(pool: &PgPool, feed_id: Uuid) -> Result<(Uuid, i64), sqlx::Error> {
+    sqlx::query_as(
+        "SELECT epoch, COALESCE((
+             SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)
+         FROM log_epoch",
+    )
+    .bind(feed_id)
+    .fetch_one(pool)
+    .await
 }
 
 /// Where to begin, and whether the client's own place was of no use.

@@ -59,6 +59,8 @@ pub(super) struct Start {
     pub(super) cursor: i64,
     /// The feed's head when it began.
     pub(super) head: i64,
+    /// The feed's generation when the seat was taken.
+    pub(super) generation: u32,
     /// Whether the client wants events.
     pub(super) events: bool,
 }
@@ -79,14 +81,13 @@ pub(super) struct Subscription {
 impl Subscription {
     /// Begins.
     pub(super) fn new(start: Start) -> Self {
-        let generation = start.seated.feed().ring().generation();
         Self {
             account: start.seated.seat().account,
             authorized: start.authorized,
             cursor: start.cursor,
             phase: Phase::CatchingUp { target: start.head },
             page: VecDeque::new(),
-            generation,
+            generation: start.generation,
             announced: start.seated.feed().announcement(),
             events: start.events,
             seated: start.seated,
@@ -108,9 +109,9 @@ impl Subscription {
         self.generation
     }
 
-    /// Whether it has ended.
-    pub(super) fn cut(&self) -> Option<Cut> {
-        self.seated.seat().cut(self.authorized)
+    /// Whether the account has lost the right: nothing may follow, whatever waits.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.seated.seat().is_revoked(self.authorized)
     }
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
@@ -127,8 +128,8 @@ impl Subscription {
 
     /// Puts out the next portion. `epoch` is the current history, for a reset.
     pub(super) fn advance(&mut self, now: Instant, slow_grace: Duration, epoch: Uuid, outbox: &mut Outbox) -> Turn {
-        if let Some(cut) = self.cut() {
-            return Turn::Ended(cut);
+        if self.is_revoked() {
+            return Turn::Ended(Cut::Revoked);
         }
         let generation = self.feed().ring().generation();
         if generation != self.generation {
@@ -147,7 +148,11 @@ impl Subscription {
         }
         let caught_up = self.settle(outbox);
         let announced = is_empty && self.announce(outbox);
-        if is_empty && !caught_up && !announced { Turn::Idle } else { Turn::More }
+        if !is_empty || caught_up || announced {
+            return Turn::More;
+        }
+        let is_over = self.seated.seat().is_deleted() && self.cursor >= self.feed().head();
+        if is_over { Turn::Ended(Cut::Deleted) } else { Turn::Idle }
     }
 
     fn feed(&self) -> &Feed {

@@ -4,7 +4,15 @@
 //! lost, doubled or late, and only the newest position is ever worth sending. Subjects carry the log's epoch, so that
 //! several deployments can share a server, and so that positions of a lost future are never believed.
 
-use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
 use async_nats::{Message, SubscribeError};
 use futures::{StreamExt, future::join_all};
@@ -27,14 +35,24 @@ pub struct Doorbell {
     progress: Progress,
     groups: Arc<BTreeMap<&'static str, watch::Sender<i64>>>,
     /// The furthest head that another process has told: no need to tell it again.
-    heard: watch::Sender<i64>,
+    heard: AtomicI64,
+    /// The furthest head that this process has told, to know its own echo by.
+    told: AtomicI64,
 }
 
 impl Doorbell {
     /// A doorbell of the history that `epoch` names (see [`follow`](super::epoch::follow)).
     pub fn new(messaging: Messaging, epoch: watch::Receiver<Uuid>, log: EventLog, progress: Progress) -> Self {
         let groups = GROUPS.into_iter().map(|name| (name, watch::channel(0).0)).collect();
-        Self { messaging, epoch, log, progress, groups: Arc::new(groups), heard: watch::channel(0).0 }
+        Self {
+            messaging,
+            epoch,
+            log,
+            progress,
+            groups: Arc::new(groups),
+            heard: AtomicI64::new(0),
+            told: AtomicI64::new(0),
+        }
     }
 
     /// What a projection runner calls when its group has moved. Never blocks; only the newest position goes out.
@@ -52,7 +70,8 @@ impl Doorbell {
         let mut epoch = self.epoch.clone();
         loop {
             let current = *epoch.borrow_and_update();
-            self.heard.send_replace(0);
+            self.heard.store(0, Ordering::Relaxed);
+            self.told.store(0, Ordering::Relaxed);
             tokio::select! {
                 failure = self.serve(current) => {
                     tracing::debug!(error = &failure as &dyn std::error::Error, "the doorbell is out of order");
@@ -67,7 +86,7 @@ impl Doorbell {
         let head = format!("workroom.{epoch}.head");
         let progress = format!("workroom.{epoch}.progress.");
         let ring = async {
-            let log = self.publish(head.clone(), self.log.head(), Some(&self.heard));
+            let log = self.publish(head.clone(), self.log.head(), true);
             let groups = self.groups.iter().map(|(name, sender)| self.publish_group(&progress, name, sender));
             tokio::join!(log, join_all(groups));
         };
@@ -78,19 +97,22 @@ impl Doorbell {
     }
 
     async fn publish_group(&self, prefix: &str, group: &'static str, sender: &watch::Sender<i64>) {
-        self.publish(format!("{prefix}{group}"), sender.subscribe(), None).await;
+        self.publish(format!("{prefix}{group}"), sender.subscribe(), false).await;
     }
 
-    /// Publishes the newest position whenever there is a newer one that was not `heard` from others, and
+    /// Publishes the newest position whenever there is a newer one that others have not told, and
     /// again now and then.
-    async fn publish(&self, subject: String, mut positions: watch::Receiver<i64>, heard: Option<&watch::Sender<i64>>) {
+    async fn publish(&self, subject: String, mut positions: watch::Receiver<i64>, is_head: bool) {
         let mut state = self.messaging.state();
         let mut sent = 0;
         loop {
             let position = *positions.borrow_and_update();
-            let known = heard.is_some_and(|heard| position <= *heard.borrow());
+            let known = is_head && position <= self.heard.load(Ordering::Relaxed);
             // Without a connection it would lie in a queue until it is worthless.
             if position > 0 && position != sent && !known && state.borrow_and_update().connected {
+                if is_head {
+                    self.told.fetch_max(position, Ordering::Relaxed);
+                }
                 if self.messaging.client().publish(subject.clone(), position.to_string().into()).await.is_err() {
                     return;
                 }
@@ -115,10 +137,9 @@ impl Doorbell {
         };
         let heads = heads.for_each(|message| {
             if let Some(position) = position(&message) {
-                self.heard.send_if_modified(|heard| {
-                    *heard = position.max(*heard);
-                    false
-                });
+                if position > self.told.load(Ordering::Relaxed) {
+                    self.heard.fetch_max(position, Ordering::Relaxed);
+                }
                 self.log.announce(position);
             }
             std::future::ready(())

@@ -200,9 +200,7 @@ impl Bench {
     /// A database with the service's schema; returns its URL.
     async fn workroom_database(&self, name: &str) -> anyhow::Result<String> {
         let url = self.database(name).await?;
-        let pool = database::pool(database::options(&url)?, 1);
-        database::migrate(&pool).await?;
-        pool.close().await;
+        database::migrate(&database::options(&url)?).await?;
         Ok(url)
     }
 

@@ -33,7 +33,7 @@ pub async fn run(url: &str) -> anyhow::Result<()> {
     let mut stage = Stage::new(Api::new(url)?);
     let ending = Box::pin(story::play(&mut stage)).await?;
     let proof = format!(
-        "Proved in {:.1} s: {} events, none missing, none doubled, live = audit; {} requests, {} sockets, {} refusals",
+        "Proved in {:.1} s: {} events, none lost or doubled, live = audit; {} requests, {} sockets, {} refused",
         began.elapsed().as_secs_f64(),
         ending.events,
         stage.api.requests(),

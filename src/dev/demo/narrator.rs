@@ -56,7 +56,7 @@ impl Narrator {
     pub(super) fn rest(&mut self, who: &str, reply: &Reply, note: &str) {
         self.look(View::Rest);
         let path = shorten(reply.path.strip_prefix(BASE).unwrap_or(&reply.path));
-        write(&format!("    {who:<6} {:<6} {path:<40} {}  {note}", reply.method, reply.status));
+        write(&format!("    {who:<6} {:<6} {path:<42} {}  {note}", reply.method.as_str(), reply.status));
     }
 
     /// A problem document, as the client gets it.

@@ -112,7 +112,7 @@ async fn work_together(
     stage.see(ada_sees, added.position()?).await?;
     let socket = stage.connect_by_ticket(grace).await?;
     let mut grace_sees = follow(stage, socket, project).await?;
-    let edit = json!({ "status": "active", "priority": "high" });
+    let edit = json!({ "status": "active" });
     let edited = stage.ask(grace, 200, "edits", Call::patch(project.path.as_str()).body(&edit)).await?;
     let read = stage.ask(ada, 200, "reads what Grace wrote", Call::get(project.path.as_str())).await?;
     read.must_say("/status", &json!("active"))?;

@@ -124,6 +124,7 @@ impl Subscriber {
             "caught_up" if frame["seq"] == last => self.caught_up = true,
             "caught_up" => bail!("{who}’s history was said to be done after #{last}: {frame}"),
             "head" => {}
+            kind if kind.starts_with("presence.") => {}
             _ => bail!("{who}’s socket got a frame that does not belong here: {frame}"),
         }
         Ok(false)

@@ -67,9 +67,9 @@ impl World {
 
     /// The database, migrated.
     pub async fn pool(&self) -> PgPool {
-        let pool = database::pool(database::options(&self.database_url).expect("options"), 8);
-        database::migrate(&pool).await.expect("migrations");
-        pool
+        let options = database::options(&self.database_url).expect("options");
+        database::migrate(&options).await.expect("migrations");
+        database::pool(options, 8)
     }
 
     /// Runs a `workroom` command on this database to its end; returns whether it succeeded and what it printed.
