@@ -51,6 +51,9 @@ pub enum ReplayError {
     /// The log cannot be read, or the database refused.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Somebody else is rebuilding the group.
+    #[error("the group is being rebuilt by another process")]
+    AlreadyRunning,
     /// A batch could not be applied.
     #[error("the events up to position {position} cannot be applied")]
     Apply {
@@ -100,6 +103,13 @@ pub async fn rebuild(
 ) -> Result<Comparison, ReplayError> {
     let schema = format!("rebuild_{}", group.name);
     let retired = format!("retired_{}", group.name);
+    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(7770004, hashtext($1))")
+        .bind(group.name)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !alone {
+        return Err(ReplayError::AlreadyRunning);
+    }
     drop_schema(connection, &schema).await?;
     drop_schema(connection, &retired).await?;
     create_copy(connection, group, &schema).await?;

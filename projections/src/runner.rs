@@ -141,6 +141,8 @@ impl Runner {
         let mut stored_at = Instant::now();
         self.moved(position);
         loop {
+            // Seen before the read: what rings afterwards is not missed.
+            self.head.mark_unchanged();
             let entries = self.reader.read(&mut connection, position, i64::MAX, BATCH).await?;
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
@@ -148,7 +150,7 @@ impl Runner {
                     stored = position;
                     stored_at = Instant::now();
                 }
-                self.wait(position, stored < position).await;
+                self.wait(stored < position).await;
                 continue;
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
@@ -223,11 +225,10 @@ impl Runner {
         (self.announce)(self.group.name, position);
     }
 
-    async fn wait(&mut self, position: i64, unstored: bool) {
+    async fn wait(&mut self, unstored: bool) {
         let backstop = if unstored { IDLE_CHECKPOINT } else { BACKSTOP };
         // A closed doorbell leaves the timer.
-        let rung = tokio::time::timeout(backstop, self.head.wait_for(|head| *head > position));
-        let closed = matches!(rung.await, Ok(Err(_)));
+        let closed = matches!(tokio::time::timeout(backstop, self.head.changed()).await, Ok(Err(_)));
         if closed {
             tokio::time::sleep(backstop).await;
         }

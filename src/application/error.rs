@@ -78,7 +78,9 @@ impl From<sqlx::Error> for Error {
                 Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
             }
             sqlx::Error::Database(ref inner)
-                if inner.code().is_some_and(|code| ["57P", "08", "53"].iter().any(|class| code.starts_with(class))) =>
+                if inner.code().is_some_and(|code| {
+                    ["57", "08", "53", "55P03", "40"].iter().any(|class| code.starts_with(class))
+                }) =>
             {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot serve");
                 Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
@@ -116,7 +118,7 @@ impl From<AppendError> for Error {
                 detail: "the database did not answer in time; the command may or may not have been carried out",
                 retry_after: Duration::from_secs(2),
             },
-            refused @ AppendError::Refused(_) => Self::failure(refused),
+            AppendError::Refused(error) => error.into(),
         }
     }
 }

@@ -127,7 +127,11 @@ impl App {
             }
             match self.try_once(context, command, append, receipt).await? {
                 Try::Committed(reply, position) => return Ok(Some((reply, position))),
-                Try::Unchanged(reply) => return Ok(Some((reply, *self.log.head().borrow()))),
+                Try::Unchanged(reply) => {
+                    // What was read may be newer than this process has heard of: the log itself says how far it is.
+                    let head = workroom_projections::log::head(&self.pool).await?;
+                    return Ok(Some((reply, head)));
+                }
                 Try::Moved => {}
                 Try::AnsweredBefore => return Ok(None),
             }

@@ -42,10 +42,10 @@ pub struct UpArgs {
     #[command(flatten)]
     pub folder: FolderArgs,
     /// The port that the service listens on.
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, env = "WORKROOM_PORT", default_value_t = 8080)]
     pub port: u16,
     /// The address that the service listens on.
-    #[arg(long, default_value = "127.0.0.1")]
+    #[arg(long, env = "WORKROOM_HOST", default_value = "127.0.0.1")]
     pub host: String,
     /// Keep nothing: all data are removed at the end.
     #[arg(long)]

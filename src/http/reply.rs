@@ -114,3 +114,14 @@ pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Res
         retry_after: std::time::Duration::from_secs(1),
     })
 }
+
+/// Does work that must not be left in the middle when its client goes away: in a task of its own, which nobody cancels.
+///
+/// # Errors
+/// The work's own, or that it panicked.
+pub async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    use tracing::Instrument;
+    tokio::spawn(work.in_current_span()).await.map_err(Error::failure)?
+}

@@ -25,6 +25,7 @@ use super::{
     problem::{self, Problem},
     projects, realtime, reply, request,
 };
+use crate::config::Role;
 
 const BASE: &str = "/api/v1";
 const DOCUMENT: &str = "/api/v1/openapi.json";
@@ -45,7 +46,12 @@ fn api() -> OpenApiRouter<State> {
         ))
         .routes(routes!(history::project_events))
         .routes(routes!(members::add::add, members::list::list))
-        .routes(routes!(members::change_role::change_role, members::change_role::set_role, members::remove::remove))
+        .routes(routes!(
+            members::read::read,
+            members::change_role::change_role,
+            members::change_role::set_role,
+            members::remove::remove
+        ))
         .routes(routes!(jobs::submit::submit, jobs::list::list))
         .routes(routes!(jobs::read::read))
         .routes(routes!(realtime::ticket))
@@ -60,18 +66,23 @@ pub fn document() -> utoipa::openapi::OpenApi {
 
 /// The service's router: the API, the WebSocket, and what lies around them.
 pub fn router(state: State) -> Router {
-    let (api, _) = api().split_for_parts();
-    let api = api.route("/realtime", get(crate::live::realtime));
-    let docs =
-        SwaggerUi::new("/docs").url(DOCUMENT, document()).config(Config::from(DOCUMENT).persist_authorization(true));
     let config = Arc::clone(&state.config);
-    Router::new()
-        .nest(BASE, api)
+    let mut service = Router::new()
         .route("/", get(health::about))
         .route("/health", get(health::health))
-        .route("/ready", get(health::ready))
-        .route("/.well-known/jwks.json", get(auth::jwks::jwks))
-        .merge(docs)
+        .route("/ready", get(health::ready));
+    if config.roles.contains(&Role::Api) {
+        let (api, _) = api().split_for_parts();
+        let docs = Config::from(DOCUMENT).persist_authorization(true);
+        service = service
+            .nest(BASE, api)
+            .route("/.well-known/jwks.json", get(auth::jwks::jwks))
+            .merge(SwaggerUi::new("/docs").url(DOCUMENT, document()).config(docs));
+    }
+    if config.roles.contains(&Role::Live) {
+        service = service.route("/api/v1/realtime", get(crate::live::realtime));
+    }
+    service
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)

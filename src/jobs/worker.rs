@@ -120,7 +120,7 @@ impl Worker {
         };
         let job_id = JobId(job_id);
         let start = StartAttempt { job_id, attempt, worker_id: self.worker_id };
-        match self.app.run(&self.context(), &start).await {
+        match self.app.run(&context(), &start).await {
             Ok(started) => {
                 // From here on the log and the lease answer for the attempt; the queue has done its part.
                 message.ack().await.ok();
@@ -154,14 +154,15 @@ impl Worker {
         };
         let stopped = shutdown.clone();
         let run = self.sandbox.run(execution, async move { stopped.cancelled().await });
-        let outcome = tokio::select! {
-            outcome = run => outcome,
+        // The lease is kept until the log has the outcome: reporting may take a while when the database is away.
+        let done = async { self.report(job_id, attempt, run.await).await };
+        tokio::select! {
+            () = done => {}
             () = lease.keep(pool) => {
                 tracing::warn!(%job_id, attempt, "the attempt was taken away; its program is stopped");
                 return;
             }
-        };
-        self.report(job_id, attempt, outcome).await;
+        }
         if let Err(error) = lease.release(pool).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be released");
         }
@@ -190,14 +191,14 @@ impl Worker {
         self.insist(|| async {
             // The output first: whoever sees the end of the job must find what it printed.
             store_output(self.app.pool(), job_id, attempt, &outcome).await?;
-            self.app.run(&self.context(), &finish).await.map(drop)
+            self.app.run(&context(), &finish).await.map(drop)
         })
         .await;
     }
 
     async fn interrupt(&self, job_id: JobId, attempt: u32) {
         let interrupt = InterruptAttempt { job_id, attempt, retry_at: now() };
-        self.insist(|| async { self.app.run(&self.context(), &interrupt).await.map(drop) }).await;
+        self.insist(|| async { self.app.run(&context(), &interrupt).await.map(drop) }).await;
     }
 
     /// Reports until the log has it, or refuses it because the attempt is no longer this worker's. Should the database
@@ -219,10 +220,11 @@ impl Worker {
             }
         }
     }
+}
 
-    fn context(&self) -> Context {
-        Context::new(Actor::System(SystemActor::Worker), Uuid::now_v7())
-    }
+/// Each attempt is its own story.
+fn context() -> Context {
+    Context::new(Actor::System(SystemActor::Worker), Uuid::now_v7())
 }
 
 async fn next(consumer: &Consumer<pull::Config>) -> Result<Option<jetstream::Message>, Trouble> {

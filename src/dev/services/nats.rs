@@ -31,7 +31,7 @@ pub struct NatsOptions {
 
 impl Default for NatsOptions {
     fn default() -> Self {
-        Self { port: None, max_payload: 1024 * 1024, password: true, sync_always: false }
+        Self { port: None, max_payload: 4 * 1024 * 1024, password: true, sync_always: false }
     }
 }
 

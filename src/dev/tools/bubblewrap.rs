@@ -8,7 +8,7 @@ pub static RECIPE: Recipe = Recipe {
     name: "bubblewrap",
     variable: "WORKROOM_BWRAP",
     wanted: "the package bubblewrap",
-    least: &[0, 5],
+    least: &[0, 8],
     client: "apt-get",
     client_is_here: deb::is_here,
     folder: "bubblewrap",

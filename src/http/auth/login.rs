@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::Tokens;
 use crate::{
     application::Error,
-    http::{State, extract},
+    http::{State, extract, reply::to_its_end},
 };
 
 /// Who signs in.
@@ -32,6 +32,7 @@ pub async fn login(
     extract::Correlation(correlation_id): extract::Correlation,
     extract::Json(LoginRequest { email, password }): extract::Json<LoginRequest>,
 ) -> Result<Json<Tokens>, Error> {
-    let pair = state.identity.login(correlation_id, &email, &password).await?;
+    let identity = state.identity.clone();
+    let pair = to_its_end(async move { identity.login(correlation_id, &email, &password).await }).await?;
     Tokens::of(&state.app, pair).await.map(Json)
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::Tokens;
 use crate::{
     application::Error,
-    http::{State, extract},
+    http::{State, extract, reply::to_its_end},
 };
 
 /// The refresh token to exchange.
@@ -29,6 +29,7 @@ pub async fn refresh(
     extract::Correlation(correlation_id): extract::Correlation,
     extract::Json(RefreshRequest { refresh_token }): extract::Json<RefreshRequest>,
 ) -> Result<Json<Tokens>, Error> {
-    let pair = state.identity.refresh(correlation_id, &refresh_token).await?;
+    let identity = state.identity.clone();
+    let pair = to_its_end(async move { identity.refresh(correlation_id, &refresh_token).await }).await?;
     Tokens::of(&state.app, pair).await.map(Json)
 }

@@ -3,14 +3,15 @@
 use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use workroom_projections::accounts::AccountRow;
 
 use super::model::Account;
 use crate::{
-    application::{Answer, Error},
+    application::{Answer, Error, Rendered},
     http::{
         State,
         extract::{Body, ClientKey, Correlation},
-        reply::rendered,
+        reply::{rendered, to_its_end},
     },
     identity::Registration,
 };
@@ -45,11 +46,11 @@ pub async fn register(
     let RegisterRequest { email, password, full_name, username } = value;
     let key = key.bind_anonymous(&state, &email, &bytes);
     let registration = Registration { email, password, full_name, username };
-    state
-        .identity
-        .register(correlation_id, &registration, key, |account| {
-            let location = Some("/api/v1/auth/me".to_owned());
-            rendered(StatusCode::CREATED, location, Some(1), &Account::from(account.clone()))
-        })
-        .await
+    let identity = state.identity.clone();
+    to_its_end(async move { identity.register(correlation_id, &registration, key, render).await }).await
+}
+
+fn render(account: &AccountRow) -> Result<Rendered, Error> {
+    let location = Some("/api/v1/auth/me".to_owned());
+    rendered(StatusCode::CREATED, location, Some(1), &Account::from(account.clone()))
 }

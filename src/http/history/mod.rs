@@ -12,6 +12,7 @@ use super::{
     State,
     extract::{Caller, Path, Query},
     page,
+    reply::at_position,
 };
 use crate::application::Error;
 
@@ -24,6 +25,7 @@ pub struct HistoryParams {
     #[param(minimum = 0)]
     after: Option<i64>,
     /// Only events before this place in the feed.
+    #[param(minimum = 0)]
     before: Option<i64>,
     /// Only events of this type, such as `MemberAdded`.
     r#type: Option<String>,
@@ -35,9 +37,14 @@ pub struct HistoryParams {
     /// Only events recorded before this time.
     #[serde(default, with = "time::serde::rfc3339::option")]
     to: Option<OffsetDateTime>,
+    /// Where to go on: `next_cursor` of the page before; the same as `after`.
+    cursor: Option<i64>,
     /// Most items to return, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
+    /// Wait, for a bounded time, until the log has reached this position.
+    #[param(minimum = 0)]
+    min_position: Option<i64>,
 }
 
 /// An event of a feed.
@@ -92,8 +99,14 @@ pub struct History {
 
 async fn read(state: &State, feed_id: Uuid, params: HistoryParams) -> Result<Json<History>, Error> {
     let limit = page::limit(params.limit)?;
+    for (pointer, bound) in [("/after", params.after), ("/before", params.before), ("/cursor", params.cursor)] {
+        if bound.is_some_and(i64::is_negative) {
+            return Err(Error::invalid(pointer, "must not be negative"));
+        }
+    }
+    at_position(state, params.min_position).await?;
     let filter = Filter {
-        after: params.after,
+        after: params.after.max(params.cursor),
         before: params.before,
         event_type: params.r#type,
         actor: params.actor.as_deref().map(|actor| stored_actor(actor).into_owned()),

@@ -4,6 +4,7 @@ pub mod add;
 pub mod change_role;
 pub mod list;
 mod model;
+pub mod read;
 pub mod remove;
 
 pub use model::Member;

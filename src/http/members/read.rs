@@ -1,0 +1,29 @@
+//! `GET /projects/{project_id}/members/{user_id}`
+
+use axum::{Json, extract::State as Extract};
+use uuid::Uuid;
+use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_projections::members;
+
+use super::model::Member;
+use crate::{
+    application::Error,
+    http::{
+        State,
+        extract::{Caller, Path},
+    },
+};
+
+/// One member of a project.
+#[utoipa::path(get, path = "/projects/{project_id}/members/{user_id}", tag = "members",
+    params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path)),
+    responses((status = 200, description = "The member", body = Member)))]
+pub async fn read(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path((project_id, user_id)): Path<(Uuid, Uuid)>,
+) -> Result<Json<Member>, Error> {
+    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewMembers).await?;
+    let member = members::find(state.app.pool(), project_id, user_id).await?.ok_or(Error::NotFound("member"))?;
+    Ok(Json(member.into()))
+}
