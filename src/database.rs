@@ -24,6 +24,8 @@ pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
         ("statement_timeout", "20s"),
         ("idle_in_transaction_session_timeout", "20s"),
         ("synchronous_commit", "on"),
+        // Every statement is prepared once and run often; planning anew costs more than a better plan could save.
+        ("plan_cache_mode", "force_generic_plan"),
     ]))
 }
 

@@ -1,6 +1,6 @@
 //! Puts the service together: one process, playing the roles it is configured with.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
@@ -199,7 +199,7 @@ impl Base {
 
     /// The sandbox, if one can be used here; the error says why not.
     async fn sandbox(&self) -> Result<Option<Sandbox>, String> {
-        let bwrap = self.config.bubblewrap.clone().unwrap_or_else(|| "bwrap".into());
+        let bwrap = self.config.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
         match Sandbox::probe(SandboxConfig { bwrap, ..SandboxConfig::default() }).await {
             Ok(sandbox) => {
                 tracing::info!(sandbox = %sandbox.describe(), "code can be run");
@@ -212,6 +212,12 @@ impl Base {
             }
         }
     }
+}
+
+/// bubblewrap as the shell would find it.
+fn in_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("bwrap")).find(|program| program.is_file())
 }
 
 /// Refuses code that nobody here could run. A process without the worker role leaves that to those who have it.

@@ -36,12 +36,20 @@ pub struct Options {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Measure only these: insert, append, command, history.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.
     #[arg(long)]
     json: Option<PathBuf>,
 }
 
 impl Options {
+    /// Whether this is to be measured.
+    fn wants(&self, subject: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|name| name == subject)
+    }
+
     fn duration(&self) -> Duration {
         Duration::from_secs(self.seconds.max(1))
     }

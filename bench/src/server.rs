@@ -25,7 +25,7 @@ impl Server {
             .args(["serve", "--port", "0"])
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
-            .env("RUST_LOG", "warn")
+            .env("RUST_LOG", "error")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

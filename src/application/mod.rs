@@ -22,7 +22,8 @@ use std::{sync::Arc, time::Duration};
 
 use sqlx::PgPool;
 use tokio::sync::Mutex;
-use workroom_projections::progress::Progress;
+use uuid::Uuid;
+use workroom_projections::{progress::Progress, projects::Founding};
 
 pub use context::{Context, now};
 pub use error::{Error, Violation, in_field};
@@ -37,6 +38,8 @@ use crate::event_store::EventLog;
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
 /// Locks that keep this process' own commands on one aggregate from racing each other. A collision only costs time.
 const LANES: usize = 4096;
+/// Projects whose founding is remembered: it never changes, and every reply about a project tells it.
+const FOUNDINGS: u64 = 20_000;
 
 /// The application: what handlers call. Cheap to clone.
 #[derive(Clone)]
@@ -46,13 +49,15 @@ pub struct App {
     progress: Progress,
     lanes: Arc<[Mutex<()>]>,
     in_flight: idempotency::InFlight,
+    foundings: moka::sync::Cache<Uuid, Founding>,
 }
 
 impl App {
     /// Over a database, its log, and what is known of its views.
     pub fn new(pool: PgPool, log: EventLog, progress: Progress) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
-        Self { pool, log, progress, lanes, in_flight: idempotency::InFlight::default() }
+        let foundings = moka::sync::Cache::new(FOUNDINGS);
+        Self { pool, log, progress, lanes, in_flight: idempotency::InFlight::default(), foundings }
     }
 
     /// The database, for queries.

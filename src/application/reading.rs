@@ -5,7 +5,7 @@ use workroom_domain::{
     access::{self, Action, Role, Standing, Verdict},
     ids::{AccountId, ProjectId},
 };
-use workroom_projections::projects::{self, ProjectRow};
+use workroom_projections::projects::{self, Founding, ProjectRow};
 
 use super::{App, Error};
 
@@ -23,6 +23,20 @@ pub fn parse_role(role: &str) -> Result<Role, Error> {
 }
 
 impl App {
+    /// Who founded a project, and when. Answered from memory after the first time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a project that the views do not show.
+    pub async fn founding(&self, project_id: ProjectId) -> Result<Founding, Error> {
+        let id = Uuid::from(project_id);
+        if let Some(known) = self.foundings.get(&id) {
+            return Ok(known);
+        }
+        let founding = projects::founding(&self.pool, id).await?.ok_or(Error::NotFound("project"))?;
+        self.foundings.insert(id, founding);
+        Ok(founding)
+    }
+
     /// Finds a project for an account that wants to do something in it, if it may.
     ///
     /// # Errors

@@ -4,5 +4,13 @@
 //! many services as it asks for. A folder a noun, as everywhere.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr, clippy::missing_panics_doc, missing_docs)]
 
+mod audit;
+mod auth;
+mod event_store;
+mod history;
 mod jobs;
+mod members;
+mod openapi;
+mod problems;
+mod projects;
 mod support;

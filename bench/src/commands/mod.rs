@@ -92,7 +92,8 @@ async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<()> {
     for round in 1..=options.rounds.max(1) {
         // Side by side within a round: whatever else the machine does then, it does to all three.
         for connections in CONNECTIONS {
-            for (subject, _, figures) in measured.iter_mut().filter(|(_, c, _)| *c == connections) {
+            let wanted = |subject: &Subject| options.wants(subject.key());
+            for (subject, _, figures) in measured.iter_mut().filter(|(s, c, _)| *c == connections && wanted(s)) {
                 progress(&format!("round {round}: {} over {connections} connections", subject.name()));
                 figures.push(match subject {
                     Subject::Insert => bench.insert(connections, options).await?,
@@ -104,11 +105,13 @@ async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<()> {
     }
     let busy_mib = http.server.resident_mib();
     http.server.stop().await;
-    progress("commands on short and long histories");
-    let history = history::measure(bench, options).await?;
+    measured.retain(|(.., figures)| !figures.is_empty());
     let table = table(&measured);
     let mut json = show(&table);
-    json.insert("history".to_owned(), history.show());
+    if options.wants("history") {
+        progress("commands on short and long histories");
+        json.insert("history".to_owned(), history::measure(bench, options).await?.show());
+    }
     line(&format!(
         "\nmemory of the service: {} MiB idle, {} MiB after the load",
         idle_mib.map_or("?".to_owned(), |mib| format!("{mib:.0}")),

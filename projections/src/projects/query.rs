@@ -63,6 +63,26 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
         .await
 }
 
+/// What about a project never changes.
+#[derive(Clone, Copy, Debug, FromRow)]
+pub struct Founding {
+    /// Who founded it.
+    pub created_by: Uuid,
+    /// When.
+    pub created_at: OffsetDateTime,
+}
+
+/// Who founded a project, and when.
+///
+/// # Errors
+/// The database's.
+pub async fn founding(pool: &PgPool, project_id: Uuid) -> Result<Option<Founding>, sqlx::Error> {
+    sqlx::query_as("SELECT created_by, created_at FROM projects WHERE id = $1")
+        .bind(project_id)
+        .fetch_optional(pool)
+        .await
+}
+
 /// Narrows a list of projects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {

@@ -6,4 +6,4 @@ mod update;
 
 pub use create::{CreateProject, CreatedProject};
 pub use delete::DeleteProject;
-pub use update::UpdateProject;
+pub use update::{UpdateProject, UpdatedProject};

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::Action,
-    ids::ProjectId,
-    project::{Project, ProjectCommand, ProjectPatch},
+    access::{Action, Role},
+    ids::{OrganizationId, ProjectId},
+    project::{Project, ProjectCommand, ProjectFields, ProjectPatch},
 };
 
 use crate::application::{Command, Error, Unit};
@@ -20,20 +20,45 @@ pub struct UpdateProject {
     pub if_version: Option<i64>,
 }
 
+/// A project as it stands after the change.
+#[derive(Clone, Debug)]
+pub struct UpdatedProject {
+    /// The organization it lives in.
+    pub organization_id: OrganizationId,
+    /// Its fields.
+    pub fields: ProjectFields,
+    /// Sequence of its last event.
+    pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The caller's role.
+    pub role: Role,
+    /// How many belong to it.
+    pub member_count: usize,
+}
+
 impl Command for UpdateProject {
-    type Reply = ();
+    type Reply = UpdatedProject;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        unit.authorize(self.project_id, Action::EditProject).await?;
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedProject, Error> {
+        let (role, roster) = unit.authorize(self.project_id, Action::EditProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
         if self.if_version.is_some_and(|version| version != project.sequence) {
             return Err(Error::Stale);
         }
-        unit.decide(&project, ProjectCommand::Update(self.patch.clone()))?;
-        Ok(())
+        let updated = unit.decide(&project, ProjectCommand::Update(self.patch.clone()))?;
+        let (organization_id, fields) = updated.state.active()?;
+        Ok(UpdatedProject {
+            organization_id,
+            fields: fields.clone(),
+            version: updated.sequence,
+            changed: updated.sequence != project.sequence,
+            role,
+            member_count: roster.state.members().len(),
+        })
     }
 }

@@ -6,12 +6,14 @@ use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
+    access::Role,
     ids::ProjectId,
     project::{ProjectFields, Schedule},
     text::{Name, Prose},
 };
+use workroom_projections::projects::Founding;
 
-use super::model::{Priority, Project, ProjectStatus};
+use super::model::{Facts, Priority, Project, ProjectStatus};
 use crate::{
     application::{
         Answer, Error, in_field,
@@ -77,24 +79,13 @@ impl CreateProjectRequest {
 }
 
 fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
-    let fields = created.fields.clone();
-    Project {
-        id: created.project_id.into(),
-        organization_id: created.organization_id.into(),
-        name: fields.name.as_str().to_owned(),
-        description: fields.description.as_str().to_owned(),
-        is_public: fields.is_public,
-        status: fields.status.as_str().to_owned(),
-        priority: fields.priority.as_str().to_owned(),
-        start_date: fields.schedule.start_date,
-        end_date: fields.schedule.end_date,
-        created_by: created.owner.id,
-        created_at: now,
+    let facts = Facts {
+        id: created.project_id,
+        founding: Founding { created_by: created.owner.id, created_at: now },
         updated_at: now,
-        version: created.version,
-        role: Some("owner".to_owned()),
-        member_count: 1,
-    }
+        role: Some(Role::Owner),
+    };
+    Project::of(facts, created.organization_id, &created.fields, created.version, 1)
 }
 
 /// Found a project, with the caller as its owner.

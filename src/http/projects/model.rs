@@ -4,8 +4,12 @@ use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{access, project};
-use workroom_projections::projects::ProjectRow;
+use workroom_domain::{
+    access,
+    ids::{OrganizationId, ProjectId},
+    project::{self, ProjectFields},
+};
+use workroom_projections::projects::{Founding, ProjectRow};
 
 time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
 
@@ -126,6 +130,44 @@ pub struct Project {
     pub role: Option<String>,
     /// How many belong to it.
     pub member_count: i32,
+}
+
+/// What a project's own state does not say.
+#[derive(Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) id: ProjectId,
+    pub(super) founding: Founding,
+    pub(super) updated_at: OffsetDateTime,
+    pub(super) role: Option<access::Role>,
+}
+
+impl Project {
+    /// From the state that a command left behind: the same that the views will show.
+    pub(super) fn of(
+        facts: Facts,
+        organization_id: OrganizationId,
+        fields: &ProjectFields,
+        version: i64,
+        members: usize,
+    ) -> Self {
+        Self {
+            id: facts.id.into(),
+            organization_id: organization_id.into(),
+            name: fields.name.as_str().to_owned(),
+            description: fields.description.as_str().to_owned(),
+            is_public: fields.is_public,
+            status: fields.status.as_str().to_owned(),
+            priority: fields.priority.as_str().to_owned(),
+            start_date: fields.schedule.start_date,
+            end_date: fields.schedule.end_date,
+            created_by: facts.founding.created_by,
+            created_at: facts.founding.created_at,
+            updated_at: facts.updated_at,
+            version,
+            role: facts.role.map(|role| role.as_str().to_owned()),
+            member_count: i32::try_from(members).unwrap_or(i32::MAX),
+        }
+    }
 }
 
 impl From<ProjectRow> for Project {

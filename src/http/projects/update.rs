@@ -13,7 +13,7 @@ use workroom_domain::{
 
 use super::{
     create::DateParam,
-    model::{Priority, Project, ProjectStatus},
+    model::{Facts, Priority, Project, ProjectStatus},
 };
 use crate::{
     application::{Error, in_field, projects::UpdateProject},
@@ -108,6 +108,15 @@ async fn carry_out(
     let project_id = ProjectId(project_id);
     let command = UpdateProject { project_id, patch: request.patch()?, if_version };
     let done = state.app.run(&caller.context, &command).await?;
+    let updated = done.reply;
+    if updated.changed {
+        let founding = state.app.founding(project_id).await?;
+        let facts = Facts { id: project_id, founding, updated_at: caller.context.now, role: Some(updated.role) };
+        let members = updated.member_count;
+        let project = Project::of(facts, updated.organization_id, &updated.fields, updated.version, members);
+        return Ok(changed(done.position, done.visible, updated.version, &project));
+    }
+    // Only the view knows when it last changed.
     let account_id = caller.identity.account_id;
     let project = state.app.project_for(account_id, project_id, Action::ViewProject).await?;
     Ok(changed(done.position, done.visible, project.version, &Project::from(project)))

@@ -1,1 +1,3 @@
+mod running;
 mod sandbox;
+mod submitting;

@@ -1,0 +1,219 @@
+//! `GET /projects/{project_id}/events`: what happened, in the order in which it happened.
+
+use std::collections::HashSet;
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Person, Reply, World};
+
+fn seqs(events: &[Value]) -> Vec<i64> {
+    events.iter().map(|event| event["seq"].as_i64().expect("a seq")).collect()
+}
+
+fn types(events: &[Value]) -> Vec<&str> {
+    events.iter().map(|event| event["event_type"].as_str().expect("a type")).collect()
+}
+
+/// A time of an event, fit for a query string.
+fn time(event: &Value) -> String {
+    event["recorded_at"].as_str().expect("a time").replace('+', "%2B")
+}
+
+/// A project that Ada founded, Grace joined, and both edited: seven events.
+async fn story(ada: &Person, grace: &Person) -> String {
+    let project = ada.project("Apollo").await;
+    ada.invite(&project, grace, "collaborator").await;
+    let path = format!("/projects/{project}");
+    for (person, name) in [(grace, "One"), (ada, "Two"), (grace, "Three"), (ada, "Four")] {
+        person.patch(&path, json!({"name": name})).await.is(200);
+    }
+    project
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_tells_who_did_what_when_in_order() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let id = Uuid::now_v7().to_string();
+    let founding = ada.with_header("x-request-id", &id).post("/projects", json!({"name": "Apollo"})).await.is(201);
+    let project = founding.id();
+    ada.invite(&project, &grace, "viewer").await;
+    let reply = ada.get(&format!("/projects/{project}/events")).await.is(200);
+    let events = reply.items();
+    assert_eq!(types(events), ["ProjectCreated", "MemberAdded", "MemberAdded"]);
+    assert_eq!(seqs(events), [1, 2, 3]);
+    let expected: HashSet<_> = "position seq event_id feed_id event_type event_version aggregate_type aggregate_id \
+                                sequence occurred_at recorded_at actor correlation_id data"
+        .split_whitespace()
+        .collect();
+    let mut ids = HashSet::new();
+    for event in events {
+        assert_eq!(event.as_object().unwrap().keys().map(String::as_str).collect::<HashSet<_>>(), expected);
+        assert_eq!(event["feed_id"], project);
+        assert_eq!(event["actor"], ada.id);
+        assert!(ids.insert(&event["event_id"]));
+        for when in ["occurred_at", "recorded_at"] {
+            assert!(event[when].as_str().unwrap().ends_with('Z'), "UTC: {event}");
+        }
+    }
+    assert_eq!(events[0]["correlation_id"], id);
+    assert_eq!(events[1]["correlation_id"], id);
+    assert_eq!(events[1]["position"], founding.position());
+    assert_eq!(events[0]["occurred_at"], founding.json["created_at"]);
+    assert_eq!(events[0]["data"]["name"], "Apollo");
+    assert!(events.is_sorted_by_key(|event| event["position"].as_i64()));
+    assert!(events.is_sorted_by_key(|event| event["recorded_at"].as_str()));
+    assert!(!reply.text.contains("example.com"), "no personal data");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_has_no_hole_whoever_writes_at_once() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let projects = [ada.project("One").await, ada.project("Two").await];
+    let edits = (0..40).map(|n| {
+        let (ada, path) = (&ada, format!("/projects/{}", projects[n % 2]));
+        async move { ada.patch(&path, json!({"description": format!("Edit {n}")})).await }
+    });
+    for reply in join_all(edits).await {
+        reply.is(200);
+    }
+    for project in &projects {
+        let history = ada.history(project).await;
+        assert_eq!(seqs(&history), (1..=22).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_can_be_read_page_by_page() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let project = story(&ada, &grace).await;
+    let path = format!("/projects/{project}/events");
+    let page = async |query: &str| ada.get(&format!("{path}?{query}")).await.is(200);
+    let first = page("limit=3").await;
+    assert_eq!(seqs(first.items()), [1, 2, 3]);
+    assert_eq!(first.json["next_after"], 3);
+    assert_eq!(first.json["next_cursor"], "3");
+    let second = page("limit=3&after=3").await;
+    assert_eq!(seqs(second.items()), [4, 5, 6]);
+    let by_cursor = page("limit=3&cursor=3").await;
+    assert_eq!(by_cursor.text, second.text);
+    let last = page("limit=3&after=6").await;
+    assert_eq!(seqs(last.items()), [7]);
+    assert_eq!((&last.json["next_after"], &last.json["next_cursor"]), (&Value::Null, &Value::Null));
+    assert_eq!(page("limit=7").await.json["next_after"], Value::Null, "a page that ends with the history");
+    assert_eq!(seqs(page("after=2&before=5").await.items()), [3, 4]);
+    assert_eq!(seqs(page("before=2").await.items()), [1]);
+    assert_eq!(seqs(page("after=7").await.items()), Vec::<i64>::new());
+    assert_eq!(seqs(page("after=0").await.items()).len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_can_be_narrowed() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let project = story(&ada, &grace).await;
+    let path = format!("/projects/{project}/events");
+    let only = async |query: &str| seqs(ada.get(&format!("{path}?{query}")).await.is(200).items());
+    assert_eq!(only("type=ProjectUpdated").await, [4, 5, 6, 7]);
+    assert_eq!(only("type=NeverHeardOf").await, Vec::<i64>::new());
+    assert_eq!(only(&format!("actor={}", grace.id)).await, [4, 6]);
+    assert_eq!(only(&format!("actor={}", ada.id)).await, [1, 2, 3, 5, 7]);
+    assert_eq!(only("actor=system:worker").await, Vec::<i64>::new());
+    assert_eq!(only(&format!("type=ProjectUpdated&actor={}&after=4", ada.id)).await, [5, 7]);
+    let page = ada.get(&format!("{path}?type=ProjectUpdated&limit=2")).await.is(200);
+    assert_eq!((seqs(page.items()), &page.json["next_after"]), (vec![4, 5], &json!(5)));
+
+    let events = ada.history(&project).await;
+    let middle = time(&events[3]);
+    assert_eq!(only(&format!("from={middle}")).await, [4, 5, 6, 7], "from the time on");
+    assert_eq!(only(&format!("to={middle}")).await, [1, 2, 3], "before the time");
+    assert_eq!(only(&format!("from={middle}&to={}", time(&events[5]))).await, [4, 5]);
+    assert_eq!(only("from=2000-01-01T00:00:00Z&to=2001-01-01T00:00:00Z").await, Vec::<i64>::new());
+    assert_eq!(only("from=2000-01-01T00:00:00%2B01:00").await.len(), 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_not_read_by_wrong_parameters() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    for feed in [format!("/projects/{project}/events"), "/auth/me/events".to_owned()] {
+        for wrong in [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "after=x",
+            "after=-1",
+            "before=-1",
+            "after=9223372036854775808",
+            "before=1.5",
+            "from=yesterday",
+            "to=2026-11-20",
+            "from=2026-11-20T10:00:00",
+            "seq=1",
+            "type=%00",
+            "actor=a%00b",
+            "cursor=x",
+            "after=1&after=2",
+            "min_position=-1",
+        ] {
+            ada.get(&format!("{feed}?{wrong}")).await.problem(422);
+        }
+        // The ends of time are no harm.
+        for end in ["from=-9999-01-01T00:00:00Z", "to=9999-12-31T23:59:59Z", "after=9223372036854775807", "before=0"] {
+            let reply = ada.get(&format!("{feed}?{end}")).await;
+            assert!(matches!(reply.status, 200 | 422), "{end}: {}", reply.text);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_seen_by_whoever_may_see_the_project() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let project = ada.project("Apollo").await;
+    let path = format!("/projects/{project}/events");
+    for role in ["viewer", "collaborator", "owner"] {
+        let member = server.person(role).await;
+        ada.invite(&project, &member, role).await;
+        member.get(&path).await.is(200);
+    }
+    ada.invite(&project, &grace, "viewer").await;
+    eve.get(&path).await.problem(404);
+    server.client().get(&path).await.problem(401);
+    ada.delete(&format!("/projects/{project}/members/{}", grace.id)).await.is(204);
+    grace.get(&path).await.problem(404);
+    ada.patch(&format!("/projects/{project}"), json!({"is_public": true})).await.is(200);
+    let texts: Vec<Reply> = join_all([eve.get(&path), ada.get(&path)]).await;
+    assert_eq!(texts[0].text, texts[1].text, "a visitor reads the same history");
+    server.client().get(&path).await.problem(401);
+    // A feed that is no project's cannot be read through a project's address.
+    ada.get(&format!("/projects/{}/events", ada.id)).await.problem(404);
+    ada.get(&format!("/projects/{}/events", Uuid::now_v7())).await.problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_waits_for_the_position_it_is_asked_for() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let reply = ada.post("/projects", json!({"name": "Apollo"})).await.is(201);
+    let (path, position) = (format!("/projects/{}/events", reply.id()), reply.position());
+    let now = ada.get(&format!("{path}?min_position={position}")).await.is(200);
+    assert_eq!(now.items().len(), 2);
+    let (ahead, project) = (format!("{path}?min_position={}", position + 1), format!("/projects/{}", reply.id()));
+    let (waited, renamed) = tokio::join!(ada.get(&ahead), ada.patch(&project, json!({"name": "B"})));
+    renamed.is(200);
+    assert_eq!(types(waited.is(200).items()).len(), 3, "it came with what it waited for");
+    ada.get(&format!("{path}?min_position={}", position + 1_000_000)).await.problem(503);
+}

@@ -1,0 +1,94 @@
+//! Coming back: no hole and no duplicate, whatever happens to the connection.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use serde_json::json;
+
+use super::{edit, head};
+use crate::support::{Person, Socket, World};
+
+const WRITERS: usize = 4;
+const EDITS: usize = 60;
+const READERS: u64 = 8;
+
+/// A number below `below`; a cheap generator, the same with each run.
+fn random(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
+
+/// Follows a project with a connection that breaks again and again, now here and now there, until the project rests and
+/// everything has come. Returns how often it connected, and the last place.
+async fn follow_brokenly(number: u64, instances: Vec<Person>, project: String, is_over: Arc<AtomicBool>) -> (u32, i64) {
+    let mut chance = number;
+    let (mut last, mut connections) = (0, 0);
+    loop {
+        let person = &instances[usize::try_from(random(&mut chance, 2)).expect("an index")];
+        let mut socket = Socket::open(person).await;
+        connections += 1;
+        // Asked for before the last look at `is_over`, so that what is written is behind the subscription or before it.
+        let was_over = is_over.load(Ordering::SeqCst);
+        socket.send(json!({"type": "subscribe", "project_id": project, "since": {"seq": last}})).await;
+        socket.expect("subscribed").await;
+        let mut patience = random(&mut chance, 60);
+        loop {
+            let frame = socket.next().await.expect("an open socket");
+            match frame["type"].as_str() {
+                Some("event") => {
+                    assert_eq!(frame["seq"], last + 1, "reader {number}, connection {connections}");
+                    last += 1;
+                }
+                Some("caught_up") => {
+                    assert_eq!(frame["seq"], last, "reader {number}, connection {connections}");
+                    if was_over {
+                        return (connections, last);
+                    }
+                }
+                Some("head") => {}
+                _ => panic!("{frame}"),
+            }
+            if !was_over && (patience == 0 || is_over.load(Ordering::SeqCst)) {
+                break;
+            }
+            patience = patience.saturating_sub(1);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_connections_cost_nothing() {
+    let world = World::new().await;
+    let (one, two) = (world.server().await, world.server().await);
+    let ada = one.person("ada").await;
+    let instances = vec![ada.clone(), ada.at(&two.address)];
+    let project = ada.project("Apollo").await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let readers: Vec<_> = (0..READERS)
+        .map(|number| tokio::spawn(follow_brokenly(number, instances.clone(), project.clone(), is_over.clone())))
+        .collect();
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|number| {
+            let (writer, project) = (instances[number % 2].clone(), project.clone());
+            tokio::spawn(async move {
+                for _ in 0..EDITS {
+                    edit(&writer, &project).await;
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.expect("all written");
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let head = head(&ada, &project).await;
+    let mut broken = 0;
+    for reader in readers {
+        let (connections, last) = reader.await.expect("all read");
+        assert_eq!(last, head);
+        broken += connections - 1;
+    }
+    assert!(u64::from(broken) > READERS, "the connections broke only {broken} times");
+}

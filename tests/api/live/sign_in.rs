@@ -1,0 +1,97 @@
+//! Signing in: by header, by ticket, by `hello`; and not.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::is_quiet;
+use crate::support::{Closed, Socket, World};
+
+#[tokio::test]
+async fn a_header_signs_in() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let bearer = format!("Bearer {}", ada.token());
+    let mut socket = Socket::attempt(&server.address, "", &[("authorization", &bearer)]).await.expect("a socket");
+    let welcome = socket.expect("welcome").await;
+    assert_eq!(welcome["user_id"], ada.id);
+    assert_eq!(welcome["ping_interval"], 20);
+    for id in ["connection_id", "epoch"] {
+        assert!(welcome[id].as_str().is_some_and(|id| Uuid::try_parse(id).is_ok()), "{id}: {welcome}");
+    }
+    // A `hello` without a token is a courtesy then.
+    socket.send(json!({"type": "hello"})).await;
+    is_quiet(&mut socket).await;
+}
+
+#[tokio::test]
+async fn a_ticket_signs_in_once() {
+    let world = World::new().await;
+    let (server, other) = (world.server().await, world.server().await);
+    let ada = server.person("ada").await;
+    let ticket = ada.post("/realtime/tickets", json!(null)).await.is(201).json;
+    let ticket = ticket["ticket"].as_str().expect("a ticket");
+    let mut socket = Socket::with_ticket(&other.address, ticket).await;
+    assert_eq!(socket.expect("welcome").await["user_id"], ada.id);
+    for address in [&server.address, &other.address] {
+        let again = Socket::attempt(address, &format!("?ticket={ticket}"), &[]).await;
+        assert_eq!(again.err(), Some(401), "a ticket is used up by whoever comes first, wherever");
+    }
+}
+
+#[tokio::test]
+async fn a_hello_signs_in_and_nothing_else_is_done_before() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let mut socket = Socket::anonymous(&server.address).await;
+    is_quiet(&mut socket).await;
+    for frame_type in ["subscribe", "unsubscribe"] {
+        socket.send(json!({"type": frame_type, "project_id": project})).await;
+        let error = socket.expect("error").await;
+        assert_eq!((&error["code"], &error["ref"]), (&json!("unauthenticated"), &json!(project)));
+    }
+    socket.send(json!({"type": "refresh", "token": ada.token()})).await;
+    assert_eq!(socket.expect("error").await["code"], "unauthenticated");
+    socket.send(json!({"type": "hello", "token": ada.token()})).await;
+    assert_eq!(socket.expect("welcome").await["user_id"], ada.id);
+    assert!(!socket.subscribe(&project, 0).await.is_empty());
+}
+
+#[tokio::test]
+async fn credentials_that_do_not_hold_open_nothing() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let forged = format!("Bearer {}x", ada.token());
+    for value in ["Bearer nonsense", "Bearer ", "Basic YWRhOmFkYQ==", forged.as_str()] {
+        let refused = Socket::attempt(&server.address, "", &[("authorization", value)]).await;
+        assert_eq!(refused.err(), Some(401), "{value}");
+    }
+    let refused = Socket::attempt(&server.address, "?ticket=nonsense", &[]).await;
+    assert_eq!(refused.err(), Some(401));
+    for hello in [json!({"type": "hello", "token": "nonsense"}), json!({"type": "hello"})] {
+        let mut socket = Socket::anonymous(&server.address).await;
+        socket.send(hello).await;
+        assert_eq!(socket.to_the_end().await, (vec![], Closed(4401)));
+    }
+    let mut socket = Socket::open(&ada).await;
+    socket.send(json!({"type": "refresh", "token": bob.token()})).await;
+    assert_eq!(socket.to_the_end().await, (vec![], Closed(4401)), "a socket does not change hands");
+}
+
+#[tokio::test]
+async fn who_does_not_sign_in_is_shown_out() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let mut signed_in = Socket::open(&ada).await;
+    let opened = Instant::now();
+    let mut silent = Socket::anonymous(&server.address).await;
+    assert_eq!(silent.to_the_end().await, (vec![], Closed(4408)));
+    assert!(opened.elapsed() > Duration::from_secs(4), "after {:?}", opened.elapsed());
+    is_quiet(&mut signed_in).await;
+}

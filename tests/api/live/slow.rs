@@ -1,0 +1,73 @@
+//! A client that does not read loses its own connection, and nobody else's time.
+
+use std::time::{Duration, Instant};
+
+use futures::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    Notes, follow, head, places,
+    raw::{self, Raw},
+    seqs,
+};
+use crate::support::{Socket, World};
+
+/// How long a client may take nothing while a feed moves past it.
+const STALL: Duration = Duration::from_secs(1);
+
+/// Reads up to and with a frame of this type.
+async fn read_to(raw: &mut Raw, frame_type: &str) {
+    loop {
+        let message = raw.next().await.expect("a frame").expect("an open socket");
+        if let Message::Text(text) = message
+            && serde_json::from_str::<Value>(&text).expect("JSON")["type"] == frame_type
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_is_cut_and_holds_up_nobody() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let start = head(&ada, &project).await;
+    let (mut sleeper, _) = raw::open(&ada, &[], Some(8 * 1024)).await;
+    let subscribe = json!({"type": "subscribe", "project_id": project, "since": {"seq": start}}).to_string();
+    sleeper.send(Message::text(subscribe)).await.expect("an open socket");
+    read_to(&mut sleeper, "caught_up").await;
+    let mut reader = Socket::open(&ada).await;
+    follow(&mut reader, &project).await;
+
+    // More than all buffers on the way hold, for longer than anybody may stall.
+    let mut notes = Notes::of(&project, world.pool().await).await;
+    let text = "x".repeat(100_000);
+    let mut last = start;
+    let since = Instant::now();
+    while last < start + 100 || since.elapsed() < 3 * STALL {
+        notes.write(20, &text).await;
+        for _ in 0..20 {
+            last += 1;
+            assert_eq!(reader.event().await["seq"], last, "the other gets everything");
+        }
+    }
+
+    let (mut seen, mut code) = (Vec::new(), None);
+    while let Some(Ok(message)) = sleeper.next().await {
+        match message {
+            Message::Text(text) => seen.push(serde_json::from_str::<Value>(&text).expect("JSON")),
+            Message::Close(frame) => code = frame.map(|frame| u16::from(frame.code)),
+            _ => {}
+        }
+    }
+    assert_eq!(code, Some(4508));
+    seen.retain(|frame| frame["type"] == "event");
+    let resume = start + i64::try_from(seen.len()).expect("a number");
+    assert!(resume < last);
+    assert_eq!(seqs(&seen), places(start + 1..=resume), "what came had no hole");
+    let rest = Socket::open(&ada).await.subscribe(&project, resume).await;
+    assert_eq!(seqs(&rest), places(resume + 1..=last), "and it may go on from there");
+}

@@ -1,0 +1,7 @@
+//! `/projects/{project_id}/members`: who belongs to a project, as what, and what that allows.
+
+mod add;
+mod change_role;
+mod list;
+mod matrix;
+mod remove;

@@ -1,0 +1,236 @@
+//! `/api/v1/openapi.json`, `/docs`, and the addresses around the API.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Method;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{Client, World};
+
+const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+
+/// Every operation: its method, path and description.
+fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = document["paths"].as_object().expect("paths");
+    let mut found = Vec::new();
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("a path item") {
+            if METHODS.contains(&method.as_str()) {
+                found.push((method.as_str(), path.as_str(), operation));
+            }
+        }
+    }
+    found
+}
+
+fn is_public(operation: &Value) -> bool {
+    let open = |schemes: &Value| *schemes == serde_json::json!([]) || *schemes == serde_json::json!([{}]);
+    operation.get("security").is_some_and(open)
+}
+
+async fn document(client: &Client) -> Value {
+    client.get("/openapi.json").await.is(200).json
+}
+
+/// Collects every `$ref` in the document.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
+                found.push(reference);
+            }
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_sound_openapi_3_1() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(document["info"]["title"], "Workroom");
+    assert!(document["info"]["version"].is_string());
+    assert_eq!(document["servers"][0]["url"], "/api/v1");
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 50);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').expect("a reference within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+    let mut ids = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        let at = format!("{method} {path}");
+        assert!(ids.insert(operation["operationId"].as_str().expect("an id").to_owned()), "{at}: its id is taken");
+        let summary = operation["summary"].as_str().or(operation["description"].as_str());
+        assert!(summary.is_some_and(|text| !text.is_empty()), "{at}: no summary");
+        let empty = Vec::new();
+        let parameters = operation["parameters"].as_array().unwrap_or(&empty);
+        let declared: BTreeSet<_> =
+            parameters.iter().filter(|p| p["in"] == "path").map(|p| p["name"].as_str().unwrap()).collect();
+        let named: BTreeSet<_> = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+        assert_eq!(declared, named, "{at}: path parameters");
+        assert!(parameters.iter().filter(|p| p["in"] == "path").all(|p| p["required"] == true), "{at}");
+        let responses = operation["responses"].as_object().expect("responses");
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{at}: never succeeds");
+        for (status, response) in responses {
+            assert!(response["description"].is_string(), "{at}: {status}");
+            if status.as_str() >= "400" {
+                let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/ProblemDetails", "{at}: {status}");
+            } else if status != "204" {
+                assert!(response["content"]["application/json"]["schema"].is_object(), "{at}: {status}");
+            }
+        }
+        if matches!(method, "post" | "put" | "patch") && !path.ends_with("/tickets") {
+            assert!(operation["requestBody"]["content"]["application/json"]["schema"].is_object(), "{at}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operations_and_their_statuses_are_these() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    let mut listed = BTreeMap::new();
+    for (method, path, operation) in operations(&document) {
+        let statuses: Vec<_> = operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+        listed.insert(format!("{path} {method}"), statuses.join(" "));
+    }
+    insta::assert_json_snapshot!("operations", listed);
+    // What `workroom openapi` prints is what is served.
+    let (printed, text) = world.command(&["openapi"]).await;
+    assert!(printed, "{text}");
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), document);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_asks_for_a_signed_in_caller_but_those_that_sign_in() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    let mut public = Vec::new();
+    for (method, path, operation) in operations(&document) {
+        let address = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { Uuid::now_v7().to_string() } else { part.to_owned() });
+        let address = address.collect::<Vec<_>>().join("/");
+        let body = operation.get("requestBody").map(|_| "{}".to_owned());
+        let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+        if is_public(operation) {
+            public.push(format!("{method} {path}"));
+            server.client().send(method, &address, body).await.problem(422);
+            continue;
+        }
+        let reply = server.client().send(method.clone(), &address, body.clone()).await;
+        assert_eq!(reply.status, 401, "{method} {path}: {}", reply.text);
+        reply.problem(401);
+        // Before it looks at anything else.
+        let garbage = body.map(|_| "{".to_owned());
+        server.client().send(method, &address, garbage).await.problem(401);
+    }
+    public.sort_unstable();
+    assert_eq!(public, ["POST /auth/login", "POST /auth/refresh", "POST /auth/register"]);
+}
+
+/// What the other tests have seen of each operation beyond what every operation has.
+const SEEN: [(&str, &str, &str); 24] = [
+    ("post", "/auth/register", "201 400 409 413 415 422 503"),
+    ("post", "/auth/login", "200 400 401 413 415 422 503"),
+    ("post", "/auth/refresh", "200 400 401 413 415 422"),
+    ("get", "/auth/me", "200 401"),
+    ("get", "/auth/me/events", "200 401 422 503"),
+    ("post", "/projects", "201 400 401 404 409 413 415 422"),
+    ("get", "/projects", "200 401 422 503"),
+    ("get", "/projects/{project_id}", "200 401 404 422 503"),
+    ("patch", "/projects/{project_id}", "200 400 401 403 404 412 413 415 422"),
+    ("put", "/projects/{project_id}", "200 400 401 403 404 412 413 415 422"),
+    ("delete", "/projects/{project_id}", "204 401 403 404 412"),
+    ("get", "/projects/{project_id}/events", "200 401 404 422 503"),
+    ("get", "/projects/{project_id}/members", "200 401 403 404 422 503"),
+    ("post", "/projects/{project_id}/members", "201 400 401 403 404 409 413 415 422"),
+    ("get", "/projects/{project_id}/members/{user_id}", "200 401 403 404"),
+    ("patch", "/projects/{project_id}/members/{user_id}", "200 400 401 403 404 409 412 413 415 422"),
+    ("put", "/projects/{project_id}/members/{user_id}", "200 400 401 403 404 409 412 413 415 422"),
+    ("delete", "/projects/{project_id}/members/{user_id}", "204 401 403 404 409 412"),
+    ("post", "/jobs", "202 400 401 403 404 409 413 415 422 503"),
+    ("get", "/jobs", "200 401 403 404 422 503"),
+    ("get", "/jobs/{job_id}", "200 401 404"),
+    ("post", "/realtime/tickets", "201 401"),
+    ("get", "/projects/{project_id}", "400 408"),
+    ("get", "/auth/me", "500"),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_documents_the_replies_it_gives() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    for (method, path, statuses) in SEEN {
+        let responses = &document["paths"][path][method]["responses"];
+        for status in statuses.split(' ') {
+            assert!(responses[status].is_object(), "{method} {path} answers {status} and does not say so");
+        }
+    }
+    let known: BTreeSet<_> = SEEN.iter().map(|(method, path, _)| (*method, *path)).collect();
+    let all: BTreeSet<_> = operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    assert_eq!(known, all, "an operation without a row");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documentation_can_be_browsed_without_the_network() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let page = server.client().get("//docs").await.is(200);
+    assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
+    let page = server.client().get("//docs/").await.is(200);
+    let linked = page.text.split('"').filter(|text| text.ends_with(".js") || text.ends_with(".css"));
+    let mut files = 0;
+    for file in linked {
+        assert!(!file.contains("://"), "{file} is elsewhere");
+        server.client().get(&format!("//docs/{}", file.trim_start_matches("./"))).await.is(200);
+        files += 1;
+    }
+    assert!(files >= 2);
+    let start = server.client().get("//docs/swagger-initializer.js").await.is(200);
+    assert!(start.text.contains("/api/v1/openapi.json"));
+    server.client().get("//docs/no-such-page").await.problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_service_says_what_it_is_and_how_it_does() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let client = server.client();
+    assert_eq!(client.get("//health").await.is(200).json, serde_json::json!({"status": "ok"}));
+    let about = client.get("//").await.is(200).json;
+    assert_eq!(about["service"], "workroom");
+    assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(about["docs"], "/docs");
+    let ready = client.get("//ready").await.is(200).json;
+    assert_eq!(ready["status"], "ready");
+    let checks = ready["checks"].as_object().expect("checks");
+    assert!(!checks.is_empty() && checks.values().all(|check| check["ok"] == true), "{checks:?}");
+    for path in ["//health", "//ready", "//", "/openapi.json", "//.well-known/jwks.json"] {
+        let reply = client.get(path).await.is(200);
+        assert!(reply.header("content-type").starts_with("application/json"), "{path}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(reply.header("x-frame-options"), "DENY", "{path}");
+        assert_eq!(reply.header("referrer-policy"), "no-referrer", "{path}");
+        assert!(!reply.header("x-request-id").is_empty(), "{path}");
+    }
+    let named = client.with_header("x-request-id", "trace-me-7").get("//health").await;
+    assert_eq!(named.header("x-request-id"), "trace-me-7");
+    for unsound in ["with space", &"x".repeat(129)] {
+        let reply = client.with_header("x-request-id", unsound).get("//health").await;
+        assert!(Uuid::parse_str(reply.header("x-request-id")).is_ok(), "{unsound}");
+    }
+}

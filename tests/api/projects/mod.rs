@@ -1,0 +1,8 @@
+//! `/projects`: founding, reading, listing, changing and deleting them.
+
+mod create;
+mod delete;
+mod idempotency;
+mod list;
+mod read;
+mod update;

@@ -1,0 +1,77 @@
+//! Doorbells between processes: how far the log and the views are.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use futures::StreamExt;
+use sqlx::PgPool;
+use tokio::{task::JoinSet, time::timeout};
+use uuid::Uuid;
+use workroom::{
+    event_store::{AppendLimits, EventLog},
+    messaging::{doorbell::Doorbell, epoch},
+};
+use workroom_projections::{progress::Progress, runner::Announce};
+
+use super::connect;
+use crate::support::{World, eventually};
+
+/// What a process has of the log, as far as doorbells go.
+struct Side {
+    log: EventLog,
+    progress: Progress,
+    announce: Announce,
+}
+
+impl Side {
+    async fn open(world: &World, pool: &PgPool, tasks: &mut JoinSet<()>) -> Self {
+        let log = EventLog::open(pool.clone(), AppendLimits::default()).await.expect("the log");
+        let progress = Progress::new(pool.clone());
+        let (epoch, follow) = epoch::follow(pool.clone()).await.expect("an epoch");
+        let doorbell = Doorbell::new(connect(world).await, epoch, log.clone(), progress.clone());
+        let announce = doorbell.announce();
+        tasks.spawn(follow);
+        tasks.spawn(doorbell.run());
+        Self { log, progress, announce }
+    }
+
+    async fn hears_of(&self, head: i64) {
+        let mut heads = self.log.head();
+        let in_time = timeout(Duration::from_secs(20), heads.wait_for(|heard| *heard == head)).await.is_ok();
+        assert!(in_time, "never heard of {head}: {}", *heads.borrow());
+    }
+
+    fn position(&self, group: &str) -> Option<i64> {
+        BTreeMap::from_iter(self.progress.positions()).get(group).copied()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_hears_how_far_the_others_are() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut tasks = JoinSet::new();
+    let (one, two) = (Side::open(&world, &pool, &mut tasks).await, Side::open(&world, &pool, &mut tasks).await);
+    for head in 1..500 {
+        one.log.announce(head);
+        (one.announce)("jobs", head);
+    }
+    two.hears_of(499).await;
+    eventually("the views' position is heard", || async { two.position("jobs") == Some(499) }).await;
+
+    // Told while NATS is away, heard when it is back.
+    world.nats().kill9().await;
+    two.log.announce(600);
+    world.nats().restart().await.expect("NATS");
+    one.hears_of(600).await;
+
+    // In a new epoch everybody moves over to new subjects.
+    let begin = sqlx::query_scalar("UPDATE log_epoch SET epoch = gen_random_uuid() RETURNING epoch");
+    let current: Uuid = begin.fetch_one(&pool).await.expect("a new epoch");
+    let client = connect(&world).await.client().clone();
+    let mut heads = client.subscribe(format!("workroom.{current}.head")).await.expect("a subscription");
+    let told = timeout(Duration::from_secs(20), heads.next()).await.expect("in time").expect("a message");
+    assert_eq!(&*told.payload, b"600");
+    one.log.announce(700);
+    two.hears_of(700).await;
+    tasks.shutdown().await;
+}

@@ -1,0 +1,78 @@
+//! More than one relay.
+
+use sqlx::PgPool;
+
+use super::{Running, assert_copied, count, epoch, fill};
+use crate::support::World;
+
+/// Ends the connection that holds the leader's lock; returns whether there was one.
+async fn depose(pool: &PgPool) -> bool {
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+         WHERE l.locktype = 'advisory' AND l.classid = 7770002 AND l.granted AND d.datname = current_database()",
+    )
+    .fetch_one(pool)
+    .await
+    .expect("an answer");
+    ended > 0
+}
+
+/// Waits until either has reached a position.
+async fn either_reaches(relays: &mut [Running; 2], position: i64) {
+    let [one, two] = relays;
+    tokio::select! {
+        () = one.reaches(position) => {}
+        () = two.reaches(position) => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaders_come_and_go_and_the_copy_is_one() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut relays = [Running::start(&world).await, Running::start(&world).await];
+    let (mut head, mut deposed) = (0, 0);
+    for _ in 0..8 {
+        fill(&pool, head + 1_500).await;
+        for relay in &relays {
+            relay.head.send_replace(head + 1_500);
+        }
+        either_reaches(&mut relays, head + 1).await;
+        deposed += i32::from(depose(&pool).await);
+        head += 1_500;
+    }
+    assert!(deposed > 3, "deposed only {deposed} times");
+    either_reaches(&mut relays, head).await;
+    assert_copied(&world, &pool).await;
+    assert_eq!(count(&world, "JOBS").await, 1_200);
+
+    // The one that stands by takes over.
+    let is_first = relays[0].status.borrow().leading;
+    let [one, two] = relays;
+    let (leader, mut standby) = if is_first { (one, two) } else { (two, one) };
+    leader.stop().await;
+    fill(&pool, head + 1).await;
+    standby.reaches(head + 1).await;
+    assert_copied(&world, &pool).await;
+    standby.stop().await;
+}
+
+/// A deposed leader that does not know it yet publishes next to the new one. Only through different tables of locks can
+/// both believe to lead: two databases with the same log stand in for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_leaders_at_once_make_one_copy() {
+    let (world, twin) = (World::new().await, World::new().await);
+    let (pool, twin_pool) = (world.pool().await, twin.pool().await);
+    for pool in [&pool, &twin_pool] {
+        fill(pool, 5_000).await;
+    }
+    let same = sqlx::query("UPDATE log_epoch SET epoch = $1").bind(epoch(&pool).await);
+    same.execute(&twin_pool).await.expect("the same epoch");
+    let (mut one, mut two) = (Running::start(&world).await, Running::between(&twin, &world).await);
+    one.reaches(5_000).await;
+    two.reaches(5_000).await;
+    assert!(one.status.borrow().leading && two.status.borrow().leading);
+    assert_copied(&world, &pool).await;
+    one.stop().await;
+    two.stop().await;
+}
