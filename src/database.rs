@@ -11,7 +11,8 @@ use sqlx::{
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a connection may take to come about.
+pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How to connect: the views are found without naming their schema, and nothing waits for ever.
 ///

@@ -63,36 +63,48 @@ impl Progress {
         halts.iter().map(|(name, reason)| (*name, reason.clone())).collect()
     }
 
-    /// Waits until every group's views show everything up to `position`; `false` when the deadline came first.
+    /// Waits until every group's views show everything up to `position`; `false` when the deadline came first, or when a
+    /// group has halted: nobody knows for how long, and one group's trouble must not slow commands of another down.
     pub async fn reached(&self, position: i64, deadline: Instant) -> bool {
-        for sender in self.groups.values() {
-            let mut group = sender.subscribe();
-            loop {
-                let patience = deadline.min(Instant::now() + PATIENCE);
-                if timeout_at(patience, group.wait_for(|known| *known >= position)).await.is_ok() {
-                    break;
+        let mut all = true;
+        for (name, sender) in self.groups.iter() {
+            all &= self.group_reached(name, sender, position, deadline).await;
+        }
+        all
+    }
+
+    async fn group_reached(&self, name: &str, sender: &watch::Sender<i64>, position: i64, deadline: Instant) -> bool {
+        let mut group = sender.subscribe();
+        loop {
+            let patience = deadline.min(Instant::now() + PATIENCE);
+            if timeout_at(patience, group.wait_for(|known| *known >= position)).await.is_ok() {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            // The doorbell may be broken (another process leads, and NATS is away): ask, one waiter at a time.
+            if let Ok(_turn) = self.asking.try_lock()
+                && let Ok(stored) = checkpoints(&self.pool).await
+            {
+                let halted = stored.iter().any(|(group, at, halted)| group == name && *halted && *at < position);
+                for (group, at, _) in stored {
+                    self.advance(&group, at);
                 }
-                if Instant::now() >= deadline {
+                if halted {
                     return false;
-                }
-                // The doorbell may be broken (another process leads, and NATS is away): ask, one waiter at a time.
-                if let Ok(_turn) = self.asking.try_lock()
-                    && let Ok(positions) = checkpoints(&self.pool).await
-                {
-                    for (name, position) in positions {
-                        self.advance(&name, position);
-                    }
                 }
             }
         }
-        true
     }
 }
 
-/// The stored checkpoint of each group that has one.
+/// The stored checkpoint of each group that has one, and whether the group has halted.
 ///
 /// # Errors
 /// The database's.
-pub async fn checkpoints(pool: &PgPool) -> Result<Vec<(String, i64)>, sqlx::Error> {
-    sqlx::query_as("SELECT projection_group, position FROM projection_checkpoints").fetch_all(pool).await
+pub async fn checkpoints(pool: &PgPool) -> Result<Vec<(String, i64, bool)>, sqlx::Error> {
+    sqlx::query_as("SELECT projection_group, position, halted_at IS NOT NULL FROM projection_checkpoints")
+        .fetch_all(pool)
+        .await
 }

@@ -22,7 +22,7 @@ use crate::{
 
 const BATCH: i64 = 1000;
 const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
-const BACKSTOP: Duration = Duration::from_millis(500);
+const BACKSTOP: Duration = Duration::from_millis(100);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
 /// How often a checkpoint is stored while nothing that passes concerns the group.
 const IDLE_CHECKPOINT: Duration = Duration::from_millis(20);

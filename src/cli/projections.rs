@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Subcommand;
 use sqlx::{ConnectOptions, PgConnection};
 use workroom_projections::{
@@ -58,8 +59,9 @@ pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn connect(options: &sqlx::postgres::PgConnectOptions) -> sqlx::Result<PgConnection> {
-    options.connect().await
+async fn connect(options: &sqlx::postgres::PgConnectOptions) -> anyhow::Result<PgConnection> {
+    let connected = tokio::time::timeout(database::ACQUIRE_TIMEOUT, options.connect()).await;
+    connected.context("the database does not answer")?.context("the database cannot be reached")
 }
 
 fn show(comparison: &Comparison) -> anyhow::Result<bool> {

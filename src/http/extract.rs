@@ -11,9 +11,12 @@ use workroom_domain::actor::Actor;
 
 use super::{State, problem::Problem, request::RequestMeta};
 use crate::{
-    application::{Context, Error, IdempotencyKey, Violation, now},
+    application::{Context, Error, IdempotencyKey, IfVersion, Violation, now},
     identity,
 };
+
+/// How long a client may take over a request's body.
+const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// A JSON body: of the right media type, well-formed, with known fields of the right types, without NUL.
 pub struct Json<T>(pub T);
@@ -44,7 +47,9 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let too_slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
+        let bytes = read.map_err(too_slow)?.map_err(|rejection| {
             let detail = match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
                 _ => "the request body could not be read",
@@ -66,20 +71,25 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        refuse(&error.into_inner(), pointer)
+        refuse(&error.into_inner(), pointer, bytes)
     })?;
-    deserializer.end().map_err(|error| refuse(&error, String::new()))?;
+    deserializer.end().map_err(|error| refuse(&error, String::new(), bytes))?;
     if has_nul(bytes) {
         return Err(Error::invalid("", "text must not contain NUL characters").into());
     }
     Ok(value)
 }
 
-fn refuse(error: &serde_json::Error, pointer: String) -> Problem {
+fn refuse(error: &serde_json::Error, pointer: String, bytes: &[u8]) -> Problem {
     if error.is_data() {
         // serde_json ends its message with the place in the text, which the pointer says better.
         let text = error.to_string();
         let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
+        return Error::Invalid(vec![Violation { pointer, detail }]).into();
+    }
+    // serde_json calls it a syntax error, too, when a value of another type stands where an enum is expected.
+    if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() {
+        let detail = "is not of the expected type".to_owned();
         return Error::Invalid(vec![Violation { pointer, detail }]).into();
     }
     Problem::new(StatusCode::BAD_REQUEST, format!("the body is not well-formed JSON: {error}"))
@@ -192,24 +202,28 @@ impl FromRequestParts<State> for Correlation {
     }
 }
 
-/// The version that `If-Match` insists on, if it insists on one (RFC 9110, 13.1.1).
-pub struct IfMatch(pub Option<i64>);
-
-/// No resource has this version: an entity tag of foreign make matches none.
-const NO_VERSION: i64 = -1;
+/// The versions that `If-Match` insists on, if it insists on any (RFC 9110, 13.1.1). An entity tag of foreign make
+/// matches none.
+pub struct IfMatch(pub IfVersion);
 
 impl FromRequestParts<State> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
-        let tag = value.to_str().unwrap_or_default().trim();
-        if tag == "*" {
-            return Ok(Self(None));
+        let mut versions = None;
+        for value in parts.headers.get_all(header::IF_MATCH) {
+            let tags = value.to_str().unwrap_or_default();
+            if tags.trim() == "*" {
+                return Ok(Self(IfVersion(None)));
+            }
+            versions.get_or_insert_with(Vec::new).extend(tags.split(',').filter_map(version));
         }
-        let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')).and_then(|tag| tag.parse().ok());
-        Ok(Self(Some(version.unwrap_or(NO_VERSION))))
+        Ok(Self(IfVersion(versions)))
     }
+}
+
+fn version(tag: &str) -> Option<i64> {
+    tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
 /// The client's `Idempotency-Key`, if it sent one.

@@ -62,6 +62,12 @@ pub(super) fn describe_errors(document: &mut Document) {
         ];
         for (operation, changes) in methods {
             let Some(operation) = operation else { continue };
+            // Handlers are called by their verb alone; in the document their names must be unique.
+            if let (Some(tag), Some(id)) = (operation.tags.iter().flatten().next(), &operation.operation_id) {
+                operation.operation_id = Some(format!("{tag}_{id}"));
+            }
+            let asks_for_a_project =
+                operation.parameters.iter().flatten().any(|p| matches!(p, RefOr::T(p) if p.name == "project_id"));
             let is_public = operation
                 .security
                 .as_ref()
@@ -71,7 +77,7 @@ pub(super) fn describe_errors(document: &mut Document) {
                 add(operation, "401", "Not signed in");
                 add(operation, "403", "A member without the right");
             }
-            if names_a_thing || changes {
+            if names_a_thing || changes || asks_for_a_project {
                 add(operation, "404", "Absent, or hidden from the caller");
             }
             if changes {

@@ -143,6 +143,7 @@ fn standard_detail(status: StatusCode) -> &'static str {
         408 => "the request was not complete, or not answered, in time",
         413 => "the request body is too large",
         426 => "this address speaks WebSocket only",
+        503 => "the service did not answer in time; a command may or may not have been carried out",
         500..=599 => "an internal error occurred",
         _ => "the request was refused",
     }
@@ -172,5 +173,8 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     let (written, body) = Json(details).into_response().into_parts();
     parts.headers.extend(written.headers);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        parts.headers.entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("2"));
+    }
     Response::from_parts(parts, body)
 }

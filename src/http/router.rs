@@ -97,9 +97,10 @@ pub fn router(state: State) -> Router {
                 .layer(secure(header::REFERRER_POLICY, "no-referrer"))
                 .layer(secure(header::CACHE_CONTROL, "no-store"))
                 .layer(middleware::from_fn(problem::render))
+                .layer(middleware::from_fn(request::drain))
                 .layer(CatchPanicLayer::custom(panicked))
                 .layer(TimeoutLayer::with_status_code(
-                    StatusCode::REQUEST_TIMEOUT,
+                    StatusCode::SERVICE_UNAVAILABLE,
                     Duration::from_secs(config.request_timeout_seconds),
                 )),
         )

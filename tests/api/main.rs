@@ -2,15 +2,18 @@
 //!
 //! One binary, so that all tests share one Postgres; every test has a database of its own, a NATS of its own, and as
 //! many services as it asks for. A folder a noun, as everywhere.
-#![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stderr, clippy::missing_panics_doc, missing_docs)]
+#![allow(missing_docs, clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
 mod audit;
 mod auth;
+mod cli;
 mod event_store;
+mod faults;
 mod history;
 mod jobs;
 mod members;
 mod openapi;
 mod problems;
+mod projections;
 mod projects;
 mod support;

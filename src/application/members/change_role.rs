@@ -7,10 +7,10 @@ use workroom_domain::{
     membership::MembershipCommand,
 };
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Give a member another role.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ChangeMemberRole {
     /// The project.
     pub project_id: ProjectId,
@@ -19,7 +19,7 @@ pub struct ChangeMemberRole {
     /// The new role.
     pub role: Role,
     /// The roster's version that the change is meant for, if the caller insists on one.
-    pub if_version: Option<i64>,
+    pub if_version: IfVersion,
 }
 
 impl Command for ChangeMemberRole {
@@ -32,9 +32,7 @@ impl Command for ChangeMemberRole {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
-        if self.if_version.is_some_and(|version| version != roster.sequence) {
-            return Err(Error::Stale);
-        }
+        self.if_version.check(roster.sequence)?;
         let change = MembershipCommand::ChangeRole { account_id: self.account_id, role: self.role };
         Ok(unit.decide(&roster, change)?.sequence)
     }

@@ -7,17 +7,17 @@ use workroom_domain::{
     membership::MembershipCommand,
 };
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Take a member off a project.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RemoveMember {
     /// The project.
     pub project_id: ProjectId,
     /// The member.
     pub account_id: AccountId,
     /// The roster's version that the removal is meant for, if the caller insists on one.
-    pub if_version: Option<i64>,
+    pub if_version: IfVersion,
 }
 
 impl Command for RemoveMember {
@@ -32,9 +32,7 @@ impl Command for RemoveMember {
         // Leaving takes no more than being there, which every role's right to look shows.
         let action = if is_leaving { Action::ViewMembers } else { Action::ManageMembers };
         let (_, roster) = unit.authorize(self.project_id, action).await?;
-        if self.if_version.is_some_and(|version| version != roster.sequence) {
-            return Err(Error::Stale);
-        }
+        self.if_version.check(roster.sequence)?;
         unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?;
         Ok(())
     }

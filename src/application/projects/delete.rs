@@ -8,15 +8,15 @@ use workroom_domain::{
     project::{Project, ProjectCommand},
 };
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Delete a project.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DeleteProject {
     /// The project.
     pub project_id: ProjectId,
     /// The version that the deletion is meant for, if the caller insists on one.
-    pub if_version: Option<i64>,
+    pub if_version: IfVersion,
 }
 
 impl Command for DeleteProject {
@@ -29,9 +29,7 @@ impl Command for DeleteProject {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::DeleteProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
-        if self.if_version.is_some_and(|version| version != project.sequence) {
-            return Err(Error::Stale);
-        }
+        self.if_version.check(project.sequence)?;
         unit.decide(&project, ProjectCommand::Delete)?;
         unit.decide(&roster, MembershipCommand::Close)?;
         Ok(())

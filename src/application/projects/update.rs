@@ -7,7 +7,7 @@ use workroom_domain::{
     project::{Project, ProjectCommand, ProjectFields, ProjectPatch},
 };
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Change a project's fields.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct UpdateProject {
     /// The fields to change.
     pub patch: ProjectPatch,
     /// The version that the change is meant for, if the caller insists on one.
-    pub if_version: Option<i64>,
+    pub if_version: IfVersion,
 }
 
 /// A project as it stands after the change.
@@ -47,9 +47,7 @@ impl Command for UpdateProject {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedProject, Error> {
         let (role, roster) = unit.authorize(self.project_id, Action::EditProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
-        if self.if_version.is_some_and(|version| version != project.sequence) {
-            return Err(Error::Stale);
-        }
+        self.if_version.check(project.sequence)?;
         let updated = unit.decide(&project, ProjectCommand::Update(self.patch.clone()))?;
         let (organization_id, fields) = updated.state.active()?;
         Ok(UpdatedProject {

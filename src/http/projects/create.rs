@@ -1,7 +1,7 @@
 //! `POST /projects`
 
 use axum::{extract::State as Extract, http::StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use time::{Date, OffsetDateTime};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -55,9 +55,19 @@ pub struct CreateProjectRequest {
 }
 
 /// A day, `YYYY-MM-DD`.
-#[derive(Clone, Copy, Deserialize)]
-#[serde(transparent)]
-pub(super) struct DateParam(#[serde(with = "day")] pub(super) Date);
+#[derive(Clone, Copy)]
+pub(super) struct DateParam(pub(super) Date);
+
+/// `Date` holds years that Postgres cannot keep, and a day that no view can hold would halt every view.
+impl<'de> Deserialize<'de> for DateParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let date = day::deserialize(deserializer)?;
+        if date.year() < 1 {
+            return Err(D::Error::custom("the year must be from 0001 to 9999"));
+        }
+        Ok(Self(date))
+    }
+}
 
 time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 

@@ -4,6 +4,7 @@ mod access;
 mod expiry;
 mod frames;
 mod heads;
+mod hole;
 mod large;
 mod origin;
 mod outage;

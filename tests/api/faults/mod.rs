@@ -1,0 +1,11 @@
+//! What the service does while parts of it, or what it stands on, are killed, frozen, or lose their data.
+
+mod answers;
+mod events_stream;
+mod frozen;
+pub mod load;
+mod nats;
+mod postgres;
+mod removal;
+mod server;
+mod worker;
