@@ -15,6 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
@@ -33,6 +34,9 @@ pub struct DataFolder {
     root: PathBuf,
 }
 
+/// Tells the probes of concurrent openings apart.
+static PROBES: AtomicU32 = AtomicU32::new(0);
+
 impl DataFolder {
     /// Makes and marks the folder, or opens one made earlier.
     ///
@@ -46,7 +50,8 @@ impl DataFolder {
         let marker = root.join(MARKER);
         if !marker.is_file() {
             let mut entries = fs::read_dir(&root).map_err(|error| unwritable(&root, &error))?;
-            if entries.next().is_some() {
+            // Looked at again: another start may have marked the folder a moment ago.
+            if entries.next().is_some() && !marker.is_file() {
                 bail!("{} is not empty and not a Workroom data folder: choose another one", root.display());
             }
             fs::write(&marker, MARKER_TEXT).map_err(|error| unwritable(&root, &error))?;
@@ -61,7 +66,8 @@ impl DataFolder {
             fs::create_dir_all(&part).map_err(|error| unwritable(&folder.root, &error))?;
         }
         // The marker may be another user's: that this user can write is shown by writing only.
-        let probe = folder.root.join(format!(".probe-{}", std::process::id()));
+        let number = PROBES.fetch_add(1, Ordering::Relaxed);
+        let probe = folder.root.join(format!(".probe-{}-{number}", std::process::id()));
         fs::write(&probe, b"")
             .and_then(|()| fs::remove_file(&probe))
             .map_err(|error| unwritable(&folder.root, &error))?;

@@ -1,5 +1,7 @@
 //! Extractors: what a handler needs of a request, checked, with the service's own errors.
 
+use std::time::Duration;
+
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::{HeaderMap, StatusCode, header, request::Parts},
@@ -15,8 +17,11 @@ use crate::{
     identity,
 };
 
-/// How long a client may take over a request's body.
-const BODY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(15);
+/// How long a client may take over a request's body: so long that the service has time left to answer.
+fn body_timeout(state: &State) -> Duration {
+    let request = Duration::from_secs(state.config.request_timeout_seconds);
+    (request / 2).min(Duration::from_secs(15))
+}
 
 /// A JSON body: of the right media type, well-formed, with known fields of the right types, without NUL.
 pub struct Json<T>(pub T);
@@ -47,7 +52,7 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
-        let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state)).await;
+        let read = tokio::time::timeout(body_timeout(state), Bytes::from_request(request, state)).await;
         let too_slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
         let bytes = read.map_err(too_slow)?.map_err(|rejection| {
             let detail = match rejection.status() {

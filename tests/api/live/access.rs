@@ -59,7 +59,7 @@ async fn a_removed_member_sees_nothing_of_what_follows() {
         }
 
         if !has_another {
-            assert_eq!(socket.to_the_end().await, (vec![], Closed(4403)), "that was the last subscription");
+            assert_eq!(socket.until_closed().await, (vec![], Closed(4403)), "that was the last subscription");
             continue;
         }
         socket.send(json!({"type": "subscribe", "project_id": project})).await;

@@ -42,7 +42,7 @@ async fn a_socket_outlives_its_token_with_another_or_for_a_while() {
     assert_eq!(forgetful.expect("error").await["code"], "token_expiring");
     edit(&ada, &project).await;
     assert_eq!(forgetful.event().await["event_type"], "ProjectUpdated", "the grace is not to lose anything");
-    let (frames, closed) = forgetful.to_the_end().await;
+    let (frames, closed) = forgetful.until_closed().await;
     assert_eq!(closed, Closed(4501));
     assert!(frames.iter().all(|frame| frame["type"] == "head"), "{frames:?}");
     assert!(opened.elapsed() + SLACK > LIFETIME + GRACE, "after {:?}", opened.elapsed());

@@ -74,7 +74,7 @@ async fn too_large_too_many_too_wrong() {
     for _ in 0..400 {
         flood.send(json!({"type": "ping"})).await;
     }
-    let (pongs, closed) = flood.to_the_end().await;
+    let (pongs, closed) = flood.until_closed().await;
     assert_eq!(closed, Closed(4429));
     assert!((100..400).contains(&pongs.len()), "{} answers", pongs.len());
 
@@ -82,7 +82,7 @@ async fn too_large_too_many_too_wrong() {
     for _ in 0..60 {
         clumsy.send_text("{").await;
     }
-    let (errors, closed) = clumsy.to_the_end().await;
+    let (errors, closed) = clumsy.until_closed().await;
     assert_eq!(closed, Closed(4429));
     assert!((30..60).contains(&errors.len()), "{} answers", errors.len());
 }

@@ -96,7 +96,7 @@ async fn a_removal_is_noticed_without_nats() {
     world.nats().kill9().await;
     ada.delete(&format!("/projects/{project}/members/{}", bob.id)).await.is(204);
     edit(&ada, &project).await;
-    let end = socket.to_the_end().await;
+    let end = socket.until_closed().await;
     let revoked = json!({"type": "unsubscribed", "project_id": project, "reason": "access_revoked"});
     let frames: Vec<_> = end.0.into_iter().filter(|frame| frame["type"] != "head").collect();
     assert_eq!((frames, end.1), (vec![revoked], Closed(4403)));

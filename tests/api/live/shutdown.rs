@@ -19,7 +19,7 @@ async fn a_service_that_stops_says_so_and_another_goes_on() {
     let last = head(&ada, &project).await;
     assert!(one.stop().await, "it ends well");
     for socket in sockets.iter_mut().chain([&mut anonymous]) {
-        let (frames, closed) = socket.to_the_end().await;
+        let (frames, closed) = socket.until_closed().await;
         assert_eq!(closed, Closed(1012));
         assert!(frames.iter().all(|frame| frame["type"] == "head"), "{frames:?}");
     }

@@ -76,11 +76,11 @@ async fn credentials_that_do_not_hold_open_nothing() {
     for hello in [json!({"type": "hello", "token": "nonsense"}), json!({"type": "hello"})] {
         let mut socket = Socket::anonymous(&server.address).await;
         socket.send(hello).await;
-        assert_eq!(socket.to_the_end().await, (vec![], Closed(4401)));
+        assert_eq!(socket.until_closed().await, (vec![], Closed(4401)));
     }
     let mut socket = Socket::open(&ada).await;
     socket.send(json!({"type": "refresh", "token": bob.token()})).await;
-    assert_eq!(socket.to_the_end().await, (vec![], Closed(4401)), "a socket does not change hands");
+    assert_eq!(socket.until_closed().await, (vec![], Closed(4401)), "a socket does not change hands");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn who_does_not_sign_in_is_shown_out() {
     let mut signed_in = Socket::open(&ada).await;
     let opened = Instant::now();
     let mut silent = Socket::anonymous(&server.address).await;
-    assert_eq!(silent.to_the_end().await, (vec![], Closed(4408)));
+    assert_eq!(silent.until_closed().await, (vec![], Closed(4408)));
     assert!(opened.elapsed() > Duration::from_secs(4), "after {:?}", opened.elapsed());
     is_quiet(&mut signed_in).await;
 }

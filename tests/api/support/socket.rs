@@ -131,7 +131,7 @@ impl Socket {
     }
 
     /// Reads to the socket's end; returns the frames on the way and the close code.
-    pub async fn to_the_end(&mut self) -> (Vec<Value>, Closed) {
+    pub async fn until_closed(&mut self) -> (Vec<Value>, Closed) {
         let mut frames = Vec::new();
         loop {
             match self.next().await {
