@@ -121,14 +121,14 @@ impl Service {
                 Err(reason) => Err(reason.clone()),
             }),
         );
-        let state = http::State {
+        let state = http::State::new(http::Shared {
             app: base.app.clone(),
             identity,
             live: live.clone(),
             config: Arc::clone(&base.config),
             readiness,
             sandbox: gate(sandbox),
-        };
+        });
         let address = listener.local_addr()?;
         let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })

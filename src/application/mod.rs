@@ -46,10 +46,23 @@ const FOUNDINGS: u64 = 20_000;
 /// The application: what handlers call. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
+    inner: Arc<Inner>,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.inner
+    }
+}
+
+/// What the application's commands share.
+pub struct Inner {
     pool: PgPool,
     log: EventLog,
     progress: Progress,
-    lanes: Arc<[Mutex<()>]>,
+    lanes: Box<[Mutex<()>]>,
     in_flight: idempotency::InFlight,
     foundings: moka::sync::Cache<Uuid, Founding>,
 }
@@ -59,7 +72,8 @@ impl App {
     pub fn new(pool: PgPool, log: EventLog, progress: Progress) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
         let foundings = moka::sync::Cache::new(FOUNDINGS);
-        Self { pool, log, progress, lanes, in_flight: idempotency::InFlight::default(), foundings }
+        let in_flight = idempotency::InFlight::default();
+        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, foundings }) }
     }
 
     /// The database, for queries.

@@ -16,6 +16,11 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(8);
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(8);
 /// How often a batch is sent again after its connection was lost before its commit.
 const REPEATS: u32 = 2;
+/// How long a batch waits for company, once there is a crowd: every batch costs its own commit, and those who would
+/// just have missed this one wait for all of it. Somebody alone never waits.
+const LINGER: Duration = Duration::from_millis(1);
+/// From this many requests in the batch before on, there is a crowd.
+const CROWD: usize = 4;
 /// Requests looked at for one batch; bounds the work between two commits.
 const BATCH_REQUESTS: usize = 1024;
 
@@ -39,6 +44,7 @@ pub(super) struct Writer {
     deferred: VecDeque<Pending>,
     head: watch::Sender<i64>,
     batch_events: usize,
+    last_batch: usize,
 }
 
 /// What happened to a batch that the database was asked to commit.
@@ -59,7 +65,7 @@ impl Writer {
         head: watch::Sender<i64>,
         batch_events: usize,
     ) -> Self {
-        Self { options, connection: None, waiting, deferred: VecDeque::new(), head, batch_events }
+        Self { options, connection: None, waiting, deferred: VecDeque::new(), head, batch_events, last_batch: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -70,7 +76,11 @@ impl Writer {
                     None => break,
                 }
             }
+            if self.last_batch >= CROWD && self.waiting.len() < self.last_batch {
+                tokio::time::sleep(LINGER).await;
+            }
             let batch = self.gather();
+            self.last_batch = batch.len();
             self.commit(batch).await;
         }
         if let Some(connection) = self.connection.take() {

@@ -4,6 +4,8 @@
 //! own included, leaves as `application/problem+json` ([`problem`]).
 
 pub mod auth;
+mod drain;
+mod envelope;
 pub mod extract;
 pub mod health;
 pub mod history;
@@ -20,4 +22,4 @@ pub mod router;
 pub mod server;
 mod state;
 
-pub use state::{Readiness, SandboxGate, State};
+pub use state::{Readiness, SandboxGate, Shared, State};

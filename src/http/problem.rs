@@ -4,15 +4,12 @@ use std::time::Duration;
 
 use axum::{
     Json,
-    extract::Request,
     http::{HeaderValue, StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::request::RequestMeta;
 use crate::application::Error;
 
 /// An error, as RFC 9457 has it.
@@ -149,10 +146,8 @@ fn standard_detail(status: StatusCode) -> &'static str {
     }
 }
 
-/// Writes every error as a problem document, whoever made it.
-pub(super) async fn render(request: Request, next: Next) -> Response {
-    let instance = request.extensions().get::<RequestMeta>().map(|meta| meta.request_id.clone()).unwrap_or_default();
-    let mut response = next.run(request).await;
+/// Writes an error as a problem document, whoever made it; anything else stays as it is.
+pub(super) fn written(mut response: Response, instance: &str) -> Response {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
         return response;
@@ -160,6 +155,7 @@ pub(super) async fn render(request: Request, next: Next) -> Response {
     let problem =
         response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::new(status, standard_detail(status)));
     let (r#type, title) = kind(status);
+    let instance = instance.to_owned();
     let details = ProblemDetails {
         r#type,
         title,

@@ -1,20 +1,6 @@
 //! What is known of a request before anything else: its id, and the trace it belongs to.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{self, Poll},
-    time::Duration,
-};
-
-use axum::{
-    body::{Body, Bytes, HttpBody},
-    extract::Request,
-    http::{HeaderMap, HeaderValue, header, header::HeaderName},
-    middleware::Next,
-    response::Response,
-};
-use hyper::body::{Frame, SizeHint};
+use axum::http::{HeaderMap, header::HeaderName};
 use uuid::Uuid;
 
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,7 +17,7 @@ pub struct RequestMeta {
 }
 
 impl RequestMeta {
-    fn read(headers: &HeaderMap) -> Self {
+    pub(super) fn read(headers: &HeaderMap) -> Self {
         let given = headers.get(&REQUEST_ID).and_then(|value| value.to_str().ok());
         let given = given.filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()));
         let correlation_id = given.and_then(|id| Uuid::try_parse(id).ok()).unwrap_or_else(Uuid::now_v7);
@@ -50,75 +36,6 @@ fn trace_id(traceparent: &str) -> Option<String> {
     };
     let sound = is_hex(version, 2) && version != "ff" && is_hex(trace_id, 32) && is_hex(parent_id, 16);
     (sound && trace_id.bytes().any(|b| b != b'0')).then(|| trace_id.to_owned())
-}
-
-/// Gives the request its id, and the reply the same.
-pub(super) async fn identify(mut request: Request, next: Next) -> Response {
-    let meta = RequestMeta::read(request.headers());
-    let id = HeaderValue::from_str(&meta.request_id);
-    request.extensions_mut().insert(meta);
-    let mut response = next.run(request).await;
-    if let Ok(id) = id {
-        response.headers_mut().insert(&REQUEST_ID, id);
-    }
-    response
-}
-
-/// A body up to which size nothing is drained; then most of a body that is read only to be thrown away, and for how
-/// long.
-const SMALL: u64 = 4096;
-const DRAIN_BYTES: usize = 16 * 1024 * 1024;
-const DRAIN_TIME: Duration = Duration::from_secs(5);
-
-/// A body that can be got back when its reader has had enough of it.
-struct Lent(Arc<Mutex<Body>>);
-
-impl HttpBody for Lent {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut task::Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner)).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
-    }
-}
-
-/// Reads to its end, within bounds, the body of a request that was refused without it. A connection that is closed
-/// while its client still writes is reset, and the reply with it.
-pub(super) async fn drain(request: Request, next: Next) -> Response {
-    // What is this small has arrived together with its header.
-    if request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL) {
-        return next.run(request).await;
-    }
-    let awaits_leave = request.headers().contains_key(header::EXPECT);
-    let (parts, body) = request.into_parts();
-    let body = Arc::new(Mutex::new(body));
-    let response = next.run(Request::from_parts(parts, Body::new(Lent(Arc::clone(&body))))).await;
-    if response.status().is_client_error() && !awaits_leave {
-        let mut rest = Lent(body);
-        let reading = async {
-            let mut read = 0;
-            while let Some(Ok(frame)) = std::future::poll_fn(|context| Pin::new(&mut rest).poll_frame(context)).await {
-                read += frame.data_ref().map_or(0, Bytes::len);
-                if read > DRAIN_BYTES {
-                    break;
-                }
-            }
-        };
-        // Whoever writes slower than this has lost the reply.
-        let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
-    }
-    response
 }
 
 #[cfg(test)]

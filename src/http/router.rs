@@ -8,22 +8,14 @@ use axum::{
     middleware,
     routing::get,
 };
-use tower::ServiceBuilder;
-use tower_http::{
-    catch_panic::CatchPanicLayer,
-    cors::{AllowOrigin, CorsLayer},
-    set_header::SetResponseHeaderLayer,
-    timeout::TimeoutLayer,
-    trace::TraceLayer,
-};
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    State, auth, health, history, jobs, members, openapi,
-    problem::{self, Problem},
-    projects, realtime, reply, request,
+    State, auth, envelope, health, history, jobs, members, openapi, problem::Problem, projects, realtime, reply,
+    request,
 };
 use crate::config::Role;
 
@@ -87,23 +79,8 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
         .layer(axum::extract::DefaultBodyLimit::max(config.body_limit_bytes))
-        .layer(
-            ServiceBuilder::new()
-                .layer(middleware::from_fn(request::identify))
-                .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_failure(()))
-                .layer(cors(&config.allowed_origins))
-                .layer(secure(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-                .layer(secure(header::X_FRAME_OPTIONS, "DENY"))
-                .layer(secure(header::REFERRER_POLICY, "no-referrer"))
-                .layer(secure(header::CACHE_CONTROL, "no-store"))
-                .layer(middleware::from_fn(problem::render))
-                .layer(middleware::from_fn(request::drain))
-                .layer(CatchPanicLayer::custom(panicked))
-                .layer(TimeoutLayer::with_status_code(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    Duration::from_secs(config.request_timeout_seconds),
-                )),
-        )
+        .layer(cors(&config.allowed_origins))
+        .layer(middleware::from_fn_with_state(Duration::from_secs(config.request_timeout_seconds), envelope::envelope))
 }
 
 async fn nothing_here() -> Problem {
@@ -112,22 +89,6 @@ async fn nothing_here() -> Problem {
 
 async fn method_not_allowed() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; see the Allow header")
-}
-
-fn span(request: &axum::extract::Request) -> tracing::Span {
-    let id = request.extensions().get::<request::RequestMeta>().map_or("", |meta| meta.request_id.as_str());
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the signature is tower-http's")]
-fn panicked(panic: Box<dyn std::any::Any + Send>) -> axum::response::Response {
-    let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    tracing::error!(message, "a handler panicked");
-    axum::response::IntoResponse::into_response(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn secure(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// Which pages of other origins may call, from a browser. By default none.

@@ -11,9 +11,27 @@ pub type Readiness =
 /// Whether code in a language can be run here; the refusal says why not.
 pub type SandboxGate = Arc<dyn Fn(workroom_domain::job::Language) -> Result<(), String> + Send + Sync>;
 
-/// What handlers share. Cheap to clone.
+/// What handlers share. Cloned several times a request, hence one reference.
 #[derive(Clone)]
-pub struct State {
+pub struct State(Arc<Shared>);
+
+impl State {
+    /// Shares these.
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+}
+
+impl std::ops::Deref for State {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The parts of the service that handlers call.
+pub struct Shared {
     /// The application.
     pub app: App,
     /// Who callers are.

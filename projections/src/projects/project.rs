@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::{
@@ -17,7 +17,6 @@ use crate::{Projection, log::Recorded};
 /// The projection behind `views.projects`.
 pub struct Projects;
 
-#[derive(FromRow)]
 struct Row {
     id: Uuid,
     organization_id: Uuid,
@@ -56,42 +55,101 @@ impl Row {
         }
     }
 
-    fn change(&mut self, changes: &ProjectChanges) {
-        if let Some(change) = &changes.name {
-            change.to.as_str().clone_into(&mut self.name);
+    fn apply(&mut self, patch: Patch) {
+        fn set<T>(field: &mut T, to: Option<T>) {
+            if let Some(to) = to {
+                *field = to;
+            }
         }
-        if let Some(change) = &changes.description {
-            change.to.as_str().clone_into(&mut self.description);
+        set(&mut self.name, patch.name);
+        set(&mut self.description, patch.description);
+        set(&mut self.is_public, patch.is_public);
+        set(&mut self.status, patch.status);
+        set(&mut self.priority, patch.priority);
+        if let Some((start_date, end_date)) = patch.schedule {
+            (self.start_date, self.end_date) = (start_date, end_date);
         }
-        if let Some(change) = &changes.is_public {
-            self.is_public = change.to;
+        self.deleted |= patch.deleted;
+        self.updated_at = patch.updated_at;
+        self.version = patch.version;
+    }
+}
+
+/// What a batch changes about a project that was there before.
+struct Patch {
+    name: Option<String>,
+    description: Option<String>,
+    is_public: Option<bool>,
+    status: Option<String>,
+    priority: Option<String>,
+    schedule: Option<(Option<Date>, Option<Date>)>,
+    deleted: bool,
+    updated_at: OffsetDateTime,
+    version: i64,
+}
+
+impl Patch {
+    fn of(recorded: &Recorded, changes: Option<&ProjectChanges>) -> Self {
+        let none = ProjectChanges::default();
+        let deleted = changes.is_none();
+        let changes = changes.unwrap_or(&none);
+        Self {
+            name: changes.name.as_ref().map(|change| change.to.as_str().to_owned()),
+            description: changes.description.as_ref().map(|change| change.to.as_str().to_owned()),
+            is_public: changes.is_public.as_ref().map(|change| change.to),
+            status: changes.status.as_ref().map(|change| change.to.as_str().to_owned()),
+            priority: changes.priority.as_ref().map(|change| change.to.as_str().to_owned()),
+            schedule: changes.schedule.as_ref().map(|change| (change.to.start_date, change.to.end_date)),
+            deleted,
+            updated_at: recorded.metadata.occurred_at,
+            version: recorded.sequence,
         }
-        if let Some(change) = &changes.status {
-            change.to.as_str().clone_into(&mut self.status);
-        }
-        if let Some(change) = &changes.priority {
-            change.to.as_str().clone_into(&mut self.priority);
-        }
-        if let Some(change) = &changes.schedule {
-            self.start_date = change.to.start_date;
-            self.end_date = change.to.end_date;
+    }
+
+    /// This one, then a later one.
+    fn then(self, later: Self) -> Self {
+        Self {
+            name: later.name.or(self.name),
+            description: later.description.or(self.description),
+            is_public: later.is_public.or(self.is_public),
+            status: later.status.or(self.status),
+            priority: later.priority.or(self.priority),
+            schedule: later.schedule.or(self.schedule),
+            deleted: self.deleted || later.deleted,
+            updated_at: later.updated_at,
+            version: later.version,
         }
     }
 }
 
-fn fold(rows: &mut BTreeMap<Uuid, Row>, recorded: &Recorded, event: &ProjectEvent) {
-    if let ProjectEvent::ProjectCreated { organization_id, fields } = event {
-        rows.insert(recorded.aggregate_id, Row::founded(recorded, organization_id.0, fields));
-        return;
+/// A batch, folded: projects that it founds, and changes of those that were there. No row has to be read for it.
+#[derive(Default)]
+struct Batch {
+    founded: BTreeMap<Uuid, Row>,
+    changed: BTreeMap<Uuid, Patch>,
+}
+
+impl Batch {
+    fn fold(&mut self, recorded: &Recorded, event: &ProjectEvent) {
+        let id = recorded.aggregate_id;
+        let patch = match event {
+            ProjectEvent::ProjectCreated { organization_id, fields } => {
+                self.founded.insert(id, Row::founded(recorded, organization_id.0, fields));
+                return;
+            }
+            ProjectEvent::ProjectUpdated { changes } => Patch::of(recorded, Some(changes)),
+            ProjectEvent::ProjectDeleted {} => Patch::of(recorded, None),
+        };
+        if let Some(row) = self.founded.get_mut(&id) {
+            row.apply(patch);
+            return;
+        }
+        let patch = match self.changed.remove(&id) {
+            Some(earlier) => earlier.then(patch),
+            None => patch,
+        };
+        self.changed.insert(id, patch);
     }
-    let Some(row) = rows.get_mut(&recorded.aggregate_id) else { return };
-    match event {
-        ProjectEvent::ProjectCreated { .. } => {}
-        ProjectEvent::ProjectUpdated { changes } => row.change(changes),
-        ProjectEvent::ProjectDeleted {} => row.deleted = true,
-    }
-    row.updated_at = recorded.metadata.occurred_at;
-    row.version = recorded.sequence;
 }
 
 #[async_trait]
@@ -105,37 +163,60 @@ impl Projection for Projects {
     }
 
     async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let events: Vec<(&Recorded, &ProjectEvent)> = events
-            .iter()
-            .filter_map(|recorded| match &recorded.event {
-                DomainEventKind::Project(event) => Some((recorded, event)),
-                _ => None,
-            })
-            .collect();
-        if events.is_empty() {
-            return Ok(());
+        let mut batch = Batch::default();
+        for recorded in events {
+            if let DomainEventKind::Project(event) = &recorded.event {
+                batch.fold(recorded, event);
+            }
         }
-        let known: Vec<Uuid> = events
-            .iter()
-            .filter(|(_, event)| !matches!(event, ProjectEvent::ProjectCreated { .. }))
-            .map(|(recorded, _)| recorded.aggregate_id)
-            .collect();
-        let mut rows = BTreeMap::new();
-        if !known.is_empty() {
-            let loaded: Vec<Row> = sqlx::query_as("SELECT * FROM projects WHERE id = ANY($1)")
-                .bind(known)
-                .fetch_all(&mut *connection)
-                .await?;
-            rows.extend(loaded.into_iter().map(|row| (row.id, row)));
+        if !batch.founded.is_empty() {
+            insert(batch.founded.into_values().collect(), &mut *connection).await?;
         }
-        for (recorded, event) in events {
-            fold(&mut rows, recorded, event);
+        if !batch.changed.is_empty() {
+            update(&batch.changed, connection).await?;
         }
-        store(rows.into_values().collect(), connection).await
+        Ok(())
     }
 }
 
-async fn store(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    macro_rules! column {
+        ($patch:ident => $value:expr) => {
+            changed.values().map(|$patch| $value).collect::<Vec<_>>()
+        };
+    }
+    sqlx::query(
+        "UPDATE projects p SET
+             name = COALESCE(n.name, p.name), description = COALESCE(n.description, p.description),
+             is_public = COALESCE(n.is_public, p.is_public), status = COALESCE(n.status, p.status),
+             priority = COALESCE(n.priority, p.priority),
+             start_date = CASE WHEN n.scheduled THEN n.start_date ELSE p.start_date END,
+             end_date = CASE WHEN n.scheduled THEN n.end_date ELSE p.end_date END,
+             deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
+         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::boolean[],
+                     $8::date[], $9::date[], $10::boolean[], $11::timestamptz[], $12::bigint[])
+              AS n (id, name, description, is_public, status, priority, scheduled, start_date, end_date, deleted,
+                    updated_at, version)
+         WHERE p.id = n.id",
+    )
+    .bind(changed.keys().copied().collect::<Vec<_>>())
+    .bind(column!(patch => patch.name.as_deref()))
+    .bind(column!(patch => patch.description.as_deref()))
+    .bind(column!(patch => patch.is_public))
+    .bind(column!(patch => patch.status.as_deref()))
+    .bind(column!(patch => patch.priority.as_deref()))
+    .bind(column!(patch => patch.schedule.is_some()))
+    .bind(column!(patch => patch.schedule.and_then(|(start, _)| start)))
+    .bind(column!(patch => patch.schedule.and_then(|(_, end)| end)))
+    .bind(column!(patch => patch.deleted))
+    .bind(column!(patch => patch.updated_at))
+    .bind(column!(patch => patch.version))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn insert(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     macro_rules! column {
         ($field:ident) => {
             rows.iter().map(|row| row.$field.clone()).collect::<Vec<_>>()
@@ -146,11 +227,7 @@ async fn store(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sqlx
                                end_date, created_by, created_at, updated_at, version, deleted)
          SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
                               $8::date[], $9::date[], $10::uuid[], $11::timestamptz[], $12::timestamptz[],
-                              $13::bigint[], $14::boolean[])
-         ON CONFLICT (id) DO UPDATE
-             SET (name, description, is_public, status, priority, start_date, end_date, updated_at, version, deleted) =
-                 (excluded.name, excluded.description, excluded.is_public, excluded.status, excluded.priority,
-                  excluded.start_date, excluded.end_date, excluded.updated_at, excluded.version, excluded.deleted)",
+                              $13::bigint[], $14::boolean[])",
     )
     .bind(column!(id))
     .bind(column!(organization_id))
