@@ -24,6 +24,10 @@ const BATCH: i64 = 1000;
 const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
 const BACKSTOP: Duration = Duration::from_millis(100);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
+/// From so many events in a batch on the log is busy, and others get so many turns before the next batch is read: each
+/// costs the same handful of statements, however many events it holds.
+const CROWD: usize = 4;
+const TURNS: usize = 16;
 /// How often a checkpoint is stored while nothing that passes concerns the group.
 const IDLE_CHECKPOINT: Duration = Duration::from_millis(20);
 
@@ -144,6 +148,7 @@ impl Runner {
             // Seen before the read: what rings afterwards is not missed.
             self.head.mark_unchanged();
             let entries = self.reader.read(&mut connection, position, i64::MAX, BATCH).await?;
+            let read = entries.len();
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
                     self.apply(&mut connection, stored, position, &[]).await?;
@@ -161,6 +166,11 @@ impl Runner {
             }
             position = last;
             self.moved(position);
+            if read >= CROWD {
+                for _ in 0..TURNS {
+                    tokio::task::yield_now().await;
+                }
+            }
         }
     }
 

@@ -16,9 +16,9 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(8);
 const RESOLVE_DEADLINE: Duration = Duration::from_secs(8);
 /// How often a batch is sent again after its connection was lost before its commit.
 const REPEATS: u32 = 2;
-/// How long a batch waits for company, once there is a crowd: every batch costs its own commit, and those who would
-/// just have missed this one wait for all of it. Somebody alone never waits.
-const LINGER: Duration = Duration::from_millis(1);
+/// How many turns a batch gives to others before it goes, once there is a crowd: every batch costs its own commit, and
+/// those who are about to ask would wait for all of it. Turns, not time: an idle process goes at once.
+const TURNS: usize = 24;
 /// From this many requests in the batch before on, there is a crowd.
 const CROWD: usize = 4;
 /// Requests looked at for one batch; bounds the work between two commits.
@@ -76,8 +76,8 @@ impl Writer {
                     None => break,
                 }
             }
-            if self.last_batch >= CROWD && self.waiting.len() < self.last_batch {
-                tokio::time::sleep(LINGER).await;
+            if self.last_batch >= CROWD {
+                self.wait_for_company().await;
             }
             let batch = self.gather();
             self.last_batch = batch.len();
@@ -85,6 +85,15 @@ impl Writer {
         }
         if let Some(connection) = self.connection.take() {
             let _ = connection.close().await;
+        }
+    }
+
+    async fn wait_for_company(&self) {
+        for _ in 0..TURNS {
+            if self.deferred.len() + self.waiting.len() >= 2 * self.last_batch {
+                break;
+            }
+            tokio::task::yield_now().await;
         }
     }
 

@@ -30,6 +30,10 @@ const HALT_PAUSE: Duration = Duration::from_secs(5);
 const INSPECTION_INTERVAL: Duration = Duration::from_secs(5);
 /// Bytes of a batch above which the next one is smaller.
 const LARGE_BATCH: usize = 4 * 1024 * 1024;
+/// From so many events in a batch on the log is busy, and the next batch is given this long to gather: each costs the
+/// same few questions, however many it holds.
+const CROWD: usize = 8;
+const GATHERING: Duration = Duration::from_millis(2);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -177,6 +181,7 @@ impl Relay {
             };
             check_contiguous(&events, after)?;
             let is_backlog = events.len() >= usize::from(self.batch);
+            let is_busy = events.len() >= CROWD && !is_backlog;
             self.batch = next_batch(&events, self.batch, self.config.batch);
             let mut salt = self.salt;
             let published = async { self.publish(events, cursor, &mut salt).await };
@@ -188,6 +193,9 @@ impl Relay {
             self.store(cursor, connection).await?;
             self.going_well(cursor);
             ahead = next?;
+            if is_busy {
+                sleep(GATHERING).await;
+            }
         }
     }
 
