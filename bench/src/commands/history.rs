@@ -61,7 +61,8 @@ impl History {
 pub async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<History> {
     let url = bench.workroom_database("bench_history").await?;
     let pool = database::pool(database::options(&url)?, 2);
-    let server = bench.server(&url).await?;
+    let nats = bench.nats(&url).await?;
+    let server = bench.server(&url, &nats).await?;
     let mut connection = Connection::open(&server.address).await?;
     let token = sign_in(&mut connection).await?;
     let short = found_project(&mut connection).await?;
@@ -84,7 +85,7 @@ pub async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<History
     let (mut cold_short, mut cold_long) = (Vec::new(), Vec::new());
     for _ in 0..options.rounds.max(3) {
         for (project, latencies) in [(&short, &mut cold_short), (&long, &mut cold_long)] {
-            let server = bench.server(&url).await?;
+            let server = bench.server(&url, &nats).await?;
             let mut connection = Connection::open(&server.address).await?;
             connection.sign_in(&token);
             // A read warms connection, statements and token, but loads no aggregate.
@@ -94,6 +95,7 @@ pub async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<History
             server.stop().await;
         }
     }
+    nats.stop().await;
     Ok(History {
         warm_short: median(warm_short.into_iter()),
         warm_long: median(warm_long.into_iter()),

@@ -104,7 +104,7 @@ async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<()> {
         }
     }
     let busy_mib = http.server.resident_mib();
-    http.server.stop().await;
+    http.stop().await;
     measured.retain(|(.., figures)| !figures.is_empty());
     let table = table(&measured);
     let mut json = show(&table);
@@ -177,7 +177,7 @@ impl Bench {
             data_dir: data_dir.clone(),
             ephemeral: true,
             database_url: None,
-            nats_url: None,
+            nats_url: Some("each service starts its own".to_owned()),
             workroom_bin: binary.clone(),
             durable: true,
         })
@@ -207,8 +207,21 @@ impl Bench {
         Ok(url)
     }
 
-    async fn server(&self, database_url: &str) -> anyhow::Result<Server> {
-        Server::start(&self.binary, database_url, self.services.nats_url()).await
+    /// A NATS of its own for a database: a stream is the copy of one log.
+    async fn nats(&self, database_url: &str) -> anyhow::Result<Services> {
+        Services::start(ServicesOptions {
+            data_dir: self.data_dir.clone(),
+            ephemeral: true,
+            database_url: Some(database_url.to_owned()),
+            nats_url: None,
+            workroom_bin: self.binary.clone(),
+            durable: true,
+        })
+        .await
+    }
+
+    async fn server(&self, database_url: &str, nats: &Services) -> anyhow::Result<Server> {
+        Server::start(&self.binary, database_url, nats.nats_url()).await
     }
 
     async fn prepare_rows(&self) -> anyhow::Result<()> {

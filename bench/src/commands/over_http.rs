@@ -7,6 +7,8 @@ use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
 
+use workroom::dev::services::Services;
+
 use super::Bench;
 use crate::{http_client::Connection, pgbench::PAYLOAD_BYTES, samples::Figures, server::Server};
 
@@ -15,6 +17,7 @@ const PROJECTS: usize = 256;
 /// A service with somebody signed in and their projects.
 pub struct Stage {
     pub server: Server,
+    nats: Services,
     token: String,
     projects: Vec<String>,
 }
@@ -39,14 +42,21 @@ pub async fn found_project(connection: &mut Connection) -> anyhow::Result<String
 impl Stage {
     pub async fn prepare(bench: &Bench) -> anyhow::Result<Self> {
         let url = bench.workroom_database("bench_http").await?;
-        let server = bench.server(&url).await?;
+        let nats = bench.nats(&url).await?;
+        let server = bench.server(&url, &nats).await?;
         let mut connection = Connection::open(&server.address).await?;
         let token = sign_in(&mut connection).await?;
         let mut projects = Vec::with_capacity(PROJECTS);
         for _ in 0..PROJECTS {
             projects.push(found_project(&mut connection).await?);
         }
-        Ok(Self { server, token, projects })
+        Ok(Self { server, nats, token, projects })
+    }
+
+    /// Ends the service and its NATS.
+    pub async fn stop(self) {
+        self.server.stop().await;
+        self.nats.stop().await;
     }
 
     pub async fn measure(&self, connections: usize, duration: Duration) -> anyhow::Result<Figures> {
