@@ -24,6 +24,11 @@ pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
         ("search_path", "views,public"),
         ("statement_timeout", "20s"),
         ("idle_in_transaction_session_timeout", "20s"),
+        // A client that is gone must not keep its locks: the server finds out within seconds.
+        ("tcp_keepalives_idle", "2"),
+        ("tcp_keepalives_interval", "1"),
+        ("tcp_keepalives_count", "3"),
+        ("tcp_user_timeout", "5000"),
         ("synchronous_commit", "on"),
         // Every statement is prepared once and run often; planning anew costs more than a better plan could save.
         ("plan_cache_mode", "force_generic_plan"),

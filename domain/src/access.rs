@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::account::{AccountEvent, SessionEnd};
 use crate::event::DomainEventKind;
 use crate::{job::JobEvent, membership::MembershipEvent, project::ProjectEvent};
 
@@ -150,7 +151,13 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             | JobEvent::JobAttemptFailed { .. }
             | JobEvent::JobDeadLettered { .. } => Right::ServiceOnly,
         },
-        DomainEventKind::Account(_) => Right::OwnAccount,
+        DomainEventKind::Account(event) => match event {
+            AccountEvent::AccountRegistered { .. }
+            | AccountEvent::SessionStarted { .. }
+            | AccountEvent::SessionRefreshed { .. } => Right::OwnAccount,
+            AccountEvent::SessionEnded { reason: SessionEnd::RefreshTokenReused, .. }
+            | AccountEvent::LoginFailed {} => Right::ServiceOnly,
+        },
     }
 }
 

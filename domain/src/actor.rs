@@ -22,6 +22,8 @@ pub enum SystemActor {
     Worker,
     /// Finds jobs whose worker was lost.
     Reconciler,
+    /// Guards accounts: refuses who is not who they say.
+    Identity,
 }
 
 impl Actor {
@@ -40,6 +42,7 @@ impl fmt::Display for Actor {
             Self::Account(id) => write!(f, "account:{id}"),
             Self::System(SystemActor::Worker) => f.write_str("system:worker"),
             Self::System(SystemActor::Reconciler) => f.write_str("system:reconciler"),
+            Self::System(SystemActor::Identity) => f.write_str("system:identity"),
         }
     }
 }
@@ -59,6 +62,7 @@ impl FromStr for Actor {
             }
             Some(("system", "worker")) => Ok(Self::System(SystemActor::Worker)),
             Some(("system", "reconciler")) => Ok(Self::System(SystemActor::Reconciler)),
+            Some(("system", "identity")) => Ok(Self::System(SystemActor::Identity)),
             _ => Err(UnknownActor(text.to_owned())),
         }
     }
@@ -74,6 +78,7 @@ mod tests {
             Actor::Account(AccountId(Uuid::from_u128(7))),
             Actor::System(SystemActor::Worker),
             Actor::System(SystemActor::Reconciler),
+            Actor::System(SystemActor::Identity),
         ];
         for actor in actors {
             assert_eq!(actor.to_string().parse(), Ok(actor));

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use futures::TryStreamExt;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -95,6 +96,9 @@ impl LogError {
     }
 }
 
+/// Payloads of one batch, in bytes, beyond which no further event is read: a log of large programs must not fill memory.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+
 /// Reads the log for one reader: decodes the aggregate types it wants, and watches over the positions of all.
 pub struct LogReader {
     wanted: Vec<&'static str>,
@@ -112,7 +116,7 @@ impl LogReader {
         Self::new(vec!["account", "job", "membership", "project"])
     }
 
-    /// Reads up to `limit` entries after `after`, not beyond `until`.
+    /// Reads up to `limit` entries after `after`, not beyond `until`; fewer when they are large.
     ///
     /// # Errors
     /// See [`LogError`]; above all a hole in the positions, which must stop whoever sees it.
@@ -123,7 +127,7 @@ impl LogReader {
         until: i64,
         limit: i64,
     ) -> Result<Vec<Entry>, LogError> {
-        let rows = sqlx::query(
+        let mut rows = sqlx::query(
             "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type,
                     event_version, recorded_at,
                     CASE WHEN aggregate_type = ANY($4) THEN payload::text END AS payload,
@@ -134,17 +138,21 @@ impl LogReader {
         .bind(until)
         .bind(limit)
         .bind(&self.wanted)
-        .fetch_all(executor)
-        .await?;
+        .fetch(executor);
         let mut last = after;
-        let mut entries = Vec::with_capacity(rows.len());
-        for row in rows {
+        let mut bytes = 0;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            bytes += row.try_get::<Option<&str>, _>("payload")?.map_or(0, str::len);
             let entry = self.decode(&row)?;
             if entry.position != last + 1 {
                 return Err(LogError::Hole { after: last, found: entry.position });
             }
             last = entry.position;
             entries.push(entry);
+            if bytes >= BATCH_BYTES {
+                break;
+            }
         }
         Ok(entries)
     }

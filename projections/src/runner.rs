@@ -21,6 +21,8 @@ use crate::{
 };
 
 const BATCH: i64 = 1000;
+/// How long the database may take over anything; it ends its own statements sooner.
+const SILENCE: Duration = Duration::from_secs(25);
 const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
 const BACKSTOP: Duration = Duration::from_millis(100);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
@@ -53,6 +55,8 @@ enum Setback {
     Apply { position: i64, source: sqlx::Error },
     #[error("another process moved the checkpoint")]
     Deposed,
+    #[error("the database does not answer")]
+    Silence,
 }
 
 impl From<sqlx::Error> for Setback {
@@ -65,10 +69,21 @@ impl Setback {
     /// Whether trying again at once may help: the connection broke. Anything else is the log's or the code's fault.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Deposed => true,
+            Self::Deposed | Self::Silence => true,
             Self::Log(LogError::Database(error)) | Self::Apply { source: error, .. } => !is_data_error(error),
             Self::Log(_) => false,
         }
+    }
+}
+
+/// Waits for the database, but not for ever: a connection can be dead without anybody having said so.
+async fn answer<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<T, Setback>
+where
+    Setback: From<E>,
+{
+    match tokio::time::timeout(SILENCE, asked).await {
+        Ok(answered) => Ok(answered?),
+        Err(_) => Err(Setback::Silence),
     }
 }
 
@@ -138,7 +153,7 @@ impl Runner {
     }
 
     async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
-        let mut connection = self.options.connect().await?;
+        let mut connection = answer(self.options.connect()).await?;
         let mut position = self.win(&mut connection).await?;
         tracing::debug!(group = self.group.name, position, "leading");
         let mut stored = position;
@@ -147,11 +162,11 @@ impl Runner {
         loop {
             // Seen before the read: what rings afterwards is not missed.
             self.head.mark_unchanged();
-            let entries = self.reader.read(&mut connection, position, i64::MAX, BATCH).await?;
+            let entries = answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?;
             let read = entries.len();
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
-                    self.apply(&mut connection, stored, position, &[]).await?;
+                    answer(self.apply(&mut connection, stored, position, &[])).await?;
                     stored = position;
                     stored_at = Instant::now();
                 }
@@ -160,7 +175,7 @@ impl Runner {
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
             if !events.is_empty() {
-                self.apply(&mut connection, stored, last, &events).await?;
+                answer(self.apply(&mut connection, stored, last, &events)).await?;
                 stored = last;
                 stored_at = Instant::now();
             }
@@ -178,10 +193,12 @@ impl Runner {
     async fn win(&self, connection: &mut PgConnection) -> Result<i64, Setback> {
         sqlx::query("SET synchronous_commit = off").execute(&mut *connection).await?;
         loop {
-            let won: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext($1))")
-                .bind(self.group.name)
-                .fetch_one(&mut *connection)
-                .await?;
+            let won: bool = answer(
+                sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext($1))")
+                    .bind(self.group.name)
+                    .fetch_one(&mut *connection),
+            )
+            .await?;
             if won {
                 break;
             }

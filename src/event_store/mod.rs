@@ -20,7 +20,7 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use uuid::Uuid;
 
 pub use cache::{AggregateCache, Versioned};
@@ -34,6 +34,8 @@ pub use store::LogEventStore;
 pub struct AppendLimits {
     /// Appends that may wait. One more is refused, so that a stalled database sheds load instead of eating memory.
     pub queue: usize,
+    /// Bytes of all that waits.
+    pub queue_bytes: usize,
     /// Events in one batch.
     pub batch_events: usize,
     /// How long a caller waits for its commit before it gives up without knowing the outcome.
@@ -42,7 +44,7 @@ pub struct AppendLimits {
 
 impl Default for AppendLimits {
     fn default() -> Self {
-        Self { queue: 4096, batch_events: 512, wait: Duration::from_secs(10) }
+        Self { queue: 4096, queue_bytes: 64 * 1024 * 1024, batch_events: 512, wait: Duration::from_secs(10) }
     }
 }
 
@@ -59,6 +61,8 @@ struct Inner {
     loader: load::Loader,
     snapshots: snapshot::Snapshots,
     limits: AppendLimits,
+    /// How much may wait, in KiB.
+    room: Arc<Semaphore>,
 }
 
 impl EventLog {
@@ -80,6 +84,7 @@ impl EventLog {
             loader: load::Loader::new(pool.clone()),
             snapshots: snapshot::Snapshots::start(pool),
             limits,
+            room: Arc::new(Semaphore::new(limits.queue_bytes / 1024)),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -90,7 +95,14 @@ impl EventLog {
     /// See [`AppendError`]; only [`AppendError::OutcomeUnknown`] leaves open whether the events were committed.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
         let (reply, outcome) = oneshot::channel();
-        self.inner.queue.try_send(writer::Pending { request, reply }).map_err(|_| AppendError::Overloaded)?;
+        let size = request.bytes().div_ceil(1024).max(1);
+        let room = Arc::clone(&self.inner.room);
+        let room = u32::try_from(size).ok().and_then(|size| room.try_acquire_many_owned(size).ok());
+        let room = room.ok_or(AppendError::Overloaded)?;
+        self.inner
+            .queue
+            .try_send(writer::Pending { request, reply, _room: room })
+            .map_err(|_| AppendError::Overloaded)?;
         match tokio::time::timeout(self.inner.limits.wait, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),

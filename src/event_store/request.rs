@@ -60,6 +60,13 @@ impl AppendRequest {
         self.streams.iter().map(|stream| stream.events.len()).sum()
     }
 
+    /// How much text is to be appended, in bytes.
+    pub fn bytes(&self) -> usize {
+        let events = self.streams.iter().flat_map(|stream| &stream.events);
+        let events: usize = events.map(|event| event.payload.len() + event.metadata.len()).sum();
+        events + self.receipt.as_ref().map_or(0, |receipt| receipt.body.len())
+    }
+
     /// Every aggregate whose sequence is checked.
     pub fn expectations(&self) -> impl Iterator<Item = &Expected> {
         self.streams.iter().map(|stream| &stream.expected).chain(&self.guards)

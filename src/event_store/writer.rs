@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
     AppendError, AppendRequest, Appended,
@@ -28,6 +28,8 @@ const BATCH_REQUESTS: usize = 1024;
 pub(super) struct Pending {
     pub(super) request: AppendRequest,
     pub(super) reply: oneshot::Sender<Result<Appended, AppendError>>,
+    /// Its share of what may wait, given back when it is answered.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 impl Pending {

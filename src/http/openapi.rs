@@ -18,8 +18,9 @@ use super::problem::{FieldProblem, ProblemDetails};
         title = "Workroom",
         description = "The backend of a real-time collaborative workspace: every change is an event that an auditor \
                        can replay.\n\nSign in with `POST /auth/login` and send the access token as \
-                       `Authorization: Bearer`. Errors are RFC 9457 problem documents. Every command's reply carries \
-                       `Workroom-Position`, the log position that it is about, and `ETag`, the resource's version.",
+                       `Authorization: Bearer`. Errors are RFC 9457 problem documents. The reply to a \
+                       command on a resource carries `Workroom-Position`, the log position that it is about, and \
+                       `ETag`, the resource's version.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/api/v1")),

@@ -84,8 +84,9 @@ pub fn changed(position: i64, visible: bool, version: i64, body: &impl Serialize
 }
 
 /// 204 after a command.
-pub fn gone(position: i64, visible: bool) -> Response {
+pub fn gone(position: i64, visible: bool, version: i64) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
+    insert(response.headers_mut(), header::ETAG, &etag(version));
     position_headers(response.headers_mut(), position, visible);
     response
 }
@@ -100,7 +101,7 @@ pub fn found(version: i64, body: &impl Serialize) -> Response {
 /// Waits until reads show a log position, for a read that insists on one.
 ///
 /// # Errors
-/// [`Error::Busy`] when they do not in time, [`Error::Invalid`] for a position that the log has not reached.
+/// [`Error::Busy`] when they do not in time, be it that the log itself has not come so far.
 pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Result<(), Error> {
     let Some(position) = min_position else { return Ok(()) };
     if position < 0 {

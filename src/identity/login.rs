@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
     account::AccountCommand,
-    actor::Actor,
+    actor::{Actor, SystemActor},
     ids::{AccountId, SessionId},
 };
 
@@ -14,6 +14,10 @@ use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
 const WRONG: Error = Error::Unauthenticated("the e-mail address or the password is wrong");
+
+/// How long a refusal takes after the password was compared. Recording a failure fits in; nobody learns by the clock
+/// whether there was something to record.
+const RECORDING: std::time::Duration = std::time::Duration::from_millis(50);
 
 #[derive(FromRow)]
 struct Credentials {
@@ -38,16 +42,32 @@ impl Identity {
         let Some(Credentials { id, password_hash: Some(password_hash) }) = credentials else {
             // As slow as for a known account.
             self.inner.hasher.verify_dummy(&password).await?;
+            tokio::time::sleep(RECORDING).await;
             return Err(WRONG);
         };
         let account_id = AccountId(id);
         let context = Context::new(Actor::Account(account_id), correlation_id);
         if !self.inner.hasher.verify(&password, &password_hash).await?.ok {
-            let failed = RecordAccount { account_id, command: AccountCommand::FailLogin };
-            self.inner.app.run(&context, &failed).await?;
+            self.record_failure(correlation_id, account_id).await;
             return Err(WRONG);
         }
         self.start_session(&context, account_id).await
+    }
+
+    /// Records that somebody failed to be this account: the service says so, for the account itself did nothing. Takes
+    /// as long as for an unknown account, whatever becomes of the record; the record goes on to its end.
+    async fn record_failure(&self, correlation_id: Uuid, account_id: AccountId) {
+        let answer_at = tokio::time::Instant::now() + RECORDING;
+        let context = Context::new(Actor::System(SystemActor::Identity), correlation_id);
+        let app = self.inner.app.clone();
+        let record = tokio::spawn(async move {
+            let failed = RecordAccount { account_id, command: AccountCommand::FailLogin };
+            if let Err(error) = app.run(&context, &failed).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a failed login could not be recorded");
+            }
+        });
+        let _ = tokio::time::timeout_at(answer_at, record).await;
+        tokio::time::sleep_until(answer_at).await;
     }
 
     async fn start_session(&self, context: &Context, account_id: AccountId) -> Result<TokenPair, Error> {

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
     account::{AccountCommand, SessionEnd},
-    actor::Actor,
+    actor::{Actor, SystemActor},
     ids::{AccountId, SessionId},
 };
 
@@ -67,7 +67,7 @@ impl Identity {
         }
         let account_id = AccountId(stored.account_id);
         let session_id = SessionId(presented.session_id);
-        let context = Context::new(Actor::Account(account_id), correlation_id);
+        let mut context = Context::new(Actor::Account(account_id), correlation_id);
         let session = SessionRow {
             generation: u32::try_from(stored.generation).map_err(Error::failure)?,
             rotated_at: stored.rotated_at,
@@ -83,6 +83,8 @@ impl Identity {
                 (AccountCommand::RefreshSession { session_id, generation }, Change::Rotate { to: generation })
             }
             Rotation::Reuse => {
+                // Whoever used it, the account itself did not ask for the end.
+                context.actor = Actor::System(SystemActor::Identity);
                 let reason = SessionEnd::RefreshTokenReused;
                 (AccountCommand::EndSession { session_id, reason }, Change::End)
             }

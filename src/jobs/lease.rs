@@ -23,34 +23,19 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Makes the claim. Only who has started the attempt in the log does so.
+    /// Makes the claim, or renews it; `false` when somebody else has a later attempt by now. Only who has started the
+    /// attempt in the log does so.
     ///
     /// # Errors
     /// The database's.
-    pub async fn take(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "INSERT INTO job_leases (job_id, attempt, worker_id, expires_at)
+    pub async fn hold(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
+        let held = sqlx::query(
+            "INSERT INTO job_leases AS l (job_id, attempt, worker_id, expires_at)
              VALUES ($1, $2, $3, now() + make_interval(secs => $4))
              ON CONFLICT (job_id) DO UPDATE
-                 SET (attempt, worker_id, expires_at) = (excluded.attempt, excluded.worker_id, excluded.expires_at)",
-        )
-        .bind(Uuid::from(self.job_id))
-        .bind(self.attempt)
-        .bind(self.worker_id)
-        .bind(TERM.as_secs_f64())
-        .execute(pool)
-        .await
-        .map(drop)
-    }
-
-    /// Renews the claim; `false` when somebody else has the job by now.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn renew(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
-        let renewed = sqlx::query(
-            "UPDATE job_leases SET expires_at = now() + make_interval(secs => $4)
-             WHERE job_id = $1 AND attempt = $2 AND worker_id = $3",
+                 SET (attempt, worker_id, expires_at) = (excluded.attempt, excluded.worker_id, excluded.expires_at)
+                 WHERE l.attempt < excluded.attempt
+                    OR (l.attempt = excluded.attempt AND l.worker_id = excluded.worker_id)",
         )
         .bind(Uuid::from(self.job_id))
         .bind(self.attempt)
@@ -58,7 +43,7 @@ impl Lease {
         .bind(TERM.as_secs_f64())
         .execute(pool)
         .await?;
-        Ok(renewed.rows_affected() == 1)
+        Ok(held.rows_affected() == 1)
     }
 
     /// Gives the claim up.
@@ -80,7 +65,7 @@ impl Lease {
     pub async fn keep(&self, pool: &PgPool) {
         loop {
             tokio::time::sleep(RENEWAL).await;
-            match self.renew(pool).await {
+            match self.hold(pool).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {

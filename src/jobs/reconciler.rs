@@ -43,7 +43,7 @@ impl Reconciler {
 
     /// Runs until told to stop. Any number may run: one at a time does the work.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut swept = tokio::time::Instant::now();
+        let mut swept: Option<tokio::time::Instant> = None;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
@@ -52,8 +52,8 @@ impl Reconciler {
             if let Err(error) = self.pass().await {
                 tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "jobs could not be reconciled");
             }
-            if swept.elapsed() >= SWEEP_INTERVAL {
-                swept = tokio::time::Instant::now();
+            if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
+                swept = Some(tokio::time::Instant::now());
                 if let Err(error) = receipts::sweep(self.app.pool()).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "old receipts could not be deleted");
                 }
@@ -85,7 +85,11 @@ impl Reconciler {
             match self.app.run(&context, &interrupt).await {
                 // It has ended after all.
                 Ok(_) | Err(Error::Conflict(_)) => {}
-                Err(error) => return Err(error),
+                Err(error @ Error::Busy { .. }) => return Err(error),
+                // One job that cannot be helped must not keep help from the others.
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, job_id = %id, "a lost job is stuck");
+                }
             }
         }
         Ok(())

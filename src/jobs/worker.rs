@@ -142,8 +142,11 @@ impl Worker {
     async fn attempt(&self, job_id: JobId, attempt: u32, job: &JobState, shutdown: &CancellationToken) {
         let pool = self.app.pool();
         let lease = Lease { job_id, attempt: i32::try_from(attempt).unwrap_or(i32::MAX), worker_id: self.worker_id };
-        if let Err(error) = lease.take(pool).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be taken");
+        match lease.hold(pool).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The next renewal makes it good.
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be taken"),
         }
         let Work::CodeExecution { language, code, stdin, timeout_seconds } = &job.work;
         let execution = Execution {

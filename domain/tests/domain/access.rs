@@ -33,7 +33,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("SessionStarted", same(Right::OwnAccount)),
         ("SessionRefreshed", same(Right::OwnAccount)),
         ("SessionEnded", same(Right::OwnAccount)),
-        ("LoginFailed", same(Right::OwnAccount)),
+        ("LoginFailed", same(Right::ServiceOnly)),
     ]
 }
 

@@ -24,7 +24,7 @@ pub struct MemberRow {
 /// Everybody on a roster.
 #[derive(Clone, Debug)]
 pub struct Roster {
-    /// The members, by the time they were added.
+    /// The members, by account.
     pub members: Vec<MemberRow>,
     /// Sequence of the roster's last event.
     pub version: i64,
@@ -43,6 +43,19 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
         .bind(account_id)
         .fetch_optional(pool)
         .await
+}
+
+/// Who has owned a project for the longest.
+///
+/// # Errors
+/// The database's.
+pub async fn first_owner(pool: &PgPool, project_id: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
+    sqlx::query_as(&format!(
+        "{SELECT} WHERE m.project_id = $1 AND m.role = 'owner' ORDER BY m.added_at, m.account_id LIMIT 1"
+    ))
+    .bind(project_id)
+    .fetch_optional(pool)
+    .await
 }
 
 /// A part of a project's roster, by account.

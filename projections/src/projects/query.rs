@@ -77,10 +77,15 @@ pub struct Founding {
 /// # Errors
 /// The database's.
 pub async fn founding(pool: &PgPool, project_id: Uuid) -> Result<Option<Founding>, sqlx::Error> {
-    sqlx::query_as("SELECT created_by, created_at FROM projects WHERE id = $1")
-        .bind(project_id)
-        .fetch_optional(pool)
-        .await
+    // From the log: it has the founding of a project that the views may not show yet.
+    sqlx::query_as(
+        "SELECT substr(metadata->>'actor', length('account:') + 1)::uuid AS created_by,
+                (metadata->>'occurred_at')::timestamptz AS created_at
+         FROM events WHERE aggregate_type = 'project' AND aggregate_id = $1 AND sequence = 1",
+    )
+    .bind(project_id.to_string())
+    .fetch_optional(pool)
+    .await
 }
 
 /// Narrows a list of projects.

@@ -1,5 +1,7 @@
 //! Ask for work to be done.
 
+use std::time::Duration;
+
 use workroom_domain::{
     access::Action,
     account::Account,
@@ -18,6 +20,8 @@ pub struct SubmitJob {
     pub project_id: Option<ProjectId>,
     /// What is to be done.
     pub work: Work,
+    /// Whether there is anybody who could do it.
+    pub can_be_run: bool,
 }
 
 /// A job was submitted.
@@ -36,6 +40,10 @@ impl Command for SubmitJob {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<SubmittedJob, Error> {
         let submitted_by = unit.context().account()?;
+        if !self.can_be_run {
+            let detail = "code cannot be run here at the moment: there is no usable sandbox for it";
+            return Err(Error::Busy { detail, retry_after: Duration::from_mins(1) });
+        }
         if let Some(project_id) = self.project_id {
             unit.authorize(project_id, Action::RunJobs).await?;
         } else {

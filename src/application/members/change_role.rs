@@ -23,17 +23,17 @@ pub struct ChangeMemberRole {
 }
 
 impl Command for ChangeMemberRole {
-    /// Sequence of the roster's last event.
-    type Reply = i64;
+    /// The role, and the sequence of the roster's last event.
+    type Reply = (Role, i64);
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(Role, i64), Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
         self.if_version.check(roster.sequence)?;
         let change = MembershipCommand::ChangeRole { account_id: self.account_id, role: self.role };
-        Ok(unit.decide(&roster, change)?.sequence)
+        Ok((self.role, unit.decide(&roster, change)?.sequence))
     }
 }

@@ -21,19 +21,19 @@ pub struct RemoveMember {
 }
 
 impl Command for RemoveMember {
-    type Reply = ();
+    /// Sequence of the last event of what is gone.
+    type Reply = i64;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let is_leaving = unit.context().account()? == self.account_id;
         // Leaving takes no more than being there, which every role's right to look shows.
         let action = if is_leaving { Action::ViewMembers } else { Action::ManageMembers };
         let (_, roster) = unit.authorize(self.project_id, action).await?;
         self.if_version.check(roster.sequence)?;
-        unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?;
-        Ok(())
+        Ok(unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?.sequence)
     }
 }

@@ -20,18 +20,19 @@ pub struct DeleteProject {
 }
 
 impl Command for DeleteProject {
-    type Reply = ();
+    /// Sequence of the last event of what is gone.
+    type Reply = i64;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::DeleteProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
         self.if_version.check(project.sequence)?;
-        unit.decide(&project, ProjectCommand::Delete)?;
+        let deleted = unit.decide(&project, ProjectCommand::Delete)?;
         unit.decide(&roster, MembershipCommand::Close)?;
-        Ok(())
+        Ok(deleted.sequence)
     }
 }

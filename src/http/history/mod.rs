@@ -2,10 +2,11 @@
 
 use axum::{Json, extract::State as Extract};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{Decide, access::Action, ids::ProjectId, project::Project};
 use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
 
 use super::{
@@ -97,7 +98,17 @@ pub struct History {
     next_cursor: Option<String>,
 }
 
-async fn read(state: &State, feed_id: Uuid, params: HistoryParams) -> Result<Json<History>, Error> {
+/// How much of a feed its reader may see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sight {
+    /// Everything.
+    Whole,
+    /// That something happened, but of roster and jobs not what: visitors of a public project see its history, not its
+    /// members and jobs.
+    Visitor,
+}
+
+async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight) -> Result<Json<History>, Error> {
     let limit = page::limit(params.limit)?;
     for (pointer, bound) in [("/after", params.after), ("/before", params.before), ("/cursor", params.cursor)] {
         if bound.is_some_and(i64::is_negative) {
@@ -118,7 +129,12 @@ async fn read(state: &State, feed_id: Uuid, params: HistoryParams) -> Result<Jso
     let more = rows.len() > page_size;
     rows.truncate(page_size);
     let next_after = rows.last().map(|row| row.feed_seq).filter(|_| more);
-    let items = rows.into_iter().map(PublishedEvent::from_row).collect();
+    let mut items: Vec<_> = rows.into_iter().map(PublishedEvent::from_row).collect();
+    if sight == Sight::Visitor {
+        for event in items.iter_mut().filter(|event| event.aggregate_type != Project::TYPE) {
+            event.data = RawValue::from_string(r#"{"withheld":true}"#.to_owned()).map_err(Error::failure)?;
+        }
+    }
     Ok(Json(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
 }
 
@@ -132,8 +148,9 @@ pub async fn project_events(
     Path(project_id): Path<Uuid>,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewHistory).await?;
-    read(&state, project_id, params).await
+    let project = state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewHistory).await?;
+    let sight = if project.my_role.is_some() { Sight::Whole } else { Sight::Visitor };
+    read(&state, project_id, params, sight).await
 }
 
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project.
@@ -144,5 +161,5 @@ pub async fn account_events(
     caller: Caller,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    read(&state, caller.identity.account_id.into(), params).await
+    read(&state, caller.identity.account_id.into(), params, Sight::Whole).await
 }

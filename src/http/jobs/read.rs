@@ -10,15 +10,22 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path},
-        reply::found,
+        extract::{Caller, Path, Query},
+        projects::read::ReadParams,
+        reply::{at_position, found},
     },
 };
 
 /// One job, with what it printed.
-#[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = Uuid, Path)),
+#[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = Uuid, Path), ReadParams),
     responses((status = 200, description = "The job", body = Job)))]
-pub async fn read(Extract(state): Extract<State>, caller: Caller, Path(job_id): Path<Uuid>) -> Result<Response, Error> {
+pub async fn read(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(job_id): Path<Uuid>,
+    Query(params): Query<ReadParams>,
+) -> Result<Response, Error> {
+    at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
     let job = jobs::find(state.app.pool(), job_id).await?.ok_or(Error::NotFound("job"))?;
     match job.project_id {

@@ -1,7 +1,5 @@
 //! `POST /jobs`
 
-use std::time::Duration;
-
 use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -70,12 +68,16 @@ pub async fn submit(
     let work = value.work()?;
     let Work::CodeExecution { language, timeout_seconds, .. } = &work;
     let (language, timeout_seconds) = (*language, *timeout_seconds);
-    if let Err(reason) = (state.sandbox)(language) {
-        tracing::warn!(reason, "a job was refused");
-        let detail = "code cannot be run here at the moment: there is no usable sandbox for it";
-        return Err(Error::Busy { detail, retry_after: Duration::from_mins(1) });
+    let runnable = (state.sandbox)(language);
+    if let Err(reason) = &runnable {
+        tracing::warn!(reason, "a job cannot be run here");
     }
-    let command = SubmitJob { job_id: JobId(Uuid::now_v7()), project_id: value.project_id.map(Into::into), work };
+    let command = SubmitJob {
+        job_id: JobId(Uuid::now_v7()),
+        project_id: value.project_id.map(Into::into),
+        work,
+        can_be_run: runnable.is_ok(),
+    };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let created_at = caller.context.now;
     state

@@ -68,6 +68,14 @@ async fn carry_out(
         if_version,
     };
     let done = state.app.run(&caller.context, &command).await?;
-    let member = members::find(state.app.pool(), project_id, user_id).await?.ok_or(Error::NotFound("member"))?;
-    Ok(changed(done.position, done.visible, done.reply, &Member::from(member)))
+    // Only what never depends on the role is read from the view; should the member be gone again by now, the change was
+    // made all the same.
+    let (role, version) = done.reply;
+    let pool = state.app.pool();
+    let mut member = match members::find(pool, project_id, user_id).await? {
+        Some(row) => Member::from(row),
+        None => Member::bare(user_id, caller.context.now),
+    };
+    role.as_str().clone_into(&mut member.role);
+    Ok(changed(done.position, done.visible, version, &member))
 }

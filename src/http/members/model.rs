@@ -27,6 +27,13 @@ pub struct Member {
     pub added_at: OffsetDateTime,
 }
 
+impl Member {
+    /// Somebody of whom the views show nothing any more.
+    pub(super) fn bare(user_id: Uuid, added_at: OffsetDateTime) -> Self {
+        Self { user_id, role: String::new(), email: None, username: None, full_name: None, added_at }
+    }
+}
+
 impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Self {
         Self {

@@ -10,19 +10,23 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path},
+        extract::{Caller, Path, Query},
+        projects::read::ReadParams,
+        reply::at_position,
     },
 };
 
 /// One member of a project.
 #[utoipa::path(get, path = "/projects/{project_id}/members/{user_id}", tag = "members",
-    params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path)),
+    params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path), ReadParams),
     responses((status = 200, description = "The member", body = Member)))]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
     Path((project_id, user_id)): Path<(Uuid, Uuid)>,
+    Query(params): Query<ReadParams>,
 ) -> Result<Json<Member>, Error> {
+    at_position(&state, params.min_position).await?;
     state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewMembers).await?;
     let member = members::find(state.app.pool(), project_id, user_id).await?.ok_or(Error::NotFound("member"))?;
     Ok(Json(member.into()))

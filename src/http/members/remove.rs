@@ -25,5 +25,5 @@ pub async fn remove(
 ) -> Result<Response, Error> {
     let command = RemoveMember { project_id: ProjectId(project_id), account_id: AccountId(user_id), if_version };
     let done = state.app.run(&caller.context, &command).await?;
-    Ok(gone(done.position, done.visible))
+    Ok(gone(done.position, done.visible, done.reply))
 }

@@ -24,5 +24,5 @@ pub async fn delete(
 ) -> Result<Response, Error> {
     let command = DeleteProject { project_id: ProjectId(project_id), if_version };
     let done = state.app.run(&caller.context, &command).await?;
-    Ok(gone(done.position, done.visible))
+    Ok(gone(done.position, done.visible, done.reply))
 }

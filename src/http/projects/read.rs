@@ -57,7 +57,10 @@ pub async fn read(
         }
         None => Vec::new(),
     };
-    let owner = members.iter().filter(|member| member.role == "owner").min_by_key(|member| member.added_at).cloned();
+    let owner = match project.my_role {
+        Some(_) => members::first_owner(state.app.pool(), project_id).await?.map(Member::from),
+        None => None,
+    };
     let version = project.version;
     Ok(found(version, &ProjectDetail { project: project.into(), owner, members }))
 }
