@@ -194,8 +194,18 @@ async fn a_history_is_seen_by_whoever_may_see_the_project() {
     ada.delete(&format!("/projects/{project}/members/{}", grace.id)).await.is(204);
     grace.get(&path).await.problem(404);
     ada.patch(&format!("/projects/{project}"), json!({"is_public": true})).await.is(200);
-    let texts: Vec<Reply> = join_all([eve.get(&path), ada.get(&path)]).await;
-    assert_eq!(texts[0].text, texts[1].text, "a visitor reads the same history");
+    ada.run_python("print('a secret recipe')", Some(&project)).await;
+    let replies: Vec<Reply> = join_all([eve.get(&path), ada.get(&path)]).await;
+    let (visitors, members) = (replies[0].items(), replies[1].items());
+    assert!(members.len() >= visitors.len() && visitors.len() >= 8, "{visitors:?}");
+    for (seen, whole) in visitors.iter().zip(members) {
+        for field in ["seq", "position", "event_id", "event_type", "actor", "recorded_at"] {
+            assert_eq!(seen[field], whole[field], "a visitor reads the same history");
+        }
+        let is_open = whole["aggregate_type"] == "project";
+        assert_eq!(seen["data"] == whole["data"], is_open, "but neither roster nor programs: {seen}");
+    }
+    assert!(!replies[0].text.contains("secret recipe"), "{}", replies[0].text);
     server.client().get(&path).await.problem(401);
     // A feed that is no project's cannot be read through a project's address.
     ada.get(&format!("/projects/{}/events", ada.id)).await.problem(404);
