@@ -32,7 +32,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("AccountRegistered", same(Right::OwnAccount)),
         ("SessionStarted", same(Right::OwnAccount)),
         ("SessionRefreshed", same(Right::OwnAccount)),
-        ("SessionEnded", same(Right::OwnAccount)),
+        ("SessionEnded", same(Right::ServiceOnly)),
         ("LoginFailed", same(Right::ServiceOnly)),
     ]
 }
