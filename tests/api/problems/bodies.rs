@@ -83,6 +83,25 @@ async fn a_body_that_is_no_json_is_malformed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_is_no_object_even_if_its_items_would_fit_the_fields() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let before = head(&world).await;
+    for (path, list) in [
+        ("/auth/login", json!([ada.email, ada.password])),
+        ("/auth/refresh", json!([ada.refresh_token])),
+        ("/projects", json!(["Apollo", null, null, null, null, null, null, null])),
+        ("/projects", json!([])),
+    ] {
+        let reply = ada.post(path, list).await.problem(422);
+        assert_eq!(reply.json["detail"], "must be a JSON object", "{path}");
+    }
+    ada.send(reqwest::Method::POST, "/projects", Some(" [".to_owned())).await.problem(400);
+    assert_eq!(head(&world).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_body_of_another_shape_is_invalid() {
     let world = World::new().await;
     let server = world.server().await;
