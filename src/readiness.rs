@@ -43,18 +43,6 @@ pub fn probe(
     })
 }
 
-/// An error and its sources, in one line.
-pub fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
 async fn postgres(pool: &PgPool) -> Result<String, String> {
     match tokio::time::timeout(PATIENCE, log::head(pool)).await {
         Ok(Ok(head)) => Ok(format!("log at position {head}")),

@@ -6,7 +6,7 @@ use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use workroom_projections::{progress::Progress, runner::Runner};
+use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
 
 use crate::{
     application::App,
@@ -206,7 +206,7 @@ impl Base {
                 Ok(Some(sandbox))
             }
             Err(error) => {
-                let reason = readiness::describe(&error);
+                let reason = describe(&error);
                 tracing::warn!(reason, "code cannot be run here");
                 Err(reason)
             }

@@ -8,6 +8,7 @@
 //! a migration, and a line in [`groups`].
 
 pub mod accounts;
+pub mod describe;
 pub mod history;
 pub mod jobs;
 pub mod log;

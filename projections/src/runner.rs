@@ -16,6 +16,7 @@ use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Group,
+    describe::describe,
     log::{LogError, LogReader, Recorded},
     progress::Progress,
 };
@@ -260,16 +261,4 @@ impl Runner {
             tokio::time::sleep(backstop).await;
         }
     }
-}
-
-/// An error and its sources, in one line.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

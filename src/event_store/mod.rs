@@ -109,15 +109,6 @@ impl EventLog {
         }
     }
 
-    /// Takes the log's lock for the rest of a transaction, so that what is loaded afterwards cannot move before it is
-    /// appended to. For the few commands that must change tables and log together; keep them short.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT pg_advisory_xact_lock(7770001)").execute(connection).await.map(drop)
-    }
-
     /// Appends inside a transaction of the caller's, who commits it and then calls [`EventLog::announce`].
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use workroom_projections::{
+    describe::describe,
     history::{self, EventRow},
     log,
 };
@@ -18,7 +19,7 @@ use super::{
     copy::{check_contiguous, publish_events, publish_jobs},
     jobs,
     resync::{Cursor, holds_everything, resync},
-    setback::{Setback, answer, describe},
+    setback::{Setback, answer},
     streams,
 };
 use crate::messaging::Messaging;

@@ -72,18 +72,3 @@ pub(super) async fn answer<T>(question: impl Future<Output = Result<T, sqlx::Err
         Err(_) => Err(Setback::DatabaseSilent),
     }
 }
-
-/// An error and its sources, in one line.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        source = error.source();
-    }
-    text
-}
