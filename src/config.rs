@@ -9,7 +9,13 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::identity::{IdentityConfig, password_policy::PasswordPolicy};
+use crate::{
+    identity::{
+        IdentityConfig, IdentityWebhook, external::ExternalIssuerConfig, password_policy::PasswordPolicy,
+        throttle::Rule, webhook::IdentityWebhookConfig,
+    },
+    notify::MailConfig,
+};
 
 /// A part that a process can play. Each can be played by any number of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
@@ -69,6 +75,22 @@ pub struct Config {
     pub session_days: u64,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicyConfig,
+    /// How often signing in may fail.
+    pub login_throttle: LoginThrottleConfig,
+    /// Proxies in front of the service whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: usize,
+    /// Other issuers whose tokens are accepted (`OpenID` Connect).
+    pub external_issuers: Vec<ExternalIssuerConfig>,
+    /// What an identity provider may tell by webhook.
+    pub identity_webhook: Option<IdentityWebhookConfig>,
+    /// The mail server, as `smtps://user:password@host`, or `smtp://…?tls=required`.
+    pub smtp_url: Option<String>,
+    /// Who mails are from.
+    pub mail_from: String,
+    /// Where mails are written when there is no mail server: for development.
+    pub mail_folder: Option<PathBuf>,
+    /// The address of the pages that mails link to.
+    pub app_url: String,
     /// Origins whose pages may call the API and open WebSockets from a browser, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
     /// Largest request body, in bytes.
@@ -97,6 +119,20 @@ pub struct PasswordPolicyConfig {
     pub refuse_common: bool,
 }
 
+/// How often signing in may fail: so often in a window, and then once each window ÷ attempts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoginThrottleConfig {
+    /// Failures from one address, or one /64 network of IPv6.
+    pub address_attempts: u32,
+    /// Their window, in seconds.
+    pub address_window_seconds: u64,
+    /// Failures for one account from one address.
+    pub account_attempts: u32,
+    /// Their window, in seconds.
+    pub account_window_seconds: u64,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -110,6 +146,19 @@ impl Default for Config {
             access_token_seconds: 15 * 60,
             session_days: 30,
             password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
+            login_throttle: LoginThrottleConfig {
+                address_attempts: 100,
+                address_window_seconds: 300,
+                account_attempts: 10,
+                account_window_seconds: 300,
+            },
+            trusted_proxies: 0,
+            external_issuers: Vec::new(),
+            identity_webhook: None,
+            smtp_url: None,
+            mail_from: "Workroom <workroom@localhost>".to_owned(),
+            mail_folder: None,
+            app_url: "http://127.0.0.1:8080".to_owned(),
             allowed_origins: Vec::new(),
             body_limit_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
@@ -134,22 +183,42 @@ impl Config {
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
     }
 
+    /// What mail needs of it.
+    pub fn mail(&self) -> MailConfig {
+        MailConfig {
+            smtp_url: self.smtp_url.clone(),
+            from: self.mail_from.clone(),
+            folder: self.mail_folder.clone(),
+            app_url: self.app_url.clone(),
+        }
+    }
+
     /// What identity needs of it.
-    pub fn identity(&self) -> IdentityConfig {
+    ///
+    /// # Errors
+    /// A webhook secret that does not read.
+    pub fn identity(&self) -> anyhow::Result<IdentityConfig> {
         let PasswordPolicyConfig { min_length, max_length, refuse_common } = self.password_policy;
-        IdentityConfig {
+        let throttle = &self.login_throttle;
+        let rule = |attempts, seconds| Rule { attempts, window: Duration::from_secs(seconds) };
+        Ok(IdentityConfig {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
             access_token_lifetime: Duration::from_secs(self.access_token_seconds),
             session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
             password_policy: PasswordPolicy { min_length, max_length, refuse_common },
-        }
+            address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
+            account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
+            external_issuers: self.external_issuers.clone(),
+            webhook: self.identity_webhook.as_ref().map(IdentityWebhook::new).transpose()?,
+            mail_folder: self.mail_folder.clone(),
+        })
     }
 }
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 18] = [
+const SETTINGS: [&str; 32] = [
     "host",
     "port",
     "roles",
@@ -161,6 +230,20 @@ const SETTINGS: [&str; 18] = [
     "password_policy__min_length",
     "password_policy__max_length",
     "password_policy__refuse_common",
+    "login_throttle",
+    "login_throttle__address_attempts",
+    "login_throttle__address_window_seconds",
+    "login_throttle__account_attempts",
+    "login_throttle__account_window_seconds",
+    "trusted_proxies",
+    "external_issuers",
+    "identity_webhook",
+    "identity_webhook__issuer",
+    "identity_webhook__secrets",
+    "smtp_url",
+    "mail_from",
+    "mail_folder",
+    "app_url",
     "allowed_origins",
     "body_limit_bytes",
     "request_timeout_seconds",

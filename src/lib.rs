@@ -13,6 +13,7 @@ pub mod identity;
 pub mod jobs;
 pub mod live;
 pub mod messaging;
+pub mod notify;
 mod readiness;
 pub mod relay;
 pub mod startup;

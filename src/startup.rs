@@ -22,12 +22,16 @@ use crate::{
     },
     live::{Hub, HubConfig, Limits, Live},
     messaging::{Messaging, doorbell::Doorbell, epoch},
+    notify::Sender,
     readiness,
     relay::{Relay, RelayConfig},
 };
 
 /// How long background work may take to end at shutdown.
 const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// How often what has had its time is deleted.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
 /// How long sockets may take to say goodbye.
 const SOCKETS_END: Duration = Duration::from_secs(2);
@@ -95,9 +99,18 @@ impl Service {
         if base.plays(Role::Scheduler) {
             let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
             background.spawn(reconciler.run(base.shutdown.clone()));
+            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
+                background.spawn(sender.run(base.shutdown.clone()));
+            } else {
+                tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
+            }
         }
         background.close();
-        let identity = Identity::open(base.app.clone(), base.config.identity()).await?;
+        let identity = Identity::open(base.app.clone(), base.config.identity()?).await?;
+        tasks.push(tokio::spawn(identity.clone().run(base.messaging.clone())));
+        if base.plays(Role::Scheduler) {
+            tasks.push(tokio::spawn(sweep(identity.clone())));
+        }
         let live = Live {
             hub: Hub::new(
                 base.pool.clone(),
@@ -210,6 +223,16 @@ impl Base {
                 tracing::warn!(reason, "code cannot be run here");
                 Err(reason)
             }
+        }
+    }
+}
+
+/// Has identity delete what has had its time, every few minutes.
+async fn sweep(identity: Identity) {
+    loop {
+        tokio::time::sleep(SWEEP_INTERVAL).await;
+        if let Err(error) = identity.sweep().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old credentials could not be deleted");
         }
     }
 }

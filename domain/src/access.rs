@@ -123,6 +123,8 @@ pub enum Right {
     Oneself,
     /// The account whose own feed it is.
     OwnAccount,
+    /// The account whose own feed it is, or the service on behalf of who vouches for it.
+    OwnAccountOrService,
     /// Only the service itself.
     ServiceOnly,
 }
@@ -152,11 +154,27 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             | JobEvent::JobDeadLettered { .. } => Right::ServiceOnly,
         },
         DomainEventKind::Account(event) => match event {
+            AccountEvent::SessionEnded { reason, .. } => match reason {
+                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated => Right::ServiceOnly,
+                SessionEnd::LoggedOut
+                | SessionEnd::Revoked
+                | SessionEnd::PasswordChanged
+                | SessionEnd::PasswordReset => Right::OwnAccount,
+                SessionEnd::AccountErased => Right::OwnAccountOrService,
+            },
+            AccountEvent::SessionStarted { .. }
+            | AccountEvent::SessionRefreshed { .. }
+            | AccountEvent::PasswordChanged { .. }
+            | AccountEvent::EmailVerified {}
+            | AccountEvent::TokenCreated { .. }
+            | AccountEvent::TokenRevoked { .. } => Right::OwnAccount,
             AccountEvent::AccountRegistered { .. }
-            | AccountEvent::SessionStarted { .. }
-            | AccountEvent::SessionRefreshed { .. } => Right::OwnAccount,
-            AccountEvent::SessionEnded { reason: SessionEnd::RefreshTokenReused, .. }
-            | AccountEvent::LoginFailed {} => Right::ServiceOnly,
+            | AccountEvent::ProfileChanged { .. }
+            | AccountEvent::AccountErased {} => Right::OwnAccountOrService,
+            AccountEvent::LoginFailed {}
+            | AccountEvent::PasswordResetRequested {}
+            | AccountEvent::AccountDeactivated {}
+            | AccountEvent::AccountReactivated {} => Right::ServiceOnly,
         },
     }
 }

@@ -24,6 +24,8 @@ pub enum SystemActor {
     Reconciler,
     /// Guards accounts: refuses who is not who they say.
     Identity,
+    /// Whoever runs the service, at its command line.
+    Operator,
 }
 
 impl Actor {
@@ -43,6 +45,7 @@ impl fmt::Display for Actor {
             Self::System(SystemActor::Worker) => f.write_str("system:worker"),
             Self::System(SystemActor::Reconciler) => f.write_str("system:reconciler"),
             Self::System(SystemActor::Identity) => f.write_str("system:identity"),
+            Self::System(SystemActor::Operator) => f.write_str("system:operator"),
         }
     }
 }
@@ -63,6 +66,7 @@ impl FromStr for Actor {
             Some(("system", "worker")) => Ok(Self::System(SystemActor::Worker)),
             Some(("system", "reconciler")) => Ok(Self::System(SystemActor::Reconciler)),
             Some(("system", "identity")) => Ok(Self::System(SystemActor::Identity)),
+            Some(("system", "operator")) => Ok(Self::System(SystemActor::Operator)),
             _ => Err(UnknownActor(text.to_owned())),
         }
     }
@@ -79,6 +83,7 @@ mod tests {
             Actor::System(SystemActor::Worker),
             Actor::System(SystemActor::Reconciler),
             Actor::System(SystemActor::Identity),
+            Actor::System(SystemActor::Operator),
         ];
         for actor in actors {
             assert_eq!(actor.to_string().parse(), Ok(actor));

@@ -41,4 +41,6 @@ id_types! {
     JobId,
     /// One sign-in of an account on one device.
     SessionId,
+    /// A personal access token; not its secret.
+    TokenId,
 }

@@ -38,6 +38,14 @@ pub enum Error {
     /// Understood, but not valid.
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
+    /// Too often, from there or for that.
+    #[error("{detail}")]
+    Throttled {
+        /// What was tried too often.
+        detail: &'static str,
+        /// When to come again.
+        retry_after: Duration,
+    },
     /// Too much to do at the moment.
     #[error("{detail}")]
     Busy {
@@ -64,7 +72,15 @@ impl Error {
 
     /// Whether the domain said no, and might say otherwise to a newer state.
     pub(super) fn depends_on_state(&self) -> bool {
-        matches!(self, Self::Forbidden | Self::NotFound(_) | Self::Conflict(_) | Self::Stale | Self::Invalid(_))
+        matches!(
+            self,
+            Self::Unauthenticated(_)
+                | Self::Forbidden
+                | Self::NotFound(_)
+                | Self::Conflict(_)
+                | Self::Stale
+                | Self::Invalid(_)
+        )
     }
 }
 
@@ -161,6 +177,9 @@ impl From<AccountRefusal> for Error {
         match refusal {
             AccountRefusal::Absent => Self::NotFound("account"),
             AccountRefusal::AlreadyRegistered => Self::Conflict(refusal.to_string()),
+            // Who acts with the credentials of an account that is gone has none.
+            AccountRefusal::Erased => Self::Unauthenticated("the account no longer exists"),
+            AccountRefusal::Deactivated => Self::Unauthenticated("the account is deactivated"),
         }
     }
 }

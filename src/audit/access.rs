@@ -82,6 +82,12 @@ impl Rosters {
                     Err("only the account itself may".to_owned())
                 }
             }
+            Right::OwnAccountOrService => match actor {
+                Actor::Account(account) if Uuid::from(account) != recorded.feed_id => {
+                    Err("only the account itself may".to_owned())
+                }
+                Actor::Account(_) | Actor::System(_) => Ok(()),
+            },
             Right::ServiceOnly => match actor {
                 Actor::System(_) => Ok(()),
                 Actor::Account(_) => Err("only the service itself may".to_owned()),

@@ -1,6 +1,8 @@
 //! The commands of the `workroom` binary.
 
+mod accounts;
 mod audit;
+mod keys;
 mod output;
 mod projections;
 mod serve;
@@ -27,6 +29,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database's schema up to date and exit.
     Migrate,
+    /// List or rotate the keys that sign access tokens.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
+    /// Close an account to its owner, or open it again.
+    #[command(subcommand)]
+    Accounts(accounts::AccountsCommand),
     /// Prove something about the whole log by replaying it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -61,6 +69,8 @@ pub fn main() -> anyhow::Result<std::process::ExitCode> {
     match command {
         Command::Serve(args) => serve::serve(args).map(|()| done),
         Command::Migrate => runtime()?.block_on(serve::migrate()).map(|()| done),
+        Command::Keys(command) => runtime()?.block_on(keys::run(command)).map(|()| done),
+        Command::Accounts(command) => runtime()?.block_on(accounts::run(command)).map(|()| done),
         Command::Audit(command) => runtime()?.block_on(audit::run(command)),
         Command::Projections(command) => runtime()?.block_on(projections::run(command)),
         Command::Openapi => output::line(&crate::http::router::document().to_pretty_json()?).map(|()| done),

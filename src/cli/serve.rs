@@ -87,10 +87,14 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
         if config.bubblewrap.is_none() {
             config.bubblewrap = bubblewrap(&args.folder.data_dir).await;
         }
+        if config.smtp_url.is_none() && config.mail_folder.is_none() {
+            config.mail_folder = Some(args.folder.data_dir.join("mail"));
+        }
+        let mail_folder = config.mail_folder.clone();
         let started = Service::start(config).await;
         let outcome = match started {
             Ok(service) => {
-                let outcome = welcome(&service);
+                let outcome = welcome(&service, mail_folder.as_deref());
                 stop.await;
                 service.stop().await;
                 outcome
@@ -102,10 +106,13 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
     })
 }
 
-fn welcome(service: &Service) -> anyhow::Result<()> {
+fn welcome(service: &Service, mail_folder: Option<&Path>) -> anyhow::Result<()> {
     let address = service.address();
     output::line(&format!("Workroom is ready at http://{address}"))?;
     output::line(&format!("  documentation   http://{address}/docs"))?;
+    if let Some(folder) = mail_folder {
+        output::line(&format!("  mails           are written to {}", folder.display()))?;
+    }
     output::line("  the whole story ./dev demo")?;
     output::line("  stop            Ctrl-C")
 }

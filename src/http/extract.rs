@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     extract::{FromRequest, FromRequestParts, Request},
-    http::{HeaderMap, StatusCode, header, request::Parts},
+    http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use workroom_domain::actor::Actor;
 use super::{State, problem::Problem, request::RequestMeta};
 use crate::{
     application::{Context, Error, IdempotencyKey, IfVersion, Violation, now},
-    identity,
+    identity::{self, Scope},
 };
 
 /// How long a client may take over a request's body: so long that the service has time left to answer.
@@ -184,7 +184,9 @@ impl FromRequestParts<State> for Caller {
         let token = bearer(&parts.headers)
             .ok_or(Error::Unauthenticated("sign in first: send Authorization: Bearer <access token>"))?;
         let now = now();
-        let identity = state.identity.verify(token, now)?;
+        let identity = state.identity.authenticate(token, now).await?;
+        let only_reads = matches!(parts.method, Method::GET | Method::HEAD);
+        identity.insist(if only_reads { Scope::Read } else { Scope::Write })?;
         let meta = meta(parts)?;
         let context = Context {
             actor: Actor::Account(identity.account_id),
@@ -194,6 +196,32 @@ impl FromRequestParts<State> for Caller {
             trace_id: meta.trace_id.clone(),
         };
         Ok(Self { identity, context })
+    }
+}
+
+/// A caller whose credential opens all that the account may do: account, sessions and tokens are no matter for a personal
+/// access token.
+pub struct AccountOwner(pub Caller);
+
+impl FromRequestParts<State> for AccountOwner {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        caller.identity.insist(Scope::Full)?;
+        Ok(Self(caller))
+    }
+}
+
+/// What the client calls itself.
+pub struct UserAgent(pub Option<String>);
+
+impl FromRequestParts<State> for UserAgent {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Self::Rejection> {
+        let name = parts.headers.get(header::USER_AGENT).and_then(|name| name.to_str().ok());
+        Ok(Self(name.map(str::to_owned)))
     }
 }
 

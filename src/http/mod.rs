@@ -4,6 +4,7 @@
 //! own included, leaves as `application/problem+json` ([`problem`]).
 
 pub mod auth;
+pub mod client_address;
 mod drain;
 mod envelope;
 pub mod extract;
@@ -21,5 +22,6 @@ mod request;
 pub mod router;
 pub mod server;
 mod state;
+pub mod webhooks;
 
 pub use state::{Readiness, SandboxGate, Shared, State};

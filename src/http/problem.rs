@@ -78,6 +78,9 @@ impl From<Error> for Problem {
                 };
                 Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
             }
+            Error::Throttled { retry_after, .. } => {
+                Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
+            }
             Error::Busy { retry_after, .. } => {
                 Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
             }

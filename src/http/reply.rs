@@ -91,6 +91,13 @@ pub fn gone(position: i64, visible: bool, version: i64) -> Response {
     response
 }
 
+/// 204 after a command that has no resource of its own to tell the version of.
+pub fn done(position: i64, visible: bool) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    position_headers(response.headers_mut(), position, visible);
+    response
+}
+
 /// A resource that was read.
 pub fn found(version: i64, body: &impl Serialize) -> Response {
     let mut response = Json(body).into_response();

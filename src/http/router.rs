@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     State, auth, envelope, health, history, jobs, members, openapi, problem::Problem, projects, realtime, reply,
-    request,
+    request, webhooks,
 };
 use crate::config::Role;
 
@@ -27,7 +27,18 @@ fn api() -> OpenApiRouter<State> {
         .routes(routes!(auth::register::register))
         .routes(routes!(auth::login::login))
         .routes(routes!(auth::refresh::refresh))
-        .routes(routes!(auth::me::me))
+        .routes(routes!(auth::logout::logout))
+        .routes(routes!(auth::me::me, auth::me::update_me, auth::me::replace_me, auth::me::erase_me))
+        .routes(routes!(auth::sessions::list_sessions))
+        .routes(routes!(auth::sessions::revoke_session))
+        .routes(routes!(auth::tokens::create_token, auth::tokens::list_tokens))
+        .routes(routes!(auth::tokens::revoke_token))
+        .routes(routes!(auth::password::change_password))
+        .routes(routes!(auth::password::forgot_password))
+        .routes(routes!(auth::password::reset_password))
+        .routes(routes!(auth::email::verify_email))
+        .routes(routes!(auth::email::send_verification))
+        .routes(routes!(webhooks::identity))
         .routes(routes!(history::account_events))
         .routes(routes!(projects::create::create, projects::list::list))
         .routes(routes!(

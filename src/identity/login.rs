@@ -1,5 +1,7 @@
 //! Sign-in with e-mail address and password.
 
+use std::net::IpAddr;
+
 use sqlx::{FromRow, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -9,7 +11,9 @@ use workroom_domain::{
     ids::{AccountId, SessionId},
 };
 
-use super::{Identity, TokenPair, email::EmailAddress, password_policy::Password, refresh_token::SessionSalt};
+use super::{
+    Identity, TokenPair, email::EmailAddress, password::Verified, password_policy::Password, refresh_token::SessionSalt,
+};
 use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
@@ -19,39 +23,97 @@ const WRONG: Error = Error::Unauthenticated("the e-mail address or the password 
 /// whether there was something to record.
 const RECORDING: std::time::Duration = std::time::Duration::from_millis(50);
 
+/// Most characters that are kept of what a client calls itself.
+const USER_AGENT: usize = 256;
+
+/// Who wants to sign in, and from where.
+pub struct SignIn {
+    /// E-mail address.
+    pub email: String,
+    /// Password.
+    pub password: String,
+    /// The client's address.
+    pub address: IpAddr,
+    /// What the client calls itself.
+    pub user_agent: Option<String>,
+}
+
 #[derive(FromRow)]
 struct Credentials {
     id: Uuid,
     password_hash: Option<String>,
+    is_deactivated: bool,
 }
 
 impl Identity {
-    /// Signs an account in, and starts a session.
+    /// Signs an account in, and starts a session. Failures count, against the address and against the account from there;
+    /// a sign-in that succeeds does not.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever does not match; [`Error::Busy`] when too many sign in at once.
-    pub async fn login(&self, correlation_id: Uuid, email: &str, password: &str) -> Result<TokenPair, Error> {
-        let (Ok(email), Ok(password)) = (EmailAddress::parse(email), Password::new(password)) else {
-            return Err(WRONG);
+    /// [`Error::Unauthenticated`] for whatever does not match; [`Error::Throttled`] after too many failures;
+    /// [`Error::Busy`] when too many sign in at once.
+    pub async fn login(&self, correlation_id: Uuid, sign_in: &SignIn) -> Result<TokenPair, Error> {
+        let email = EmailAddress::parse(&sign_in.email);
+        let who = email.as_ref().map_or(sign_in.email.as_str(), EmailAddress::normalized);
+        let attempt = self.attempt(who, sign_in.address).await?;
+        let outcome = match (&email, Password::new(&sign_in.password)) {
+            (Ok(email), Ok(password)) => self.judge(correlation_id, email, &password, sign_in).await,
+            _ => Err(WRONG),
         };
-        let credentials: Option<Credentials> =
-            sqlx::query_as("SELECT id, password_hash FROM accounts WHERE email_normalized = $1")
-                .bind(email.normalized())
-                .fetch_optional(self.inner.app.pool())
-                .await?;
-        let Some(Credentials { id, password_hash: Some(password_hash) }) = credentials else {
+        if !matches!(outcome, Err(Error::Unauthenticated(_))) {
+            attempt.forgive().await;
+        }
+        outcome
+    }
+
+    async fn judge(
+        &self,
+        correlation_id: Uuid,
+        email: &EmailAddress,
+        password: &Password,
+        sign_in: &SignIn,
+    ) -> Result<TokenPair, Error> {
+        let credentials: Option<Credentials> = sqlx::query_as(
+            "SELECT id, password_hash, deactivated_at IS NOT NULL AS is_deactivated FROM accounts
+             WHERE email_normalized = $1",
+        )
+        .bind(email.normalized())
+        .fetch_optional(self.inner.app.pool())
+        .await?;
+        let Some(Credentials { id, password_hash: Some(password_hash), is_deactivated }) = credentials else {
             // As slow as for a known account.
-            self.inner.hasher.verify_dummy(&password).await?;
+            self.inner.hasher.verify_dummy(password).await?;
             tokio::time::sleep(RECORDING).await;
             return Err(WRONG);
         };
         let account_id = AccountId(id);
-        let context = Context::new(Actor::Account(account_id), correlation_id);
-        if !self.inner.hasher.verify(&password, &password_hash).await?.ok {
+        let Verified { ok, needs_rehash } = self.inner.hasher.verify(password, &password_hash).await?;
+        if !ok || is_deactivated {
             self.record_failure(correlation_id, account_id).await;
             return Err(WRONG);
         }
-        self.start_session(&context, account_id).await
+        let proof = if needs_rehash { self.rehash(account_id, password, password_hash).await } else { password_hash };
+        let context = Context::new(Actor::Account(account_id), correlation_id);
+        self.start_session(&context, account_id, proof, sign_in.user_agent.as_deref()).await
+    }
+
+    /// Replaces a hash of an older kind, now that the password is at hand; returns the one that is stored then. Where that
+    /// fails, the next sign-in tries again.
+    async fn rehash(&self, account_id: AccountId, password: &Password, old: String) -> String {
+        let Ok(hash) = self.inner.hasher.hash(password).await else { return old };
+        let replaced = sqlx::query("UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
+            .bind(Uuid::from(account_id))
+            .bind(&old)
+            .bind(&hash)
+            .execute(self.inner.app.pool())
+            .await;
+        match replaced {
+            Ok(_) => hash,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a password hash could not be renewed");
+                old
+            }
+        }
     }
 
     /// Records that somebody failed to be this account: the service says so, for the account itself did nothing. Takes
@@ -70,13 +132,21 @@ impl Identity {
         tokio::time::sleep_until(answer_at).await;
     }
 
-    async fn start_session(&self, context: &Context, account_id: AccountId) -> Result<TokenPair, Error> {
+    async fn start_session(
+        &self,
+        context: &Context,
+        account_id: AccountId,
+        proof: String,
+        user_agent: Option<&str>,
+    ) -> Result<TokenPair, Error> {
         let session_id = SessionId(Uuid::now_v7());
         let salt = SessionSalt::generate().map_err(Error::failure)?;
         let expires_at = context.now + self.inner.config.session_lifetime;
         let pair = self.pair(account_id, session_id, 0, &salt, context.now)?;
         let record = RecordAccount { account_id, command: AccountCommand::StartSession { session_id } };
-        let tables = InsertSession { account_id, session_id, salt, created_at: context.now, expires_at };
+        let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT).collect());
+        let created_at = context.now;
+        let tables = InsertSession { account_id, session_id, salt, proof, user_agent, created_at, expires_at };
         self.inner.app.run_with_tables(context, &record, &tables).await?;
         Ok(pair)
     }
@@ -86,23 +156,30 @@ struct InsertSession {
     account_id: AccountId,
     session_id: SessionId,
     salt: SessionSalt,
+    /// The hash that the password was compared with. Should the account have another by now, the password that opened
+    /// the door no longer does.
+    proof: String,
+    user_agent: Option<String>,
     created_at: OffsetDateTime,
     expires_at: OffsetDateTime,
 }
 
 impl TableChange for InsertSession {
     async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query(
-            "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at)
-             VALUES ($1, $2, $3, $4, $4, $5)",
+        let inserted = sqlx::query(
+            "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at, user_agent)
+             SELECT $1, id, $3, $4, $4, $5, $6 FROM accounts
+             WHERE id = $2 AND password_hash = $7 AND deactivated_at IS NULL FOR SHARE",
         )
         .bind(Uuid::from(self.session_id))
         .bind(Uuid::from(self.account_id))
         .bind(self.salt.as_bytes().as_slice())
         .bind(self.created_at)
         .bind(self.expires_at)
+        .bind(&self.user_agent)
+        .bind(&self.proof)
         .execute(connection)
         .await?;
-        Ok(())
+        if inserted.rows_affected() == 1 { Ok(()) } else { Err(WRONG) }
     }
 }

@@ -6,32 +6,63 @@
 //! event of the account's feed, written in the transaction of the rows it changes.
 
 pub mod access_token;
+mod attempt;
+mod authenticate;
+mod caller;
+mod change_password;
 pub mod email;
+mod erase;
+pub mod external;
+mod federation;
+pub mod keys;
 mod login;
+pub mod mail_token;
 pub mod password;
 pub mod password_policy;
+pub mod personal_token;
+mod profile;
+mod recovery;
 mod refresh;
 pub mod refresh_token;
 mod register;
+mod revocations;
 mod secrets;
+mod sessions;
 pub mod signing_key;
+mod sweep;
+pub mod throttle;
 pub mod tickets;
+mod tokens;
 pub mod username;
+pub mod webhook;
+mod webhook_inbox;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
+pub use caller::{Caller, CredentialKind, Scope};
+pub use login::SignIn;
+pub use profile::ProfilePatch;
 pub use register::Registration;
+pub use revocations::{Revocations, Watch};
+pub use sessions::SessionSummary;
+pub use tokens::TokenSummary;
+pub use webhook_inbox::IdentityWebhook;
 
-use crate::application::{App, Error};
-use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier, TokenRejected};
+use crate::{
+    application::{App, Error},
+    messaging::Messaging,
+};
+use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
+use external::{ExternalIssuerConfig, ExternalIssuers};
 use password::{PasswordHasher, PasswordHasherConfig};
 use password_policy::PasswordPolicy;
 use refresh_token::{RefreshTokenKey, SessionSalt};
 use signing_key::{Jwks, SharedKeyRing};
+use throttle::{Rule, Throttle};
 
 /// What identity is configured with.
 #[derive(Clone, Debug)]
@@ -46,6 +77,16 @@ pub struct IdentityConfig {
     pub session_lifetime: Duration,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicy,
+    /// How often signing in may fail from one address.
+    pub address_attempts: Rule,
+    /// How often signing in to one account may fail from one address.
+    pub account_attempts: Rule,
+    /// Other issuers whose tokens are accepted.
+    pub external_issuers: Vec<ExternalIssuerConfig>,
+    /// What an identity provider may tell.
+    pub webhook: Option<IdentityWebhook>,
+    /// Where mails are written instead of being sent, if they are.
+    pub mail_folder: Option<PathBuf>,
 }
 
 /// Signs people in. Cheap to clone.
@@ -61,19 +102,11 @@ struct Inner {
     issuer: AccessTokenIssuer,
     verifier: AccessTokenVerifier,
     keys: SharedKeyRing,
+    revocations: Revocations,
+    external: ExternalIssuers,
+    throttle: Throttle,
     refresh_key: RefreshTokenKey,
     fingerprint_key: aws_lc_rs::hmac::Key,
-}
-
-/// Somebody who has proved who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
-    /// The account.
-    pub account_id: AccountId,
-    /// The session that the proof belongs to.
-    pub session_id: SessionId,
-    /// Until when the proof holds.
-    pub expires_at: OffsetDateTime,
 }
 
 /// A pair of tokens, fresh from sign-in or refresh.
@@ -95,7 +128,7 @@ impl Identity {
     /// # Errors
     /// The database's, a stored key that does not read, or a configuration out of bounds.
     pub async fn open(app: App, config: IdentityConfig) -> anyhow::Result<Self> {
-        let keys = SharedKeyRing::new(secrets::key_ring(app.pool()).await?);
+        let keys = SharedKeyRing::new(keys::open(app.pool()).await?);
         let mut tokens = AccessTokenConfig::new(&config.issuer, &config.audience);
         tokens.lifetime = config.access_token_lifetime;
         let refresh_key = RefreshTokenKey::from_bytes(secrets::secret(app.pool(), "refresh_token").await?);
@@ -105,6 +138,9 @@ impl Identity {
             issuer: AccessTokenIssuer::new(tokens.clone(), keys.clone())?,
             verifier: AccessTokenVerifier::new(tokens, keys.clone())?,
             keys,
+            revocations: Revocations::open(app.pool()).await?,
+            external: ExternalIssuers::new(&config.external_issuers)?,
+            throttle: Throttle::new(app.pool().clone()),
             refresh_key,
             fingerprint_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &fingerprint_key),
             app,
@@ -113,23 +149,11 @@ impl Identity {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Checks an access token.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`], which tells an expired token from any other.
-    pub fn verify(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
-        match self.inner.verifier.verify(token, now) {
-            Ok(claims) => Ok(Caller {
-                account_id: AccountId(claims.account),
-                session_id: SessionId(claims.session),
-                expires_at: claims.expires_at,
-            }),
-            Err(TokenRejected::Expired) => Err(Error::Unauthenticated("the access token has expired")),
-            Err(TokenRejected::Invalid(reason)) => {
-                tracing::debug!(%reason, "an access token was refused");
-                Err(Error::Unauthenticated("the access token is not valid"))
-            }
-        }
+    /// What goes on behind: keys are followed, ended sessions told and heard of. Runs until the task is aborted.
+    pub async fn run(self, messaging: Messaging) {
+        let pool = self.inner.app.pool().clone();
+        let keys = keys::follow(pool.clone(), self.inner.keys.clone());
+        tokio::join!(keys, self.inner.revocations.clone().run(pool, messaging));
     }
 
     /// The public keys that access tokens can be checked with.

@@ -5,6 +5,8 @@
 //! otherwise cutting connections would start hashes without bound. A bounded number of callers wait a bounded time for a
 //! permit; the rest are told at once to come back later.
 //!
+//! The threads are their own, of the lowest priority.
+//!
 //! The 19 MiB come with the permit and are kept between hashes. Given back to the allocator they stay in the arenas of
 //! whichever threads ran last: 300 hashes, two at a time, left 860 MB resident that way, and 43 MB this way.
 //!
@@ -18,11 +20,20 @@ use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::password_policy::Password;
+
+/// The most hashes at a time: each has a thread.
+const MAX_PERMITS: usize = 1024;
+
+/// Nicest (setpriority(2)).
+const LOWEST_PRIORITY: i32 = 19;
+
+/// What bcrypt may cost, as a power of two of its rounds: an imported hash must not hold a thread for seconds.
+const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 
 const SALT_LENGTH: usize = 16;
 const OUTPUT_LENGTH: usize = 32;
@@ -110,6 +121,30 @@ struct Inner {
     permits: Arc<Semaphore>,
     places: Semaphore,
     idle: Mutex<Vec<Vec<Block>>>,
+    /// As many as there are permits, and nothing else runs on them: their low priority is for good.
+    threads: Option<Runtime>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            threads.shutdown_background();
+        }
+    }
+}
+
+/// Threads that get what processor time the others leave: a flood of sign-ins must not slow down those who are signed in.
+fn threads(permits: usize) -> Result<Runtime, InvalidCost> {
+    Builder::new_multi_thread()
+        .worker_threads(permits)
+        .max_blocking_threads(1)
+        .thread_name("workroom-hash")
+        .on_thread_start(|| {
+            // On Linux the priority of the calling thread alone. Where it cannot be lowered, it stays.
+            let _ = rustix::process::setpriority_process(None, LOWEST_PRIORITY);
+        })
+        .build()
+        .map_err(|_| InvalidCost)
 }
 
 impl PasswordHasher {
@@ -118,7 +153,7 @@ impl PasswordHasher {
     /// # Errors
     /// [`InvalidCost`], also for a cost that [`Self::verify`] would refuse.
     pub fn new(config: &PasswordHasherConfig) -> Result<Self, InvalidCost> {
-        let bounds = 1..=Semaphore::MAX_PERMITS;
+        let bounds = 1..=MAX_PERMITS;
         if !bounds.contains(&config.permits) || config.max_waiting > Semaphore::MAX_PERMITS {
             return Err(InvalidCost);
         }
@@ -138,6 +173,7 @@ impl PasswordHasher {
             permits: Arc::new(Semaphore::new(config.permits)),
             places: Semaphore::new(config.max_waiting),
             idle: Mutex::new(Vec::new()),
+            threads: Some(threads(config.permits)?),
         })))
     }
 
@@ -187,7 +223,8 @@ impl PasswordHasher {
     ) -> Result<T, PasswordError> {
         let lane = Lane::new(Arc::clone(&self.0), self.permit().await?);
         // Dropping the handle does not stop the thread, and the lane with its permit belongs to the thread.
-        let running = spawn_blocking(move || {
+        let threads = self.0.threads.as_ref().ok_or(PasswordError::Failed)?;
+        let running = threads.spawn(async move {
             let mut lane = lane;
             let inner = Arc::clone(&lane.inner);
             work(&inner, &mut lane.memory)
@@ -252,12 +289,19 @@ enum Stored {
         salt: Salt,
         output: Output,
     },
+    /// `$2a$`, `$2b$` or `$2y$`: of an account that was imported.
+    Bcrypt(String),
 }
 
 impl Stored {
     fn parse(stored: &str) -> Result<Self, PasswordError> {
         if stored.starts_with("$argon2") {
             return Self::parse_argon2(stored).ok_or(PasswordError::UnusableHash);
+        }
+        if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
+            let cost = stored.get(4..6).and_then(|cost| cost.parse().ok());
+            let is_sound = stored.len() == 60 && cost.is_some_and(|cost| BCRYPT_COSTS.contains(&cost));
+            return if is_sound { Ok(Self::Bcrypt(stored.to_owned())) } else { Err(PasswordError::UnusableHash) };
         }
         Err(PasswordError::UnusableHash)
     }
@@ -285,6 +329,13 @@ impl Stored {
                 let ok = verify_slices_are_equal(output, expected.as_bytes()).is_ok();
                 let is_current = *is_latest && argon2.params() == today && salt.len() >= SALT_LENGTH;
                 Ok(Verified { ok, needs_rehash: ok && !is_current })
+            }
+            Self::Bcrypt(stored) => {
+                // It was made of what was typed, elsewhere: of its first 72 bytes, as bcrypt has it.
+                let matches = |text: &str| bcrypt::verify(text, stored).map_err(|_| PasswordError::UnusableHash);
+                let ok = matches(password.typed())?
+                    || (password.typed() != password.normalized() && matches(password.normalized())?);
+                Ok(Verified { ok, needs_rehash: ok })
             }
         }
     }

@@ -12,6 +12,7 @@ use workroom_domain::{
 use super::{
     Identity, TokenPair,
     refresh_token::{Presented, Rotation, SessionRow, SessionSalt, rotate},
+    revocations,
 };
 use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
 
@@ -94,7 +95,10 @@ impl Identity {
         match (self.inner.app.run_with_tables(&context, &record, &tables).await, change) {
             (Err(Error::Conflict(detail)), _) if detail == OVERTAKEN => Ok(Round::Overtaken),
             (Err(error), _) => Err(error),
-            (Ok(_), Change::End) => Err(REFUSED),
+            (Ok(_), Change::End) => {
+                self.inner.revocations.end(&[session_id.into()]);
+                Err(REFUSED)
+            }
             (Ok(_), Change::Rotate { to }) => {
                 self.pair(account_id, session_id, to, &salt, context.now).map(Round::Pair)
             }
@@ -133,6 +137,9 @@ impl TableChange for ChangeSession {
             Change::Rotate { to } => i32::try_from(to).map_err(Error::failure)?,
             Change::End => self.from,
         };
+        if matches!(self.change, Change::End) {
+            revocations::record(connection, &[self.session_id.into()]).await?;
+        }
         let changed = sqlx::query(statement)
             .bind(Uuid::from(self.session_id))
             .bind(self.from)

@@ -15,10 +15,15 @@ use super::{
     email::EmailAddress,
     password::PasswordError,
     password_policy::{Password, PasswordOwner},
+    recovery::new_mail,
     username::{FullName, Username},
 };
-use crate::application::{
-    Answer, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation, accounts::RecordAccount,
+use crate::{
+    application::{
+        Answer, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation,
+        accounts::RecordAccount,
+    },
+    notify::outbox::{self, MailKind, NewMail},
 };
 
 /// What somebody registers with.
@@ -73,24 +78,32 @@ impl Identity {
         for suffix in 0..5 {
             let username = match &checked.username {
                 Some(username) => username.as_str().to_owned(),
-                None => derived_username(&checked.email, suffix),
+                None => derived_username(checked.email.local_part(), suffix),
             };
             let account = AccountRow {
                 id: account_id.into(),
-                email: checked.email.as_str().to_owned(),
+                email: Some(checked.email.as_str().to_owned()),
+                email_verified: false,
                 username,
                 full_name: checked.full_name.as_ref().map(|name| name.as_str().to_owned()),
                 image_url: None,
                 personal_organization_id: personal_organization_id.into(),
                 created_at: context.now,
                 updated_at: context.now,
+                version: 1,
             };
-            let tables = InsertAccount { account, email: checked.email.clone(), password_hash: password_hash.clone() };
+            let mail = new_mail(&context, account_id, MailKind::EmailVerification, time::Duration::days(1));
+            let tables =
+                InsertAccount { account, email: checked.email.clone(), password_hash: password_hash.clone(), mail };
             let record = RecordAccount { account_id, command: AccountCommand::Register { personal_organization_id } };
             let command = Register { record, account: tables.account.clone() };
             match self.inner.app.create_with_tables(&context, &command, &tables, key.clone(), &render).await {
                 Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN && !given => {}
-                outcome => return outcome,
+                Ok(answer) => {
+                    outbox::wake();
+                    return Ok(answer);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
@@ -123,9 +136,8 @@ impl Identity {
 }
 
 /// A user name made from an e-mail address' local part; a later try takes random digits to it.
-fn derived_username(email: &EmailAddress, attempt: u32) -> String {
-    let mut name: String = email
-        .local_part()
+pub(super) fn derived_username(local_part: &str, attempt: u32) -> String {
+    let mut name: String = local_part
         .chars()
         .filter_map(|c| match c.to_ascii_lowercase() {
             c @ ('a'..='z' | '0'..='9' | '_' | '.' | '-') => Some(c),
@@ -146,7 +158,7 @@ fn derived_username(email: &EmailAddress, attempt: u32) -> String {
 }
 
 const EMAIL_TAKEN: &str = "an account with this e-mail address exists already";
-const USERNAME_TAKEN: &str = "this user name is taken";
+pub(super) const USERNAME_TAKEN: &str = "this user name is taken";
 
 struct Register {
     record: RecordAccount,
@@ -166,6 +178,7 @@ struct InsertAccount {
     account: AccountRow,
     email: EmailAddress,
     password_hash: String,
+    mail: NewMail,
 }
 
 impl TableChange for InsertAccount {
@@ -185,17 +198,19 @@ impl TableChange for InsertAccount {
         .bind(&self.password_hash)
         .bind(account.personal_organization_id)
         .bind(at)
-        .execute(connection)
+        .execute(&mut *connection)
         .await;
         match inserted {
-            Ok(_) => Ok(()),
+            Ok(_) => {}
             Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_email") => {
-                Err(Error::Conflict(EMAIL_TAKEN.to_owned()))
+                return Err(Error::Conflict(EMAIL_TAKEN.to_owned()));
             }
             Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_username") => {
-                Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
+                return Err(Error::Conflict(USERNAME_TAKEN.to_owned()));
             }
-            Err(error) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         }
+        outbox::enqueue(connection, &self.mail).await?;
+        Ok(())
     }
 }

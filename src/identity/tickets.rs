@@ -5,9 +5,10 @@ use aws_lc_rs::digest;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::Row;
 use time::{Duration, OffsetDateTime};
-use workroom_domain::ids::{AccountId, SessionId};
+use uuid::Uuid;
+use workroom_domain::ids::AccountId;
 
-use super::{Caller, Identity};
+use super::{Caller, CredentialKind, Identity, Scope};
 use crate::application::Error;
 
 /// How long a ticket can be used.
@@ -38,15 +39,17 @@ impl Identity {
         let expires_at = now + LIFETIME;
         sqlx::query(
             "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
-             INSERT INTO realtime_tickets (ticket_hash, account_id, session_id, token_expires_at, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
+             INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, kind, scope, token_expires_at, expires_at)
+             VALUES ($1, $2, $3, $7, $8, $4, $5)",
         )
         .bind(hash(&ticket))
-        .bind(uuid::Uuid::from(caller.account_id))
-        .bind(uuid::Uuid::from(caller.session_id))
+        .bind(Uuid::from(caller.account_id))
+        .bind(caller.credential_id)
         .bind(caller.expires_at)
         .bind(expires_at)
         .bind(now)
+        .bind(caller.kind.as_str())
+        .bind(caller.scope.as_str())
         .execute(self.inner.app.pool())
         .await?;
         Ok(Ticket { ticket, expires_at })
@@ -59,7 +62,7 @@ impl Identity {
     pub async fn redeem_ticket(&self, ticket: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let row = sqlx::query(
             "DELETE FROM realtime_tickets WHERE ticket_hash = $1
-             RETURNING account_id, session_id, token_expires_at, expires_at",
+             RETURNING account_id, credential_id, kind, scope, token_expires_at, expires_at",
         )
         .bind(hash(ticket))
         .fetch_optional(self.inner.app.pool())
@@ -68,9 +71,16 @@ impl Identity {
         if row.try_get::<OffsetDateTime, _>("expires_at")? < now {
             return Err(Error::Unauthenticated("the ticket has expired"));
         }
+        let credential_id: Uuid = row.try_get("credential_id")?;
+        let account_id: Uuid = row.try_get("account_id")?;
+        if self.inner.revocations.has_ended(credential_id) || self.inner.revocations.has_ended(account_id) {
+            return Err(Error::Unauthenticated("the session has ended"));
+        }
         Ok(Caller {
-            account_id: AccountId(row.try_get("account_id")?),
-            session_id: SessionId(row.try_get("session_id")?),
+            account_id: AccountId(account_id),
+            kind: CredentialKind::parse(row.try_get("kind")?)?,
+            credential_id,
+            scope: Scope::parse(row.try_get("scope")?)?,
             expires_at: row.try_get("token_expires_at")?,
         })
     }

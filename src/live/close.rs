@@ -7,6 +7,8 @@ use axum::extract::ws::{CloseFrame, Message};
 pub(super) enum Close {
     /// A token or ticket that does not hold, or somebody else's.
     BadCredentials,
+    /// The session or token was ended before its time, or the account is gone.
+    SessionEnded,
     /// The last subscription was revoked.
     AccessRevoked,
     /// No sign-in in time.
@@ -33,7 +35,7 @@ impl Close {
     /// The code of the close frame.
     pub(super) fn code(self) -> u16 {
         match self {
-            Self::BadCredentials => 4401,
+            Self::BadCredentials | Self::SessionEnded => 4401,
             Self::AccessRevoked => 4403,
             Self::NoSignIn => 4408,
             Self::TooManyMessages => 4429,
@@ -50,6 +52,7 @@ impl Close {
     fn reason(self) -> &'static str {
         match self {
             Self::BadCredentials => "bad credentials",
+            Self::SessionEnded => "the session has ended",
             Self::AccessRevoked => "access revoked",
             Self::NoSignIn => "no sign-in in time",
             Self::TooManyMessages => "too many messages",

@@ -13,14 +13,17 @@ use super::{
     subscribe::admit,
     subscription::Subscription,
 };
-use crate::{application::now, identity::Caller};
+use crate::{
+    application::{Error, now},
+    identity::{Caller, Identity},
+};
 
 impl Socket {
     /// Does what a message asks for.
     ///
     /// # Errors
     /// Why the socket ends.
-    pub(super) fn dispatch(&mut self, text: &str) -> Result<(), Close> {
+    pub(super) async fn dispatch(&mut self, text: &str) -> Result<(), Close> {
         let message = match read(text) {
             Ok(message) => message,
             Err(Misread::Bad { detail }) => return self.mistake(&detail),
@@ -32,15 +35,14 @@ impl Socket {
         match (message, self.caller) {
             (ClientMessage::Ping {}, _) => self.say(&Frame::Pong {}),
             (ClientMessage::Hello { token: Some(token) }, None) => {
-                let caller = self.live.identity.verify(&token, now()).map_err(|_| Close::BadCredentials)?;
-                self.caller = Some(caller);
+                let caller = judge(self.live.identity.clone(), &token).await?;
                 self.welcome(caller);
             }
             (ClientMessage::Hello { token: None }, None) => return Err(Close::BadCredentials),
             // Signed in by header or ticket already: courtesy.
             (ClientMessage::Hello { token: None }, Some(_)) => {}
             (ClientMessage::Hello { token: Some(token) } | ClientMessage::Refresh { token }, Some(caller)) => {
-                self.refresh(caller, &token)?;
+                self.refresh(caller, &token).await?;
             }
             (ClientMessage::Subscribe(request), Some(caller)) => self.subscribe(caller.account_id, request),
             (ClientMessage::Unsubscribe { project_id }, Some(_)) => self.unsubscribe(project_id),
@@ -79,6 +81,8 @@ impl Socket {
 
     /// Greets somebody who has signed in.
     pub(super) fn welcome(&mut self, caller: Caller) {
+        self.caller = Some(caller);
+        self.watch = Some(self.live.identity.watch(&caller));
         self.timers.signed_in(Instant::now(), now(), caller.expires_at);
         self.say(&Frame::Welcome {
             connection_id: self.connection_id,
@@ -88,12 +92,13 @@ impl Socket {
         });
     }
 
-    fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {
-        let fresh = self.live.identity.verify(token, now()).map_err(|_| Close::BadCredentials)?;
+    async fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {
+        let fresh = judge(self.live.identity.clone(), token).await?;
         if fresh.account_id != caller.account_id {
             return Err(Close::BadCredentials);
         }
         self.caller = Some(fresh);
+        self.watch = Some(self.live.identity.watch(&fresh));
         self.timers.signed_in(Instant::now(), now(), fresh.expires_at);
         Ok(())
     }
@@ -144,4 +149,15 @@ impl Socket {
             self.error("not_subscribed", "there is no such subscription", Some(project_id));
         }
     }
+}
+
+/// Finds out who brings a token. (Not of the socket: what it awaits must not hold on to one.)
+async fn judge(identity: Identity, token: &str) -> Result<Caller, Close> {
+    identity.authenticate(token, now()).await.map_err(|error| match error {
+        Error::Unauthenticated(_) => Close::BadCredentials,
+        error => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a token could not be judged");
+            Close::Internal
+        }
+    })
 }

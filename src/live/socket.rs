@@ -22,7 +22,7 @@ use super::{
     subscription::{Subscription, Turn},
     timers::{Due, Timers},
 };
-use crate::identity::Caller;
+use crate::identity::{Caller, Watch};
 
 /// Turns of all subscriptions before the loop looks at the rest of the world.
 const TURNS: usize = 4;
@@ -46,6 +46,8 @@ pub(super) struct Socket {
     pub(super) live: Live,
     pub(super) connection_id: Uuid,
     pub(super) caller: Option<Caller>,
+    /// Tells when what the caller came with ends before its time.
+    pub(super) watch: Option<Watch>,
     pub(super) outbox: Outbox,
     pub(super) timers: Timers,
     pub(super) subscriptions: Vec<Subscription>,
@@ -70,6 +72,7 @@ impl Socket {
         Self {
             connection_id: Uuid::now_v7(),
             caller,
+            watch: None,
             outbox: Outbox::default(),
             timers: Timers::new(now, limits),
             subscriptions: Vec::new(),
@@ -117,13 +120,14 @@ impl Socket {
                 return End::Ours(close);
             }
             rearm(timer.as_mut(), self.timers.next());
-            let Self { outbox, peer, admissions, reading, .. } = self;
+            let Self { outbox, peer, admissions, reading, watch, .. } = self;
             let step = tokio::select! {
                 () = hub_stops.cancelled() => return End::Ours(Close::Restarting),
                 () = shutdown.cancelled() => return End::Ours(Close::Restarting),
+                () = ended(watch.as_ref()) => return End::Ours(Close::SessionEnded),
                 io = std::future::poll_fn(|context| outbox.poll(peer, context)) => match io {
                     Io::Drained => Ok(()),
-                    Io::Read(message) => self.receive(message),
+                    Io::Read(message) => self.receive(message).await,
                     Io::Closed => return End::Theirs,
                     Io::Failed(error) => return failure(&error),
                 },
@@ -145,7 +149,7 @@ impl Socket {
     }
 
     /// `Err`: the socket ends; by the peer, without a code.
-    fn receive(&mut self, message: Message) -> Result<(), Option<Close>> {
+    async fn receive(&mut self, message: Message) -> Result<(), Option<Close>> {
         let now = Instant::now();
         self.timers.heard(now, &self.live.limits);
         if let Message::Close(_) = message {
@@ -155,7 +159,7 @@ impl Socket {
             return Err(Some(Close::TooManyMessages));
         }
         match message {
-            Message::Text(text) => self.dispatch(&text).map_err(Some),
+            Message::Text(text) => self.dispatch(&text).await.map_err(Some),
             Message::Binary(_) => self.mistake("binary frames are not part of the protocol").map_err(Some),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(()),
         }
@@ -311,6 +315,14 @@ impl Socket {
             () = parting => {}
             () = over => {}
         }
+    }
+}
+
+/// Returns once what is watched has ended.
+async fn ended(watch: Option<&Watch>) {
+    match watch {
+        Some(watch) => watch.ended().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -41,7 +41,7 @@ impl From<Error> for Refused {
         match error {
             Error::NotFound(_) => Self::NOT_FOUND,
             Error::Forbidden | Error::Unauthenticated(_) => Self::FORBIDDEN,
-            Error::Busy { .. } => Self::UNAVAILABLE,
+            Error::Busy { .. } | Error::Throttled { .. } => Self::UNAVAILABLE,
             Error::Conflict(_) | Error::Stale | Error::Invalid(_) | Error::Failure(_) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a subscription failed");
                 Self::INTERNAL

@@ -76,7 +76,7 @@ async fn caller(live: &Live, headers: &HeaderMap, ticket: Option<&str>) -> Resul
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
         let token = token.ok_or(Error::Unauthenticated("the Authorization header is not a bearer token"))?;
-        return live.identity.verify(token, now()).map(Some);
+        return live.identity.authenticate(token, now()).await.map(Some);
     }
     match ticket {
         Some(ticket) => live.identity.redeem_ticket(ticket, now()).await.map(Some),

@@ -4,6 +4,7 @@
 //! many services as it asks for. A folder a noun, as everywhere.
 #![allow(missing_docs, clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
 
+mod access;
 mod audit;
 mod auth;
 mod cli;

@@ -5,10 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::{AccountCommand, AccountEvent, AccountRefusal};
 use crate::{Decide, aggregate::cqrs_aggregate, ids::OrganizationId};
 
-/// An account. Sessions are rows with secrets (hence outside the log); the aggregate only needs to know that it exists.
+/// An account. Sessions and tokens are rows with secrets (hence outside the log); the aggregate only needs to know
+/// whether there is somebody to have them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     personal_organization_id: Option<OrganizationId>,
+    deactivated: bool,
+    erased: bool,
 }
 
 impl Account {
@@ -16,11 +19,24 @@ impl Account {
     pub fn personal_organization_id(&self) -> Option<OrganizationId> {
         self.personal_organization_id
     }
+
+    /// Whether the account can act, and be made a member of something.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    pub fn active(&self) -> Result<(), AccountRefusal> {
+        match self {
+            Self { personal_organization_id: None, .. } => Err(AccountRefusal::Absent),
+            Self { erased: true, .. } => Err(AccountRefusal::Erased),
+            Self { deactivated: true, .. } => Err(AccountRefusal::Deactivated),
+            Self { .. } => Ok(()),
+        }
+    }
 }
 
 impl Decide for Account {
     const TYPE: &'static str = "account";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = AccountCommand;
     type Event = AccountEvent;
     type Refusal = AccountRefusal;
@@ -32,12 +48,27 @@ impl Decide for Account {
                 Some(_) => Err(AccountRefusal::AlreadyRegistered),
             };
         }
-        if self.personal_organization_id.is_none() {
-            return Err(AccountRefusal::Absent);
+        match self.active() {
+            Ok(()) => {}
+            // Closing the doors, and what others do to them, is possible while the owner is locked out.
+            Err(AccountRefusal::Deactivated) if command.needs_nobody() => {}
+            Err(refusal) => return Err(refusal),
         }
         Ok(match command {
             AccountCommand::Register { .. } => vec![],
             AccountCommand::StartSession { session_id } => vec![AccountEvent::SessionStarted { session_id }],
+            AccountCommand::ChangeProfile { fields } if fields.is_empty() => vec![],
+            AccountCommand::ChangeProfile { fields } => vec![AccountEvent::ProfileChanged { fields }],
+            AccountCommand::ChangePassword { change } => vec![AccountEvent::PasswordChanged { change }],
+            AccountCommand::RequestPasswordReset => vec![AccountEvent::PasswordResetRequested {}],
+            AccountCommand::VerifyEmail => vec![AccountEvent::EmailVerified {}],
+            AccountCommand::CreateToken { token_id } => vec![AccountEvent::TokenCreated { token_id }],
+            AccountCommand::RevokeToken { token_id } => vec![AccountEvent::TokenRevoked { token_id }],
+            AccountCommand::Deactivate if self.deactivated => vec![],
+            AccountCommand::Deactivate => vec![AccountEvent::AccountDeactivated {}],
+            AccountCommand::Reactivate if !self.deactivated => vec![],
+            AccountCommand::Reactivate => vec![AccountEvent::AccountReactivated {}],
+            AccountCommand::Erase => vec![AccountEvent::AccountErased {}],
             AccountCommand::RefreshSession { session_id, generation } => {
                 vec![AccountEvent::SessionRefreshed { session_id, generation }]
             }
@@ -49,8 +80,23 @@ impl Decide for Account {
     }
 
     fn evolve(&mut self, event: &AccountEvent) {
-        if let AccountEvent::AccountRegistered { personal_organization_id } = event {
-            self.personal_organization_id = Some(*personal_organization_id);
+        match event {
+            AccountEvent::AccountRegistered { personal_organization_id } => {
+                self.personal_organization_id = Some(*personal_organization_id);
+            }
+            AccountEvent::AccountDeactivated {} => self.deactivated = true,
+            AccountEvent::AccountReactivated {} => self.deactivated = false,
+            AccountEvent::AccountErased {} => self.erased = true,
+            AccountEvent::SessionStarted { .. }
+            | AccountEvent::SessionRefreshed { .. }
+            | AccountEvent::SessionEnded { .. }
+            | AccountEvent::LoginFailed {}
+            | AccountEvent::ProfileChanged { .. }
+            | AccountEvent::PasswordChanged { .. }
+            | AccountEvent::PasswordResetRequested {}
+            | AccountEvent::EmailVerified {}
+            | AccountEvent::TokenCreated { .. }
+            | AccountEvent::TokenRevoked { .. } => {}
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What may be asked of an account.
 
-use super::SessionEnd;
-use crate::ids::{OrganizationId, SessionId};
+use super::{PasswordChange, ProfileField, SessionEnd};
+use crate::ids::{OrganizationId, SessionId, TokenId};
 
 /// What may be asked of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountCommand {
     /// Begin the account.
     Register {
@@ -32,4 +32,50 @@ pub enum AccountCommand {
     },
     /// Record a failed sign-in.
     FailLogin,
+    /// Record that the profile says something else.
+    ChangeProfile {
+        /// What was changed; nothing is no event.
+        fields: Vec<ProfileField>,
+    },
+    /// Record another password.
+    ChangePassword {
+        /// How it came about.
+        change: PasswordChange,
+    },
+    /// Record that a mail for a new password was asked for.
+    RequestPasswordReset,
+    /// Record that the address is the account's.
+    VerifyEmail,
+    /// Record a new personal access token.
+    CreateToken {
+        /// The token.
+        token_id: TokenId,
+    },
+    /// Record the end of a personal access token.
+    RevokeToken {
+        /// The token.
+        token_id: TokenId,
+    },
+    /// Close the account to its owner.
+    Deactivate,
+    /// Open it again.
+    Reactivate,
+    /// Erase what is personal of the account.
+    Erase,
+}
+
+impl AccountCommand {
+    /// Whether it can happen to an account that is closed to its owner.
+    pub(super) fn needs_nobody(&self) -> bool {
+        matches!(
+            self,
+            Self::Deactivate
+                | Self::Reactivate
+                | Self::Erase
+                | Self::EndSession { .. }
+                | Self::ChangeProfile { .. }
+                | Self::RevokeToken { .. }
+                | Self::FailLogin
+        )
+    }
 }

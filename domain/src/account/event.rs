@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     event::domain_event,
-    ids::{OrganizationId, SessionId},
+    ids::{OrganizationId, SessionId, TokenId},
 };
 
 /// Why a session ended.
@@ -13,10 +13,46 @@ use crate::{
 pub enum SessionEnd {
     /// An old refresh token was used again: somebody has a copy.
     RefreshTokenReused,
+    /// The account signed out.
+    LoggedOut,
+    /// The account ended it from another session.
+    Revoked,
+    /// The account changed its password in another session.
+    PasswordChanged,
+    /// The password was set anew by mail.
+    PasswordReset,
+    /// The account was closed to its owner by whoever runs the service, or by whoever vouches for it.
+    AccountDeactivated,
+    /// The account was erased.
+    AccountErased,
+}
+
+/// A part of an account's profile. What it says is personal, and not in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileField {
+    /// E-mail address.
+    Email,
+    /// User name.
+    Username,
+    /// Full name.
+    FullName,
+    /// Picture.
+    ImageUrl,
+}
+
+/// How a password came to be another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PasswordChange {
+    /// By the signed-in account, which knew the old one.
+    Changed,
+    /// By a token that was mailed to the account's address.
+    Reset,
 }
 
 /// What can have happened to an account. The account's feed is its authentication log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum AccountEvent {
     /// The account began.
@@ -45,6 +81,36 @@ pub enum AccountEvent {
     },
     /// A sign-in was tried with a wrong password.
     LoginFailed {},
+    /// The profile says something else.
+    ProfileChanged {
+        /// What was changed; not from what, nor to what.
+        fields: Vec<ProfileField>,
+    },
+    /// The account has another password.
+    PasswordChanged {
+        /// How that came about.
+        change: PasswordChange,
+    },
+    /// Somebody asked for a mail with which to set the password anew.
+    PasswordResetRequested {},
+    /// The account has shown that it reads mail to its address.
+    EmailVerified {},
+    /// A personal access token was made.
+    TokenCreated {
+        /// The token's id, which is no secret.
+        token_id: TokenId,
+    },
+    /// A personal access token was revoked.
+    TokenRevoked {
+        /// The token.
+        token_id: TokenId,
+    },
+    /// The account was closed to its owner.
+    AccountDeactivated {},
+    /// The account was opened again.
+    AccountReactivated {},
+    /// Everything personal of the account is gone, for good.
+    AccountErased {},
 }
 
 domain_event!(AccountEvent {
@@ -53,4 +119,13 @@ domain_event!(AccountEvent {
     SessionRefreshed => "1",
     SessionEnded => "1",
     LoginFailed => "1",
+    ProfileChanged => "1",
+    PasswordChanged => "1",
+    PasswordResetRequested => "1",
+    EmailVerified => "1",
+    TokenCreated => "1",
+    TokenRevoked => "1",
+    AccountDeactivated => "1",
+    AccountReactivated => "1",
+    AccountErased => "1",
 });

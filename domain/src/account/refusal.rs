@@ -9,4 +9,10 @@ pub enum AccountRefusal {
     /// There is no such account.
     #[error("the account does not exist")]
     Absent,
+    /// It was erased, for good.
+    #[error("the account was erased")]
+    Erased,
+    /// It is closed to its owner.
+    #[error("the account is deactivated")]
+    Deactivated,
 }

@@ -2,12 +2,13 @@
 
 use workroom_domain::{
     access::{Action, Right, Role, Standing, Verdict, decide, required_right},
+    account::{AccountEvent, SessionEnd},
     event::DomainEventKind,
     job::JobEvent,
     membership::MembershipEvent,
 };
 
-use crate::examples::{ADA, every_event, work};
+use crate::examples::{ADA, SESSION, every_event, work};
 
 const MANAGE: Right = Right::InProject(Action::ManageMembers);
 const DELETE: Right = Right::InProject(Action::DeleteProject);
@@ -29,11 +30,20 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("JobSucceeded", same(Right::ServiceOnly)),
         ("JobAttemptFailed", same(Right::ServiceOnly)),
         ("JobDeadLettered", same(Right::ServiceOnly)),
-        ("AccountRegistered", same(Right::OwnAccount)),
+        ("AccountRegistered", same(Right::OwnAccountOrService)),
         ("SessionStarted", same(Right::OwnAccount)),
         ("SessionRefreshed", same(Right::OwnAccount)),
         ("SessionEnded", same(Right::ServiceOnly)),
         ("LoginFailed", same(Right::ServiceOnly)),
+        ("ProfileChanged", same(Right::OwnAccountOrService)),
+        ("PasswordChanged", same(Right::OwnAccount)),
+        ("PasswordResetRequested", same(Right::ServiceOnly)),
+        ("EmailVerified", same(Right::OwnAccount)),
+        ("TokenCreated", same(Right::OwnAccount)),
+        ("TokenRevoked", same(Right::OwnAccount)),
+        ("AccountDeactivated", same(Right::ServiceOnly)),
+        ("AccountReactivated", same(Right::ServiceOnly)),
+        ("AccountErased", same(Right::OwnAccountOrService)),
     ]
 }
 
@@ -46,6 +56,22 @@ fn every_event_demands_its_right() {
         assert_eq!(required_right(event, false, false), founding, "{event_type} while the project is founded");
         assert_eq!(required_right(event, false, true), about_another, "{event_type} about somebody else");
         assert_eq!(required_right(event, true, true), about_oneself, "{event_type} about oneself");
+    }
+}
+
+#[test]
+fn a_session_is_ended_by_its_account_or_by_the_service_for_its_reason() {
+    for (reason, right) in [
+        (SessionEnd::RefreshTokenReused, Right::ServiceOnly),
+        (SessionEnd::LoggedOut, Right::OwnAccount),
+        (SessionEnd::Revoked, Right::OwnAccount),
+        (SessionEnd::PasswordChanged, Right::OwnAccount),
+        (SessionEnd::PasswordReset, Right::OwnAccount),
+        (SessionEnd::AccountDeactivated, Right::ServiceOnly),
+        (SessionEnd::AccountErased, Right::OwnAccountOrService),
+    ] {
+        let ended = DomainEventKind::Account(AccountEvent::SessionEnded { session_id: SESSION, reason });
+        assert_eq!(required_right(&ended, false, true), right, "{reason:?}");
     }
 }
 

@@ -3,10 +3,10 @@
 use cqrs_es::test::TestFramework;
 use workroom_domain::{
     Decide,
-    account::{Account, AccountCommand, AccountEvent, AccountRefusal, SessionEnd},
+    account::{Account, AccountCommand, AccountEvent, AccountRefusal, PasswordChange, ProfileField, SessionEnd},
 };
 
-use crate::examples::{ORGANIZATION, OTHER_ORGANIZATION, SESSION};
+use crate::examples::{ORGANIZATION, OTHER_ORGANIZATION, SESSION, TOKEN};
 
 fn account() -> TestFramework<Account> {
     TestFramework::with(())
@@ -17,9 +17,11 @@ fn registered() -> AccountEvent {
 }
 
 /// What the authentication log records, and the event that records it.
-fn records() -> [(AccountCommand, AccountEvent); 4] {
+fn records() -> Vec<(AccountCommand, AccountEvent)> {
     let reason = SessionEnd::RefreshTokenReused;
-    [
+    let fields = vec![ProfileField::FullName];
+    let change = PasswordChange::Changed;
+    vec![
         (AccountCommand::StartSession { session_id: SESSION }, AccountEvent::SessionStarted { session_id: SESSION }),
         (
             AccountCommand::RefreshSession { session_id: SESSION, generation: 1 },
@@ -30,6 +32,12 @@ fn records() -> [(AccountCommand, AccountEvent); 4] {
             AccountEvent::SessionEnded { session_id: SESSION, reason },
         ),
         (AccountCommand::FailLogin, AccountEvent::LoginFailed {}),
+        (AccountCommand::ChangeProfile { fields: fields.clone() }, AccountEvent::ProfileChanged { fields }),
+        (AccountCommand::ChangePassword { change }, AccountEvent::PasswordChanged { change }),
+        (AccountCommand::RequestPasswordReset, AccountEvent::PasswordResetRequested {}),
+        (AccountCommand::VerifyEmail, AccountEvent::EmailVerified {}),
+        (AccountCommand::CreateToken { token_id: TOKEN }, AccountEvent::TokenCreated { token_id: TOKEN }),
+        (AccountCommand::RevokeToken { token_id: TOKEN }, AccountEvent::TokenRevoked { token_id: TOKEN }),
     ]
 }
 
@@ -61,7 +69,7 @@ fn a_registered_account_records_what_happens_to_it() {
 #[test]
 fn the_same_thing_happening_again_is_recorded_again() {
     for (command, event) in records() {
-        account().given(vec![registered(), event]).when(command).then_expect_events(vec![event]);
+        account().given(vec![registered(), event.clone()]).when(command).then_expect_events(vec![event]);
     }
 }
 
@@ -81,4 +89,53 @@ fn an_account_knows_its_personal_organization_from_registration_on() {
         account.evolve(&event);
         assert_eq!(account.personal_organization_id(), Some(ORGANIZATION));
     }
+}
+
+#[test]
+fn nothing_happens_to_an_erased_account() {
+    let erased = || vec![registered(), AccountEvent::AccountErased {}];
+    let closing = [AccountCommand::Deactivate, AccountCommand::Reactivate, AccountCommand::Erase];
+    for command in records().into_iter().map(|(command, _)| command).chain(closing) {
+        account().given(erased()).when(command).then_expect_error(AccountRefusal::Erased);
+    }
+    account()
+        .given(erased())
+        .when(AccountCommand::Register { personal_organization_id: ORGANIZATION })
+        .then_expect_error(AccountRefusal::AlreadyRegistered);
+}
+
+#[test]
+fn a_deactivated_account_is_closed_to_its_owner_and_not_to_what_others_do() {
+    for (command, event) in records() {
+        let given = vec![registered(), AccountEvent::AccountDeactivated {}];
+        let tested = account().given(given).when(command);
+        match event {
+            AccountEvent::SessionEnded { .. }
+            | AccountEvent::LoginFailed {}
+            | AccountEvent::ProfileChanged { .. }
+            | AccountEvent::TokenRevoked { .. } => tested.then_expect_events(vec![event]),
+            _ => tested.then_expect_error(AccountRefusal::Deactivated),
+        }
+    }
+}
+
+#[test]
+fn an_account_is_deactivated_and_reactivated_once() {
+    let deactivated = || AccountEvent::AccountDeactivated {};
+    let reactivated = || AccountEvent::AccountReactivated {};
+    let account = |events: Vec<AccountEvent>| account().given([vec![registered()], events].concat());
+    account(vec![]).when(AccountCommand::Deactivate).then_expect_events(vec![deactivated()]);
+    account(vec![deactivated()]).when(AccountCommand::Deactivate).then_expect_events(vec![]);
+    account(vec![]).when(AccountCommand::Reactivate).then_expect_events(vec![]);
+    account(vec![deactivated()]).when(AccountCommand::Reactivate).then_expect_events(vec![reactivated()]);
+    account(vec![deactivated(), reactivated()])
+        .when(AccountCommand::StartSession { session_id: SESSION })
+        .then_expect_events(vec![AccountEvent::SessionStarted { session_id: SESSION }]);
+    account(vec![deactivated()]).when(AccountCommand::Erase).then_expect_events(vec![AccountEvent::AccountErased {}]);
+}
+
+#[test]
+fn a_profile_that_stays_as_it_is_is_no_event() {
+    let unchanged = AccountCommand::ChangeProfile { fields: vec![] };
+    account().given(vec![registered()]).when(unchanged).then_expect_events(vec![]);
 }

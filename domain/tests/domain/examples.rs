@@ -4,16 +4,17 @@ use time::{Date, OffsetDateTime, macros::date};
 use uuid::Uuid;
 use workroom_domain::{
     access::Role,
-    account::{AccountEvent, SessionEnd},
+    account::{AccountEvent, PasswordChange, ProfileField, SessionEnd},
     change::Change,
     event::DomainEventKind,
-    ids::{AccountId, OrganizationId, ProjectId, SessionId},
+    ids::{AccountId, OrganizationId, ProjectId, SessionId, TokenId},
     job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
     project::{Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
     text::{Name, Prose},
 };
 
+pub const TOKEN: TokenId = TokenId(Uuid::from_u128(0x70c));
 pub const ADA: AccountId = AccountId(Uuid::from_u128(0xada));
 pub const BOB: AccountId = AccountId(Uuid::from_u128(0xb0b));
 pub const EVE: AccountId = AccountId(Uuid::from_u128(0xe5e));
@@ -122,6 +123,15 @@ pub fn every_event() -> Vec<DomainEventKind> {
             AccountEvent::SessionRefreshed { session_id: SESSION, generation: 1 },
             AccountEvent::SessionEnded { session_id: SESSION, reason: SessionEnd::RefreshTokenReused },
             AccountEvent::LoginFailed {},
+            AccountEvent::ProfileChanged { fields: vec![ProfileField::Username, ProfileField::FullName] },
+            AccountEvent::PasswordChanged { change: PasswordChange::Reset },
+            AccountEvent::PasswordResetRequested {},
+            AccountEvent::EmailVerified {},
+            AccountEvent::TokenCreated { token_id: TOKEN },
+            AccountEvent::TokenRevoked { token_id: TOKEN },
+            AccountEvent::AccountDeactivated {},
+            AccountEvent::AccountReactivated {},
+            AccountEvent::AccountErased {},
         ]
         .map(DomainEventKind::Account),
     );

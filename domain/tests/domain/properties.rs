@@ -112,7 +112,10 @@ where
 fn changes_state<A: Aggregate>(events: &[A::Event]) -> bool {
     use cqrs_es::DomainEvent;
     if A::TYPE == "account" {
-        events.iter().any(|event| event.event_type() == "AccountRegistered")
+        events.iter().any(|event| {
+            let moves = ["AccountRegistered", "AccountDeactivated", "AccountReactivated", "AccountErased"];
+            moves.contains(&event.event_type().as_str())
+        })
     } else {
         !events.is_empty()
     }
@@ -487,8 +490,8 @@ mod a_job {
 
 mod an_account {
     use workroom_domain::{
-        account::{Account, AccountCommand, SessionEnd},
-        ids::SessionId,
+        account::{Account, AccountCommand, AccountRefusal, PasswordChange, ProfileField, SessionEnd},
+        ids::{SessionId, TokenId},
     };
 
     use super::*;
@@ -506,6 +509,15 @@ mod an_account {
                 .prop_map(|(session_id, generation)| AccountCommand::RefreshSession { session_id, generation }),
             session_id().prop_map(move |session_id| AccountCommand::EndSession { session_id, reason }),
             Just(AccountCommand::FailLogin),
+            Just(AccountCommand::ChangeProfile { fields: vec![ProfileField::Email] }),
+            Just(AccountCommand::ChangePassword { change: PasswordChange::Reset }),
+            Just(AccountCommand::RequestPasswordReset),
+            Just(AccountCommand::VerifyEmail),
+            any::<u128>().prop_map(|id| AccountCommand::CreateToken { token_id: TokenId(Uuid::from_u128(id)) }),
+            any::<u128>().prop_map(|id| AccountCommand::RevokeToken { token_id: TokenId(Uuid::from_u128(id)) }),
+            Just(AccountCommand::Deactivate),
+            Just(AccountCommand::Reactivate),
+            Just(AccountCommand::Erase),
         ]
     }
 
@@ -514,6 +526,8 @@ mod an_account {
             assert_eq!(step.after.personal_organization_id(), Some(organization_id));
         }
         let has_happened = step.answer.iter().flatten().next().is_some();
+        let was_erased = step.before.active() == Err(AccountRefusal::Erased);
+        assert!(!(has_happened && was_erased), "an event after the erasure");
         assert!(!has_happened || step.after.personal_organization_id().is_some(), "an event without an account");
     }
 

@@ -156,6 +156,15 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Account(A::SessionRefreshed { .. }) => 14,
         DomainEventKind::Account(A::SessionEnded { .. }) => 15,
         DomainEventKind::Account(A::LoginFailed { .. }) => 16,
+        DomainEventKind::Account(A::ProfileChanged { .. }) => 17,
+        DomainEventKind::Account(A::PasswordChanged { .. }) => 18,
+        DomainEventKind::Account(A::PasswordResetRequested { .. }) => 19,
+        DomainEventKind::Account(A::EmailVerified { .. }) => 20,
+        DomainEventKind::Account(A::TokenCreated { .. }) => 21,
+        DomainEventKind::Account(A::TokenRevoked { .. }) => 22,
+        DomainEventKind::Account(A::AccountDeactivated { .. }) => 23,
+        DomainEventKind::Account(A::AccountReactivated { .. }) => 24,
+        DomainEventKind::Account(A::AccountErased { .. }) => 25,
     }
 }
 
@@ -497,6 +506,139 @@ mod stored_forever_as {
         }
         "#);
     }
+
+    #[test]
+    fn profile_changed_version_1() {
+        assert_json_snapshot!(stored("ProfileChanged"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "ProfileChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "ProfileChanged",
+            "fields": [
+              "username",
+              "full_name"
+            ]
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn password_changed_version_1() {
+        assert_json_snapshot!(stored("PasswordChanged"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "PasswordChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "PasswordChanged",
+            "change": "reset"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn password_reset_requested_version_1() {
+        assert_json_snapshot!(stored("PasswordResetRequested"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "PasswordResetRequested",
+          "event_version": "1",
+          "payload": {
+            "type": "PasswordResetRequested"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn email_verified_version_1() {
+        assert_json_snapshot!(stored("EmailVerified"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "EmailVerified",
+          "event_version": "1",
+          "payload": {
+            "type": "EmailVerified"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn token_created_version_1() {
+        assert_json_snapshot!(stored("TokenCreated"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "TokenCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "TokenCreated",
+            "token_id": "00000000-0000-0000-0000-00000000070c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn token_revoked_version_1() {
+        assert_json_snapshot!(stored("TokenRevoked"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "TokenRevoked",
+          "event_version": "1",
+          "payload": {
+            "type": "TokenRevoked",
+            "token_id": "00000000-0000-0000-0000-00000000070c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn account_deactivated_version_1() {
+        assert_json_snapshot!(stored("AccountDeactivated"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "AccountDeactivated",
+          "event_version": "1",
+          "payload": {
+            "type": "AccountDeactivated"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn account_reactivated_version_1() {
+        assert_json_snapshot!(stored("AccountReactivated"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "AccountReactivated",
+          "event_version": "1",
+          "payload": {
+            "type": "AccountReactivated"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn account_erased_version_1() {
+        assert_json_snapshot!(stored("AccountErased"), @r#"
+        {
+          "aggregate_type": "account",
+          "event_type": "AccountErased",
+          "event_version": "1",
+          "payload": {
+            "type": "AccountErased"
+          }
+        }
+        "#);
+    }
 }
 
 /// What the log keeps beside every event.
@@ -663,16 +805,18 @@ mod cached_as {
     }
 
     #[test]
-    fn an_account_of_shape_1() {
+    fn an_account_of_shape_2() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Account(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Account>(events.take(1)), @r#"
         {
-          "shape": 1,
+          "shape": 2,
           "state": {
-            "personal_organization_id": "00000000-0000-0000-0000-00000000000c"
+            "personal_organization_id": "00000000-0000-0000-0000-00000000000c",
+            "deactivated": false,
+            "erased": false
           }
         }
         "#);

@@ -9,8 +9,10 @@ use uuid::Uuid;
 pub struct AccountRow {
     /// Its id.
     pub id: Uuid,
-    /// E-mail address as given.
-    pub email: String,
+    /// E-mail address as given; none where another issuer vouches for the account and told none.
+    pub email: Option<String>,
+    /// Whether the account has shown that it reads mail to the address.
+    pub email_verified: bool,
     /// User name.
     pub username: String,
     /// Full name.
@@ -23,10 +25,13 @@ pub struct AccountRow {
     pub created_at: OffsetDateTime,
     /// When it last changed.
     pub updated_at: OffsetDateTime,
+    /// Counts the changes of the profile, from 1.
+    pub version: i64,
 }
 
-const SELECT: &str = "SELECT id, email, username, full_name, image_url, personal_organization_id, created_at,
-    updated_at FROM accounts ";
+const SELECT: &str =
+    "SELECT id, email, email_verified_at IS NOT NULL AS email_verified, username, full_name, image_url,
+    personal_organization_id, created_at, updated_at, version FROM accounts ";
 
 /// An account by id.
 ///

@@ -45,6 +45,17 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
         .await
 }
 
+/// The projects that an account belongs to.
+///
+/// # Errors
+/// The database's.
+pub async fn projects_of(pool: &PgPool, account_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id")
+        .bind(account_id)
+        .fetch_all(pool)
+        .await
+}
+
 /// Who has owned a project for the longest.
 ///
 /// # Errors

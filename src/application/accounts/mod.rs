@@ -1,5 +1,9 @@
 //! Commands on accounts. They only record what [`crate::identity`] has found out and stores beside the log.
 
+mod erase;
+
+pub use erase::{EraseAccount, LeaveEverything};
+
 use workroom_domain::{
     account::{Account, AccountCommand},
     ids::AccountId,
@@ -8,7 +12,7 @@ use workroom_domain::{
 use super::{Command, Error, Unit};
 
 /// Record something that happened to an account.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RecordAccount {
     /// The account.
     pub account_id: AccountId,
@@ -25,7 +29,7 @@ impl Command for RecordAccount {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
         let account = unit.read::<Account>(self.account_id).await?;
-        unit.decide(&account, self.command)?;
+        unit.decide(&account, self.command.clone())?;
         Ok(())
     }
 }

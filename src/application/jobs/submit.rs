@@ -47,11 +47,7 @@ impl Command for SubmitJob {
         if let Some(project_id) = self.project_id {
             unit.authorize(project_id, Action::RunJobs).await?;
         } else {
-            // The account must exist; where its own log stands does not matter, so it is not read as a guard.
-            let account = unit.peek::<Account>(submitted_by).await?;
-            if account.state.personal_organization_id().is_none() {
-                return Err(Error::Unauthenticated("the account no longer exists"));
-            }
+            unit.read::<Account>(submitted_by).await?.state.active()?;
         }
         let request =
             JobCommand::Request { project_id: self.project_id, submitted_by, work: self.work.clone(), max_attempts: 1 };

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 use workroom_domain::{
     access::{Action, Role},
+    account::{Account, AccountRefusal},
     ids::{AccountId, ProjectId},
     membership::MembershipCommand,
 };
@@ -45,6 +46,11 @@ impl Command for AddMember {
         let account = accounts::find_by_email(unit.pool(), &self.email_normalized)
             .await?
             .ok_or_else(|| Error::invalid("/email", "no account has this e-mail address"))?;
+        // Nobody is made a member after they were erased: the append is guarded by this.
+        let member = unit.read::<Account>(account.id).await?;
+        if member.state.active() == Err(AccountRefusal::Erased) {
+            return Err(Error::invalid("/email", "no account has this e-mail address"));
+        }
         let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
         let roster = unit.decide(&roster, add)?;
         Ok(AddedMember { account, role: self.role, version: roster.sequence })

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 use workroom_domain::{
+    account::Account,
     ids::{AccountId, OrganizationId, ProjectId},
     membership::{Membership, MembershipCommand},
     project::{Project, ProjectCommand, ProjectFields},
@@ -41,6 +42,8 @@ impl Command for CreateProject {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<CreatedProject, Error> {
         let account_id = unit.context().account()?;
+        // An account that is being erased founds nothing: the append is guarded by this.
+        unit.read::<Account>(account_id).await?.state.active()?;
         let owner = account(unit, account_id).await?;
         let organization_id = match self.organization_id {
             Some(id) if Uuid::from(id) != owner.personal_organization_id => {

@@ -1,5 +1,6 @@
 //! Accounts and tokens as clients see them.
 
+use axum::{Json, http::StatusCode};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -16,9 +17,11 @@ use crate::{
 pub struct Account {
     /// Its id.
     pub id: Uuid,
-    /// E-mail address.
+    /// E-mail address; null where another issuer vouches for the account and told none.
     #[schema(example = "ada@example.com")]
-    pub email: String,
+    pub email: Option<String>,
+    /// Whether the account has shown that it reads mail to the address.
+    pub email_verified: bool,
     /// User name.
     #[schema(example = "ada")]
     pub username: String,
@@ -41,6 +44,7 @@ impl From<AccountRow> for Account {
         Self {
             id: row.id,
             email: row.email,
+            email_verified: row.email_verified,
             username: row.username,
             full_name: row.full_name,
             image_url: row.image_url,
@@ -49,6 +53,19 @@ impl From<AccountRow> for Account {
             updated_at: row.updated_at,
         }
     }
+}
+
+/// Taken on; what comes of it is not told.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Accepted {
+    /// Always `accepted`.
+    #[schema(example = "accepted")]
+    status: &'static str,
+}
+
+/// 202.
+pub(super) fn accepted() -> (StatusCode, Json<Accepted>) {
+    (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" }))
 }
 
 /// A pair of tokens (RFC 6749, 5.1), with whose they are.

@@ -55,7 +55,7 @@ pub async fn add(
             let member = Member {
                 user_id: account.id,
                 role: added.role.as_str().to_owned(),
-                email: Some(account.email),
+                email: account.email,
                 username: Some(account.username),
                 full_name: account.full_name,
                 added_at: now,

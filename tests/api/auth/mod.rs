@@ -1,6 +1,15 @@
 //! `/auth`: registration, sign-in, sessions and the tokens that prove them.
 
 mod access_token;
+mod erasure;
+mod external;
+mod keys;
 mod login;
+mod password;
+mod profile;
 mod refresh;
 mod register;
+mod sessions;
+mod throttle;
+mod tokens;
+mod webhook;

@@ -41,7 +41,8 @@ async fn a_new_account_is_shown_to_its_owner_and_nothing_secret_with_it() {
     assert_eq!(reply.json["created_at"], reply.json["updated_at"]);
     assert_ne!(reply.json["personal_organization_id"], reply.json["id"]);
     let fields: HashSet<_> = reply.json.as_object().expect("an object").keys().map(String::as_str).collect();
-    let expected = "id email username full_name image_url personal_organization_id created_at updated_at";
+    let expected =
+        "id email email_verified username full_name image_url personal_organization_id created_at updated_at";
     assert_eq!(fields, expected.split(' ').collect());
     assert!(!reply.text.contains("engine"));
 

@@ -3,5 +3,4 @@
 mod add;
 mod change_role;
 mod list;
-mod matrix;
 mod remove;

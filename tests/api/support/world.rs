@@ -8,7 +8,7 @@ use workroom::{
 };
 
 use super::{
-    machine::{ephemeral, postgres, workroom},
+    machine::{ephemeral, eventually, postgres, workroom},
     server::Server,
 };
 
@@ -17,6 +17,7 @@ pub struct World {
     /// The database's URL.
     pub database_url: String,
     services: Services,
+    mails: tempfile::TempDir,
 }
 
 impl World {
@@ -31,13 +32,14 @@ impl World {
         let separator = if query.is_empty() { "" } else { "?" };
         let database_url = format!("{base}/{name}{separator}{query}");
         let services = Services::start(ephemeral(Some(&database_url), None)).await.expect("NATS");
-        Self { database_url, services }
+        Self { database_url, services, mails: tempfile::tempdir().expect("a folder") }
     }
 
     /// A new Postgres and a new NATS, for tests that harm them.
     pub async fn with_own_postgres() -> Self {
         let services = Services::start(ephemeral(None, None)).await.expect("servers");
-        Self { database_url: services.database_url().to_owned(), services }
+        let database_url = services.database_url().to_owned();
+        Self { database_url, services, mails: tempfile::tempdir().expect("a folder") }
     }
 
     /// The servers, to harm them.
@@ -62,7 +64,38 @@ impl World {
 
     /// A service with these further arguments and variables.
     pub async fn server_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
-        Server::start(&self.database_url, self.services.nats_url(), arguments, variables).await
+        let folder = self.mails.path().to_str().expect("a path");
+        let mut all = vec![("WORKROOM_MAIL_FOLDER", folder)];
+        all.extend_from_slice(variables);
+        Server::start(&self.database_url, self.services.nats_url(), arguments, &all).await
+    }
+
+    /// The mails to an address with this subject that were written so far, oldest first.
+    pub fn mails(&self, address: &str, subject: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(self.mails.path()).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let text = std::fs::read_to_string(&path).unwrap_or_default().replace("=\r\n", "");
+            if text.contains(&format!("To: {address}\r\n")) && text.contains(&format!("Subject: {subject}\r\n")) {
+                found.push((path, text));
+            }
+        }
+        found.sort();
+        found.into_iter().map(|(_, text)| text).collect()
+    }
+
+    /// Waits for a mail, and returns the token that it carries.
+    pub async fn mailed_token(&self, address: &str, subject: &str) -> String {
+        eventually("a mail", async || !self.mails(address, subject).is_empty()).await;
+        let mails = self.mails(address, subject);
+        let text = mails.last().expect("a mail");
+        let at = text.find("wrm_").expect("a token");
+        text[at..at + 47].to_owned()
+    }
+
+    /// Where mails are written.
+    pub fn mail_folder(&self) -> &std::path::Path {
+        self.mails.path()
     }
 
     /// The database, migrated.

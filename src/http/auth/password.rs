@@ -1,0 +1,91 @@
+//! `/auth/password`: changed by who knows it, set anew by who reads the account's mail.
+
+use axum::{extract::State as Extract, http::StatusCode, response::Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model::{Accepted, accepted};
+use crate::{
+    application::Error,
+    http::{
+        State,
+        client_address::ClientAddress,
+        extract::{AccountOwner, Correlation, Json},
+        reply::{done, to_its_end},
+    },
+};
+
+/// The old password and the new one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangePasswordRequest {
+    /// The password that holds now.
+    current_password: String,
+    /// The one that is to hold from now on.
+    #[schema(min_length = 8, max_length = 128)]
+    new_password: String,
+}
+
+/// Change the password. All other sessions of the account end; the owner is told by mail.
+#[utoipa::path(post, path = "/auth/password", tag = "auth", request_body = ChangePasswordRequest,
+    responses((status = 204, description = "Changed"),
+              (status = 429, description = "Too many wrong passwords from this address",
+               body = crate::http::problem::ProblemDetails, content_type = "application/problem+json")))]
+pub async fn change_password(
+    Extract(state): Extract<State>,
+    AccountOwner(caller): AccountOwner,
+    ClientAddress(address): ClientAddress,
+    Json(ChangePasswordRequest { current_password, new_password }): Json<ChangePasswordRequest>,
+) -> Result<Response, Error> {
+    let identity = state.identity.clone();
+    let changed = to_its_end(async move {
+        identity.change_password(&caller.context, &caller.identity, &current_password, &new_password, address).await
+    });
+    let changed = changed.await?;
+    Ok(done(changed.position, changed.visible))
+}
+
+/// Whose password was forgotten.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForgotPasswordRequest {
+    /// The account's e-mail address.
+    #[schema(example = "ada@example.com")]
+    email: String,
+}
+
+/// Send a mail with which the password can be set anew, should the address be an account's; the reply does not tell.
+#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = ForgotPasswordRequest, security(()),
+    responses((status = 202, description = "Accepted, whether there is such an account or not", body = Accepted)))]
+pub async fn forgot_password(
+    Extract(state): Extract<State>,
+    Correlation(correlation_id): Correlation,
+    Json(ForgotPasswordRequest { email }): Json<ForgotPasswordRequest>,
+) -> (StatusCode, axum::Json<Accepted>) {
+    state.identity.forgot_password(correlation_id, &email);
+    accepted()
+}
+
+/// A token from the mail, and the new password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetPasswordRequest {
+    /// The token from the mail; it works once, within an hour.
+    token: String,
+    /// The new password.
+    #[schema(min_length = 8, max_length = 128)]
+    new_password: String,
+}
+
+/// Set the password anew. All sessions of the account end.
+#[utoipa::path(post, path = "/auth/password/reset", tag = "auth", request_body = ResetPasswordRequest, security(()),
+    responses((status = 204, description = "Set")))]
+pub async fn reset_password(
+    Extract(state): Extract<State>,
+    Correlation(correlation_id): Correlation,
+    Json(ResetPasswordRequest { token, new_password }): Json<ResetPasswordRequest>,
+) -> Result<Response, Error> {
+    let identity = state.identity.clone();
+    let set = to_its_end(async move { identity.reset_password(correlation_id, &token, &new_password).await }).await?;
+    Ok(done(set.position, set.visible))
+}

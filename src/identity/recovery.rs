@@ -1,0 +1,214 @@
+//! What mailed tokens are for: a new password for somebody who forgot the old one, and proof of an address.
+
+use sqlx::{FromRow, PgConnection};
+use time::Duration;
+use uuid::Uuid;
+use workroom_domain::{
+    account::{AccountCommand, PasswordChange},
+    actor::{Actor, SystemActor},
+    ids::AccountId,
+};
+
+use super::{
+    Identity,
+    change_password::SetPassword,
+    email::EmailAddress,
+    mail_token::{self, Purpose},
+};
+use crate::{
+    application::{Context, Done, Error, TableChange, accounts::RecordAccount},
+    notify::outbox::{self, MailKind, NewMail},
+};
+
+/// One mail of a kind to an account in this long, however often it is asked for.
+const MAIL_EVERY: i64 = 60;
+
+fn not_good() -> Error {
+    Error::invalid("/token", "is not, or no longer, valid")
+}
+
+#[derive(FromRow)]
+struct Forgetful {
+    id: Uuid,
+}
+
+impl Identity {
+    /// Sends a mail for a new password, if the address is an account's. Whoever asks learns nothing, not even by the
+    /// clock: the work goes on behind.
+    pub fn forgot_password(&self, correlation_id: Uuid, email: &str) {
+        let Ok(email) = EmailAddress::parse(email) else { return };
+        let identity = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = identity.mail_reset(correlation_id, &email).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a mail for a new password was not sent");
+            }
+        });
+    }
+
+    async fn mail_reset(&self, correlation_id: Uuid, email: &EmailAddress) -> Result<(), Error> {
+        let found: Option<Forgetful> = sqlx::query_as(
+            "SELECT id FROM accounts
+             WHERE email_normalized = $1 AND password_hash IS NOT NULL AND deactivated_at IS NULL",
+        )
+        .bind(email.normalized())
+        .fetch_optional(self.inner.app.pool())
+        .await?;
+        let Some(Forgetful { id }) = found else { return Ok(()) };
+        let context = Context::new(Actor::System(SystemActor::Identity), correlation_id);
+        let record = RecordAccount { account_id: AccountId(id), command: AccountCommand::RequestPasswordReset };
+        self.send(&context, record, MailKind::PasswordReset, Duration::hours(1)).await
+    }
+
+    /// Sends the mail that proves an address once more.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn mail_verification(&self, context: &Context) -> Result<(), Error> {
+        let account_id = context.account()?;
+        let is_open: Option<bool> =
+            sqlx::query_scalar("SELECT email IS NOT NULL AND email_verified_at IS NULL FROM accounts WHERE id = $1")
+                .bind(Uuid::from(account_id))
+                .fetch_optional(self.inner.app.pool())
+                .await?;
+        if is_open != Some(true) {
+            return Ok(());
+        }
+        let mail = new_mail(context, account_id, MailKind::EmailVerification, Duration::days(1));
+        let mut connection = self.inner.app.pool().acquire().await?;
+        outbox::enqueue(&mut connection, &mail).await?;
+        outbox::wake();
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        context: &Context,
+        record: RecordAccount,
+        kind: MailKind,
+        holds: Duration,
+    ) -> Result<(), Error> {
+        let mail = new_mail(context, record.account_id, kind, holds);
+        match self.inner.app.run_with_tables(context, &record, &Enqueue { mail }).await {
+            Ok(_) => outbox::wake(),
+            Err(Error::Conflict(detail)) if detail == SENT_BEFORE => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Sets a new password by a mailed token. All sessions end.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a token that is not, or no longer, good, or a password against the policy.
+    pub async fn reset_password(&self, correlation_id: Uuid, token: &str, new: &str) -> Result<Done<()>, Error> {
+        let now = crate::application::now();
+        let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::PasswordReset, now)
+            .await?
+            .map(AccountId)
+            .ok_or_else(not_good)?;
+        let hash = self.new_password_hash(account_id, new).await?;
+        let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
+        let set = SetPassword { account_id, hash, keep: None, now };
+        let tables = ByToken { token: token.to_owned(), set };
+        self.set_password(&context, tables, PasswordChange::Reset, Vec::new()).await
+    }
+
+    /// Takes a mailed token as proof that the account reads mail to its address.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a token that is not, or no longer, good.
+    pub async fn verify_email(&self, correlation_id: Uuid, token: &str) -> Result<Done<()>, Error> {
+        let now = crate::application::now();
+        let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::EmailVerification, now)
+            .await?
+            .map(AccountId)
+            .ok_or_else(not_good)?;
+        let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
+        let record = RecordAccount { account_id, command: AccountCommand::VerifyEmail };
+        let tables = Verify { token: token.to_owned(), account_id, context: context.clone() };
+        self.inner.app.run_with_tables(&context, &record, &tables).await
+    }
+}
+
+const SENT_BEFORE: &str = "this mail was sent a moment ago";
+
+pub(super) fn new_mail(context: &Context, account_id: AccountId, kind: MailKind, holds: Duration) -> NewMail {
+    let slot = context.now.unix_timestamp() / MAIL_EVERY;
+    NewMail {
+        account_id: account_id.into(),
+        kind,
+        reason: format!("{}:{account_id}:{slot}", kind.as_str()),
+        due_at: context.now,
+        expires_at: context.now + holds,
+    }
+}
+
+struct Enqueue {
+    mail: NewMail,
+}
+
+impl TableChange for Enqueue {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let is_new = outbox::enqueue(connection, &self.mail).await?;
+        if is_new { Ok(()) } else { Err(Error::Conflict(SENT_BEFORE.to_owned())) }
+    }
+}
+
+struct ByToken {
+    token: String,
+    set: SetPassword,
+}
+
+impl AsRef<SetPassword> for ByToken {
+    fn as_ref(&self) -> &SetPassword {
+        &self.set
+    }
+}
+
+impl TableChange for ByToken {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        redeem(connection, &self.token, Purpose::PasswordReset, self.set.account_id, self.set.now).await?;
+        // Whoever has the mail reads the address.
+        verified(connection, self.set.account_id, self.set.now).await?;
+        self.set.apply(connection).await
+    }
+}
+
+struct Verify {
+    token: String,
+    account_id: AccountId,
+    context: Context,
+}
+
+impl TableChange for Verify {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        redeem(connection, &self.token, Purpose::EmailVerification, self.account_id, self.context.now).await?;
+        verified(connection, self.account_id, self.context.now).await
+    }
+}
+
+async fn redeem(
+    connection: &mut PgConnection,
+    token: &str,
+    purpose: Purpose,
+    account_id: AccountId,
+    now: time::OffsetDateTime,
+) -> Result<(), Error> {
+    match mail_token::redeem(connection, token, purpose, now).await? {
+        Some(redeemed) if redeemed.account_id == account_id.0 => Ok(()),
+        Some(_) | None => Err(not_good()),
+    }
+}
+
+async fn verified(
+    connection: &mut PgConnection,
+    account_id: AccountId,
+    now: time::OffsetDateTime,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE accounts SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1")
+        .bind(Uuid::from(account_id))
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,241 @@
+//! Credentials that ended before their time, known to every instance within a second.
+//!
+//! An access token is checked without a query, so each instance keeps the ids of the sessions that ended while a token
+//! of theirs may still be about. Whoever ends one commits its id, remembers it, and tells the others over NATS. A table
+//! read every second tells those who did not hear; while NATS is away it is read more often. So NATS makes it fast, and
+//! the database makes it true.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+use futures::StreamExt;
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::access_token::MAX_LIFETIME;
+use crate::messaging::Messaging;
+
+const SUBJECT: &str = "workroom.credentials.ended";
+/// How often the table is read while NATS delivers, and while it does not.
+const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL_ALONE: Duration = Duration::from_millis(250);
+/// How long an id is remembered: longer than any access token holds.
+const REMEMBERED: Duration = Duration::from_secs(MAX_LIFETIME.as_secs() + 600);
+/// What may have committed late, and so lies behind what was already read.
+const OVERLAP: Duration = Duration::from_mins(1);
+/// Ids in one message.
+const MESSAGE: usize = 1000;
+
+/// What ended before its time. Cheap to clone.
+#[derive(Clone)]
+pub struct Revocations {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ended: RwLock<HashMap<Uuid, Instant>>,
+    watched: Mutex<HashMap<Uuid, Watched>>,
+    told: mpsc::UnboundedSender<Vec<Uuid>>,
+    to_tell: Mutex<Option<mpsc::UnboundedReceiver<Vec<Uuid>>>>,
+}
+
+struct Watched {
+    watchers: usize,
+    ended: CancellationToken,
+}
+
+/// Notes, in the transaction that ends them, what ended.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn record(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO ended_credentials (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING")
+        .bind(ids)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+impl Revocations {
+    /// Reads what has ended lately.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
+        let (told, to_tell) = mpsc::unbounded_channel();
+        let inner =
+            Inner { ended: RwLock::default(), watched: Mutex::default(), told, to_tell: Mutex::new(Some(to_tell)) };
+        let revocations = Self { inner: Arc::new(inner) };
+        revocations.read(pool, REMEMBERED).await?;
+        Ok(revocations)
+    }
+
+    /// Whether a credential has ended.
+    pub fn has_ended(&self, id: Uuid) -> bool {
+        self.inner.ended.read().unwrap_or_else(PoisonError::into_inner).contains_key(&id)
+    }
+
+    /// Notes here, and tells everywhere, what was committed to have ended.
+    pub fn end(&self, ids: &[Uuid]) {
+        if ids.is_empty() {
+            return;
+        }
+        self.note(ids);
+        // Nobody listens after shutdown.
+        let _ = self.inner.told.send(ids.to_vec());
+    }
+
+    /// Watches a credential, for as long as the watch is kept.
+    pub fn watch(&self, id: Uuid) -> Watch {
+        let mut watched = self.watched();
+        let entry = watched.entry(id).or_insert_with(|| Watched { watchers: 0, ended: CancellationToken::new() });
+        entry.watchers += 1;
+        let ended = entry.ended.clone();
+        drop(watched);
+        // It may have ended between its check and now.
+        if self.has_ended(id) {
+            ended.cancel();
+        }
+        Watch { revocations: self.clone(), id, ended }
+    }
+
+    /// Listens, tells and reads until the task is aborted.
+    pub async fn run(self, pool: PgPool, messaging: Messaging) {
+        let to_tell = self.inner.to_tell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut to_tell) = to_tell else { return };
+        let tell = async {
+            while let Some(ids) = to_tell.recv().await {
+                // What lies in a queue until the server is back is told by the table long before.
+                if messaging.is_connected() {
+                    for ids in ids.chunks(MESSAGE) {
+                        let payload: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
+                        if let Err(error) = messaging.client().publish(SUBJECT, payload.into()).await {
+                            tracing::warn!(error = &error as &dyn std::error::Error, "an ended session was not told");
+                        }
+                    }
+                }
+            }
+        };
+        tokio::join!(tell, self.listen(&messaging), self.follow(&pool, &messaging));
+    }
+
+    async fn listen(&self, messaging: &Messaging) {
+        loop {
+            // async-nats subscribes again by itself after each reconnect.
+            match messaging.client().subscribe(SUBJECT).await {
+                Ok(mut messages) => {
+                    while let Some(message) = messages.next().await {
+                        let ids: Vec<_> =
+                            message.payload.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect();
+                        self.note(&ids);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "ended sessions cannot be heard of");
+                }
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    async fn follow(&self, pool: &PgPool, messaging: &Messaging) {
+        let mut state = messaging.state();
+        let mut read_at = Instant::now();
+        loop {
+            let pause = if state.borrow_and_update().connected { INTERVAL } else { INTERVAL_ALONE };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                changed = state.changed() => if changed.is_err() { return },
+            }
+            let began = Instant::now();
+            match self.read(pool, read_at.elapsed() + OVERLAP).await {
+                Ok(()) => read_at = began,
+                Err(error) => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "ended sessions cannot be read");
+                }
+            }
+            self.forget();
+        }
+    }
+
+    async fn read(&self, pool: &PgPool, since: Duration) -> Result<(), sqlx::Error> {
+        let ids: Vec<Uuid> =
+            sqlx::query_scalar("SELECT id FROM ended_credentials WHERE ended_at > now() - make_interval(secs => $1)")
+                .bind(since.min(REMEMBERED).as_secs_f64())
+                .fetch_all(pool)
+                .await?;
+        self.note(&ids);
+        Ok(())
+    }
+
+    fn note(&self, ids: &[Uuid]) {
+        let fresh: Vec<Uuid> = {
+            let known = self.inner.ended.read().unwrap_or_else(PoisonError::into_inner);
+            ids.iter().filter(|id| !known.contains_key(id)).copied().collect()
+        };
+        if fresh.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        self.inner.ended.write().unwrap_or_else(PoisonError::into_inner).extend(fresh.iter().map(|id| (*id, now)));
+        let watched = self.watched();
+        for watch in fresh.iter().filter_map(|id| watched.get(id)) {
+            watch.ended.cancel();
+        }
+    }
+
+    fn forget(&self) {
+        let is_old = |at: &Instant| at.elapsed() > REMEMBERED;
+        let any = self.inner.ended.read().unwrap_or_else(PoisonError::into_inner).values().any(is_old);
+        if any {
+            self.inner.ended.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| !is_old(at));
+        }
+    }
+
+    fn watched(&self) -> MutexGuard<'_, HashMap<Uuid, Watched>> {
+        self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Deletes what is remembered for nothing.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM ended_credentials WHERE ended_at < now() - make_interval(secs => $1)")
+        .bind(REMEMBERED.as_secs_f64() * 2.0)
+        .execute(pool)
+        .await
+        .map(drop)
+}
+
+/// A credential under watch.
+pub struct Watch {
+    revocations: Revocations,
+    id: Uuid,
+    ended: CancellationToken,
+}
+
+impl Watch {
+    /// Returns once the credential has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let mut watched = self.revocations.watched();
+        if let Some(entry) = watched.get_mut(&self.id) {
+            entry.watchers -= 1;
+            if entry.watchers == 0 {
+                watched.remove(&self.id);
+            }
+        }
+    }
+}

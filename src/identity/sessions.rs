@@ -1,0 +1,158 @@
+//! An account's sessions: listed, and ended before their time.
+
+use sqlx::{FromRow, PgConnection};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use workroom_domain::{
+    account::{Account, AccountCommand, SessionEnd},
+    ids::{AccountId, SessionId},
+};
+
+use super::{Identity, revocations};
+use crate::application::{Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
+
+const ENDED_MEANWHILE: &str = "the session has ended meanwhile";
+
+/// A session that is going on.
+#[derive(Clone, Debug, FromRow)]
+pub struct SessionSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// What the client called itself at sign-in.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: OffsetDateTime,
+    /// When its tokens were last renewed.
+    pub refreshed_at: OffsetDateTime,
+    /// When it ends by itself.
+    pub expires_at: OffsetDateTime,
+}
+
+/// The sessions of an account that are going on.
+pub(super) async fn live(
+    executor: impl sqlx::PgExecutor<'_>,
+    account_id: AccountId,
+    now: OffsetDateTime,
+) -> Result<Vec<SessionSummary>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, user_agent, created_at, rotated_at AS refreshed_at, expires_at FROM sessions
+         WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC",
+    )
+    .bind(Uuid::from(account_id))
+    .bind(now)
+    .fetch_all(executor)
+    .await
+}
+
+impl Identity {
+    /// The sessions of an account that are going on, youngest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sessions(&self, account_id: AccountId, now: OffsetDateTime) -> Result<Vec<SessionSummary>, Error> {
+        Ok(live(self.inner.app.pool(), account_id, now).await?)
+    }
+
+    /// Ends one session, at once on every instance. `None` when it had ended meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for a session that is not the account's, or is over.
+    pub async fn end_session(
+        &self,
+        context: &Context,
+        session_id: SessionId,
+        reason: SessionEnd,
+    ) -> Result<Option<Done<()>>, Error> {
+        let account_id = context.account()?;
+        if !self.sessions(account_id, context.now).await?.iter().any(|session| session.id == session_id.0) {
+            return Err(Error::NotFound("session"));
+        }
+        let record = RecordAccount { account_id, command: AccountCommand::EndSession { session_id, reason } };
+        let tables = EndOne { account_id, session_id, now: context.now };
+        match self.inner.app.run_with_tables(context, &record, &tables).await {
+            Ok(done) => {
+                self.inner.revocations.end(&[session_id.into()]);
+                Ok(Some(done))
+            }
+            Err(Error::Conflict(detail)) if detail == ENDED_MEANWHILE => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct EndOne {
+    account_id: AccountId,
+    session_id: SessionId,
+    now: OffsetDateTime,
+}
+
+impl TableChange for EndOne {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let ended =
+            sqlx::query("UPDATE sessions SET ended_at = $3 WHERE id = $1 AND account_id = $2 AND ended_at IS NULL")
+                .bind(Uuid::from(self.session_id))
+                .bind(Uuid::from(self.account_id))
+                .bind(self.now)
+                .execute(&mut *connection)
+                .await?;
+        if ended.rows_affected() == 0 {
+            return Err(Error::Conflict(ENDED_MEANWHILE.to_owned()));
+        }
+        Ok(revocations::record(connection, &[self.session_id.into()]).await?)
+    }
+}
+
+/// Something that happens to an account and ends its sessions, but perhaps one. Replies with those that it ended.
+pub(super) struct EndSessions {
+    pub(super) account_id: AccountId,
+    /// What happens first.
+    pub(super) causes: Vec<AccountCommand>,
+    pub(super) reason: SessionEnd,
+    pub(super) keep: Option<SessionId>,
+}
+
+impl Command for EndSessions {
+    type Reply = Vec<Uuid>;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.account_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Vec<Uuid>, Error> {
+        // The account first: a session that begins after this is a conflict, one that began before is in the list.
+        let mut account = unit.read::<Account>(self.account_id).await?;
+        let going_on = live(unit.pool(), self.account_id, unit.context().now).await?;
+        let ids: Vec<Uuid> = going_on
+            .into_iter()
+            .map(|session| session.id)
+            .filter(|id| self.keep.map(Uuid::from) != Some(*id))
+            .collect();
+        for cause in &self.causes {
+            account = unit.decide(&account, cause.clone())?;
+        }
+        for id in &ids {
+            let session_id = SessionId(*id);
+            account = unit.decide(&account, AccountCommand::EndSession { session_id, reason: self.reason })?;
+        }
+        Ok(ids)
+    }
+}
+
+/// Ends the rows of an account's sessions, but perhaps one.
+pub(super) async fn end_rows(
+    connection: &mut PgConnection,
+    account_id: AccountId,
+    keep: Option<SessionId>,
+    now: OffsetDateTime,
+) -> Result<(), Error> {
+    let ids: Vec<Uuid> = sqlx::query_scalar(
+        "UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
+         RETURNING id",
+    )
+    .bind(Uuid::from(account_id))
+    .bind(keep.map(Uuid::from))
+    .bind(now)
+    .fetch_all(&mut *connection)
+    .await?;
+    Ok(revocations::record(connection, &ids).await?)
+}

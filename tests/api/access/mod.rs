@@ -1,0 +1,211 @@
+//! The table of operations × callers, as callers meet it. Every operation of the OpenAPI document has a row here, or the
+//! test fails.
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Client, Person, Server, World};
+
+/// What the callers of an operation are told.
+#[derive(Clone, Copy)]
+enum Expected {
+    /// In a project: owner, collaborator, viewer, visitor of a public project. To strangers, and to members that were
+    /// removed, it does not exist.
+    Project([u16; 4]),
+    /// About the caller's own account: whoever is signed in.
+    Own(u16),
+    /// Open to all; credentials do not matter.
+    Open(u16),
+}
+use Expected::{Open, Own, Project};
+
+type Row = (&'static str, &'static str, Option<Value>, Expected);
+
+/// `{email}` is the address of an account that is no member.
+fn table() -> Vec<Row> {
+    let edit = || Some(json!({"description": "edited"}));
+    let role = || Some(json!({"role": "viewer"}));
+    let run = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": "{project_id}"});
+    let wrong = || Some(json!({"token": "wrm_none", "new_password": "a good new password"}));
+    vec![
+        ("post", "/auth/register", Some(json!({"email": "{email}", "password": "some good password"})), Open(409)),
+        ("post", "/auth/login", Some(json!({"email": "nobody@example.com", "password": "x"})), Open(401)),
+        ("post", "/auth/refresh", Some(json!({"refresh_token": "wrt_none"})), Open(401)),
+        ("post", "/auth/password/forgot", Some(json!({"email": "nobody@example.com"})), Open(202)),
+        ("post", "/auth/password/reset", wrong(), Open(422)),
+        ("post", "/auth/email/verify", Some(json!({"token": "wrm_none"})), Open(422)),
+        ("post", "/webhooks/identity", Some(json!({})), Open(404)),
+        ("get", "/auth/me", None, Own(200)),
+        ("patch", "/auth/me", Some(json!({"full_name": "Somebody"})), Own(200)),
+        ("put", "/auth/me", Some(json!({"full_name": "Somebody"})), Own(200)),
+        ("delete", "/auth/me", Some(json!({"password": "not the password"})), Own(422)),
+        ("get", "/auth/me/events", None, Own(200)),
+        ("post", "/auth/logout", None, Own(204)),
+        ("get", "/auth/sessions", None, Own(200)),
+        ("delete", "/auth/sessions/{session_id}", None, Own(404)),
+        ("get", "/auth/tokens", None, Own(200)),
+        ("post", "/auth/tokens", Some(json!({"name": "a token"})), Own(201)),
+        ("delete", "/auth/tokens/{token_id}", None, Own(404)),
+        ("post", "/auth/password", Some(json!({"current_password": "no", "new_password": "a good one"})), Own(422)),
+        ("post", "/auth/email/verification", None, Own(202)),
+        ("post", "/realtime/tickets", None, Own(201)),
+        ("get", "/projects", None, Own(200)),
+        ("post", "/projects", Some(json!({"name": "Another"})), Own(201)),
+        ("get", "/projects/{project_id}", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/events", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/members", None, Project([200, 200, 200, 403])),
+        ("get", "/projects/{project_id}/members/{user_id}", None, Project([200, 200, 200, 403])),
+        ("get", "/jobs", None, Project([200, 200, 200, 403])),
+        ("get", "/jobs/{job_id}", None, Project([200, 200, 200, 403])),
+        ("patch", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
+        ("put", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
+        ("post", "/jobs", Some(run), Project([202, 202, 403, 403])),
+        ("patch", "/projects/{project_id}/members/{user_id}", role(), Project([200, 403, 403, 403])),
+        ("put", "/projects/{project_id}/members/{user_id}", role(), Project([200, 403, 403, 403])),
+        ("post", "/projects/{project_id}/members", Some(json!({"email": "{email}"})), Project([201, 403, 403, 403])),
+        ("delete", "/projects/{project_id}/members/{user_id}", None, Project([204, 403, 403, 403])),
+        ("delete", "/projects/{project_id}", None, Project([204, 403, 403, 403])),
+    ]
+}
+
+struct Cast {
+    owner: Person,
+    collaborator: Person,
+    viewer: Person,
+    removed: Person,
+    stranger: Person,
+    further: Person,
+    /// Who has no, or no good, credentials.
+    outsiders: Vec<(&'static str, Client)>,
+}
+
+impl Cast {
+    async fn gather(server: &Server, brief: &Server) -> Self {
+        let erased = server.person("erased").await;
+        let body = json!({"password": erased.password}).to_string();
+        let deleted = erased.send(Method::DELETE, "/auth/me", Some(body)).await;
+        deleted.is(204);
+        let owner = server.person("owner").await;
+        let login = json!({"email": owner.email, "password": owner.password});
+        let expired = brief.client().post("/auth/login", login).await.is(200).json["access_token"].clone();
+        let expired = server.client().with_token(expired.as_str().expect("a token"));
+        crate::support::eventually("the token expires", async || expired.get("/auth/me").await.status == 401).await;
+        let mut forged: Vec<String> = owner.token().split('.').map(str::to_owned).collect();
+        let claims = URL_SAFE_NO_PAD.decode(&forged[1]).expect("base64url");
+        let mut claims: Value = serde_json::from_slice(&claims).expect("claims");
+        claims["sub"] = owner.id.replace('0', "1").into();
+        forged[1] = URL_SAFE_NO_PAD.encode(claims.to_string());
+        let outsiders = vec![
+            ("anonymous", server.client()),
+            ("expired", expired),
+            ("forged", server.client().with_token(&forged.join("."))),
+            ("erased", (*erased).clone()),
+        ];
+        Self {
+            owner,
+            collaborator: server.person("collaborator").await,
+            viewer: server.person("viewer").await,
+            removed: server.person("removed").await,
+            stranger: server.person("stranger").await,
+            further: server.person("further").await,
+            outsiders,
+        }
+    }
+
+    /// A project with one member of each role, one to be acted upon, and one who was removed.
+    async fn project(&self, is_public: bool) -> Stage {
+        let body = json!({"name": "Stage", "is_public": is_public});
+        let project = self.owner.post("/projects", body).await.is(201).id();
+        for (person, role) in [
+            (&self.collaborator, "collaborator"),
+            (&self.viewer, "viewer"),
+            (&self.further, "collaborator"),
+            (&self.removed, "owner"),
+        ] {
+            self.owner.invite(&project, person, role).await;
+        }
+        self.owner.delete(&format!("/projects/{project}/members/{}", self.removed.id)).await.is(204);
+        let job = self.owner.run_python("pass", Some(&project)).await;
+        self.owner.finished(&job).await;
+        Stage { project, job }
+    }
+}
+
+struct Stage {
+    project: String,
+    job: String,
+}
+
+async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast, status: u16) {
+    let (method, path, body, _) = row;
+    let fill = |text: &str| {
+        text.replace("{project_id}", &stage.project)
+            .replace("{job_id}", &stage.job)
+            .replace("{user_id}", &cast.further.id)
+            .replace("{session_id}", &cast.further.id)
+            .replace("{token_id}", &cast.further.id)
+            .replace("{email}", &cast.stranger.email)
+    };
+    let method = method.to_uppercase().parse().expect("a method");
+    let query = if *path == "/jobs" { format!("?project_id={}", stage.project) } else { String::new() };
+    let path_and_query = format!("{}{}", fill(path), if method == Method::GET { query.as_str() } else { "" });
+    let reply = client.send(method, &path_and_query, body.as_ref().map(|body| fill(&body.to_string()))).await;
+    assert_eq!(reply.status, status, "{who}: {} {path}: {}", row.0, reply.text);
+    if status >= 400 {
+        reply.problem(status);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_caller_may_do_what_the_table_says_and_nothing_else() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let brief = world.server_with(&[], &[("WORKROOM_ACCESS_TOKEN_SECONDS", "1")]).await;
+    let document = server.client().get("/openapi.json").await.is(200).json;
+    let mut without_a_row = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        without_a_row.extend(item.as_object().expect("operations").keys().map(|method| (method.clone(), path.clone())));
+    }
+    let cast = Cast::gather(&server, &brief).await;
+    for row in table() {
+        let (method, path, _, expected) = &row;
+        assert!(
+            without_a_row.remove(&((*method).to_owned(), (*path).to_owned())),
+            "{method} {path}: no such operation"
+        );
+        let private = cast.project(false).await;
+        let outsiders = async |status: u16| {
+            for (who, client) in &cast.outsiders {
+                meets(client, who, &row, &private, &cast, status).await;
+            }
+        };
+        match *expected {
+            Open(status) => outsiders(status).await,
+            Own(status) => {
+                outsiders(401).await;
+                let somebody = server.person("somebody").await;
+                meets(&somebody, "somebody", &row, &private, &cast, status).await;
+            }
+            Project([owner, collaborator, viewer, visitor]) => {
+                outsiders(401).await;
+                let public = cast.project(true).await;
+                let before = cast.owner.history(&public.project).await.len();
+                meets(&cast.stranger, "stranger", &row, &private, &cast, 404).await;
+                meets(&cast.removed, "removed", &row, &private, &cast, 404).await;
+                meets(&cast.stranger, "visitor", &row, &public, &cast, visitor).await;
+                meets(&cast.removed, "removed, as a visitor", &row, &public, &cast, visitor).await;
+                assert_eq!(cast.owner.history(&public.project).await.len(), before, "{path}: a visitor left a trace");
+                meets(&cast.viewer, "viewer", &row, &private, &cast, viewer).await;
+                meets(&cast.collaborator, "collaborator", &row, &private, &cast, collaborator).await;
+                // The owner last, whose deeds may end the project.
+                meets(&cast.owner, "owner", &row, &private, &cast, owner).await;
+            }
+        }
+    }
+    assert_eq!(without_a_row, BTreeSet::new(), "operations without a row");
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}

@@ -1,0 +1,165 @@
+//! `DELETE /auth/me`
+
+use std::process::Command;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use crate::support::{Closed, Person, Reply, Socket, World, eventually};
+
+async fn erase(person: &Person) -> Reply {
+    person.send(Method::DELETE, "/auth/me", Some(json!({"password": person.password}).to_string())).await
+}
+
+/// Every row of every table, as text.
+async fn dump(pool: &sqlx::PgPool) -> String {
+    let tables = sqlx::query(
+        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
+         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+    )
+    .fetch_all(pool)
+    .await
+    .expect("tables");
+    let mut text = String::new();
+    for table in tables {
+        let name: String = table.get("name");
+        let rows: Vec<String> =
+            sqlx::query_scalar(&format!("SELECT t::text FROM {name} t")).fetch_all(pool).await.expect("rows");
+        text.push_str(&format!("{name}\n{}\n", rows.join("\n")));
+    }
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_personal_is_left_anywhere_and_what_happened_is() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let grace = server.person("grace").await;
+    let nobody = server.client().with_header("user-agent", "canary-device");
+    let email = "canary-address@example.com";
+    let account = json!({"email": email, "password": "canary-password-1", "full_name": "Canary Fullname",
+        "username": "canary-username"});
+    let registered = nobody.with_header("idempotency-key", "canary-1").post("/auth/register", account).await.is(201);
+    let credentials = json!({"email": email, "password": "canary-password-1"});
+    let tokens = nobody.post("/auth/login", credentials.clone()).await.is(200).json;
+    let ada = server.client().with_token(tokens["access_token"].as_str().expect("a token"));
+    ada.patch("/auth/me", json!({"image_url": "https://canary-picture.example.com/"})).await.is(200);
+    ada.post("/auth/tokens", json!({"name": "canary-token"})).await.is(201);
+    let own = ada.with_header("idempotency-key", "canary-2").post("/projects", json!({"name": "Mine"})).await.is(201);
+    let shared = grace.project("Shared").await;
+    let add = json!({"email": email});
+    let members = format!("/projects/{shared}/members");
+    grace.with_header("idempotency-key", "canary-3").post(&members, add).await.is(201);
+    ada.patch(&format!("/projects/{shared}"), json!({"description": "by ada"})).await.is(200);
+    let job = json!({"type": "code_execution", "language": "bash", "code": "echo canary-$((1+1))-output"});
+    let job = ada.post("/jobs", job).await.is(202).id();
+    eventually("the job is done", async || ada.get(&format!("/jobs/{job}")).await.json["status"] == "completed").await;
+    world.mailed_token(email, "Confirm your e-mail address").await;
+    nobody.post("/auth/login", json!({"email": email, "password": "canary-wrong-1"})).await.problem(401);
+    let mut socket = Socket::open(&ada).await;
+
+    let pool = world.pool().await;
+    let before = dump(&pool).await;
+    for canary in ["canary-address", "Canary Fullname", "canary-username", "canary-picture", "canary-device"] {
+        assert!(before.contains(canary), "{canary} was never there: the test proves nothing");
+    }
+    let password = json!({"password": "canary-password-1"}).to_string();
+    ada.send(Method::DELETE, "/auth/me", Some(password)).await.is(204);
+
+    assert_eq!(socket.until_closed().await.1, Closed(4401));
+    ada.get("/auth/me").await.problem(401);
+    nobody.post("/auth/login", credentials.clone()).await.problem(401);
+    nobody.post("/auth/refresh", json!({"refresh_token": tokens["refresh_token"]})).await.problem(401);
+    let after = dump(&pool).await.to_lowercase();
+    // The code of the job is what somebody wrote, and is history; what it printed is not.
+    for canary in [
+        "canary-address",
+        "canary fullname",
+        "canary-username",
+        "canary-picture",
+        "canary-device",
+        "canary-token",
+        "canary-2-output",
+        "canary-password",
+        "canary-wrong",
+    ] {
+        assert!(!after.contains(canary), "{canary} is still in the database");
+    }
+    let store = world.nats().store_dir();
+    let found = Command::new("grep")
+        .args(["-rilaE", "canary-address|canary fullname|canary-username|canary-picture|canary-device|canary-password"])
+        .args([store.as_path(), world.mail_folder()])
+        .output()
+        .expect("grep");
+    assert_eq!(String::from_utf8_lossy(&found.stdout), "", "files of NATS and mails");
+
+    let id = registered.id();
+    let history = grace.history(&shared).await;
+    let types: Vec<_> = history.iter().map(|event| event["event_type"].as_str().expect("a type")).collect();
+    assert_eq!(types, ["ProjectCreated", "MemberAdded", "MemberAdded", "ProjectUpdated", "MemberRemoved"]);
+    assert_eq!(history[3]["actor"], id.as_str());
+    grace.get(&format!("/projects/{}", own.id())).await.problem(404);
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+    let (equal, printed) = world.command(&["projections", "verify"]).await;
+    assert!(equal, "{printed}");
+
+    let again = json!({"email": email, "password": "canary-password-1", "username": "canary-username"});
+    let again = nobody.post("/auth/register", again).await.is(201);
+    assert_ne!(again.id(), id);
+    nobody.post("/auth/login", credentials).await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_owner_of_a_shared_project_hands_it_over_first() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let shared = ada.project("Shared Apollo").await;
+    ada.invite(&shared, &grace, "viewer").await;
+    let alone = ada.project("Alone").await;
+    let refused = erase(&ada).await.problem(409);
+    let detail = refused.json["detail"].as_str().expect("a detail");
+    assert!(detail.contains("Shared Apollo") && detail.contains(&shared) && !detail.contains(&alone), "{detail}");
+    ada.get("/auth/me").await.is(200);
+    ada.patch(&format!("/projects/{shared}/members/{}", grace.id), json!({"role": "owner"})).await.is(200);
+    erase(&ada).await.is(204);
+    let members = grace.get(&format!("/projects/{shared}/members")).await.is(200);
+    assert_eq!(members.items().len(), 1);
+    assert_eq!(members.items()[0]["user_id"], grace.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn erasing_takes_the_password_and_happens_once() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    for wrong in [json!({}), json!({"password": "wrong"}), json!({"password": ""}), json!({"password": Value::Null})] {
+        ada.send(Method::DELETE, "/auth/me", Some(wrong.to_string())).await.problem(422);
+    }
+    let racing = futures::future::join_all((0..4).map(|_| erase(&ada))).await;
+    let mut statuses: Vec<_> = racing.iter().map(|reply| reply.status).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 204);
+    assert!(statuses[1..].iter().all(|status| *status == 401), "{statuses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_added_to_a_project_while_they_are_erased() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let grace = server.person("grace").await;
+    for round in 0..10 {
+        let ada = server.person("ada").await;
+        let project = grace.project(&format!("Race {round}")).await;
+        let members = format!("/projects/{project}/members");
+        let (erased, added) = tokio::join!(erase(&ada), grace.post(&members, json!({"email": ada.email})));
+        erased.is(204);
+        assert!(matches!(added.status, 201 | 422), "{}", added.text);
+        let members = grace.get(&format!("/projects/{project}/members")).await.is(200);
+        assert_eq!(members.items().len(), 1, "{}", members.text);
+    }
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}

@@ -1,0 +1,70 @@
+//! `workroom keys`, `/.well-known/jwks.json`
+
+use std::collections::BTreeSet;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
+
+use crate::support::{Client, Person, Server, World, eventually};
+
+async fn published(server: &Server) -> BTreeSet<String> {
+    let keys = server.client().get("//.well-known/jwks.json").await.is(200).json;
+    keys["keys"].as_array().expect("keys").iter().map(|key| key["kid"].as_str().expect("a kid").to_owned()).collect()
+}
+
+fn kid(client: &Client) -> String {
+    let header = client.token().split('.').next().expect("a header");
+    let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).expect("base64")).expect("JSON");
+    header["kid"].as_str().expect("a kid").to_owned()
+}
+
+async fn signed_in_at(server: &Server, person: &Person) -> Client {
+    let credentials = serde_json::json!({"email": person.email, "password": person.password});
+    let tokens = server.client().post("/auth/login", credentials).await.is(200).json;
+    server.client().with_token(tokens["access_token"].as_str().expect("a token"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_published_before_it_signs_and_the_old_one_is_accepted_after() {
+    let world = World::new().await;
+    let (here, there) = (world.server().await, world.server().await);
+    let ada = here.person("ada").await;
+    let old = published(&here).await;
+    assert_eq!(old, BTreeSet::from([kid(&ada)]));
+    assert_eq!(published(&there).await, old, "one set of keys on all instances");
+    let (done, printed) = world.command(&["keys", "rotate", "--lead-seconds", "10"]).await;
+    assert!(done, "{printed}");
+    let (again, printed) = world.command(&["keys", "rotate"]).await;
+    assert!(!again, "a rotation is under way: {printed}");
+    eventually("both keys are published", async || published(&here).await.len() == 2).await;
+    assert_eq!(kid(&signed_in_at(&here, &ada).await), kid(&ada), "the next key does not sign yet");
+    eventually("the new key signs", async || kid(&signed_in_at(&here, &ada).await) != kid(&ada)).await;
+    let fresh = signed_in_at(&here, &ada).await;
+    for server in [&here, &there] {
+        ada.at(&server.address).get("/auth/me").await.is(200);
+        fresh.at(&server.address).get("/auth/me").await.is(200);
+        assert!(published(server).await.is_superset(&old));
+    }
+    let (_, listed) = world.command(&["keys", "list"]).await;
+    assert!(listed.contains("current") && listed.contains("old"), "{listed}");
+    let pool = world.pool().await;
+    // As if the old key's last token had ended.
+    sqlx::query("UPDATE signing_keys SET active_from = active_from - interval '2 hours'")
+        .execute(&pool)
+        .await
+        .expect("an update");
+    eventually("the old key is gone", async || published(&there).await == BTreeSet::from([kid(&fresh)])).await;
+    ada.at(&there.address).get("/auth/me").await.problem(401);
+    fresh.at(&there.address).get("/auth/me").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn compromised_keys_and_what_they_signed_are_refused() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let (done, printed) = world.command(&["keys", "rotate", "--compromised"]).await;
+    assert!(done, "{printed}");
+    eventually("the old token is refused", async || ada.get("/auth/me").await.status == 401).await;
+    signed_in_at(&server, &ada).await.get("/auth/me").await.is(200);
+}
