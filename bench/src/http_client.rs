@@ -55,6 +55,22 @@ impl Connection {
         Ok(body)
     }
 
+    /// Posts JSON as a proxy would for a client at `from`, whatever comes back.
+    ///
+    /// # Errors
+    /// The connection broke.
+    pub async fn forwarded(&mut self, from: &str, path: &str, body: Bytes) -> anyhow::Result<()> {
+        let request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header("host", &self.host)
+            .header("content-type", "application/json")
+            .header("x-forwarded-for", from);
+        self.sender.ready().await?;
+        self.sender.send_request(request.body(Full::new(body))?).await?.into_body().collect().await?;
+        Ok(())
+    }
+
     /// Sends and receives JSON.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod commands;
 mod http_client;
+mod logins;
 mod pgbench;
 mod report;
 mod samples;
@@ -25,6 +26,8 @@ enum Benchmark {
     /// Commands: pgbench's one-row insert, appends into the log, and whole commands over HTTP, at 1, 16 and 64
     /// connections; and commands on aggregates with short and long histories.
     Commands(Options),
+    /// What a flood of sign-ins costs those who are signed in, in time and memory.
+    Logins(Options),
 }
 
 /// How long to measure, and where to write the figures.
@@ -56,12 +59,18 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    let Benchmark::Commands(options) = Cli::parse().benchmark;
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(commands::run(&options)));
+    let benchmark = Cli::parse().benchmark;
+    let outcome =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(
+            |runtime| {
+                runtime.block_on(async {
+                    match benchmark {
+                        Benchmark::Commands(options) => commands::run(&options).await,
+                        Benchmark::Logins(options) => logins::run(&options).await,
+                    }
+                })
+            },
+        );
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -26,6 +26,7 @@ impl Server {
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
             .env("RUST_LOG", "error")
+            .env("WORKROOM_TRUSTED_PROXIES", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

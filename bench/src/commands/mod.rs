@@ -9,6 +9,8 @@ mod history;
 mod log;
 mod over_http;
 
+pub use over_http::{found_project, sign_in};
+
 use std::path::PathBuf;
 
 use anyhow::Context;

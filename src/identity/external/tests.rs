@@ -1,1 +1,175 @@
+#![allow(clippy::unwrap_used)]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use aws_lc_rs::{
+    rand::SystemRandom,
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256},
+};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+use crate::identity::signing_key::install_crypto_provider;
+
+const ISSUER: &str = "https://issuer.example";
+
+/// Serves a key set, and counts how often.
+struct Publisher {
+    url: String,
+    served: Arc<AtomicUsize>,
+}
+
+async fn publish(keys: Value, is_there: bool) -> Publisher {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+    let served = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&served);
+    let body = json!({"keys": keys}).to_string();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request).await;
+            count.fetch_add(1, Ordering::SeqCst);
+            let status = if is_there { "200 OK" } else { "503 Service Unavailable" };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
+        }
+    });
+    Publisher { url, served }
+}
+
+fn issuers(url: &str) -> ExternalIssuers {
+    install_crypto_provider();
+    ExternalIssuers::new(&[ExternalIssuerConfig {
+        issuer: ISSUER.to_owned(),
+        audience: vec!["us".to_owned()],
+        jwks_url: Some(url.to_owned()),
+        jwks_file: None,
+    }])
+    .unwrap()
+}
+
+fn now() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
+}
+
+fn encode(bytes: impl AsRef<[u8]>) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn token(alg: &str, kid: &str, sign: impl Fn(&[u8]) -> Vec<u8>) -> String {
+    let claims = json!({"iss": ISSUER, "aud": ["them", "us"], "sub": "ada", "exp": 1_800_000_060});
+    let message = format!("{}.{}", encode(json!({"alg": alg, "kid": kid}).to_string()), encode(claims.to_string()));
+    format!("{message}.{}", encode(sign(message.as_bytes())))
+}
+
+fn ed25519() -> (Ed25519KeyPair, Value) {
+    let key = Ed25519KeyPair::generate().unwrap();
+    let jwk = json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": encode(key.public_key())});
+    (key, jwk)
+}
+
+fn rsa(size: KeySize, kid: &str) -> (RsaKeyPair, Value) {
+    let key = RsaKeyPair::generate(size).unwrap();
+    let (n, e) = (key.public_key().modulus(), key.public_key().exponent());
+    let jwk = json!({"kty": "RSA", "kid": kid, "use": "sig", "n": encode(n.big_endian_without_leading_zero()),
+        "e": encode(e.big_endian_without_leading_zero())});
+    (key, jwk)
+}
+
+fn rs256(key: &RsaKeyPair, message: &[u8]) -> Vec<u8> {
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).unwrap();
+    signature
+}
+
+#[tokio::test]
+async fn each_algorithm_is_accepted_with_its_own_kind_of_key_only() {
+    let (ed, ed_jwk) = ed25519();
+    let (rsa_key, rsa_jwk) = rsa(KeySize::Rsa2048, "rsa");
+    let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+    let ec = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+    let point = ec.public_key().as_ref().to_vec();
+    let curve_jwk =
+        json!({"kty": "EC", "crv": "P-256", "kid": "ec", "x": encode(&point[1..33]), "y": encode(&point[33..])});
+    let mut for_encryption = ed_jwk.clone();
+    for_encryption["use"] = "enc".into();
+    for_encryption["kid"] = "enc".into();
+    let publisher = publish(json!([ed_jwk, rsa_jwk, curve_jwk, for_encryption, {"kty": "new"}, 7]), true).await;
+    let issuers = issuers(&publisher.url);
+    let by_ed = |message: &[u8]| ed.sign(message).as_ref().to_vec();
+    let by_rsa = |message: &[u8]| rs256(&rsa_key, message);
+    let by_curve = |message: &[u8]| ec.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
+    for good in [token("EdDSA", "ed", by_ed), token("RS256", "rsa", by_rsa), token("ES256", "ec", by_curve)] {
+        assert_eq!(issuers.verify(&good, now()).await.unwrap().subject, "ada");
+        assert_eq!(issuers.verify(&good, now() + time::Duration::hours(1)).await, Err(ExternalRejected::Expired));
+    }
+    // The public key is no secret: nobody may sign with it.
+    let hmac = |message: &[u8]| {
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, ed.public_key().as_ref());
+        aws_lc_rs::hmac::sign(&key, message).as_ref().to_vec()
+    };
+    for bad in [
+        token("HS256", "ed", hmac),
+        token("none", "ed", |_| Vec::new()),
+        token("RS256", "ed", by_ed),
+        token("RS512", "rsa", by_rsa),
+        token("PS256", "rsa", by_rsa),
+        token("EdDSA", "rsa", by_ed),
+        token("EdDSA", "enc", by_ed),
+    ] {
+        assert!(matches!(issuers.verify(&bad, now()).await, Err(Invalid(_))), "{bad}");
+    }
+    assert_eq!(publisher.served.load(Ordering::SeqCst), 1, "kept");
+}
+
+#[tokio::test]
+async fn made_up_key_names_are_not_looked_up_each_time() {
+    let (ed, jwk) = ed25519();
+    let publisher = publish(json!([jwk]), true).await;
+    let issuers = issuers(&publisher.url);
+    let by_ed = |message: &[u8]| ed.sign(message).as_ref().to_vec();
+    let tokens: Vec<_> = (0..50).map(|n| token("EdDSA", &format!("made-up-{n}"), by_ed)).collect();
+    let racing = tokens.iter().map(|token| issuers.verify(token, now()));
+    let answers = futures::future::join_all(racing).await;
+    assert!(answers.iter().all(|answer| *answer == Err(Invalid("unknown key"))));
+    assert_eq!(publisher.served.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_away_is_no_fault_of_the_token() {
+    let (ed, _) = ed25519();
+    let publisher = publish(json!([]), false).await;
+    let issuers = issuers(&publisher.url);
+    let good = token("EdDSA", "ed", |message| ed.sign(message).as_ref().to_vec());
+    for _ in 0..3 {
+        assert_eq!(issuers.verify(&good, now()).await, Err(ExternalRejected::Unavailable));
+    }
+    assert_eq!(publisher.served.load(Ordering::SeqCst), 1, "it is left alone for a while");
+}
+
+#[test]
+fn keys_come_over_https_or_from_this_machine() {
+    let config = |url: Option<&str>, file: Option<&str>| ExternalIssuerConfig {
+        issuer: ISSUER.to_owned(),
+        audience: vec!["us".to_owned()],
+        jwks_url: url.map(str::to_owned),
+        jwks_file: file.map(Into::into),
+    };
+    for good in [config(Some("https://issuer.example/jwks"), None), config(None, Some("keys.json"))] {
+        assert!(ExternalIssuers::new(&[good]).is_ok());
+    }
+    for bad in [
+        config(Some("http://issuer.example/jwks"), None),
+        config(Some("file:///etc/passwd"), None),
+        config(None, None),
+        config(Some("https://issuer.example/jwks"), Some("keys.json")),
+    ] {
+        assert!(ExternalIssuers::new(&[bad]).is_err());
+    }
+}

@@ -3,8 +3,20 @@
 
 use aws_lc_rs::hmac;
 use axum::http::HeaderMap;
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine, alphabet,
+    engine::{
+        DecodePaddingMode,
+        general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD},
+    },
+};
 use time::{Duration, OffsetDateTime};
+
+/// Secrets are handed out with and without padding.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// How far a message's time may be from ours.
 pub const TOLERANCE: Duration = Duration::minutes(5);
@@ -29,7 +41,7 @@ impl SigningSecret {
     /// # Errors
     /// [`MalformedSecret`], also for fewer than 16 bytes.
     pub fn parse(text: &str) -> Result<Self, MalformedSecret> {
-        let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| MalformedSecret)?;
+        let bytes = LENIENT.decode(text.strip_prefix("whsec_").unwrap_or(text)).map_err(|_| MalformedSecret)?;
         if bytes.len() < 16 { Err(MalformedSecret) } else { Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes))) }
     }
 }
@@ -128,7 +140,7 @@ fn read<'h>(headers: &'h HeaderMap, names: &[&str; 3]) -> Option<[&'h str; 3]> {
 mod tests {
     use super::*;
 
-    const SECRET: &str = "whsec_MfKQ9r8GKYqTwjUPD8ILPZIo2LaLaSw";
+    const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const BODY: &[u8] = br#"{"test": 2432232314}"#;
     const SIGNATURE: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
     const ID: &str = "msg_p5jXN8AQM9LWM0D4loKWxJek";

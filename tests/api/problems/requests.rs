@@ -57,7 +57,7 @@ async fn a_method_that_an_address_does_not_take_is_refused_with_those_it_takes()
         ("/auth/register", "POST"),
         ("/auth/login", "POST"),
         ("/auth/refresh", "POST"),
-        ("/auth/me", "GET,HEAD"),
+        ("/auth/me", "DELETE,GET,HEAD,PATCH,PUT"),
         ("/auth/me/events", "GET,HEAD"),
         ("/projects", "GET,HEAD,POST"),
         (&*format!("/projects/{id}"), "DELETE,GET,HEAD,PATCH,PUT"),
