@@ -108,7 +108,7 @@ pub fn found(version: i64, body: &impl Serialize) -> Response {
 /// Waits until reads show a log position, for a read that insists on one.
 ///
 /// # Errors
-/// [`Error::Busy`] when they do not in time, be it that the log itself has not come so far.
+/// [`Error::Busy`] when they do not in time, [`Error::Invalid`] when the log itself does not come so far meanwhile.
 pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Result<(), Error> {
     let Some(position) = min_position else { return Ok(()) };
     if position < 0 {
@@ -116,6 +116,10 @@ pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Res
     }
     if state.app.visible(position).await {
         return Ok(());
+    }
+    // Nobody was ever told of a position that the log has not come to.
+    if workroom_projections::log::head(state.app.pool()).await? < position {
+        return Err(Error::invalid("/min_position", "the log has not come so far"));
     }
     Err(Error::Busy {
         detail: "the read models have not reached the position asked for",
