@@ -88,7 +88,7 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
             config.bubblewrap = bubblewrap(&args.folder.data_dir).await;
         }
         if config.smtp_url.is_none() && config.mail_folder.is_none() {
-            config.mail_folder = Some(args.folder.data_dir.join("mail"));
+            config.mail_folder = Some(services.folder().root().join("mail"));
         }
         let mail_folder = config.mail_folder.clone();
         let started = Service::start(config).await;
