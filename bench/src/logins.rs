@@ -38,8 +38,8 @@ use crate::{
 
 /// Sign-ins a second.
 const FLOOD: u32 = 500;
-/// Connections that they come over.
-const FLOODERS: usize = 64;
+/// Connections that they come over: more than the service lets wait, so that the rate is kept up.
+const FLOODERS: usize = 256;
 /// Reads a second of the one who is signed in.
 const READS: u32 = 200;
 

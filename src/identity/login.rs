@@ -53,6 +53,7 @@ impl Identity {
     /// [`Error::Unauthenticated`] for whatever does not match; [`Error::Throttled`] after too many failures;
     /// [`Error::Busy`] when too many sign in at once.
     pub async fn login(&self, correlation_id: Uuid, sign_in: &SignIn) -> Result<TokenPair, Error> {
+        self.inner.hasher.check_room()?;
         let email = EmailAddress::parse(&sign_in.email);
         let who = email.as_ref().map_or(sign_in.email.as_str(), EmailAddress::normalized);
         let attempt = self.attempt(who, sign_in.address).await?;

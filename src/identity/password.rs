@@ -1,11 +1,11 @@
-//! Hashing passwords with Argon2id (RFC 9106), never more at a time than there are cores.
+//! Hashing passwords with Argon2id (RFC 9106), on all cores but one.
 //!
 //! A hash takes about 20 ms of a core and 19 MiB. Tokio would start 512 of them at once, so a permit is needed for each;
 //! the permit travels into the blocking thread and is given back when the hash is done, even if whoever asked has hung up:
 //! otherwise cutting connections would start hashes without bound. A bounded number of callers wait a bounded time for a
 //! permit; the rest are told at once to come back later.
 //!
-//! The threads are their own, of the lowest priority.
+//! The threads are their own, and give way to all others.
 //!
 //! The 19 MiB come with the permit and are kept between hashes. Given back to the allocator they stay in the arenas of
 //! whichever threads ran last: 300 hashes, two at a time, left 860 MB resident that way, and 43 MB this way.
@@ -29,9 +29,6 @@ use super::password_policy::Password;
 /// The most hashes at a time: each has a thread.
 const MAX_PERMITS: usize = 1024;
 
-/// Nicest (setpriority(2)).
-const LOWEST_PRIORITY: i32 = 19;
-
 /// What bcrypt may cost, as a power of two of its rounds: an imported hash must not hold a thread for seconds.
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
 
@@ -53,7 +50,8 @@ pub struct PasswordHasherConfig {
     pub passes: u32,
     /// Lanes; 1.
     pub lanes: u32,
-    /// Hashes at a time; the number of cores.
+    /// Hashes at a time; one less than there are cores, and at least one: the core that is left keeps everybody else's
+    /// replies as quick as ever while sign-ins flood in.
     pub permits: usize,
     /// Callers that may wait for a permit; 64.
     pub max_waiting: usize,
@@ -69,7 +67,7 @@ impl Default for PasswordHasherConfig {
             memory_kib: 19 * 1024,
             passes: 2,
             lanes: 1,
-            permits: std::thread::available_parallelism().map_or(1, usize::from),
+            permits: std::thread::available_parallelism().map_or(1, |cores| (usize::from(cores) - 1).max(1)),
             max_waiting: 64,
             max_wait: Duration::from_secs(5),
             retry_after: Duration::from_secs(2),
@@ -139,12 +137,25 @@ fn threads(permits: usize) -> Result<Runtime, InvalidCost> {
         .worker_threads(permits)
         .max_blocking_threads(1)
         .thread_name("workroom-hash")
-        .on_thread_start(|| {
-            // On Linux the priority of the calling thread alone. Where it cannot be lowered, it stays.
-            let _ = rustix::process::setpriority_process(None, LOWEST_PRIORITY);
-        })
+        .on_thread_start(yield_to_others)
         .build()
         .map_err(|_| InvalidCost)
+}
+
+/// On Linux the thread runs when no other wants to (`SCHED_IDLE`, sched(7)): whoever wakes interrupts it at once, where
+/// they would wait for the end of a merely nicer thread's slice. Elsewhere it runs as others do.
+fn yield_to_others() {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, set_thread_priority_and_policy,
+            thread_native_id,
+        };
+        let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+        if let Err(error) = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, idle) {
+            tracing::debug!(?error, "password hashing competes with other work");
+        }
+    }
 }
 
 impl PasswordHasher {
@@ -210,6 +221,17 @@ impl PasswordHasher {
     /// [`PasswordError::Busy`] and [`PasswordError::Failed`], as for an account that does.
     pub async fn verify_dummy(&self, password: &Password) -> Result<(), PasswordError> {
         self.verify(password, &self.0.dummy).await.map(|_| ())
+    }
+
+    /// Whether whoever came now would be refused: worth a look before anything else is done for them.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`].
+    pub fn check_room(&self) -> Result<(), PasswordError> {
+        if self.0.permits.available_permits() == 0 && self.0.places.available_permits() == 0 {
+            return Err(PasswordError::Busy { retry_after: self.0.retry_after });
+        }
+        Ok(())
     }
 
     /// How many callers wait for a permit: for metrics.
@@ -417,7 +439,8 @@ mod tests {
     fn the_defaults_are_the_documented_cost() {
         let config = PasswordHasherConfig::default();
         assert_eq!((config.memory_kib, config.passes, config.lanes), (19456, 2, 1));
-        assert_eq!(config.permits, std::thread::available_parallelism().unwrap().get());
+        let cores = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(config.permits, if cores == 1 { 1 } else { cores - 1 });
     }
 
     #[tokio::test]

@@ -11,8 +11,10 @@ use anyhow::Context;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor, message::Mailbox};
 use uuid::Uuid;
 
-/// How long a server may take over each step.
-const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connecting may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long it may take over a mail; less than the mail is leased for.
+const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How mails leave.
 #[derive(Clone, Debug)]
@@ -36,6 +38,9 @@ pub enum SendFailed {
     /// It may at another time.
     #[error("the mail server did not take the mail")]
     Smtp(#[source] lettre::transport::smtp::Error),
+    /// It takes too long.
+    #[error("the mail server took too long")]
+    TooSlow,
     /// The folder cannot be written.
     #[error("the mail could not be written")]
     Folder(#[source] std::io::Error),
@@ -67,10 +72,11 @@ impl Transport {
 
     pub(super) async fn send(&self, account_id: Uuid, id: Uuid, message: Message) -> Result<(), SendFailed> {
         match self {
-            Self::Smtp(smtp) => match smtp.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(SendFailed::Refused(error)),
-                Err(error) => Err(SendFailed::Smtp(error)),
+            Self::Smtp(smtp) => match tokio::time::timeout(DEADLINE, smtp.send(message)).await {
+                Ok(Ok(_)) => Ok(()),
+                Ok(Err(error)) if error.is_permanent() => Err(SendFailed::Refused(error)),
+                Ok(Err(error)) => Err(SendFailed::Smtp(error)),
+                Err(_) => Err(SendFailed::TooSlow),
             },
             Self::Folder(folder) => {
                 let path = folder.join(format!("{account_id}-{id}.eml"));

@@ -13,6 +13,7 @@ mod faults;
 mod history;
 mod jobs;
 mod live;
+mod mail;
 mod members;
 mod openapi;
 mod problems;

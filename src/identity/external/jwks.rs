@@ -7,7 +7,7 @@
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -18,7 +18,6 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse},
 };
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
 /// How long keys are taken for current.
 const FRESH: Duration = Duration::from_hours(1);
@@ -75,11 +74,16 @@ struct State {
     tried_at: Option<Instant>,
 }
 
-/// An issuer's keys.
-pub(super) struct Jwks {
+/// An issuer's keys. Cloning shares them.
+#[derive(Clone)]
+pub(super) struct Jwks(Arc<Inner>);
+
+struct Inner {
     source: Source,
     http: reqwest::Client,
+    /// Never held across a fetch: keys that are there are found at once.
     state: Mutex<State>,
+    fetching: tokio::sync::Mutex<()>,
 }
 
 impl Jwks {
@@ -89,30 +93,60 @@ impl Jwks {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .context("no HTTP client could be made")?;
-        Ok(Self { source, http, state: Mutex::default() })
+        Ok(Self(Arc::new(Inner { source, http, state: Mutex::default(), fetching: tokio::sync::Mutex::default() })))
     }
 
-    /// The key of that name; without a name, the only one. Whoever asks while keys are being fetched waits for that one
-    /// fetch.
+    /// The key of that name; without a name, the only one. A key that is known is answered at once, if need be while a
+    /// fetch goes on behind it; whoever asks for another one while keys are being fetched waits for that one fetch.
     pub(super) async fn key(&self, kid: Option<&str>) -> Fetched {
-        let mut state = self.state.lock().await;
-        let is_fresh = state.fetched_at.is_some_and(|at| at.elapsed() < FRESH);
-        let found = state.find(kid);
-        if let (Some(key), true) = (&found, is_fresh) {
-            return Fetched::Key(Arc::clone(key));
-        }
-        if state.tried_at.is_none_or(|at| at.elapsed() >= INTERVAL) {
-            state.tried_at = Some(Instant::now());
-            match self.fetch().await {
-                Ok(keys) => state.replace(&keys),
-                Err(error) => tracing::warn!(source = ?self.source, "an issuer's keys cannot be fetched: {error:#}"),
+        let (found, is_fresh) = {
+            let state = self.0.state();
+            (state.find(kid).filter(|_| state.is_younger_than(STALE)), state.is_younger_than(FRESH))
+        };
+        match found {
+            Some(key) if is_fresh => return Fetched::Key(key),
+            Some(key) => {
+                let keys = self.clone();
+                tokio::spawn(async move { keys.0.refresh().await });
+                return Fetched::Key(key);
             }
+            None => self.0.refresh().await,
         }
-        let is_usable = state.fetched_at.is_some_and(|at| at.elapsed() < STALE);
+        let state = self.0.state();
         match state.find(kid) {
-            Some(key) if is_usable => Fetched::Key(key),
-            _ if is_usable => Fetched::Unknown,
-            _ => Fetched::Unavailable,
+            _ if !state.is_younger_than(STALE) => Fetched::Unavailable,
+            Some(key) => Fetched::Key(key),
+            None => Fetched::Unknown,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Jwks {
+    /// As if the interval had passed.
+    pub(super) fn forget_last_fetch(&self) {
+        self.0.state().tried_at = None;
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches the keys, unless that was tried a moment ago.
+    async fn refresh(&self) {
+        let _one_at_a_time = self.fetching.lock().await;
+        {
+            let mut state = self.state();
+            if state.tried_at.is_some_and(|at| at.elapsed() < INTERVAL) {
+                return;
+            }
+            state.tried_at = Some(Instant::now());
+        }
+        match self.fetch().await {
+            Ok(keys) => self.state().replace(&keys),
+            Err(error) => tracing::warn!(source = ?self.source, "an issuer's keys cannot be fetched: {error:#}"),
         }
     }
 
@@ -142,6 +176,10 @@ struct Set {
 }
 
 impl State {
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.fetched_at.is_some_and(|at| at.elapsed() < age)
+    }
+
     fn find(&self, kid: Option<&str>) -> Option<Arc<Key>> {
         match kid {
             Some(kid) => self.keys.get(kid).cloned(),

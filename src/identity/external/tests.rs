@@ -142,6 +142,33 @@ async fn made_up_key_names_are_not_looked_up_each_time() {
 }
 
 #[tokio::test]
+async fn known_keys_answer_while_an_issuer_keeps_others_waiting() {
+    let (ed, jwk) = ed25519();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuers = issuers(&format!("http://{}/jwks.json", listener.local_addr().unwrap()));
+    let by_ed = |message: &[u8]| ed.sign(message).as_ref().to_vec();
+    let (known, made_up) = (token("EdDSA", "ed", by_ed), token("EdDSA", "made-up", by_ed));
+    let body = json!({"keys": [jwk]}).to_string();
+    let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+    let first = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 4096]).await.unwrap();
+        stream.write_all(reply.as_bytes()).await.unwrap();
+    };
+    assert!(tokio::join!(issuers.verify(&known, now()), first).0.is_ok());
+    issuers.issuers[0].jwks.forget_last_fetch();
+    let second = async {
+        // Accepted, and never answered.
+        let held = listener.accept().await.unwrap();
+        assert!(issuers.verify(&known, now()).await.is_ok());
+        drop(held);
+    };
+    // That the issuer hung up is seen at once; until then the token with the unknown key waited.
+    let (answer, ()) = tokio::join!(issuers.verify(&made_up, now()), second);
+    assert_eq!(answer, Err(Invalid("unknown key")));
+}
+
+#[tokio::test]
 async fn an_issuer_that_is_away_is_no_fault_of_the_token() {
     let (ed, _) = ed25519();
     let publisher = publish(json!([]), false).await;

@@ -11,12 +11,14 @@
 
 mod client;
 mod machine;
+mod mail_server;
 mod server;
 mod socket;
 mod world;
 
 pub use client::{Client, Person, Reply};
 pub use machine::{bubblewrap, eventually, workroom};
+pub use mail_server::{MailServer, Manner};
 pub use server::Server;
 pub use socket::{Closed, Socket};
 pub use world::World;
