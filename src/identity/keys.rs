@@ -37,15 +37,17 @@ struct Stored {
     state: String,
 }
 
-/// Each key with its state. An old one is listed for as long as a token that it signed may hold.
+/// Each key with its state. By the statement's time: a transaction that waited for the lock began before the key that it
+/// finds. An old one is listed for as long as a token that it signed may hold.
 const SELECT: &str = "SELECT * FROM (
         SELECT kid, pkcs8, active_from,
-               CASE WHEN active_from > now() THEN 'next'
-                    WHEN active_from = max(active_from) FILTER (WHERE active_from <= now()) OVER () THEN 'current'
+               CASE WHEN active_from > statement_timestamp() THEN 'next'
+                    WHEN active_from = max(active_from) FILTER (WHERE active_from <= statement_timestamp())
+                        OVER () THEN 'current'
                     ELSE 'old' END AS state,
                lead(active_from) OVER (ORDER BY active_from, kid) AS until
         FROM signing_keys) keys
-    WHERE state <> 'old' OR until > now() - make_interval(secs => $1)
+    WHERE state <> 'old' OR until > statement_timestamp() - make_interval(secs => $1)
     ORDER BY active_from DESC, kid";
 
 fn accepted_after() -> f64 {
@@ -90,7 +92,7 @@ async fn ring(connection: &mut PgConnection) -> anyhow::Result<KeyRing> {
 async fn insert(connection: &mut PgConnection, lead: Duration) -> anyhow::Result<String> {
     let key = SigningKey::generate()?;
     sqlx::query(
-        "INSERT INTO signing_keys (kid, pkcs8, active_from) VALUES ($1, $2, now() + make_interval(secs => $3))",
+        "INSERT INTO signing_keys (kid, pkcs8, active_from) VALUES ($1, $2, statement_timestamp() + make_interval(secs => $3))",
     )
     .bind(key.kid())
     .bind(key.to_pkcs8())
@@ -142,9 +144,10 @@ pub async fn rotate(pool: &PgPool, lead: Duration, compromised: bool) -> anyhow:
         transaction.commit().await?;
         return Ok(kid);
     }
-    let is_waiting: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM signing_keys WHERE active_from > now())")
-        .fetch_one(&mut *transaction)
-        .await?;
+    let is_waiting: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM signing_keys WHERE active_from > statement_timestamp())")
+            .fetch_one(&mut *transaction)
+            .await?;
     anyhow::ensure!(!is_waiting, "the next key is published already and waits for its time; see `workroom keys list`");
     let kid = insert(&mut transaction, lead.max(SHORTEST_LEAD)).await?;
     sqlx::query(&format!("DELETE FROM signing_keys WHERE kid NOT IN (SELECT kid FROM ({SELECT}) kept)"))

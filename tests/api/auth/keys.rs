@@ -68,3 +68,31 @@ async fn compromised_keys_and_what_they_signed_are_refused() {
     eventually("the old token is refused", async || ada.get("/auth/me").await.status == 401).await;
     signed_in_at(&server, &ada).await.get("/auth/me").await.is(200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_waits_for_another_to_make_the_key_uses_it() {
+    let world = World::new().await;
+    world.server().await.kill9().await;
+    let pool = world.pool().await;
+    let (kid, pkcs8): (String, Vec<u8>) =
+        sqlx::query_as("DELETE FROM signing_keys RETURNING kid, pkcs8").fetch_one(&pool).await.expect("the key");
+    let mut first = pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT pg_advisory_xact_lock(7770003)").execute(&mut *first).await.expect("the lock");
+    let second = async {
+        let server = world.server().await;
+        server.person("ada").await.get("/auth/me").await.is(200);
+    };
+    let first = async {
+        let waits =
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 7770003 AND NOT granted
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))";
+        eventually("the second instance waits", async || {
+            sqlx::query_scalar::<_, bool>(waits).fetch_one(&pool).await.expect("an answer")
+        })
+        .await;
+        let key = "INSERT INTO signing_keys (kid, pkcs8, active_from) VALUES ($1, $2, clock_timestamp())";
+        sqlx::query(key).bind(&kid).bind(&pkcs8).execute(&mut *first).await.expect("the key");
+        first.commit().await.expect("a commit");
+    };
+    tokio::join!(second, first);
+}
