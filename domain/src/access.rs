@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::{AccountEvent, SessionEnd};
 use crate::event::DomainEventKind;
-use crate::{job::JobEvent, membership::MembershipEvent, project::ProjectEvent};
+use crate::{
+    comment::CommentEvent, job::JobEvent, membership::MembershipEvent, project::ProjectEvent, task::TaskEvent,
+};
 
 /// A member's role in a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +52,8 @@ pub enum Action {
     ViewProject,
     /// Read the roster.
     ViewMembers,
+    /// Read tasks and comments.
+    ViewTasks,
     /// Read jobs and their output.
     ViewJobs,
     /// Read the ordered history.
@@ -58,8 +62,12 @@ pub enum Action {
     JoinLive,
     /// Change the project's fields.
     EditProject,
+    /// Write, change and remove tasks; comment, and edit and delete one's own comments.
+    EditTasks,
     /// Submit, cancel and retry jobs.
     RunJobs,
+    /// Delete the comments of others.
+    ModerateComments,
     /// Add, change and remove members.
     ManageMembers,
     /// Delete the project.
@@ -68,14 +76,17 @@ pub enum Action {
 
 impl Action {
     /// Every action, for exhaustive tests.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::ViewProject,
         Self::ViewMembers,
+        Self::ViewTasks,
         Self::ViewJobs,
         Self::ViewHistory,
         Self::JoinLive,
         Self::EditProject,
+        Self::EditTasks,
         Self::RunJobs,
+        Self::ModerateComments,
         Self::ManageMembers,
         Self::DeleteProject,
     ];
@@ -95,17 +106,19 @@ pub enum Verdict {
 /// The table of roles × actions.
 pub fn decide(standing: Standing, action: Action) -> Verdict {
     use Action::{
-        DeleteProject, EditProject, JoinLive, ManageMembers, RunJobs, ViewHistory, ViewJobs, ViewMembers, ViewProject,
+        DeleteProject, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, RunJobs, ViewHistory,
+        ViewJobs, ViewMembers, ViewProject, ViewTasks,
     };
     let allowed = match standing {
         Standing::Stranger => return Verdict::Hidden,
-        Standing::Visitor => matches!(action, ViewProject | ViewHistory),
+        Standing::Visitor => matches!(action, ViewProject | ViewTasks | ViewHistory),
         Standing::Member(Role::Viewer) => {
-            matches!(action, ViewProject | ViewMembers | ViewJobs | ViewHistory | JoinLive)
+            matches!(action, ViewProject | ViewMembers | ViewTasks | ViewJobs | ViewHistory | JoinLive)
         }
         Standing::Member(Role::Collaborator) => match action {
-            ViewProject | ViewMembers | ViewJobs | ViewHistory | JoinLive | EditProject | RunJobs => true,
-            ManageMembers | DeleteProject => false,
+            ViewProject | ViewMembers | ViewTasks | ViewJobs | ViewHistory | JoinLive | EditProject | EditTasks
+            | RunJobs => true,
+            ModerateComments | ManageMembers | DeleteProject => false,
         },
         Standing::Member(Role::Owner) => true,
     };
@@ -127,6 +140,8 @@ pub enum Right {
     OwnAccountOrService,
     /// Only the service itself.
     ServiceOnly,
+    /// Nobody: words are put into nobody's mouth.
+    Nobody,
 }
 
 /// The right that an event's actor must have held. Exhaustive, so that a new event without a row does not compile.
@@ -144,6 +159,21 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             | MembershipEvent::MemberRoleChanged { .. }
             | MembershipEvent::MemberRemoved { .. } => Right::InProject(Action::ManageMembers),
             MembershipEvent::MembershipClosed { .. } => Right::InProject(Action::DeleteProject),
+        },
+        DomainEventKind::Task(event) => match event {
+            TaskEvent::TaskCreated { .. } | TaskEvent::TaskUpdated { .. } | TaskEvent::TaskDeleted {} => {
+                Right::InProject(Action::EditTasks)
+            }
+            TaskEvent::TaskUnassigned { .. } => Right::ServiceOnly,
+        },
+        DomainEventKind::Comment(event) => match event {
+            CommentEvent::CommentPosted { .. } | CommentEvent::CommentEdited { .. } if !actor_is_subject => {
+                Right::Nobody
+            }
+            CommentEvent::CommentDeleted { .. } if !actor_is_subject => Right::InProject(Action::ModerateComments),
+            CommentEvent::CommentPosted { .. }
+            | CommentEvent::CommentEdited { .. }
+            | CommentEvent::CommentDeleted { .. } => Right::InProject(Action::EditTasks),
         },
         DomainEventKind::Job(event) => match event {
             JobEvent::JobRequested { project_id: Some(_), .. } => Right::InProject(Action::RunJobs),
@@ -189,11 +219,14 @@ mod tests {
         let rows = [
             (Action::ViewProject, [true, true, true, true]),
             (Action::ViewMembers, [true, true, true, false]),
+            (Action::ViewTasks, [true, true, true, true]),
             (Action::ViewJobs, [true, true, true, false]),
             (Action::ViewHistory, [true, true, true, true]),
             (Action::JoinLive, [true, true, true, false]),
             (Action::EditProject, [false, true, true, false]),
+            (Action::EditTasks, [false, true, true, false]),
             (Action::RunJobs, [false, true, true, false]),
+            (Action::ModerateComments, [false, false, true, false]),
             (Action::ManageMembers, [false, false, true, false]),
             (Action::DeleteProject, [false, false, true, false]),
         ];

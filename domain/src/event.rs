@@ -5,9 +5,11 @@ use cqrs_es::DomainEvent;
 use crate::{
     Decide,
     account::{Account, AccountEvent},
+    comment::{Comment, CommentEvent},
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     project::{Project, ProjectEvent},
+    task::{Task, TaskEvent},
 };
 
 /// An event of any aggregate.
@@ -21,6 +23,10 @@ pub enum DomainEventKind {
     Job(JobEvent),
     /// Of an account.
     Account(AccountEvent),
+    /// Of a task.
+    Task(TaskEvent),
+    /// Of a comment.
+    Comment(CommentEvent),
 }
 
 /// The stored event is not one that this version of the service knows.
@@ -50,6 +56,8 @@ impl DomainEventKind {
             Membership::TYPE => serde_json::from_str(payload).map(Self::Membership),
             Job::TYPE => serde_json::from_str(payload).map(Self::Job),
             Account::TYPE => serde_json::from_str(payload).map(Self::Account),
+            Task::TYPE => serde_json::from_str(payload).map(Self::Task),
+            Comment::TYPE => serde_json::from_str(payload).map(Self::Comment),
             other => return Err(UndecodableEvent::AggregateType(other.to_owned())),
         };
         decoded.map_err(|source| UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source })
@@ -62,6 +70,8 @@ impl DomainEventKind {
             Self::Membership(event) => event.event_type(),
             Self::Job(event) => event.event_type(),
             Self::Account(event) => event.event_type(),
+            Self::Task(event) => event.event_type(),
+            Self::Comment(event) => event.event_type(),
         }
     }
 }

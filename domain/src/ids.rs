@@ -43,4 +43,8 @@ id_types! {
     SessionId,
     /// A personal access token; not its secret.
     TokenId,
+    /// Something to be done in a project.
+    TaskId,
+    /// A remark on a task.
+    CommentId,
 }

@@ -13,13 +13,16 @@ pub mod account;
 pub mod actor;
 mod aggregate;
 pub mod change;
+pub mod comment;
 pub mod event;
 pub mod ids;
 pub mod job;
 pub mod membership;
 pub mod metadata;
 pub mod project;
+pub mod task;
 pub mod text;
+pub mod timestamp;
 pub mod upcast;
 
 pub use aggregate::Decide;

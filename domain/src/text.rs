@@ -90,6 +90,17 @@ impl Prose {
         Ok(Self(text.to_owned()))
     }
 
+    /// As [`Self::parse`], for a text that must say something.
+    ///
+    /// # Errors
+    /// Also when there is nothing but white space.
+    pub fn parse_filled(text: &str) -> Result<Self, TextRefused> {
+        if text.trim().is_empty() {
+            return Err(TextRefused::Empty);
+        }
+        Self::parse(text)
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

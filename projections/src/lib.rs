@@ -8,6 +8,7 @@
 //! a migration, and a line in [`groups`].
 
 pub mod accounts;
+pub mod comments;
 pub mod describe;
 pub mod history;
 pub mod jobs;
@@ -18,6 +19,7 @@ pub mod progress;
 pub mod projects;
 pub mod rebuild;
 pub mod runner;
+pub mod tasks;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
@@ -72,7 +74,15 @@ pub const GROUPS: [&str; 2] = ["workspace", "jobs"];
 pub fn groups() -> Vec<Group> {
     let [workspace, jobs] = GROUPS;
     vec![
-        Group { name: workspace, projections: vec![Box::new(projects::Projects), Box::new(members::Members)] },
+        Group {
+            name: workspace,
+            projections: vec![
+                Box::new(projects::Projects),
+                Box::new(members::Members),
+                Box::new(tasks::Tasks),
+                Box::new(comments::Comments),
+            ],
+        },
         Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },
     ]
 }

@@ -113,7 +113,7 @@ impl LogReader {
 
     /// A reader of every event.
     pub fn everything() -> Self {
-        Self::new(vec!["account", "job", "membership", "project"])
+        Self::new(vec!["account", "comment", "job", "membership", "project", "task"])
     }
 
     /// Reads up to `limit` entries after `after`, not beyond `until`; fewer when they are large.

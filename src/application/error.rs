@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use workroom_domain::{
-    account::AccountRefusal, job::JobRefusal, membership::MembershipRefusal, project::ProjectRefusal, text::TextRefused,
+    account::AccountRefusal, comment::CommentRefusal, job::JobRefusal, membership::MembershipRefusal,
+    project::ProjectRefusal, task::TaskRefusal, text::TextRefused,
 };
 
 use crate::event_store::{AppendError, LoadError};
@@ -157,6 +158,24 @@ impl From<MembershipRefusal> for Error {
             MembershipRefusal::AlreadyFounded | MembershipRefusal::AlreadyMember | MembershipRefusal::LastOwner => {
                 Self::Conflict(refusal.to_string())
             }
+        }
+    }
+}
+
+impl From<TaskRefusal> for Error {
+    fn from(refusal: TaskRefusal) -> Self {
+        match refusal {
+            TaskRefusal::Absent => Self::NotFound("task"),
+            TaskRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
+        }
+    }
+}
+
+impl From<CommentRefusal> for Error {
+    fn from(refusal: CommentRefusal) -> Self {
+        match refusal {
+            CommentRefusal::Absent => Self::NotFound("comment"),
+            CommentRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
         }
     }
 }

@@ -7,6 +7,7 @@
 //! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
 
 pub mod accounts;
+pub mod comments;
 mod context;
 mod error;
 mod idempotency;
@@ -17,6 +18,7 @@ pub mod projects;
 pub mod reading;
 mod run;
 mod tables;
+pub mod tasks;
 mod unit;
 
 use std::{sync::Arc, time::Duration};

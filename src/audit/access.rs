@@ -11,7 +11,9 @@ use workroom_domain::{
     Decide,
     access::{self, Right, Standing, Verdict},
     actor::Actor,
+    comment::CommentEvent,
     event::DomainEventKind,
+    ids::AccountId,
     job::JobEvent,
     membership::Membership,
 };
@@ -43,18 +45,29 @@ pub struct Report {
     pub violations: Vec<Violation>,
 }
 
+/// Who belongs where, and who said what.
 #[derive(Default)]
-struct Rosters(HashMap<Uuid, Membership>);
+struct Rosters {
+    projects: HashMap<Uuid, Membership>,
+    authors: HashMap<Uuid, AccountId>,
+}
 
 impl Rosters {
     fn judge(&self, recorded: &Recorded) -> Result<(), String> {
         let actor = recorded.metadata.actor;
         let is_subject = match &recorded.event {
             DomainEventKind::Membership(event) => event.subject().is_some() && event.subject() == actor.account(),
+            DomainEventKind::Comment(CommentEvent::CommentPosted { author_id, .. }) => {
+                actor.account() == Some(*author_id)
+            }
+            DomainEventKind::Comment(_) => {
+                let author = self.authors.get(&recorded.aggregate_id).copied();
+                author.is_some() && author == actor.account()
+            }
             _ => false,
         };
         let project = project_of(recorded);
-        let roster = project.and_then(|id| self.0.get(&id));
+        let roster = project.and_then(|id| self.projects.get(&id));
         match access::required_right(&recorded.event, is_subject, roster.is_some()) {
             Right::InProject(action) => {
                 let account = actor.account().ok_or("the service itself may not do this")?;
@@ -88,6 +101,7 @@ impl Rosters {
                 }
                 Actor::Account(_) | Actor::System(_) => Ok(()),
             },
+            Right::Nobody => Err("only its author may".to_owned()),
             Right::ServiceOnly => match actor {
                 Actor::System(_) => Ok(()),
                 Actor::Account(_) => Err("only the service itself may".to_owned()),
@@ -97,7 +111,10 @@ impl Rosters {
 
     fn fold(&mut self, recorded: &Recorded) {
         if let DomainEventKind::Membership(event) = &recorded.event {
-            self.0.entry(recorded.aggregate_id).or_default().evolve(event);
+            self.projects.entry(recorded.aggregate_id).or_default().evolve(event);
+        }
+        if let DomainEventKind::Comment(CommentEvent::CommentPosted { author_id, .. }) = &recorded.event {
+            self.authors.insert(recorded.aggregate_id, *author_id);
         }
     }
 }
@@ -109,6 +126,7 @@ fn is_membership(recorded: &Recorded) -> bool {
 fn project_of(recorded: &Recorded) -> Option<Uuid> {
     match &recorded.event {
         DomainEventKind::Project(_) | DomainEventKind::Membership(_) => Some(recorded.aggregate_id),
+        DomainEventKind::Task(_) | DomainEventKind::Comment(_) => Some(recorded.feed_id),
         DomainEventKind::Job(JobEvent::JobRequested { project_id, .. }) => project_id.map(Into::into),
         DomainEventKind::Job(_) | DomainEventKind::Account(_) => None,
     }
@@ -125,7 +143,7 @@ pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Res
     loop {
         let entries = reader.read(pool, report.events, i64::MAX, BATCH).await?;
         if entries.is_empty() {
-            report.projects = rosters.0.len();
+            report.projects = rosters.projects.len();
             return Ok(report);
         }
         for entry in entries {

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, header, request::Parts},
 };
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use uuid::Uuid;
 use workroom_domain::actor::Actor;
 
@@ -260,8 +260,38 @@ impl FromRequestParts<State> for IfMatch {
     }
 }
 
+/// The version in an entity tag. What may follow a dot tells representations apart, not versions.
 fn version(tag: &str) -> Option<i64> {
-    tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+    let tag = tag.trim().strip_prefix('"')?.strip_suffix('"')?;
+    tag.split_once('.').map_or(tag, |(version, _)| version).parse().ok()
+}
+
+/// The representations that the client has (RFC 9110, 13.1.2).
+pub struct IfNoneMatch(Vec<String>);
+
+impl IfNoneMatch {
+    /// Whether the client has this one.
+    pub fn has(&self, etag: &str) -> bool {
+        self.0.iter().any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == etag)
+    }
+}
+
+impl FromRequestParts<State> for IfNoneMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
+        let values = parts.headers.get_all(header::IF_NONE_MATCH).iter();
+        let tags = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+        Ok(Self(tags.map(|tag| tag.trim().to_owned()).collect()))
+    }
+}
+
+/// Tells `null` from absent, with `#[serde(default, deserialize_with = "given")]`.
+///
+/// # Errors
+/// The value's own.
+pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The client's `Idempotency-Key`, if it sent one.

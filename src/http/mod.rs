@@ -5,6 +5,7 @@
 
 pub mod auth;
 pub mod client_address;
+pub mod comments;
 mod drain;
 mod envelope;
 pub mod extract;
@@ -15,6 +16,7 @@ pub mod members;
 mod openapi;
 mod page;
 pub mod problem;
+pub mod profile;
 pub mod projects;
 pub mod realtime;
 pub mod reply;
@@ -22,6 +24,7 @@ mod request;
 pub mod router;
 pub mod server;
 mod state;
+pub mod tasks;
 pub mod webhooks;
 
 pub use state::{Readiness, SandboxGate, Shared, State};

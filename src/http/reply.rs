@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::extract::IfNoneMatch;
 use crate::application::{Answer, Error, Rendered};
 
 /// The log position that a command's reply is about.
@@ -102,6 +103,52 @@ pub fn done(position: i64, visible: bool) -> Response {
 pub fn found(version: i64, body: &impl Serialize) -> Response {
     let mut response = Json(body).into_response();
     insert(response.headers_mut(), header::ETAG, &etag(version));
+    response
+}
+
+/// Whether there is more to see of a resource than its version tells: names of others, counts and the like change
+/// without a new version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// The version tells everything.
+    Plain,
+    /// What else is seen tells representations of one version apart.
+    More,
+}
+
+impl Sight {
+    /// [`Self::More`] where that holds.
+    pub fn more_if(there_is_more: bool) -> Self {
+        if there_is_more { Self::More } else { Self::Plain }
+    }
+}
+
+/// A resource that was read, or 304 where the client has it (RFC 9110, 15.4.5). Its tag tells the version, and where there
+/// is more to see, a hash of what is seen behind a dot.
+///
+/// # Errors
+/// What JSON cannot hold.
+pub fn found_unless(known: &IfNoneMatch, version: i64, sight: Sight, body: &impl Serialize) -> Result<Response, Error> {
+    let body = serde_json::to_string(body).map_err(Error::failure)?;
+    let etag = match sight {
+        Sight::Plain => etag(version),
+        Sight::More => format!("\"{version}.{:08x}\"", crc32fast::hash(body.as_bytes())),
+    };
+    let mut response = if known.has(&etag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+    };
+    insert(response.headers_mut(), header::ETAG, &etag);
+    // It may be kept by its reader alone, and asked for again each time.
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}
+
+/// What a command on several resources has to say.
+pub fn carried_out(position: i64, visible: bool, body: &impl Serialize) -> Response {
+    let mut response = Json(body).into_response();
+    position_headers(response.headers_mut(), position, visible);
     response
 }
 

@@ -14,8 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    State, auth, envelope, health, history, jobs, members, openapi, problem::Problem, projects, realtime, reply,
-    request, webhooks,
+    State, auth, comments, envelope, health, history, jobs, members, openapi, problem::Problem, projects, realtime,
+    reply, request, tasks, webhooks,
 };
 use crate::config::Role;
 
@@ -55,6 +55,11 @@ fn api() -> OpenApiRouter<State> {
             members::change_role::set_role,
             members::remove::remove
         ))
+        .routes(routes!(tasks::create::create, tasks::list::list))
+        .routes(routes!(tasks::delete::delete_many))
+        .routes(routes!(tasks::read::read, tasks::update::update, tasks::update::replace, tasks::delete::delete))
+        .routes(routes!(comments::post::post, comments::list::list))
+        .routes(routes!(comments::read::read, comments::edit::edit, comments::delete::delete))
         .routes(routes!(jobs::submit::submit, jobs::list::list))
         .routes(routes!(jobs::read::read))
         .routes(routes!(realtime::ticket))

@@ -11,6 +11,8 @@ use workroom_domain::{
 use crate::examples::{ADA, SESSION, every_event, work};
 
 const MANAGE: Right = Right::InProject(Action::ManageMembers);
+const TASKS: Right = Right::InProject(Action::EditTasks);
+const MODERATE: Right = Right::InProject(Action::ModerateComments);
 const DELETE: Right = Right::InProject(Action::DeleteProject);
 
 /// The rights that every event demands: of an actor who founds the project, of a member about somebody else, of a
@@ -44,6 +46,13 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("AccountDeactivated", same(Right::ServiceOnly)),
         ("AccountReactivated", same(Right::ServiceOnly)),
         ("AccountErased", same(Right::OwnAccountOrService)),
+        ("TaskCreated", same(TASKS)),
+        ("TaskUpdated", same(TASKS)),
+        ("TaskUnassigned", same(Right::ServiceOnly)),
+        ("TaskDeleted", same(TASKS)),
+        ("CommentPosted", [Right::Nobody, Right::Nobody, TASKS]),
+        ("CommentEdited", [Right::Nobody, Right::Nobody, TASKS]),
+        ("CommentDeleted", [MODERATE, MODERATE, TASKS]),
     ]
 }
 

@@ -6,12 +6,15 @@ use workroom_domain::{
     access::Role,
     account::{AccountEvent, PasswordChange, ProfileField, SessionEnd},
     change::Change,
+    comment::CommentEvent,
     event::DomainEventKind,
-    ids::{AccountId, OrganizationId, ProjectId, SessionId, TokenId},
+    ids::{AccountId, OrganizationId, ProjectId, SessionId, TaskId, TokenId},
     job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
     project::{Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
+    task::{TaskChanges, TaskEvent, TaskFields, TaskStatus, TaskType},
     text::{Name, Prose},
+    timestamp::Timestamp,
 };
 
 pub const TOKEN: TokenId = TokenId(Uuid::from_u128(0x70c));
@@ -21,6 +24,7 @@ pub const EVE: AccountId = AccountId(Uuid::from_u128(0xe5e));
 pub const ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0c));
 pub const OTHER_ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0d));
 pub const PROJECT: ProjectId = ProjectId(Uuid::from_u128(0xa0));
+pub const TASK: TaskId = TaskId(Uuid::from_u128(0x7a));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(0x5e));
 pub const WORKER: Uuid = Uuid::from_u128(0x3a);
 pub const OTHER_WORKER: Uuid = Uuid::from_u128(0x3b);
@@ -50,6 +54,34 @@ pub fn fields() -> ProjectFields {
         status: ProjectStatus::Planning,
         priority: Priority::Medium,
         schedule: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
+    }
+}
+
+pub fn due() -> Timestamp {
+    Timestamp::new(later()).unwrap()
+}
+
+pub fn task_fields() -> TaskFields {
+    TaskFields {
+        title: name("Launch"),
+        description: prose("All engines."),
+        assignee_id: Some(ADA),
+        status: TaskStatus::Todo,
+        task_type: TaskType::Feature,
+        priority: Priority::High,
+        due_at: Some(due()),
+    }
+}
+
+pub fn task_changes() -> TaskChanges {
+    TaskChanges {
+        title: Some(Change { from: name("Launch"), to: name("Land") }),
+        description: Some(Change { from: prose("All engines."), to: prose("Softly.") }),
+        assignee_id: Some(Change { from: Some(ADA), to: None }),
+        status: Some(Change { from: TaskStatus::Todo, to: TaskStatus::InProgress }),
+        task_type: Some(Change { from: TaskType::Feature, to: TaskType::Improvement }),
+        priority: Some(Change { from: Priority::High, to: Priority::Low }),
+        due_at: Some(Change { from: Some(due()), to: None }),
     }
 }
 
@@ -134,6 +166,23 @@ pub fn every_event() -> Vec<DomainEventKind> {
             AccountEvent::AccountErased {},
         ]
         .map(DomainEventKind::Account),
+    );
+    events.extend(
+        [
+            TaskEvent::TaskCreated { project_id: PROJECT, fields: task_fields() },
+            TaskEvent::TaskUpdated { changes: task_changes() },
+            TaskEvent::TaskUnassigned { assignee_id: ADA },
+            TaskEvent::TaskDeleted {},
+        ]
+        .map(DomainEventKind::Task),
+    );
+    events.extend(
+        [
+            CommentEvent::CommentPosted { project_id: PROJECT, task_id: TASK, author_id: ADA, body: prose("Done.") },
+            CommentEvent::CommentEdited { task_id: TASK, body: Change { from: prose("Done."), to: prose("Not yet.") } },
+            CommentEvent::CommentDeleted { task_id: TASK },
+        ]
+        .map(DomainEventKind::Comment),
     );
     events
 }

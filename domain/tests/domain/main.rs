@@ -8,10 +8,12 @@
 
 mod access;
 mod account;
+mod comment;
 mod examples;
 mod job;
 mod membership;
 mod project;
 mod properties;
 mod stored_events;
+mod task;
 mod text;

@@ -17,11 +17,13 @@ use workroom_domain::{
     Decide,
     account::{Account, AccountEvent},
     actor::{Actor, SystemActor},
+    comment::{Comment, CommentEvent},
     event::{DomainEventKind, UndecodableEvent},
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
     project::{Project, ProjectEvent, ProjectFields, Schedule},
+    task::{Task, TaskEvent},
     upcast::{upcast, upcasters},
 };
 
@@ -44,6 +46,8 @@ enum Payload<'a> {
     Membership(&'a MembershipEvent),
     Job(&'a JobEvent),
     Account(&'a AccountEvent),
+    Task(&'a TaskEvent),
+    Comment(&'a CommentEvent),
 }
 
 fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
@@ -60,6 +64,8 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::Membership(event) => columns::<Membership>(event, Payload::Membership(event)),
         DomainEventKind::Job(event) => columns::<Job>(event, Payload::Job(event)),
         DomainEventKind::Account(event) => columns::<Account>(event, Payload::Account(event)),
+        DomainEventKind::Task(event) => columns::<Task>(event, Payload::Task(event)),
+        DomainEventKind::Comment(event) => columns::<Comment>(event, Payload::Comment(event)),
     }
 }
 
@@ -130,6 +136,15 @@ fn what_is_not_an_event_of_its_aggregate_is_not_read() {
 }
 
 #[test]
+#[ignore = "prints the lines for a new event, to be added to the history and the snapshots"]
+#[allow(clippy::print_stdout)]
+fn print_examples() {
+    for event in every_event() {
+        println!("{}", serde_json::to_string(&write(&event)).unwrap());
+    }
+}
+
+#[test]
 fn every_event_has_an_example() {
     let places: BTreeSet<_> = every_event().iter().map(place).collect();
     assert_eq!(places, (0..every_event().len()).collect(), "an event without an example has no pinned form");
@@ -137,7 +152,9 @@ fn every_event_has_an_example() {
 
 /// Exhaustive, so that a new event without an example does not compile.
 fn place(event: &DomainEventKind) -> usize {
-    use {AccountEvent as A, JobEvent as J, MembershipEvent as M, ProjectEvent as P};
+    use {
+        AccountEvent as A, CommentEvent as C, JobEvent as J, MembershipEvent as M, ProjectEvent as P, TaskEvent as T,
+    };
     match event {
         DomainEventKind::Project(P::ProjectCreated { .. }) => 0,
         DomainEventKind::Project(P::ProjectUpdated { .. }) => 1,
@@ -165,6 +182,13 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Account(A::AccountDeactivated { .. }) => 23,
         DomainEventKind::Account(A::AccountReactivated { .. }) => 24,
         DomainEventKind::Account(A::AccountErased { .. }) => 25,
+        DomainEventKind::Task(T::TaskCreated { .. }) => 26,
+        DomainEventKind::Task(T::TaskUpdated { .. }) => 27,
+        DomainEventKind::Task(T::TaskUnassigned { .. }) => 28,
+        DomainEventKind::Task(T::TaskDeleted { .. }) => 29,
+        DomainEventKind::Comment(C::CommentPosted { .. }) => 30,
+        DomainEventKind::Comment(C::CommentEdited { .. }) => 31,
+        DomainEventKind::Comment(C::CommentDeleted { .. }) => 32,
     }
 }
 
@@ -635,6 +659,153 @@ mod stored_forever_as {
           "event_version": "1",
           "payload": {
             "type": "AccountErased"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn task_created_version_1() {
+        assert_json_snapshot!(stored("TaskCreated"), @r#"
+        {
+          "aggregate_type": "task",
+          "event_type": "TaskCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "TaskCreated",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "title": "Launch",
+            "description": "All engines.",
+            "assignee_id": "00000000-0000-0000-0000-000000000ada",
+            "status": "todo",
+            "task_type": "feature",
+            "priority": "high",
+            "due_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn task_updated_version_1() {
+        assert_json_snapshot!(stored("TaskUpdated"), @r#"
+        {
+          "aggregate_type": "task",
+          "event_type": "TaskUpdated",
+          "event_version": "1",
+          "payload": {
+            "type": "TaskUpdated",
+            "changes": {
+              "title": {
+                "from": "Launch",
+                "to": "Land"
+              },
+              "description": {
+                "from": "All engines.",
+                "to": "Softly."
+              },
+              "assignee_id": {
+                "from": "00000000-0000-0000-0000-000000000ada",
+                "to": null
+              },
+              "status": {
+                "from": "todo",
+                "to": "in_progress"
+              },
+              "task_type": {
+                "from": "feature",
+                "to": "improvement"
+              },
+              "priority": {
+                "from": "high",
+                "to": "low"
+              },
+              "due_at": {
+                "from": "2026-05-03T03:09:37.123456Z",
+                "to": null
+              }
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn task_unassigned_version_1() {
+        assert_json_snapshot!(stored("TaskUnassigned"), @r#"
+        {
+          "aggregate_type": "task",
+          "event_type": "TaskUnassigned",
+          "event_version": "1",
+          "payload": {
+            "type": "TaskUnassigned",
+            "assignee_id": "00000000-0000-0000-0000-000000000ada"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn task_deleted_version_1() {
+        assert_json_snapshot!(stored("TaskDeleted"), @r#"
+        {
+          "aggregate_type": "task",
+          "event_type": "TaskDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "TaskDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn comment_posted_version_1() {
+        assert_json_snapshot!(stored("CommentPosted"), @r#"
+        {
+          "aggregate_type": "comment",
+          "event_type": "CommentPosted",
+          "event_version": "1",
+          "payload": {
+            "type": "CommentPosted",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "task_id": "00000000-0000-0000-0000-00000000007a",
+            "author_id": "00000000-0000-0000-0000-000000000ada",
+            "body": "Done."
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn comment_edited_version_1() {
+        assert_json_snapshot!(stored("CommentEdited"), @r#"
+        {
+          "aggregate_type": "comment",
+          "event_type": "CommentEdited",
+          "event_version": "1",
+          "payload": {
+            "type": "CommentEdited",
+            "task_id": "00000000-0000-0000-0000-00000000007a",
+            "body": {
+              "from": "Done.",
+              "to": "Not yet."
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn comment_deleted_version_1() {
+        assert_json_snapshot!(stored("CommentDeleted"), @r#"
+        {
+          "aggregate_type": "comment",
+          "event_type": "CommentDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "CommentDeleted",
+            "task_id": "00000000-0000-0000-0000-00000000007a"
           }
         }
         "#);

@@ -116,7 +116,7 @@ async fn upsert(batch: &Batch, connection: &mut PgConnection) -> Result<(), sqlx
     // branch that is not taken.
     sqlx::query(
         "INSERT INTO members AS m (project_id, account_id, role, added_at, updated_at)
-         SELECT project_id, account_id, role, COALESCE(added_at, updated_at), updated_at
+         SELECT project_id, account_id, role::project_role, COALESCE(added_at, updated_at), updated_at
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::timestamptz[])
               AS n (project_id, account_id, role, added_at, updated_at)
          ON CONFLICT (project_id, account_id) DO UPDATE SET role = excluded.role, updated_at = excluded.updated_at",

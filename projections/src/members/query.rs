@@ -30,7 +30,7 @@ pub struct Roster {
     pub version: i64,
 }
 
-const SELECT: &str = "SELECT m.account_id, m.role, m.added_at, a.email, a.username, a.full_name
+const SELECT: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.email, a.username, a.full_name
     FROM members m LEFT JOIN accounts a ON a.id = m.account_id ";
 
 /// One member of a project.

@@ -188,8 +188,8 @@ async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) 
     sqlx::query(
         "UPDATE projects p SET
              name = COALESCE(n.name, p.name), description = COALESCE(n.description, p.description),
-             is_public = COALESCE(n.is_public, p.is_public), status = COALESCE(n.status, p.status),
-             priority = COALESCE(n.priority, p.priority),
+             is_public = COALESCE(n.is_public, p.is_public), status = COALESCE(n.status::project_status, p.status),
+             priority = COALESCE(n.priority::priority, p.priority),
              start_date = CASE WHEN n.scheduled THEN n.start_date ELSE p.start_date END,
              end_date = CASE WHEN n.scheduled THEN n.end_date ELSE p.end_date END,
              deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
@@ -225,9 +225,13 @@ async fn insert(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sql
     sqlx::query(
         "INSERT INTO projects (id, organization_id, name, description, is_public, status, priority, start_date,
                                end_date, created_by, created_at, updated_at, version, deleted)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
-                              $8::date[], $9::date[], $10::uuid[], $11::timestamptz[], $12::timestamptz[],
-                              $13::bigint[], $14::boolean[])",
+         SELECT id, organization_id, name, description, is_public, status::project_status, priority::priority,
+                start_date, end_date, created_by, created_at, updated_at, version, deleted
+         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
+                     $8::date[], $9::date[], $10::uuid[], $11::timestamptz[], $12::timestamptz[], $13::bigint[],
+                     $14::boolean[])
+              AS n (id, organization_id, name, description, is_public, status, priority, start_date, end_date,
+                    created_by, created_at, updated_at, version, deleted)",
     )
     .bind(column!(id))
     .bind(column!(organization_id))

@@ -42,8 +42,8 @@ pub struct ProjectRow {
     pub member_count: i32,
 }
 
-const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status, p.priority,
-    p.start_date, p.end_date, p.created_by, p.created_at, p.updated_at, p.version, m.role AS my_role,
+const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status, p.priority::text AS priority,
+    p.start_date, p.end_date, p.created_by, p.created_at, p.updated_at, p.version, m.role::text AS my_role,
     COALESCE(r.member_count, 0) AS member_count
     FROM projects p LEFT JOIN rosters r ON r.project_id = p.id ";
 
@@ -114,7 +114,7 @@ pub async fn list(
         query.push(" AND p.organization_id = ").push_bind(id);
     }
     if let Some(status) = filter.status {
-        query.push(" AND p.status = ").push_bind(status.to_owned());
+        query.push(" AND p.status = ").push_bind(status.to_owned()).push("::project_status");
     }
     if let Some(after) = page.after {
         query.push(" AND p.id < ").push_bind(after);

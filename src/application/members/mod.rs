@@ -2,6 +2,7 @@
 
 mod add;
 mod change_role;
+pub mod departures;
 mod remove;
 
 pub use add::{AddMember, AddedMember};

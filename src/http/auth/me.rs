@@ -11,20 +11,22 @@ use crate::{
     http::{
         State,
         client_address::ClientAddress,
-        extract::{AccountOwner, Caller, IfMatch, Json},
-        reply::{changed, done, found, to_its_end},
+        extract::{AccountOwner, Caller, IfMatch, IfNoneMatch, Json},
+        reply::{Sight, changed, done, found_unless, to_its_end},
     },
     identity::ProfilePatch,
 };
 
 /// The signed-in account.
 #[utoipa::path(get, path = "/auth/me", tag = "auth",
-    responses((status = 200, description = "The signed-in account", body = Account)))]
-pub async fn me(Extract(state): Extract<State>, caller: Caller) -> Result<Response, Error> {
+    responses((status = 200, description = "The signed-in account", body = Account),
+        (status = 304, description = "As `If-None-Match` has it")))]
+pub async fn me(Extract(state): Extract<State>, caller: Caller, known: IfNoneMatch) -> Result<Response, Error> {
     let account = accounts::find(state.app.pool(), caller.identity.account_id.into())
         .await?
         .ok_or(Error::Unauthenticated("the account no longer exists"))?;
-    Ok(found(account.version, &Account::from(account)))
+    let sight = Sight::more_if(account.email_verified);
+    found_unless(&known, account.version, sight, &Account::from(account))
 }
 
 /// The parts of the profile to change. Full name and picture may be set to null, which clears them.

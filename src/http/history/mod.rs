@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use workroom_domain::{Decide, access::Action, ids::ProjectId, project::Project};
+use workroom_domain::{Decide, access::Action, comment::Comment, ids::ProjectId, project::Project, task::Task};
 use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
 
 use super::{
@@ -103,10 +103,13 @@ pub struct History {
 enum Sight {
     /// Everything.
     Whole,
-    /// That something happened, but of roster and jobs not what: visitors of a public project see its history, not its
+    /// Of roster and jobs that something happened, but not what: visitors of a public project see its history, not its
     /// members and jobs.
     Visitor,
 }
+
+/// The aggregates that visitors see.
+const SEEN_BY_VISITORS: [&str; 3] = [Project::TYPE, Task::TYPE, Comment::TYPE];
 
 async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight) -> Result<Json<History>, Error> {
     let limit = page::limit(params.limit)?;
@@ -131,7 +134,7 @@ async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight)
     let next_after = rows.last().map(|row| row.feed_seq).filter(|_| more);
     let mut items: Vec<_> = rows.into_iter().map(PublishedEvent::from_row).collect();
     if sight == Sight::Visitor {
-        for event in items.iter_mut().filter(|event| event.aggregate_type != Project::TYPE) {
+        for event in items.iter_mut().filter(|event| !SEEN_BY_VISITORS.contains(&event.aggregate_type.as_str())) {
             event.data = RawValue::from_string(r#"{"withheld":true}"#.to_owned()).map_err(Error::failure)?;
         }
     }

@@ -10,20 +10,22 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path, Query},
+        extract::{Caller, IfNoneMatch, Path, Query},
         projects::read::ReadParams,
-        reply::{at_position, found},
+        reply::{Sight, at_position, found_unless},
     },
 };
 
 /// One job, with what it printed.
 #[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The job", body = Job)))]
+    responses((status = 200, description = "The job", body = Job),
+        (status = 304, description = "As `If-None-Match` has it")))]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
     Path(job_id): Path<Uuid>,
     Query(params): Query<ReadParams>,
+    known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
@@ -37,5 +39,6 @@ pub async fn read(
         None if job.submitted_by == Uuid::from(account_id) => {}
         None => return Err(Error::NotFound("job")),
     }
-    Ok(found(job.version, &Job::from(job)))
+    let sight = Sight::more_if(job.started_at.is_some());
+    found_unless(&known, job.version, sight, &Job::from(job))
 }

@@ -24,6 +24,6 @@ pub async fn remove(
     IfMatch(if_version): IfMatch,
 ) -> Result<Response, Error> {
     let command = RemoveMember { project_id: ProjectId(project_id), account_id: AccountId(user_id), if_version };
-    let done = state.app.run(&caller.context, &command).await?;
+    let done = state.app.remove_member(&caller.context, &command).await?;
     Ok(gone(done.position, done.visible, done.reply))
 }

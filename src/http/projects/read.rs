@@ -12,9 +12,9 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path, Query},
+        extract::{Caller, IfNoneMatch, Path, Query},
         members::Member,
-        reply::{at_position, found},
+        reply::{Sight, at_position, found_unless},
     },
 };
 
@@ -40,12 +40,14 @@ pub struct ProjectDetail {
 
 /// One project.
 #[utoipa::path(get, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The project", body = ProjectDetail)))]
+    responses((status = 200, description = "The project", body = ProjectDetail),
+        (status = 304, description = "As `If-None-Match` has it")))]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
     Path(project_id): Path<Uuid>,
     Query(params): Query<ReadParams>,
+    known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
@@ -62,5 +64,6 @@ pub async fn read(
         None => None,
     };
     let version = project.version;
-    Ok(found(version, &ProjectDetail { project: project.into(), owner, members }))
+    let sight = Sight::more_if(project.member_count > 1 || project.my_role.is_none());
+    found_unless(&known, version, sight, &ProjectDetail { project: project.into(), owner, members })
 }

@@ -1,7 +1,7 @@
 //! `PATCH` and `PUT /projects/{project_id}`: both change only the given fields.
 
 use axum::{extract::State as Extract, response::Response};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
@@ -19,7 +19,7 @@ use crate::{
     application::{Error, in_field, projects::UpdateProject},
     http::{
         State,
-        extract::{Caller, IfMatch, Json, Path},
+        extract::{Caller, IfMatch, Json, Path, given},
         reply::changed,
     },
 };
@@ -48,11 +48,6 @@ pub struct UpdateProjectRequest {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = Date)]
     end_date: Option<Option<DateParam>>,
-}
-
-/// Tells `null` from absent.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<DateParam>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 impl UpdateProjectRequest {

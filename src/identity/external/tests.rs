@@ -152,7 +152,7 @@ async fn known_keys_answer_while_an_issuer_keeps_others_waiting() {
     let reply = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     let first = async {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
         stream.write_all(reply.as_bytes()).await.unwrap();
     };
     assert!(tokio::join!(issuers.verify(&known, now()), first).0.is_ok());

@@ -27,6 +27,7 @@ type Row = (&'static str, &'static str, Option<Value>, Expected);
 /// `{email}` is the address of an account that is no member.
 fn table() -> Vec<Row> {
     let edit = || Some(json!({"description": "edited"}));
+    let said = || Some(json!({"body": "Said."}));
     let role = || Some(json!({"role": "viewer"}));
     let run = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": "{project_id}"});
     let wrong = || Some(json!({"token": "wrm_none", "new_password": "a good new password"}));
@@ -60,6 +61,29 @@ fn table() -> Vec<Row> {
         ("get", "/projects/{project_id}/members/{user_id}", None, Project([200, 200, 200, 403])),
         ("get", "/jobs", None, Project([200, 200, 200, 403])),
         ("get", "/jobs/{job_id}", None, Project([200, 200, 200, 403])),
+        ("get", "/projects/{project_id}/tasks", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/tasks/{task_id}", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/tasks/{task_id}/comments", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", None, Project([200, 200, 200, 200])),
+        ("post", "/projects/{project_id}/tasks", Some(json!({"title": "Another"})), Project([201, 201, 403, 403])),
+        ("patch", "/projects/{project_id}/tasks/{task_id}", edit(), Project([200, 200, 403, 403])),
+        ("put", "/projects/{project_id}/tasks/{task_id}", edit(), Project([200, 200, 403, 403])),
+        ("post", "/projects/{project_id}/tasks/{task_id}/comments", said(), Project([201, 201, 403, 403])),
+        // The collaborator said it.
+        (
+            "patch",
+            "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}",
+            said(),
+            Project([403, 200, 403, 403]),
+        ),
+        ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", None, Project([404, 204, 403, 403])),
+        (
+            "post",
+            "/projects/{project_id}/tasks/delete",
+            Some(json!({"ids": ["{task_id}"]})),
+            Project([404, 200, 403, 403]),
+        ),
+        ("delete", "/projects/{project_id}/tasks/{task_id}", None, Project([404, 204, 403, 403])),
         ("patch", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
         ("put", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
         ("post", "/jobs", Some(run), Project([202, 202, 403, 403])),
@@ -130,13 +154,19 @@ impl Cast {
         self.owner.delete(&format!("/projects/{project}/members/{}", self.removed.id)).await.is(204);
         let job = self.owner.run_python("pass", Some(&project)).await;
         self.owner.finished(&job).await;
-        Stage { project, job }
+        let tasks = format!("/projects/{project}/tasks");
+        let task = self.owner.post(&tasks, json!({"title": "Launch"})).await.is(201).id();
+        let comments = format!("{tasks}/{task}/comments");
+        let comment = self.collaborator.post(&comments, json!({"body": "Soon."})).await.is(201).id();
+        Stage { project, job, task, comment }
     }
 }
 
 struct Stage {
     project: String,
     job: String,
+    task: String,
+    comment: String,
 }
 
 async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast, status: u16) {
@@ -144,6 +174,8 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
     let fill = |text: &str| {
         text.replace("{project_id}", &stage.project)
             .replace("{job_id}", &stage.job)
+            .replace("{task_id}", &stage.task)
+            .replace("{comment_id}", &stage.comment)
             .replace("{user_id}", &cast.further.id)
             .replace("{session_id}", &cast.further.id)
             .replace("{token_id}", &cast.further.id)

@@ -14,7 +14,10 @@ use serde_json::json;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 
-use crate::support::{Person, World, eventually};
+use crate::{
+    support::{Person, World, eventually},
+    tasks::titled,
+};
 
 async fn execute(pool: &PgPool, statement: &str) -> u64 {
     sqlx::query(statement).execute(pool).await.expect("a statement").rows_affected()
@@ -76,6 +79,20 @@ async fn furnished(server: &crate::support::Server) -> (Person, Person, Vec<Stri
         let project = ada.project(&format!("project {number}")).await;
         ada.invite(&project, &grace, "viewer").await;
         ada.patch(&format!("/projects/{project}"), json!({"priority": "high"})).await.is(200);
+        for round in 0..3 {
+            let task = titled(&ada, &project, &format!("task {round}")).await;
+            ada.patch(&task, json!({"status": "done", "assignee_id": grace.id})).await.is(200);
+            let comments = format!("{task}/comments");
+            let first = ada.post(&comments, json!({"body": "Soon."})).await.is(201).id();
+            ada.post(&comments, json!({"body": "Now."})).await.is(201);
+            ada.patch(&format!("{comments}/{first}"), json!({"body": "Sooner."})).await.is(200);
+            if round == 1 {
+                ada.delete(&format!("{comments}/{first}")).await.is(204);
+            }
+            if round == 2 {
+                ada.delete(&task).await.is(204);
+            }
+        }
         projects.push(project);
     }
     let job = ada.run_python("print(1)", Some(&projects[0])).await;
@@ -94,6 +111,8 @@ async fn a_tampered_row_of_any_view_is_found_named_and_repaired() {
     for (table, tampering) in [
         ("projects", "UPDATE views.projects SET name = 'forged' WHERE id = (SELECT id FROM views.projects LIMIT 1)"),
         ("projects", "DELETE FROM views.projects WHERE id = (SELECT id FROM views.projects LIMIT 1)"),
+        ("tasks", "UPDATE views.tasks SET comment_count = 7 WHERE id = (SELECT id FROM views.tasks LIMIT 1)"),
+        ("comments", "DELETE FROM views.comments WHERE id = (SELECT id FROM views.comments LIMIT 1)"),
         ("members", "UPDATE views.members SET role = 'owner' WHERE role = 'viewer'"),
         (
             "members",

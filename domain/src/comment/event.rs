@@ -1,0 +1,41 @@
+//! What can have happened to a comment.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    change::Change,
+    event::domain_event,
+    ids::{AccountId, ProjectId, TaskId},
+    text::Prose,
+};
+
+/// What can have happened to a comment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum CommentEvent {
+    /// Something was said.
+    CommentPosted {
+        /// The task's project.
+        project_id: ProjectId,
+        /// The task.
+        task_id: TaskId,
+        /// Who said it.
+        author_id: AccountId,
+        /// What was said.
+        body: Prose,
+    },
+    /// It was said otherwise.
+    CommentEdited {
+        /// The task.
+        task_id: TaskId,
+        /// What was said, before and after.
+        body: Change<Prose>,
+    },
+    /// It was taken back; nothing follows.
+    CommentDeleted {
+        /// The task.
+        task_id: TaskId,
+    },
+}
+
+domain_event!(CommentEvent { CommentPosted => "1", CommentEdited => "1", CommentDeleted => "1" });

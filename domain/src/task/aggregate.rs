@@ -1,0 +1,130 @@
+//! The state of a task, and its two functions.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{TaskChanges, TaskCommand, TaskEvent, TaskFields, TaskPatch, TaskRefusal};
+use crate::{
+    Decide,
+    aggregate::cqrs_aggregate,
+    change::{Change, apply},
+    ids::ProjectId,
+};
+
+/// A task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Task {
+    /// Not written down yet.
+    #[default]
+    Absent,
+    /// There.
+    Present {
+        /// The project it belongs to.
+        project_id: ProjectId,
+        /// Its fields.
+        fields: TaskFields,
+    },
+    /// Removed.
+    Deleted {
+        /// The project it belonged to.
+        project_id: ProjectId,
+    },
+}
+
+impl Task {
+    /// The fields of a task of that project.
+    ///
+    /// # Errors
+    /// [`TaskRefusal::Absent`] before it is written down, after it is removed, and for another project's task.
+    pub fn of(&self, project: ProjectId) -> Result<&TaskFields, TaskRefusal> {
+        match self {
+            Self::Present { project_id, fields } if *project_id == project => Ok(fields),
+            Self::Absent | Self::Present { .. } | Self::Deleted { .. } => Err(TaskRefusal::Absent),
+        }
+    }
+}
+
+impl TaskFields {
+    fn changes(&self, patch: TaskPatch) -> TaskChanges {
+        TaskChanges {
+            title: Change::between(&self.title, patch.title),
+            description: Change::between(&self.description, patch.description),
+            assignee_id: Change::between(&self.assignee_id, patch.assignee_id),
+            status: Change::between(&self.status, patch.status),
+            task_type: Change::between(&self.task_type, patch.task_type),
+            priority: Change::between(&self.priority, patch.priority),
+            due_at: Change::between(&self.due_at, patch.due_at),
+        }
+    }
+
+    /// Folds changes into the fields.
+    pub fn apply(&mut self, changes: &TaskChanges) {
+        apply(&mut self.title, changes.title.as_ref());
+        apply(&mut self.description, changes.description.as_ref());
+        apply(&mut self.assignee_id, changes.assignee_id.as_ref());
+        apply(&mut self.status, changes.status.as_ref());
+        apply(&mut self.task_type, changes.task_type.as_ref());
+        apply(&mut self.priority, changes.priority.as_ref());
+        apply(&mut self.due_at, changes.due_at.as_ref());
+    }
+}
+
+impl Decide for Task {
+    const TYPE: &'static str = "task";
+    const SHAPE: u32 = 1;
+    type Command = TaskCommand;
+    type Event = TaskEvent;
+    type Refusal = TaskRefusal;
+
+    fn decide(&self, command: TaskCommand) -> Result<Vec<TaskEvent>, TaskRefusal> {
+        match (command, self) {
+            (TaskCommand::Create { project_id, fields }, Self::Absent) => {
+                Ok(vec![TaskEvent::TaskCreated { project_id, fields }])
+            }
+            (TaskCommand::Create { .. }, _) => Err(TaskRefusal::AlreadyExists),
+            (TaskCommand::Update(patch), Self::Present { fields, .. }) => {
+                let changes = fields.changes(patch);
+                Ok(if changes.is_empty() { vec![] } else { vec![TaskEvent::TaskUpdated { changes }] })
+            }
+            // Who gave it to somebody else meanwhile has settled the matter.
+            (TaskCommand::Unassign { assignee_id }, Self::Present { fields, .. }) => {
+                let has_it = fields.assignee_id == Some(assignee_id);
+                Ok(if has_it { vec![TaskEvent::TaskUnassigned { assignee_id }] } else { vec![] })
+            }
+            (TaskCommand::Delete, Self::Present { .. }) => Ok(vec![TaskEvent::TaskDeleted {}]),
+            (TaskCommand::Update(_) | TaskCommand::Unassign { .. } | TaskCommand::Delete, _) => {
+                Err(TaskRefusal::Absent)
+            }
+        }
+    }
+
+    fn evolve(&mut self, event: &TaskEvent) {
+        match (event, &mut *self) {
+            (TaskEvent::TaskCreated { project_id, fields }, _) => {
+                *self = Self::Present { project_id: *project_id, fields: fields.clone() };
+            }
+            (TaskEvent::TaskUpdated { changes }, Self::Present { fields, .. }) => fields.apply(changes),
+            (TaskEvent::TaskUnassigned { .. }, Self::Present { fields, .. }) => fields.assignee_id = None,
+            (TaskEvent::TaskDeleted {}, Self::Present { project_id, .. }) => {
+                *self = Self::Deleted { project_id: *project_id };
+            }
+            (TaskEvent::TaskUpdated { .. } | TaskEvent::TaskUnassigned { .. } | TaskEvent::TaskDeleted {}, _) => {}
+        }
+    }
+
+    fn feed(&self, id: Uuid) -> Uuid {
+        match self {
+            Self::Absent => id,
+            Self::Present { project_id, .. } | Self::Deleted { project_id } => project_id.0,
+        }
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Present { fields, .. } => fields.title.as_str().len() + fields.description.as_str().len(),
+            Self::Absent | Self::Deleted { .. } => 0,
+        }
+    }
+}
+
+cqrs_aggregate!(Task);

@@ -1,0 +1,13 @@
+//! A task: something to be done in a project, by somebody, by some time.
+
+mod aggregate;
+mod command;
+mod event;
+mod fields;
+mod refusal;
+
+pub use aggregate::Task;
+pub use command::{TaskCommand, TaskPatch};
+pub use event::{TaskChanges, TaskEvent};
+pub use fields::{TaskFields, TaskStatus, TaskType};
+pub use refusal::TaskRefusal;

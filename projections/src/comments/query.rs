@@ -1,0 +1,70 @@
+//! Questions about comments. Names come from the accounts table, never from the log (law 6).
+
+use sqlx::{FromRow, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::page::{Listed, Page};
+
+/// A comment, with what its author's account says of itself; an erased account says nothing.
+#[derive(Clone, Debug, FromRow)]
+pub struct CommentRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The task's project.
+    pub project_id: Uuid,
+    /// The task.
+    pub task_id: Uuid,
+    /// Who said it.
+    pub author_id: Uuid,
+    /// Their user name.
+    pub author_username: Option<String>,
+    /// Their full name.
+    pub author_full_name: Option<String>,
+    /// Their e-mail address.
+    pub author_email: Option<String>,
+    /// Their picture.
+    pub author_image_url: Option<String>,
+    /// What is said.
+    pub body: String,
+    /// When it was said.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+    /// Sequence of its last event.
+    pub version: i64,
+}
+
+const SELECT: &str = "SELECT c.id, c.project_id, c.task_id, c.author_id, c.body, c.created_at, c.updated_at, c.version,
+    a.username AS author_username, a.full_name AS author_full_name, a.email AS author_email,
+    a.image_url AS author_image_url
+    FROM comments c LEFT JOIN accounts a ON a.id = c.author_id ";
+
+/// A comment on a task.
+///
+/// # Errors
+/// The database's.
+pub async fn find(pool: &PgPool, task_id: Uuid, comment_id: Uuid) -> Result<Option<CommentRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE c.id = $1 AND c.task_id = $2"))
+        .bind(comment_id)
+        .bind(task_id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The comments on a task, in the order in which they were made.
+///
+/// # Errors
+/// The database's.
+pub async fn list(pool: &PgPool, task_id: Uuid, page: Page) -> Result<Listed<CommentRow>, sqlx::Error> {
+    let rows = sqlx::query_as(&format!(
+        "{SELECT} WHERE c.task_id = $1 AND ($2::uuid IS NULL OR c.id > $2) ORDER BY c.id LIMIT $3 OFFSET $4"
+    ))
+    .bind(task_id)
+    .bind(page.after)
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
+    Ok(Listed::from_one_more(rows, page, |row: &CommentRow| row.id))
+}

@@ -1,0 +1,7 @@
+//! Tasks as their readers see them.
+
+mod project;
+mod query;
+
+pub use project::Tasks;
+pub use query::{DueCursor, Filter, TaskPage, TaskRow, assigned_to_departed, find, list};

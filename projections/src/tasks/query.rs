@@ -1,0 +1,171 @@
+//! Questions about tasks. Names come from the accounts table, never from the log (law 6).
+
+use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::page::Page;
+
+/// A task, with what its assignee's account says of itself; an erased account says nothing.
+#[derive(Clone, Debug, FromRow)]
+pub struct TaskRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The project it belongs to.
+    pub project_id: Uuid,
+    /// What is to be done, in a line.
+    pub title: String,
+    /// What is to be done, at length.
+    pub description: String,
+    /// Who is to do it.
+    pub assignee_id: Option<Uuid>,
+    /// Their user name.
+    pub assignee_username: Option<String>,
+    /// Their full name.
+    pub assignee_full_name: Option<String>,
+    /// Their e-mail address.
+    pub assignee_email: Option<String>,
+    /// Their picture.
+    pub assignee_image_url: Option<String>,
+    /// How far it is.
+    pub status: String,
+    /// What kind it is.
+    pub task_type: String,
+    /// How pressing it is.
+    pub priority: String,
+    /// When it should be done.
+    pub due_at: Option<OffsetDateTime>,
+    /// How many comments it has.
+    pub comment_count: i32,
+    /// Who wrote it down.
+    pub created_by: Uuid,
+    /// When.
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    pub updated_at: OffsetDateTime,
+    /// Sequence of its last event.
+    pub version: i64,
+}
+
+const SELECT: &str = "SELECT t.id, t.project_id, t.title, t.description, t.assignee_id, t.status::text AS status,
+    t.task_type::text AS task_type, t.priority::text AS priority, t.due_at, t.comment_count, t.created_by,
+    t.created_at, t.updated_at, t.version, a.username AS assignee_username, a.full_name AS assignee_full_name,
+    a.email AS assignee_email, a.image_url AS assignee_image_url
+    FROM tasks t LEFT JOIN accounts a ON a.id = t.assignee_id ";
+
+/// A task of a project.
+///
+/// # Errors
+/// The database's.
+pub async fn find(pool: &PgPool, project_id: Uuid, task_id: Uuid) -> Result<Option<TaskRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE t.id = $1 AND t.project_id = $2"))
+        .bind(task_id)
+        .bind(project_id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// Narrows a list of tasks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter<'a> {
+    /// Only of this status.
+    pub status: Option<&'a str>,
+    /// Only of this type.
+    pub task_type: Option<&'a str>,
+    /// Only of this priority.
+    pub priority: Option<&'a str>,
+    /// Only of this account; `Some(None)`: only those that nobody has.
+    pub assignee_id: Option<Option<Uuid>>,
+    /// Only those due at this time or later.
+    pub due_from: Option<OffsetDateTime>,
+    /// Only those due before this time.
+    pub due_before: Option<OffsetDateTime>,
+}
+
+impl Filter<'_> {
+    /// Whether the list is of what is due, in the order in which it is; else it is the newest first.
+    pub fn is_by_due(&self) -> bool {
+        self.due_from.is_some() || self.due_before.is_some()
+    }
+}
+
+/// Behind which task a list by due time goes on.
+pub type DueCursor = (OffsetDateTime, Uuid);
+
+/// Which part of a list of tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskPage {
+    /// How many; and behind which, for the newest first.
+    pub page: Page,
+    /// Behind which, in a list by due time.
+    pub after_due: Option<DueCursor>,
+}
+
+/// Tasks of a project, one more than the page holds if there are more: the newest first, or, when narrowed by due time,
+/// what is due first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    pool: &PgPool,
+    project_id: Uuid,
+    filter: Filter<'_>,
+    page: TaskPage,
+) -> Result<Vec<TaskRow>, sqlx::Error> {
+    let mut query = QueryBuilder::<Postgres>::new(SELECT);
+    query.push("WHERE t.project_id = ").push_bind(project_id);
+    for (column, value) in [("status", filter.status), ("task_type", filter.task_type), ("priority", filter.priority)] {
+        if let Some(value) = value {
+            let sql_type = if column == "status" { "task_status" } else { column };
+            query.push(format!(" AND t.{column} = ")).push_bind(value.to_owned()).push(format!("::{sql_type}"));
+        }
+    }
+    match filter.assignee_id {
+        Some(Some(id)) => drop(query.push(" AND t.assignee_id = ").push_bind(id)),
+        Some(None) => drop(query.push(" AND t.assignee_id IS NULL")),
+        None => {}
+    }
+    if let Some(from) = filter.due_from {
+        query.push(" AND t.due_at >= ").push_bind(from);
+    }
+    if let Some(before) = filter.due_before {
+        query.push(" AND t.due_at < ").push_bind(before);
+    }
+    if filter.is_by_due() {
+        if let Some((due_at, id)) = page.after_due {
+            query.push(" AND (t.due_at, t.id) > (").push_bind(due_at).push(", ").push_bind(id).push(")");
+        }
+        query.push(" AND t.due_at IS NOT NULL ORDER BY t.due_at, t.id");
+    } else {
+        if let Some(after) = page.page.after {
+            query.push(" AND t.id < ").push_bind(after);
+        }
+        query.push(" ORDER BY t.id DESC");
+    }
+    query.push(" LIMIT ").push_bind(page.page.limit + 1).push(" OFFSET ").push_bind(page.page.skip);
+    query.build_query_as().fetch_all(pool).await
+}
+
+/// Open tasks whose assignee is no longer a member: (project, task, assignee). Of one account in one project, or of all.
+///
+/// # Errors
+/// The database's.
+pub async fn assigned_to_departed(
+    pool: &PgPool,
+    of: Option<(Uuid, Uuid)>,
+    limit: i64,
+) -> Result<Vec<(Uuid, Uuid, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT t.project_id, t.id, t.assignee_id FROM tasks t
+         JOIN projects p ON p.id = t.project_id AND NOT p.deleted
+         LEFT JOIN members m ON m.project_id = t.project_id AND m.account_id = t.assignee_id
+         WHERE t.assignee_id IS NOT NULL AND t.status <> 'done' AND m.account_id IS NULL
+           AND ($1::uuid IS NULL OR t.project_id = $1 AND t.assignee_id = $2)
+         ORDER BY t.id LIMIT $3",
+    )
+    .bind(of.map(|(project, _)| project))
+    .bind(of.map(|(_, account)| account))
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}

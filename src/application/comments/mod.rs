@@ -1,0 +1,22 @@
+//! Commands on comments.
+
+mod delete;
+mod edit;
+mod post;
+
+pub use delete::DeleteComment;
+pub use edit::EditComment;
+pub use post::{PostComment, PostedComment};
+
+use workroom_domain::ids::{CommentId, ProjectId, TaskId};
+
+/// Where a comment is.
+#[derive(Clone, Copy, Debug)]
+pub struct CommentPlace {
+    /// The task's project.
+    pub project_id: ProjectId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The comment.
+    pub comment_id: CommentId,
+}

@@ -1,0 +1,25 @@
+//! Commands on tasks.
+
+mod create;
+mod delete;
+mod unassign;
+mod update;
+
+pub use create::{CreateTask, CreatedTask};
+pub use delete::{DeleteTask, DeleteTasks};
+pub use unassign::UnassignTask;
+pub use update::UpdateTask;
+
+use workroom_domain::{ids::AccountId, membership::Membership};
+
+use super::Error;
+
+/// Only members are given tasks.
+fn check_assignee(roster: &Membership, assignee_id: Option<AccountId>) -> Result<(), Error> {
+    match assignee_id {
+        Some(id) if roster.role_of(id).is_none() => {
+            Err(Error::invalid("/assignee_id", "is not a member of the project"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,44 @@
+//! Change a task's fields.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, TaskId},
+    task::{Task, TaskCommand, TaskPatch},
+};
+
+use super::check_assignee;
+use crate::application::{Command, Error, IfVersion, Unit};
+
+/// Change a task's fields.
+#[derive(Clone, Debug)]
+pub struct UpdateTask {
+    /// The project it belongs to.
+    pub project_id: ProjectId,
+    /// The task.
+    pub task_id: TaskId,
+    /// The fields to change.
+    pub patch: TaskPatch,
+    /// The version that the change is meant for, if the caller insists on one.
+    pub if_version: IfVersion,
+}
+
+impl Command for UpdateTask {
+    /// Sequence of its last event.
+    type Reply = i64;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.task_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+        let (_, roster) = unit.authorize(self.project_id, Action::EditTasks).await?;
+        let task = unit.read::<Task>(self.task_id).await?;
+        let fields = task.state.of(self.project_id)?;
+        self.if_version.check(task.sequence)?;
+        if self.patch.assignee_id.is_some_and(|wanted| wanted != fields.assignee_id) {
+            check_assignee(&roster.state, self.patch.assignee_id.flatten())?;
+        }
+        Ok(unit.decide(&task, TaskCommand::Update(self.patch.clone()))?.sequence)
+    }
+}

@@ -1,0 +1,64 @@
+//! Comments as clients see them.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_projections::comments::CommentRow;
+
+use crate::http::profile::Profile;
+
+/// A comment on a task.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Comment {
+    /// Its id.
+    pub id: Uuid,
+    /// The task's project.
+    pub project_id: Uuid,
+    /// The task.
+    pub task_id: Uuid,
+    /// What is said.
+    pub body: String,
+    /// Who said it.
+    pub author_id: Uuid,
+    /// The same, as the account shows itself; null for a visitor of a public project.
+    pub author: Option<Profile>,
+    /// When it was said.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Its version, as in `ETag`.
+    pub version: i64,
+}
+
+impl Comment {
+    /// As somebody sees it who may not see the members.
+    pub(super) fn for_visitors(mut self) -> Self {
+        self.author = None;
+        self
+    }
+}
+
+impl From<CommentRow> for Comment {
+    fn from(row: CommentRow) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            task_id: row.task_id,
+            body: row.body,
+            author_id: row.author_id,
+            author: Some(Profile {
+                user_id: row.author_id,
+                username: row.author_username,
+                full_name: row.author_full_name,
+                email: row.author_email,
+                image_url: row.author_image_url,
+            }),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What an account says of itself, where other resources name it.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_projections::accounts::AccountRow;
+
+/// What an account says of itself. An erased account says nothing but its id.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Profile {
+    /// The account's id.
+    pub user_id: Uuid,
+    /// User name.
+    pub username: Option<String>,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// Picture.
+    pub image_url: Option<String>,
+}
+
+impl From<AccountRow> for Profile {
+    fn from(account: AccountRow) -> Self {
+        Self {
+            user_id: account.id,
+            username: Some(account.username),
+            full_name: account.full_name,
+            email: account.email,
+            image_url: account.image_url,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! `POST /projects/{project_id}/tasks`
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::{ProjectId, TaskId},
+    task::TaskFields,
+    text::{Name, Prose},
+    timestamp::Timestamp,
+};
+
+use super::model::{Facts, Task, TaskStatus, TaskType};
+use crate::{
+    application::{Answer, Error, in_field, tasks::CreateTask},
+    http::{
+        State,
+        extract::{Body, Caller, ClientKey, Path},
+        projects::Priority,
+        reply::rendered,
+    },
+};
+
+/// A task to write down.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateTaskRequest {
+    /// What is to be done, in a line.
+    #[schema(example = "Launch", min_length = 1, max_length = 200)]
+    title: String,
+    /// What is to be done, at length.
+    #[schema(max_length = 20_000)]
+    description: Option<String>,
+    /// Who is to do it: a member of the project.
+    assignee_id: Option<Uuid>,
+    /// How far it is.
+    status: Option<TaskStatus>,
+    /// What kind it is.
+    #[serde(rename = "type")]
+    task_type: Option<TaskType>,
+    /// How pressing it is.
+    priority: Option<Priority>,
+    /// When it should be done; the assignee is reminded then.
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-24T18:00:00Z")]
+    due_at: Option<Timestamp>,
+}
+
+impl CreateTaskRequest {
+    fn fields(&self) -> Result<TaskFields, Error> {
+        Ok(TaskFields {
+            title: Name::parse(&self.title).map_err(in_field("/title"))?,
+            description: Prose::parse(self.description.as_deref().unwrap_or_default())
+                .map_err(in_field("/description"))?,
+            assignee_id: self.assignee_id.map(Into::into),
+            status: self.status.map(Into::into).unwrap_or_default(),
+            task_type: self.task_type.map(Into::into).unwrap_or_default(),
+            priority: self.priority.map(Into::into).unwrap_or_default(),
+            due_at: self.due_at,
+        })
+    }
+}
+
+/// Write a task down.
+#[utoipa::path(post, path = "/projects/{project_id}/tasks", tag = "tasks", params(("project_id" = Uuid, Path)),
+    request_body = CreateTaskRequest, responses((status = 201, description = "Written down", body = Task)))]
+pub async fn create(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    key: ClientKey,
+    Body { value, bytes }: Body<CreateTaskRequest>,
+) -> Result<Answer, Error> {
+    let (project_id, task_id) = (ProjectId(project_id), TaskId(Uuid::now_v7()));
+    let command = CreateTask { task_id, project_id, fields: value.fields()? };
+    let created_by = caller.identity.account_id.into();
+    let facts = Facts { id: task_id, project_id, created_by, created_at: caller.context.now };
+    let key = key.bind(&state, created_by, &bytes);
+    state
+        .app
+        .create(&caller.context, &command, key, |created| {
+            let location = format!("/api/v1/projects/{project_id}/tasks/{task_id}");
+            let task = Task::new(&facts, &command.fields, created);
+            rendered(StatusCode::CREATED, Some(location), Some(created.version), &task)
+        })
+        .await
+}

@@ -1,0 +1,70 @@
+//! `DELETE /projects/{project_id}/tasks/{task_id}`, and many at once.
+
+use axum::{extract::State as Extract, response::Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::ids::{ProjectId, TaskId};
+
+use crate::{
+    application::{
+        Error,
+        tasks::{DeleteTask, DeleteTasks},
+    },
+    http::{
+        State,
+        extract::{Caller, IfMatch, Json, Path},
+        reply::{carried_out, gone},
+    },
+};
+
+const MOST: usize = 100;
+
+/// Remove a task, and its comments with it.
+#[utoipa::path(delete, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
+    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), responses((status = 204, description = "Removed")))]
+pub async fn delete(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path((project_id, task_id)): Path<(Uuid, Uuid)>,
+    IfMatch(if_version): IfMatch,
+) -> Result<Response, Error> {
+    let command = DeleteTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), if_version };
+    let done = state.app.run(&caller.context, &command).await?;
+    Ok(gone(done.position, done.visible, done.reply))
+}
+
+/// Which tasks to remove.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeleteTasksRequest {
+    /// Their ids, 1 to 100.
+    #[schema(min_items = 1, max_items = 100)]
+    ids: Vec<Uuid>,
+}
+
+/// What was removed.
+#[derive(Serialize, ToSchema)]
+pub struct DeletedTasks {
+    /// Their ids.
+    deleted: Vec<Uuid>,
+}
+
+/// Remove many tasks: all in one step, passing over those that are gone already.
+#[utoipa::path(post, path = "/projects/{project_id}/tasks/delete", tag = "tasks", params(("project_id" = Uuid, Path)),
+    request_body = DeleteTasksRequest, responses((status = 200, description = "What was removed", body = DeletedTasks)))]
+pub async fn delete_many(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(project_id): Path<Uuid>,
+    Json(DeleteTasksRequest { ids }): Json<DeleteTasksRequest>,
+) -> Result<Response, Error> {
+    if ids.is_empty() || ids.len() > MOST {
+        return Err(Error::invalid("/ids", "must be from 1 to 100"));
+    }
+    let task_ids = ids.into_iter().map(TaskId).collect();
+    let command = DeleteTasks { project_id: ProjectId(project_id), task_ids };
+    let done = state.app.run(&caller.context, &command).await?;
+    let deleted = done.reply.into_iter().map(Uuid::from).collect();
+    Ok(carried_out(done.position, done.visible, &DeletedTasks { deleted }))
+}

@@ -1,0 +1,169 @@
+//! Tasks as clients see them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::{ProjectId, TaskId},
+    task::{self, TaskFields},
+    timestamp::Timestamp,
+};
+use workroom_projections::tasks::TaskRow;
+
+use crate::{
+    application::tasks::CreatedTask,
+    http::{profile::Profile, projects::Priority},
+};
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum TaskStatus {
+    Todo,
+    InProgress,
+    Done,
+}
+
+impl From<TaskStatus> for task::TaskStatus {
+    fn from(status: TaskStatus) -> Self {
+        match status {
+            TaskStatus::Todo => Self::Todo,
+            TaskStatus::InProgress => Self::InProgress,
+            TaskStatus::Done => Self::Done,
+        }
+    }
+}
+
+/// What kind of task it is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum TaskType {
+    Task,
+    Bug,
+    Feature,
+    Improvement,
+    Other,
+}
+
+impl From<TaskType> for task::TaskType {
+    fn from(task_type: TaskType) -> Self {
+        match task_type {
+            TaskType::Task => Self::Task,
+            TaskType::Bug => Self::Bug,
+            TaskType::Feature => Self::Feature,
+            TaskType::Improvement => Self::Improvement,
+            TaskType::Other => Self::Other,
+        }
+    }
+}
+
+/// Something to be done in a project.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Task {
+    /// Its id.
+    pub id: Uuid,
+    /// The project it belongs to.
+    pub project_id: Uuid,
+    /// What is to be done, in a line.
+    pub title: String,
+    /// What is to be done, at length.
+    pub description: String,
+    /// How far it is.
+    #[schema(value_type = TaskStatus)]
+    pub status: String,
+    /// What kind it is.
+    #[serde(rename = "type")]
+    #[schema(value_type = TaskType)]
+    pub task_type: String,
+    /// How pressing it is.
+    #[schema(value_type = Priority)]
+    pub priority: String,
+    /// Who is to do it.
+    pub assignee_id: Option<Uuid>,
+    /// The same, as the account shows itself; null for a visitor of a public project.
+    pub assignee: Option<Profile>,
+    /// When it should be done.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub due_at: Option<OffsetDateTime>,
+    /// How many comments it has.
+    pub comment_count: i32,
+    /// Who wrote it down.
+    pub created_by: Uuid,
+    /// When.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When it last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Its version, as in `ETag`.
+    pub version: i64,
+}
+
+/// What a new task's own state does not say.
+pub(super) struct Facts {
+    pub(super) id: TaskId,
+    pub(super) project_id: ProjectId,
+    pub(super) created_by: Uuid,
+    pub(super) created_at: OffsetDateTime,
+}
+
+impl Task {
+    /// A task that was just written down.
+    pub(super) fn new(facts: &Facts, fields: &TaskFields, created: &CreatedTask) -> Self {
+        Self {
+            id: facts.id.into(),
+            project_id: facts.project_id.into(),
+            title: fields.title.as_str().to_owned(),
+            description: fields.description.as_str().to_owned(),
+            status: fields.status.as_str().to_owned(),
+            task_type: fields.task_type.as_str().to_owned(),
+            priority: fields.priority.as_str().to_owned(),
+            assignee_id: fields.assignee_id.map(Into::into),
+            assignee: created.assignee.clone().map(Into::into),
+            due_at: fields.due_at.map(Timestamp::get),
+            comment_count: 0,
+            created_by: facts.created_by,
+            created_at: facts.created_at,
+            updated_at: facts.created_at,
+            version: created.version,
+        }
+    }
+
+    /// As somebody sees it who may not see the members.
+    pub(super) fn for_visitors(mut self) -> Self {
+        self.assignee = None;
+        self
+    }
+}
+
+impl From<TaskRow> for Task {
+    fn from(row: TaskRow) -> Self {
+        let assignee = row.assignee_id.map(|user_id| Profile {
+            user_id,
+            username: row.assignee_username,
+            full_name: row.assignee_full_name,
+            email: row.assignee_email,
+            image_url: row.assignee_image_url,
+        });
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            title: row.title,
+            description: row.description,
+            status: row.status,
+            task_type: row.task_type,
+            priority: row.priority,
+            assignee_id: row.assignee_id,
+            assignee,
+            due_at: row.due_at,
+            comment_count: row.comment_count,
+            created_by: row.created_by,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}

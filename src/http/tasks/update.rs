@@ -1,0 +1,109 @@
+//! `PATCH` and `PUT /projects/{project_id}/tasks/{task_id}`: both change only the given fields.
+
+use axum::{extract::State as Extract, response::Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::{ProjectId, TaskId},
+    task::TaskPatch,
+    text::{Name, Prose},
+    timestamp::Timestamp,
+};
+use workroom_projections::tasks;
+
+use super::model::{Task, TaskStatus, TaskType};
+use crate::{
+    application::{Error, in_field, tasks::UpdateTask},
+    http::{
+        State,
+        extract::{Caller, IfMatch, Json, Path, given},
+        projects::Priority,
+        reply::changed,
+    },
+};
+
+/// The fields to change. Assignee and due time may be set to null, which clears them.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateTaskRequest {
+    /// New title.
+    #[schema(min_length = 1, max_length = 200)]
+    title: Option<String>,
+    /// New description.
+    #[schema(max_length = 20_000)]
+    description: Option<String>,
+    /// New assignee.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Uuid>)]
+    assignee_id: Option<Option<Uuid>>,
+    /// New status.
+    status: Option<TaskStatus>,
+    /// New type.
+    #[serde(rename = "type")]
+    task_type: Option<TaskType>,
+    /// New priority.
+    priority: Option<Priority>,
+    /// New due time.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due_at: Option<Option<Timestamp>>,
+}
+
+impl UpdateTaskRequest {
+    fn patch(self) -> Result<TaskPatch, Error> {
+        Ok(TaskPatch {
+            title: self.title.as_deref().map(Name::parse).transpose().map_err(in_field("/title"))?,
+            description: self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description"))?,
+            assignee_id: self.assignee_id.map(|id| id.map(Into::into)),
+            status: self.status.map(Into::into),
+            task_type: self.task_type.map(Into::into),
+            priority: self.priority.map(Into::into),
+            due_at: self.due_at,
+        })
+    }
+}
+
+/// Change the given fields of a task.
+#[utoipa::path(patch, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
+    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), request_body = UpdateTaskRequest,
+    responses((status = 200, description = "The task afterwards", body = Task)))]
+pub async fn update(
+    state: Extract<State>,
+    caller: Caller,
+    path: Path<(Uuid, Uuid)>,
+    if_match: IfMatch,
+    body: Json<UpdateTaskRequest>,
+) -> Result<Response, Error> {
+    carry_out(state, caller, path, if_match, body).await
+}
+
+/// Change the given fields of a task; the same as PATCH.
+#[utoipa::path(put, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
+    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), request_body = UpdateTaskRequest,
+    responses((status = 200, description = "The task afterwards", body = Task)))]
+pub async fn replace(
+    state: Extract<State>,
+    caller: Caller,
+    path: Path<(Uuid, Uuid)>,
+    if_match: IfMatch,
+    body: Json<UpdateTaskRequest>,
+) -> Result<Response, Error> {
+    carry_out(state, caller, path, if_match, body).await
+}
+
+async fn carry_out(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path((project_id, task_id)): Path<(Uuid, Uuid)>,
+    IfMatch(if_version): IfMatch,
+    Json(request): Json<UpdateTaskRequest>,
+) -> Result<Response, Error> {
+    let patch = request.patch()?;
+    let command = UpdateTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), patch, if_version };
+    let done = state.app.run(&caller.context, &command).await?;
+    // It may have changed again, or be gone, since: what the reply says is true when it is said.
+    let row = tasks::find(state.app.pool(), project_id, task_id).await?.ok_or(Error::NotFound("task"))?;
+    let task = Task::from(row);
+    Ok(changed(done.position, done.visible, task.version, &task))
+}
