@@ -8,7 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::account::{AccountEvent, SessionEnd};
 use crate::event::DomainEventKind;
 use crate::{
-    comment::CommentEvent, job::JobEvent, membership::MembershipEvent, project::ProjectEvent, task::TaskEvent,
+    comment::CommentEvent,
+    job::JobEvent,
+    membership::MembershipEvent,
+    organization::OrganizationEvent,
+    organization_slug::OrganizationSlugEvent,
+    project::{EditPolicy, ProjectEvent},
+    task::TaskEvent,
 };
 
 /// A member's role in a project.
@@ -31,6 +37,72 @@ impl Role {
             Self::Collaborator => "collaborator",
             Self::Owner => "owner",
         }
+    }
+}
+
+/// A member's role in an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrganizationRole {
+    /// Belongs to it.
+    Member,
+    /// Manages it, and has an owner's rights in its projects.
+    Admin,
+}
+
+impl OrganizationRole {
+    /// The role's name in the API and in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// What somebody wants to do with an organization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OrganizationAction {
+    /// Read its fields, its members and its history.
+    View,
+    /// Found a project in it.
+    CreateProjects,
+    /// Change its fields.
+    Edit,
+    /// Add, change and remove members.
+    ManageMembers,
+    /// Delete it.
+    Delete,
+}
+
+impl OrganizationAction {
+    /// Every action, for exhaustive tests.
+    pub const ALL: [Self; 5] = [Self::View, Self::CreateProjects, Self::Edit, Self::ManageMembers, Self::Delete];
+}
+
+/// The table of roles × actions in an organization. Whether members found projects in it, it says itself.
+pub fn decide_in_organization(
+    role: Option<OrganizationRole>,
+    members_can_create_projects: bool,
+    action: OrganizationAction,
+) -> Verdict {
+    let allowed = match role {
+        None => return Verdict::Hidden,
+        Some(OrganizationRole::Admin) => true,
+        Some(OrganizationRole::Member) => match action {
+            OrganizationAction::View => true,
+            OrganizationAction::CreateProjects => members_can_create_projects,
+            OrganizationAction::Edit | OrganizationAction::ManageMembers | OrganizationAction::Delete => false,
+        },
+    };
+    if allowed { Verdict::Allowed } else { Verdict::Forbidden }
+}
+
+/// Whether the policy of a project lets a member change its fields whose role would allow it.
+pub fn policy_allows(policy: EditPolicy, role: Role, is_lead: bool) -> bool {
+    match policy {
+        EditPolicy::Collaborators => true,
+        EditPolicy::Lead => role == Role::Owner || is_lead,
     }
 }
 
@@ -134,6 +206,10 @@ pub enum Right {
     FoundProject,
     /// Any member, about themselves: leaving.
     Oneself,
+    /// A member of the event's organization whose role allows the action.
+    InOrganization(OrganizationAction),
+    /// The founding of an organization by its first admin, or by the service on behalf of an account it registers.
+    FoundOrganization,
     /// The account whose own feed it is.
     OwnAccount,
     /// The account whose own feed it is, or the service on behalf of who vouches for it.
@@ -174,6 +250,24 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             CommentEvent::CommentPosted { .. }
             | CommentEvent::CommentEdited { .. }
             | CommentEvent::CommentDeleted { .. } => Right::InProject(Action::EditTasks),
+        },
+        DomainEventKind::Organization(event) => match event {
+            OrganizationEvent::OrganizationCreated { .. } => Right::FoundOrganization,
+            OrganizationEvent::OrganizationUpdated { .. } => Right::InOrganization(OrganizationAction::Edit),
+            OrganizationEvent::OrganizationMemberRemoved { .. } if actor_is_subject => {
+                Right::InOrganization(OrganizationAction::View)
+            }
+            OrganizationEvent::OrganizationMemberAdded { .. }
+            | OrganizationEvent::OrganizationMemberRoleChanged { .. }
+            | OrganizationEvent::OrganizationMemberRemoved { .. } => {
+                Right::InOrganization(OrganizationAction::ManageMembers)
+            }
+            OrganizationEvent::OrganizationDeleted {} => Right::InOrganization(OrganizationAction::Delete),
+        },
+        DomainEventKind::OrganizationSlug(event) => match event {
+            OrganizationSlugEvent::SlugClaimed { .. } | OrganizationSlugEvent::SlugReleased { .. } => {
+                Right::InOrganization(OrganizationAction::Edit)
+            }
         },
         DomainEventKind::Job(event) => match event {
             JobEvent::JobRequested { project_id: Some(_), .. } => Right::InProject(Action::RunJobs),

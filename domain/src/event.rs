@@ -8,6 +8,8 @@ use crate::{
     comment::{Comment, CommentEvent},
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
+    organization::{Organization, OrganizationEvent},
+    organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent},
     task::{Task, TaskEvent},
 };
@@ -27,6 +29,10 @@ pub enum DomainEventKind {
     Task(TaskEvent),
     /// Of a comment.
     Comment(CommentEvent),
+    /// Of an organization.
+    Organization(OrganizationEvent),
+    /// Of an organization's slug.
+    OrganizationSlug(OrganizationSlugEvent),
 }
 
 /// The stored event is not one that this version of the service knows.
@@ -58,6 +64,8 @@ impl DomainEventKind {
             Account::TYPE => serde_json::from_str(payload).map(Self::Account),
             Task::TYPE => serde_json::from_str(payload).map(Self::Task),
             Comment::TYPE => serde_json::from_str(payload).map(Self::Comment),
+            Organization::TYPE => serde_json::from_str(payload).map(Self::Organization),
+            OrganizationSlug::TYPE => serde_json::from_str(payload).map(Self::OrganizationSlug),
             other => return Err(UndecodableEvent::AggregateType(other.to_owned())),
         };
         decoded.map_err(|source| UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source })
@@ -72,6 +80,8 @@ impl DomainEventKind {
             Self::Account(event) => event.event_type(),
             Self::Task(event) => event.event_type(),
             Self::Comment(event) => event.event_type(),
+            Self::Organization(event) => event.event_type(),
+            Self::OrganizationSlug(event) => event.event_type(),
         }
     }
 }

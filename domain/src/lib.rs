@@ -19,6 +19,8 @@ pub mod ids;
 pub mod job;
 pub mod membership;
 pub mod metadata;
+pub mod organization;
+pub mod organization_slug;
 pub mod project;
 pub mod task;
 pub mod text;

@@ -20,6 +20,9 @@ pub enum TextRefused {
         /// The field's limit, in bytes.
         limit: usize,
     },
+    /// No address of something on the web.
+    #[error("must be an http or https address")]
+    NoAddress,
     /// A control character where only printable text belongs.
     #[error("must not contain control characters")]
     ControlCharacter,

@@ -14,6 +14,7 @@ pub mod history;
 pub mod jobs;
 pub mod log;
 pub mod members;
+pub mod organizations;
 pub mod page;
 pub mod progress;
 pub mod projects;
@@ -77,6 +78,7 @@ pub fn groups() -> Vec<Group> {
         Group {
             name: workspace,
             projections: vec![
+                Box::new(organizations::Organizations),
                 Box::new(projects::Projects),
                 Box::new(members::Members),
                 Box::new(tasks::Tasks),

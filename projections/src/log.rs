@@ -113,7 +113,16 @@ impl LogReader {
 
     /// A reader of every event.
     pub fn everything() -> Self {
-        Self::new(vec!["account", "comment", "job", "membership", "project", "task"])
+        Self::new(vec![
+            "account",
+            "comment",
+            "job",
+            "membership",
+            "organization",
+            "organization_slug",
+            "project",
+            "task",
+        ])
     }
 
     /// Reads up to `limit` entries after `after`, not beyond `until`; fewer when they are large.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use workroom_domain::{
     account::AccountRefusal, comment::CommentRefusal, job::JobRefusal, membership::MembershipRefusal,
-    project::ProjectRefusal, task::TaskRefusal, text::TextRefused,
+    organization::OrganizationRefusal, project::ProjectRefusal, task::TaskRefusal, text::TextRefused,
 };
 
 use crate::event_store::{AppendError, LoadError};
@@ -158,6 +158,19 @@ impl From<MembershipRefusal> for Error {
             MembershipRefusal::AlreadyFounded | MembershipRefusal::AlreadyMember | MembershipRefusal::LastOwner => {
                 Self::Conflict(refusal.to_string())
             }
+        }
+    }
+}
+
+impl From<OrganizationRefusal> for Error {
+    fn from(refusal: OrganizationRefusal) -> Self {
+        match refusal {
+            OrganizationRefusal::Absent => Self::NotFound("organization"),
+            OrganizationRefusal::NotAMember => Self::NotFound("member"),
+            OrganizationRefusal::AlreadyExists
+            | OrganizationRefusal::AlreadyMember
+            | OrganizationRefusal::LastAdmin
+            | OrganizationRefusal::Personal => Self::Conflict(refusal.to_string()),
         }
     }
 }

@@ -13,6 +13,8 @@ mod error;
 mod idempotency;
 pub mod jobs;
 pub mod members;
+pub mod organizations;
+pub mod people;
 mod precondition;
 pub mod projects;
 pub mod reading;

@@ -5,7 +5,10 @@ use workroom_domain::{
     access::{self, Action, Role, Standing, Verdict},
     ids::{AccountId, ProjectId},
 };
-use workroom_projections::projects::{self, Founding, ProjectRow};
+use workroom_projections::{
+    organizations::{self, OrganizationRow},
+    projects::{self, Founding, ProjectRow},
+};
 
 use super::{App, Error};
 
@@ -35,6 +38,20 @@ impl App {
         let founding = projects::founding(&self.pool, id).await?.ok_or(Error::NotFound("project"))?;
         self.foundings.insert(id, founding);
         Ok(founding)
+    }
+
+    /// Finds an organization for one of its members.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for everybody else.
+    pub async fn organization_for(
+        &self,
+        account_id: AccountId,
+        organization_id: Uuid,
+    ) -> Result<OrganizationRow, Error> {
+        organizations::find(&self.pool, organization_id, account_id.into())
+            .await?
+            .ok_or(Error::NotFound("organization"))
     }
 
     /// Finds a project for an account that wants to do something in it, if it may.

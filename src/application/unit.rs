@@ -6,9 +6,10 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{self, Action, Role, Standing, Verdict},
-    ids::ProjectId,
+    access::{self, Action, OrganizationAction, Role, Standing, Verdict},
+    ids::{OrganizationId, ProjectId},
     membership::Membership,
+    organization::Organization,
     project::Project,
 };
 
@@ -118,22 +119,44 @@ impl<'a> Unit<'a> {
         action: Action,
     ) -> Result<(Role, Arc<Versioned<Membership>>), Error> {
         let roster = self.read::<Membership>(project_id).await?;
-        let role = roster.state.role_of(self.context.account()?);
-        let standing = match role {
-            Some(role) => Standing::Member(role),
-            None if self.is_public(project_id).await? => Standing::Visitor,
-            None => Standing::Stranger,
-        };
-        match (access::decide(standing, action), role) {
-            (Verdict::Allowed, Some(role)) => Ok((role, roster)),
-            (Verdict::Hidden, _) => Err(Error::NotFound("project")),
-            (Verdict::Forbidden | Verdict::Allowed, _) => Err(Error::Forbidden),
+        let account_id = self.context.account()?;
+        let role = roster.state.role_of(account_id);
+        if let Some(role) = role
+            && access::decide(Standing::Member(role), action) == Verdict::Allowed
+        {
+            return Ok((role, roster));
+        }
+        // Only who may not by the roster costs more: a look at the project and its organization.
+        let project = self.read::<Project>(project_id).await?;
+        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::NotFound("project")) };
+        if self.read::<Organization>(organization_id).await?.state.rules_projects(account_id) {
+            return Ok((Role::Owner, roster));
+        }
+        match role {
+            Some(_) => Err(Error::Forbidden),
+            None if fields.is_public => Err(Error::Forbidden),
+            None => Err(Error::NotFound("project")),
         }
     }
 
-    async fn is_public(&mut self, project_id: ProjectId) -> Result<bool, Error> {
-        let project = self.read::<Project>(project_id).await?;
-        Ok(project.state.active().is_ok_and(|(_, fields)| fields.is_public))
+    /// Asks whether the caller may do this with the organization, which the append will be guarded with.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`], or [`Error::NotFound`] to whom the organization does not exist.
+    pub async fn authorize_in_organization(
+        &mut self,
+        organization_id: OrganizationId,
+        action: OrganizationAction,
+    ) -> Result<Arc<Versioned<Organization>>, Error> {
+        let organization = self.read::<Organization>(organization_id).await?;
+        let state = organization.state.active()?;
+        let role = state.role_of(self.context.account()?);
+        let members_may = state.fields.settings.members_can_create_projects;
+        match access::decide_in_organization(role, members_may, action) {
+            Verdict::Allowed => Ok(organization),
+            Verdict::Forbidden => Err(Error::Forbidden),
+            Verdict::Hidden => Err(Error::NotFound("organization")),
+        }
     }
 
     /// Whether nothing was decided.

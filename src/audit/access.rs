@@ -9,13 +9,15 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{self, Right, Standing, Verdict},
+    access::{self, Action, OrganizationAction, Right, Standing, Verdict},
     actor::Actor,
     comment::CommentEvent,
     event::DomainEventKind,
     ids::AccountId,
     job::JobEvent,
     membership::Membership,
+    organization::Organization,
+    project::{Project, ProjectEvent},
 };
 use workroom_projections::log::{LogError, LogReader, Recorded};
 
@@ -49,6 +51,10 @@ pub struct Report {
 #[derive(Default)]
 struct Rosters {
     projects: HashMap<Uuid, Membership>,
+    fields: HashMap<Uuid, Project>,
+    /// The organization of each project, also of deleted ones.
+    homes: HashMap<Uuid, Uuid>,
+    organizations: HashMap<Uuid, Organization>,
     authors: HashMap<Uuid, AccountId>,
 }
 
@@ -57,6 +63,7 @@ impl Rosters {
         let actor = recorded.metadata.actor;
         let is_subject = match &recorded.event {
             DomainEventKind::Membership(event) => event.subject().is_some() && event.subject() == actor.account(),
+            DomainEventKind::Organization(event) => event.subject().is_some() && event.subject() == actor.account(),
             DomainEventKind::Comment(CommentEvent::CommentPosted { author_id, .. }) => {
                 actor.account() == Some(*author_id)
             }
@@ -73,10 +80,14 @@ impl Rosters {
                 let account = actor.account().ok_or("the service itself may not do this")?;
                 let role = roster.and_then(|roster| roster.role_of(account));
                 let standing = role.map_or(Standing::Stranger, Standing::Member);
-                match access::decide(standing, action) {
-                    Verdict::Allowed => Ok(()),
-                    _ => Err(format!("{standing:?} may not {action:?}")),
+                if self.allows(standing, action, project, account) || self.administers(project, account) {
+                    Ok(())
+                } else {
+                    Err(format!("{standing:?} may not {action:?}"))
                 }
+            }
+            Right::FoundProject if !self.may_found(recorded) => {
+                Err("the actor may not found projects in the organization".to_owned())
             }
             Right::FoundProject => match (roster, is_subject || !is_membership(recorded)) {
                 (None, true) => Ok(()),
@@ -101,6 +112,23 @@ impl Rosters {
                 }
                 Actor::Account(_) | Actor::System(_) => Ok(()),
             },
+            Right::InOrganization(action) => {
+                let account = actor.account().ok_or("the service itself may not do this")?;
+                let state = self.organizations.get(&recorded.feed_id).and_then(|found| found.active().ok());
+                let role = state.and_then(|state| state.role_of(account));
+                match access::decide_in_organization(role, false, action) {
+                    Verdict::Allowed => Ok(()),
+                    _ => Err(format!("{role:?} may not {action:?} in the organization")),
+                }
+            }
+            Right::FoundOrganization => {
+                let is_founder = actor.account().is_none() || is_subject;
+                match (self.organizations.contains_key(&recorded.aggregate_id), is_founder) {
+                    (false, true) => Ok(()),
+                    (false, false) => Err("an organization is founded by its first admin".to_owned()),
+                    (true, _) => Err("the organization was founded before".to_owned()),
+                }
+            }
             Right::Nobody => Err("only its author may".to_owned()),
             Right::ServiceOnly => match actor {
                 Actor::System(_) => Ok(()),
@@ -109,9 +137,50 @@ impl Rosters {
         }
     }
 
+    fn allows(&self, standing: Standing, action: Action, project: Option<Uuid>, account: AccountId) -> bool {
+        if access::decide(standing, action) != Verdict::Allowed {
+            return false;
+        }
+        let (Standing::Member(role), Action::EditProject) = (standing, action) else { return true };
+        let fields = project.and_then(|id| self.fields.get(&id)).and_then(|project| project.active().ok());
+        fields.is_none_or(|(_, fields)| {
+            access::policy_allows(fields.edit_policy, role, fields.team_lead == Some(account))
+        })
+    }
+
+    /// Whether the organization lets the actor found the project that the event is about. Logs of earlier versions know
+    /// no organizations.
+    fn may_found(&self, recorded: &Recorded) -> bool {
+        let DomainEventKind::Project(ProjectEvent::ProjectCreated { organization_id, .. }) = &recorded.event else {
+            return true;
+        };
+        let Some(organization) = self.organizations.get(&organization_id.0) else { return true };
+        organization.active().is_ok_and(|state| {
+            let role = recorded.metadata.actor.account().and_then(|account| state.role_of(account));
+            let members_may = state.fields.settings.members_can_create_projects;
+            let action = OrganizationAction::CreateProjects;
+            access::decide_in_organization(role, members_may, action) == Verdict::Allowed
+        })
+    }
+
+    /// Whether the account is an admin of the project's organization.
+    fn administers(&self, project: Option<Uuid>, account: AccountId) -> bool {
+        let organization = project.and_then(|id| self.homes.get(&id)).and_then(|id| self.organizations.get(id));
+        organization.is_some_and(|organization| organization.rules_projects(account))
+    }
+
     fn fold(&mut self, recorded: &Recorded) {
         if let DomainEventKind::Membership(event) = &recorded.event {
             self.projects.entry(recorded.aggregate_id).or_default().evolve(event);
+        }
+        if let DomainEventKind::Project(event) = &recorded.event {
+            if let ProjectEvent::ProjectCreated { organization_id, .. } = event {
+                self.homes.insert(recorded.aggregate_id, organization_id.0);
+            }
+            self.fields.entry(recorded.aggregate_id).or_default().evolve(event);
+        }
+        if let DomainEventKind::Organization(event) = &recorded.event {
+            self.organizations.entry(recorded.aggregate_id).or_default().evolve(event);
         }
         if let DomainEventKind::Comment(CommentEvent::CommentPosted { author_id, .. }) = &recorded.event {
             self.authors.insert(recorded.aggregate_id, *author_id);
@@ -128,7 +197,10 @@ fn project_of(recorded: &Recorded) -> Option<Uuid> {
         DomainEventKind::Project(_) | DomainEventKind::Membership(_) => Some(recorded.aggregate_id),
         DomainEventKind::Task(_) | DomainEventKind::Comment(_) => Some(recorded.feed_id),
         DomainEventKind::Job(JobEvent::JobRequested { project_id, .. }) => project_id.map(Into::into),
-        DomainEventKind::Job(_) | DomainEventKind::Account(_) => None,
+        DomainEventKind::Job(_)
+        | DomainEventKind::Account(_)
+        | DomainEventKind::Organization(_)
+        | DomainEventKind::OrganizationSlug(_) => None,
     }
 }
 

@@ -14,6 +14,7 @@ pub mod history;
 pub mod jobs;
 pub mod members;
 mod openapi;
+pub mod organizations;
 mod page;
 pub mod problem;
 pub mod profile;

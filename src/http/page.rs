@@ -1,8 +1,8 @@
 //! Pages of lists: `?limit=&cursor=`, or `?skip=`.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use workroom_projections::page::{Listed, Page};
 
@@ -18,6 +18,33 @@ const SKIP_BOUNDS: std::ops::RangeInclusive<i64> = 0..=100_000;
 pub fn limit(limit: Option<i64>) -> Result<i64, Error> {
     let limit = limit.unwrap_or(20);
     if LIMIT_BOUNDS.contains(&limit) { Ok(limit) } else { Err(Error::invalid("/limit", "must be from 1 to 100")) }
+}
+
+/// Which part of a list, where nothing else narrows it.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct PageParams {
+    /// Most items to return, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<i64>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Pass over so many items first.
+    #[param(minimum = 0, maximum = 100_000)]
+    skip: Option<i64>,
+    /// Wait, for a bounded time, until the list shows this log position.
+    pub min_position: Option<i64>,
+}
+
+impl PageParams {
+    /// The part that is wanted.
+    ///
+    /// # Errors
+    /// As [`page`].
+    pub fn page(&self) -> Result<Page, Error> {
+        page(self.limit, self.cursor.as_deref(), self.skip)
+    }
 }
 
 /// Checks which part of a list is wanted.

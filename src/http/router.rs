@@ -14,8 +14,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    State, auth, comments, envelope, health, history, jobs, members, openapi, problem::Problem, projects, realtime,
-    reply, request, tasks, webhooks,
+    State, auth, comments, envelope, health, history, jobs, members, openapi, organizations, problem::Problem,
+    projects, realtime, reply, request, tasks, webhooks,
 };
 use crate::config::Role;
 
@@ -40,6 +40,15 @@ fn api() -> OpenApiRouter<State> {
         .routes(routes!(auth::email::send_verification))
         .routes(routes!(webhooks::identity))
         .routes(routes!(history::account_events))
+        .routes(routes!(organizations::create::create, organizations::list::list))
+        .routes(routes!(organizations::read::read, organizations::update::update, organizations::delete::delete))
+        .routes(routes!(organizations::members::add::add_member, organizations::members::list::list_members))
+        .routes(routes!(
+            organizations::members::change_role::change_member_role,
+            organizations::members::remove::remove_member
+        ))
+        .routes(routes!(organizations::projects::list_projects))
+        .routes(routes!(history::organization_events))
         .routes(routes!(projects::create::create, projects::list::list))
         .routes(routes!(
             projects::read::read,

@@ -121,7 +121,10 @@ async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> 
          FROM unnest($1::uuid[], $2::uuid[]) AS s (project_id, account_id)
          LEFT JOIN projects p ON p.id = s.project_id
          WHERE NOT EXISTS (
-             SELECT FROM members m WHERE m.project_id = s.project_id AND m.account_id = s.account_id)",
+             SELECT FROM members m WHERE m.project_id = s.project_id AND m.account_id = s.account_id)
+           AND (p.deleted OR NOT EXISTS (
+             SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id AND NOT h.is_personal
+             WHERE o.organization_id = p.organization_id AND o.account_id = s.account_id AND o.role = 'admin'))",
     )
     .bind(&projects)
     .bind(&accounts)

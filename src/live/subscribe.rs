@@ -9,6 +9,8 @@ use workroom_domain::{
     access::{Action, Standing},
     ids::{AccountId, ProjectId},
     membership::Membership,
+    organization::Organization,
+    project::Project,
 };
 
 use super::{
@@ -100,6 +102,7 @@ async fn try_admit(
     match roster.state.role_of(account_id) {
         Some(role) if roster.state.is_open() && may_watch(Standing::Member(role)) => {}
         Some(_) if roster.state.is_open() => return Err(Refused::FORBIDDEN),
+        None if roster.state.is_open() && administers(live, project_id, account_id).await? => {}
         Some(_) | None => return Err(Refused::NOT_FOUND),
     }
     let (epoch, head) = bearings(hub.pool(), project_id).await.map_err(Error::from)?;
@@ -111,6 +114,15 @@ async fn try_admit(
     let (cursor, is_reset) = place(request.since, epoch, head);
     let start = Start { seated, authorized: roster.sequence, cursor, head, generation, events: request.events };
     Ok(Admitted { start, epoch, is_reset })
+}
+
+/// Whether the account has an owner's rights as an admin of the project's organization.
+async fn administers(live: &Live, project_id: Uuid, account_id: AccountId) -> Result<bool, Refused> {
+    let log = live.app.log();
+    let project = log.reload::<Project>(project_id).await.map_err(Error::from)?;
+    let Ok((organization_id, _)) = project.state.active() else { return Ok(false) };
+    let organization = log.reload::<Organization>(organization_id.into()).await.map_err(Error::from)?;
+    Ok(organization.state.rules_projects(account_id))
 }
 
 /// The current history and a feed's head, of one moment.

@@ -17,6 +17,7 @@ mod live;
 mod mail;
 mod members;
 mod openapi;
+mod organizations;
 mod problems;
 mod projections;
 mod projects;

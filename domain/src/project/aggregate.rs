@@ -54,6 +54,8 @@ impl Project {
             status: Change::between(&current.status, patch.status),
             priority: Change::between(&current.priority, patch.priority),
             schedule: Change::between(&current.schedule, Some(schedule)),
+            team_lead: Change::between(&current.team_lead, patch.team_lead),
+            edit_policy: Change::between(&current.edit_policy, patch.edit_policy),
         })
     }
 }
@@ -67,6 +69,8 @@ impl ProjectFields {
         apply(&mut self.status, changes.status.as_ref());
         apply(&mut self.priority, changes.priority.as_ref());
         apply(&mut self.schedule, changes.schedule.as_ref());
+        apply(&mut self.team_lead, changes.team_lead.as_ref());
+        apply(&mut self.edit_policy, changes.edit_policy.as_ref());
     }
 }
 

@@ -2,9 +2,9 @@
 
 use time::Date;
 
-use super::fields::{Priority, ProjectFields, ProjectStatus};
+use super::fields::{EditPolicy, Priority, ProjectFields, ProjectStatus};
 use crate::{
-    ids::OrganizationId,
+    ids::{AccountId, OrganizationId},
     text::{Name, Prose},
 };
 
@@ -24,7 +24,7 @@ pub enum ProjectCommand {
     Delete,
 }
 
-/// The fields to change; `None` leaves one as it is. For the dates `Some(None)` clears.
+/// The fields to change; `None` leaves one as it is. For dates and lead `Some(None)` clears.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProjectPatch {
     /// New name.
@@ -41,4 +41,8 @@ pub struct ProjectPatch {
     pub start_date: Option<Option<Date>>,
     /// New last day.
     pub end_date: Option<Option<Date>>,
+    /// New lead.
+    pub team_lead: Option<Option<AccountId>>,
+    /// New policy.
+    pub edit_policy: Option<EditPolicy>,
 }

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Priority, ProjectFields, ProjectStatus, Schedule};
+use super::fields::{EditPolicy, Priority, ProjectFields, ProjectStatus, Schedule};
 use crate::{
     change::Change,
     event::domain_event,
-    ids::OrganizationId,
+    ids::{AccountId, OrganizationId},
     text::{Name, Prose},
 };
 
@@ -55,6 +55,12 @@ pub struct ProjectChanges {
     /// Of the dates, which change together because they bound each other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Change<Schedule>>,
+    /// Of the lead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team_lead: Option<Change<Option<AccountId>>>,
+    /// Of the policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub edit_policy: Option<Change<EditPolicy>>,
 }
 
 impl ProjectChanges {

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use time::Date;
 
-use crate::text::{Name, Prose};
+use crate::{
+    ids::AccountId,
+    text::{Name, Prose},
+};
 
 /// How far a project is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +62,33 @@ impl Priority {
     }
 }
 
+/// Who may change the project's own fields. (Tasks, files and the like are every collaborator's.)
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditPolicy {
+    /// Every collaborator.
+    #[default]
+    Collaborators,
+    /// Only the lead; and owners.
+    Lead,
+}
+
+impl EditPolicy {
+    /// The policy as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Collaborators => "collaborators",
+            Self::Lead => "lead",
+        }
+    }
+
+    /// For serde, which hands out references: what is usual is not written.
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 time::serde::format_description!(pub(crate) iso_date, Date, "[year]-[month]-[day]");
 
 /// Reads a date or `null`. Not `iso_date::option::deserialize`: that one refuses `null` wherever serde buffers a value,
@@ -103,4 +133,10 @@ pub struct ProjectFields {
     /// When it begins and ends.
     #[serde(flatten)]
     pub schedule: Schedule,
+    /// Who leads it: an owner or collaborator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub team_lead: Option<AccountId>,
+    /// Who may change these fields.
+    #[serde(default, skip_serializing_if = "EditPolicy::is_usual")]
+    pub edit_policy: EditPolicy,
 }

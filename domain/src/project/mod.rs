@@ -9,5 +9,5 @@ mod refusal;
 pub use aggregate::Project;
 pub use command::{ProjectCommand, ProjectPatch};
 pub use event::{ProjectChanges, ProjectEvent};
-pub use fields::{Priority, ProjectFields, ProjectStatus, Schedule};
+pub use fields::{EditPolicy, Priority, ProjectFields, ProjectStatus, Schedule};
 pub use refusal::ProjectRefusal;

@@ -1,11 +1,15 @@
 //! Which right an auditor demands of an event's actor (the rights themselves are tested beside their table).
 
 use workroom_domain::{
-    access::{Action, Right, Role, Standing, Verdict, decide, required_right},
+    access::{
+        Action, OrganizationAction, OrganizationRole, Right, Role, Standing, Verdict, decide, decide_in_organization,
+        policy_allows, required_right,
+    },
     account::{AccountEvent, SessionEnd},
     event::DomainEventKind,
     job::JobEvent,
     membership::MembershipEvent,
+    project::EditPolicy,
 };
 
 use crate::examples::{ADA, SESSION, every_event, work};
@@ -13,6 +17,8 @@ use crate::examples::{ADA, SESSION, every_event, work};
 const MANAGE: Right = Right::InProject(Action::ManageMembers);
 const TASKS: Right = Right::InProject(Action::EditTasks);
 const MODERATE: Right = Right::InProject(Action::ModerateComments);
+const EDIT_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::Edit);
+const MANAGE_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::ManageMembers);
 const DELETE: Right = Right::InProject(Action::DeleteProject);
 
 /// The rights that every event demands: of an actor who founds the project, of a member about somebody else, of a
@@ -53,6 +59,17 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("CommentPosted", [Right::Nobody, Right::Nobody, TASKS]),
         ("CommentEdited", [Right::Nobody, Right::Nobody, TASKS]),
         ("CommentDeleted", [MODERATE, MODERATE, TASKS]),
+        ("OrganizationCreated", same(Right::FoundOrganization)),
+        ("OrganizationUpdated", same(EDIT_ORGANIZATION)),
+        ("OrganizationMemberAdded", same(MANAGE_ORGANIZATION)),
+        ("OrganizationMemberRoleChanged", same(MANAGE_ORGANIZATION)),
+        (
+            "OrganizationMemberRemoved",
+            [MANAGE_ORGANIZATION, MANAGE_ORGANIZATION, Right::InOrganization(OrganizationAction::View)],
+        ),
+        ("OrganizationDeleted", same(Right::InOrganization(OrganizationAction::Delete))),
+        ("SlugClaimed", same(EDIT_ORGANIZATION)),
+        ("SlugReleased", same(EDIT_ORGANIZATION)),
     ]
 }
 
@@ -145,5 +162,40 @@ fn only_a_stranger_is_told_that_the_project_does_not_exist() {
         for standing in insiders {
             assert_ne!(decide(standing, action), Verdict::Hidden, "{standing:?} {action:?}");
         }
+    }
+}
+
+#[test]
+fn an_organization_is_its_admins_to_manage_and_its_members_to_see() {
+    use OrganizationAction::{CreateProjects, Delete, Edit, ManageMembers, View};
+    let rows = [
+        (View, [true, true]),
+        (CreateProjects, [true, false]),
+        (Edit, [true, false]),
+        (ManageMembers, [true, false]),
+        (Delete, [true, false]),
+    ];
+    assert_eq!(rows.map(|(action, _)| action), OrganizationAction::ALL);
+    for (action, allowed) in rows {
+        for (role, allowed) in [OrganizationRole::Admin, OrganizationRole::Member].into_iter().zip(allowed) {
+            let verdict = if allowed { Verdict::Allowed } else { Verdict::Forbidden };
+            assert_eq!(decide_in_organization(Some(role), false, action), verdict, "{role:?} {action:?}");
+        }
+        assert_eq!(decide_in_organization(None, true, action), Verdict::Hidden);
+    }
+    let member = Some(OrganizationRole::Member);
+    assert_eq!(decide_in_organization(member, true, CreateProjects), Verdict::Allowed);
+    assert_eq!(decide_in_organization(member, true, Edit), Verdict::Forbidden);
+}
+
+#[test]
+fn a_led_project_is_edited_by_its_lead_and_its_owners() {
+    for (policy, role, is_lead, allowed) in [
+        (EditPolicy::Collaborators, Role::Collaborator, false, true),
+        (EditPolicy::Lead, Role::Collaborator, false, false),
+        (EditPolicy::Lead, Role::Collaborator, true, true),
+        (EditPolicy::Lead, Role::Owner, false, true),
+    ] {
+        assert_eq!(policy_allows(policy, role, is_lead), allowed, "{policy:?} {role:?} {is_lead}");
     }
 }

@@ -3,7 +3,7 @@
 use time::{Date, OffsetDateTime, macros::date};
 use uuid::Uuid;
 use workroom_domain::{
-    access::Role,
+    access::{OrganizationRole, Role},
     account::{AccountEvent, PasswordChange, ProfileField, SessionEnd},
     change::Change,
     comment::CommentEvent,
@@ -11,7 +11,9 @@ use workroom_domain::{
     ids::{AccountId, OrganizationId, ProjectId, SessionId, TaskId, TokenId},
     job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
-    project::{Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
+    organization::{ImageUrl, OrganizationChanges, OrganizationEvent, OrganizationFields, OrganizationSettings, Slug},
+    organization_slug::OrganizationSlugEvent,
+    project::{EditPolicy, Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
     task::{TaskChanges, TaskEvent, TaskFields, TaskStatus, TaskType},
     text::{Name, Prose},
     timestamp::Timestamp,
@@ -54,6 +56,37 @@ pub fn fields() -> ProjectFields {
         status: ProjectStatus::Planning,
         priority: Priority::Medium,
         schedule: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
+        team_lead: None,
+        edit_policy: EditPolicy::Collaborators,
+    }
+}
+
+pub fn slug(text: &str) -> Slug {
+    Slug::parse(text).unwrap()
+}
+
+pub fn picture() -> ImageUrl {
+    ImageUrl::parse("https://example.com/a.png").unwrap()
+}
+
+pub fn organization_fields() -> OrganizationFields {
+    OrganizationFields {
+        name: name("Acme"),
+        slug: slug("acme"),
+        image_url: None,
+        settings: OrganizationSettings { members_can_create_projects: false },
+    }
+}
+
+pub fn organization_changes() -> OrganizationChanges {
+    OrganizationChanges {
+        name: Some(Change { from: name("Acme"), to: name("Ajax") }),
+        slug: Some(Change { from: slug("acme"), to: slug("ajax") }),
+        image_url: Some(Change { from: None, to: Some(picture()) }),
+        settings: Some(Change {
+            from: OrganizationSettings { members_can_create_projects: false },
+            to: OrganizationSettings { members_can_create_projects: true },
+        }),
     }
 }
 
@@ -118,6 +151,8 @@ pub fn every_event() -> Vec<DomainEventKind> {
             from: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
             to: Schedule { start_date: Some(APRIL), end_date: None },
         }),
+        team_lead: None,
+        edit_policy: None,
     };
     let failure = AttemptFailure::Program { outcome: timed_out() };
     let mut events = Vec::new();
@@ -183,6 +218,25 @@ pub fn every_event() -> Vec<DomainEventKind> {
             CommentEvent::CommentDeleted { task_id: TASK },
         ]
         .map(DomainEventKind::Comment),
+    );
+    let (account_id, from, to) = (BOB, OrganizationRole::Member, OrganizationRole::Admin);
+    events.extend(
+        [
+            OrganizationEvent::OrganizationCreated { is_personal: false, admin_id: ADA, fields: organization_fields() },
+            OrganizationEvent::OrganizationUpdated { changes: organization_changes() },
+            OrganizationEvent::OrganizationMemberAdded { account_id, role: from },
+            OrganizationEvent::OrganizationMemberRoleChanged { account_id, from, to },
+            OrganizationEvent::OrganizationMemberRemoved { account_id, role: to },
+            OrganizationEvent::OrganizationDeleted {},
+        ]
+        .map(DomainEventKind::Organization),
+    );
+    events.extend(
+        [
+            OrganizationSlugEvent::SlugClaimed { slug: slug("acme"), organization_id: ORGANIZATION },
+            OrganizationSlugEvent::SlugReleased { organization_id: ORGANIZATION },
+        ]
+        .map(DomainEventKind::OrganizationSlug),
     );
     events
 }

@@ -12,6 +12,7 @@ mod comment;
 mod examples;
 mod job;
 mod membership;
+mod organization;
 mod project;
 mod properties;
 mod stored_events;

@@ -4,12 +4,12 @@ use cqrs_es::test::TestFramework;
 use workroom_domain::{
     change::Change,
     project::{
-        Priority, Project, ProjectChanges, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch, ProjectRefusal,
-        ProjectStatus, Schedule,
+        EditPolicy, Priority, Project, ProjectChanges, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch,
+        ProjectRefusal, ProjectStatus, Schedule,
     },
 };
 
-use crate::examples::{APRIL, MARCH, MAY, ORGANIZATION, OTHER_ORGANIZATION, fields, name, prose};
+use crate::examples::{APRIL, BOB, MARCH, MAY, ORGANIZATION, OTHER_ORGANIZATION, fields, name, prose};
 
 fn project() -> TestFramework<Project> {
     TestFramework::with(())
@@ -45,7 +45,7 @@ fn scheduled(start_date: Option<time::Date>, end_date: Option<time::Date>) -> Pr
 
 /// A patch that gives every field of the example the value it has.
 fn patch_that_repeats_everything() -> ProjectPatch {
-    let ProjectFields { name, description, is_public, status, priority, schedule } = fields();
+    let ProjectFields { name, description, is_public, status, priority, schedule, team_lead, edit_policy } = fields();
     ProjectPatch {
         name: Some(name),
         description: Some(description),
@@ -54,6 +54,8 @@ fn patch_that_repeats_everything() -> ProjectPatch {
         priority: Some(priority),
         start_date: Some(schedule.start_date),
         end_date: Some(schedule.end_date),
+        team_lead: Some(team_lead),
+        edit_policy: Some(edit_policy),
     }
 }
 
@@ -115,6 +117,8 @@ mod updating {
             priority: Some(Priority::High),
             start_date: Some(Some(APRIL)),
             end_date: Some(None),
+            team_lead: Some(Some(BOB)),
+            edit_policy: Some(EditPolicy::Lead),
         };
         let changes = ProjectChanges {
             name: Some(Change { from: name("Apollo"), to: name("Artemis") }),
@@ -126,6 +130,8 @@ mod updating {
                 from: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
                 to: Schedule { start_date: Some(APRIL), end_date: None },
             }),
+            team_lead: Some(Change { from: None, to: Some(BOB) }),
+            edit_policy: Some(Change { from: EditPolicy::Collaborators, to: EditPolicy::Lead }),
         };
         project().given(vec![created()]).when(ProjectCommand::Update(patch)).then_expect_events(vec![updated(changes)]);
     }

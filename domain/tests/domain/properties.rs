@@ -169,7 +169,7 @@ fn moment() -> impl Strategy<Value = OffsetDateTime> {
 }
 
 mod a_project {
-    use workroom_domain::project::{Project, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch};
+    use workroom_domain::project::{EditPolicy, Project, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch};
 
     use super::*;
 
@@ -182,11 +182,16 @@ mod a_project {
         select(&[Priority::Low, Priority::Medium, Priority::High][..])
     }
 
+    fn policy() -> impl Strategy<Value = EditPolicy> {
+        select(&[EditPolicy::Collaborators, EditPolicy::Lead][..])
+    }
+
     fn fields() -> impl Strategy<Value = ProjectFields> {
-        (name(), prose(), any::<bool>(), status(), priority(), option::of(date()), option::of(date())).prop_map(
-            |(name, description, is_public, status, priority, start_date, end_date)| {
+        let dates = (option::of(date()), option::of(date()));
+        (name(), prose(), any::<bool>(), status(), priority(), dates, option::of(account_id()), policy()).prop_map(
+            |(name, description, is_public, status, priority, (start_date, end_date), team_lead, edit_policy)| {
                 let schedule = Schedule { start_date, end_date };
-                ProjectFields { name, description, is_public, status, priority, schedule }
+                ProjectFields { name, description, is_public, status, priority, schedule, team_lead, edit_policy }
             },
         )
     }
@@ -200,16 +205,24 @@ mod a_project {
             option::of(priority()),
             option::of(option::of(date())),
             option::of(option::of(date())),
+            option::of(option::of(account_id())),
+            option::of(policy()),
         )
-            .prop_map(|(name, description, is_public, status, priority, start_date, end_date)| ProjectPatch {
-                name,
-                description,
-                is_public,
-                status,
-                priority,
-                start_date,
-                end_date,
-            })
+            .prop_map(
+                |(name, description, is_public, status, priority, start_date, end_date, team_lead, edit_policy)| {
+                    ProjectPatch {
+                        name,
+                        description,
+                        is_public,
+                        status,
+                        priority,
+                        start_date,
+                        end_date,
+                        team_lead,
+                        edit_policy,
+                    }
+                },
+            )
     }
 
     fn command() -> impl Strategy<Value = ProjectCommand> {
@@ -252,6 +265,8 @@ mod a_project {
                 is_true(changes.status.as_ref(), &before.status, &after.status);
                 is_true(changes.priority.as_ref(), &before.priority, &after.priority);
                 is_true(changes.schedule.as_ref(), &before.schedule, &after.schedule);
+                is_true(changes.team_lead.as_ref(), &before.team_lead, &after.team_lead);
+                is_true(changes.edit_policy.as_ref(), &before.edit_policy, &after.edit_policy);
             }
         }
     }

@@ -22,6 +22,8 @@ use workroom_domain::{
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
+    organization::{Organization, OrganizationEvent},
+    organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent, ProjectFields, Schedule},
     task::{Task, TaskEvent},
     upcast::{upcast, upcasters},
@@ -48,6 +50,8 @@ enum Payload<'a> {
     Account(&'a AccountEvent),
     Task(&'a TaskEvent),
     Comment(&'a CommentEvent),
+    Organization(&'a OrganizationEvent),
+    OrganizationSlug(&'a OrganizationSlugEvent),
 }
 
 fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
@@ -66,6 +70,10 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::Account(event) => columns::<Account>(event, Payload::Account(event)),
         DomainEventKind::Task(event) => columns::<Task>(event, Payload::Task(event)),
         DomainEventKind::Comment(event) => columns::<Comment>(event, Payload::Comment(event)),
+        DomainEventKind::Organization(event) => columns::<Organization>(event, Payload::Organization(event)),
+        DomainEventKind::OrganizationSlug(event) => {
+            columns::<OrganizationSlug>(event, Payload::OrganizationSlug(event))
+        }
     }
 }
 
@@ -153,7 +161,8 @@ fn every_event_has_an_example() {
 /// Exhaustive, so that a new event without an example does not compile.
 fn place(event: &DomainEventKind) -> usize {
     use {
-        AccountEvent as A, CommentEvent as C, JobEvent as J, MembershipEvent as M, ProjectEvent as P, TaskEvent as T,
+        AccountEvent as A, CommentEvent as C, JobEvent as J, MembershipEvent as M, OrganizationEvent as O,
+        OrganizationSlugEvent as S, ProjectEvent as P, TaskEvent as T,
     };
     match event {
         DomainEventKind::Project(P::ProjectCreated { .. }) => 0,
@@ -189,6 +198,14 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Comment(C::CommentPosted { .. }) => 30,
         DomainEventKind::Comment(C::CommentEdited { .. }) => 31,
         DomainEventKind::Comment(C::CommentDeleted { .. }) => 32,
+        DomainEventKind::Organization(O::OrganizationCreated { .. }) => 33,
+        DomainEventKind::Organization(O::OrganizationUpdated { .. }) => 34,
+        DomainEventKind::Organization(O::OrganizationMemberAdded { .. }) => 35,
+        DomainEventKind::Organization(O::OrganizationMemberRoleChanged { .. }) => 36,
+        DomainEventKind::Organization(O::OrganizationMemberRemoved { .. }) => 37,
+        DomainEventKind::Organization(O::OrganizationDeleted { .. }) => 38,
+        DomainEventKind::OrganizationSlug(S::SlugClaimed { .. }) => 39,
+        DomainEventKind::OrganizationSlug(S::SlugReleased { .. }) => 40,
     }
 }
 
@@ -659,6 +676,158 @@ mod stored_forever_as {
           "event_version": "1",
           "payload": {
             "type": "AccountErased"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_created_version_1() {
+        assert_json_snapshot!(stored("OrganizationCreated"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationCreated",
+            "is_personal": false,
+            "admin_id": "00000000-0000-0000-0000-000000000ada",
+            "name": "Acme",
+            "slug": "acme",
+            "image_url": null,
+            "settings": {
+              "members_can_create_projects": false
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_updated_version_1() {
+        assert_json_snapshot!(stored("OrganizationUpdated"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationUpdated",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationUpdated",
+            "changes": {
+              "name": {
+                "from": "Acme",
+                "to": "Ajax"
+              },
+              "slug": {
+                "from": "acme",
+                "to": "ajax"
+              },
+              "image_url": {
+                "from": null,
+                "to": "https://example.com/a.png"
+              },
+              "settings": {
+                "from": {
+                  "members_can_create_projects": false
+                },
+                "to": {
+                  "members_can_create_projects": true
+                }
+              }
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_member_added_version_1() {
+        assert_json_snapshot!(stored("OrganizationMemberAdded"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationMemberAdded",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationMemberAdded",
+            "account_id": "00000000-0000-0000-0000-000000000b0b",
+            "role": "member"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_member_role_changed_version_1() {
+        assert_json_snapshot!(stored("OrganizationMemberRoleChanged"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationMemberRoleChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationMemberRoleChanged",
+            "account_id": "00000000-0000-0000-0000-000000000b0b",
+            "from": "member",
+            "to": "admin"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_member_removed_version_1() {
+        assert_json_snapshot!(stored("OrganizationMemberRemoved"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationMemberRemoved",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationMemberRemoved",
+            "account_id": "00000000-0000-0000-0000-000000000b0b",
+            "role": "admin"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn organization_deleted_version_1() {
+        assert_json_snapshot!(stored("OrganizationDeleted"), @r#"
+        {
+          "aggregate_type": "organization",
+          "event_type": "OrganizationDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "OrganizationDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn slug_claimed_version_1() {
+        assert_json_snapshot!(stored("SlugClaimed"), @r#"
+        {
+          "aggregate_type": "organization_slug",
+          "event_type": "SlugClaimed",
+          "event_version": "1",
+          "payload": {
+            "type": "SlugClaimed",
+            "slug": "acme",
+            "organization_id": "00000000-0000-0000-0000-00000000000c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn slug_released_version_1() {
+        assert_json_snapshot!(stored("SlugReleased"), @r#"
+        {
+          "aggregate_type": "organization_slug",
+          "event_type": "SlugReleased",
+          "event_version": "1",
+          "payload": {
+            "type": "SlugReleased",
+            "organization_id": "00000000-0000-0000-0000-00000000000c"
           }
         }
         "#);

@@ -86,11 +86,11 @@ pub async fn roster(
         .await?
         .unwrap_or_default();
     let members = sqlx::query_as(&format!(
-        "{SELECT} WHERE m.project_id = $1 AND ($2::uuid IS NULL OR m.account_id > $2)
+        "{SELECT} WHERE m.project_id = $1 AND m.account_id > $2
          ORDER BY m.account_id LIMIT $3 OFFSET $4"
     ))
     .bind(project_id)
-    .bind(after)
+    .bind(after.unwrap_or_default())
     .bind(limit)
     .bind(skip)
     .fetch_all(pool)

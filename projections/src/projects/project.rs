@@ -27,6 +27,8 @@ struct Row {
     priority: String,
     start_date: Option<Date>,
     end_date: Option<Date>,
+    team_lead: Option<Uuid>,
+    edit_policy: String,
     created_by: Uuid,
     created_at: OffsetDateTime,
     updated_at: OffsetDateTime,
@@ -47,6 +49,8 @@ impl Row {
             priority: fields.priority.as_str().to_owned(),
             start_date: fields.schedule.start_date,
             end_date: fields.schedule.end_date,
+            team_lead: fields.team_lead.map(Uuid::from),
+            edit_policy: fields.edit_policy.as_str().to_owned(),
             created_by: recorded.metadata.actor.account().map_or_else(Uuid::nil, |account| account.0),
             created_at: at,
             updated_at: at,
@@ -69,6 +73,8 @@ impl Row {
         if let Some((start_date, end_date)) = patch.schedule {
             (self.start_date, self.end_date) = (start_date, end_date);
         }
+        set(&mut self.team_lead, patch.team_lead);
+        set(&mut self.edit_policy, patch.edit_policy);
         self.deleted |= patch.deleted;
         self.updated_at = patch.updated_at;
         self.version = patch.version;
@@ -83,6 +89,8 @@ struct Patch {
     status: Option<String>,
     priority: Option<String>,
     schedule: Option<(Option<Date>, Option<Date>)>,
+    team_lead: Option<Option<Uuid>>,
+    edit_policy: Option<String>,
     deleted: bool,
     updated_at: OffsetDateTime,
     version: i64,
@@ -100,6 +108,8 @@ impl Patch {
             status: changes.status.as_ref().map(|change| change.to.as_str().to_owned()),
             priority: changes.priority.as_ref().map(|change| change.to.as_str().to_owned()),
             schedule: changes.schedule.as_ref().map(|change| (change.to.start_date, change.to.end_date)),
+            team_lead: changes.team_lead.as_ref().map(|change| change.to.map(Uuid::from)),
+            edit_policy: changes.edit_policy.as_ref().map(|change| change.to.as_str().to_owned()),
             deleted,
             updated_at: recorded.metadata.occurred_at,
             version: recorded.sequence,
@@ -115,6 +125,8 @@ impl Patch {
             status: later.status.or(self.status),
             priority: later.priority.or(self.priority),
             schedule: later.schedule.or(self.schedule),
+            team_lead: later.team_lead.or(self.team_lead),
+            edit_policy: later.edit_policy.or(self.edit_policy),
             deleted: self.deleted || later.deleted,
             updated_at: later.updated_at,
             version: later.version,
@@ -192,11 +204,14 @@ async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) 
              priority = COALESCE(n.priority::priority, p.priority),
              start_date = CASE WHEN n.scheduled THEN n.start_date ELSE p.start_date END,
              end_date = CASE WHEN n.scheduled THEN n.end_date ELSE p.end_date END,
+             team_lead = CASE WHEN n.is_led THEN n.team_lead ELSE p.team_lead END,
+             edit_policy = COALESCE(n.edit_policy::edit_policy, p.edit_policy),
              deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
          FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::boolean[],
-                     $8::date[], $9::date[], $10::boolean[], $11::timestamptz[], $12::bigint[])
+                     $8::date[], $9::date[], $10::boolean[], $11::timestamptz[], $12::bigint[], $13::boolean[],
+                     $14::uuid[], $15::text[])
               AS n (id, name, description, is_public, status, priority, scheduled, start_date, end_date, deleted,
-                    updated_at, version)
+                    updated_at, version, is_led, team_lead, edit_policy)
          WHERE p.id = n.id",
     )
     .bind(changed.keys().copied().collect::<Vec<_>>())
@@ -211,6 +226,9 @@ async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) 
     .bind(column!(patch => patch.deleted))
     .bind(column!(patch => patch.updated_at))
     .bind(column!(patch => patch.version))
+    .bind(column!(patch => patch.team_lead.is_some()))
+    .bind(column!(patch => patch.team_lead.flatten()))
+    .bind(column!(patch => patch.edit_policy.as_deref()))
     .execute(connection)
     .await
     .map(drop)
@@ -224,14 +242,16 @@ async fn insert(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sql
     }
     sqlx::query(
         "INSERT INTO projects (id, organization_id, name, description, is_public, status, priority, start_date,
-                               end_date, created_by, created_at, updated_at, version, deleted)
+                               end_date, created_by, created_at, updated_at, version, deleted, team_lead,
+                               edit_policy)
          SELECT id, organization_id, name, description, is_public, status::project_status, priority::priority,
-                start_date, end_date, created_by, created_at, updated_at, version, deleted
+                start_date, end_date, created_by, created_at, updated_at, version, deleted, team_lead,
+                edit_policy::edit_policy
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
                      $8::date[], $9::date[], $10::uuid[], $11::timestamptz[], $12::timestamptz[], $13::bigint[],
-                     $14::boolean[])
+                     $14::boolean[], $15::uuid[], $16::text[])
               AS n (id, organization_id, name, description, is_public, status, priority, start_date, end_date,
-                    created_by, created_at, updated_at, version, deleted)",
+                    created_by, created_at, updated_at, version, deleted, team_lead, edit_policy)",
     )
     .bind(column!(id))
     .bind(column!(organization_id))
@@ -247,6 +267,8 @@ async fn insert(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sql
     .bind(column!(updated_at))
     .bind(column!(version))
     .bind(column!(deleted))
+    .bind(column!(team_lead))
+    .bind(column!(edit_policy))
     .execute(connection)
     .await
     .map(drop)

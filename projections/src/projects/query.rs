@@ -1,7 +1,7 @@
 //! Questions about projects. Every answer carries how the asking account stands to the project, so that one statement
 //! both finds it and tells whether it may be seen.
 
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgPool};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
@@ -28,6 +28,10 @@ pub struct ProjectRow {
     pub start_date: Option<Date>,
     /// Last day.
     pub end_date: Option<Date>,
+    /// Who leads it.
+    pub team_lead: Option<Uuid>,
+    /// Who may change its fields.
+    pub edit_policy: String,
     /// Who founded it.
     pub created_by: Uuid,
     /// When.
@@ -36,16 +40,23 @@ pub struct ProjectRow {
     pub updated_at: OffsetDateTime,
     /// Sequence of its last event.
     pub version: i64,
-    /// The asking account's role; none for a visitor.
+    /// The asking account's role, an owner's for admins of the organization; none for a visitor.
     pub my_role: Option<String>,
     /// How many belong to it.
     pub member_count: i32,
 }
 
-const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status, p.priority::text AS priority,
-    p.start_date, p.end_date, p.created_by, p.created_at, p.updated_at, p.version, m.role::text AS my_role,
+/// With the account bound as the first parameter.
+const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
+    p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
+    p.created_by, p.created_at, p.updated_at, p.version,
+    CASE WHEN o.role = 'admin' AND NOT h.is_personal THEN 'owner' ELSE m.role::text END AS my_role,
     COALESCE(r.member_count, 0) AS member_count
-    FROM projects p LEFT JOIN rosters r ON r.project_id = p.id ";
+    FROM projects p
+    LEFT JOIN rosters r ON r.project_id = p.id
+    LEFT JOIN members m ON m.project_id = p.id AND m.account_id = $1
+    LEFT JOIN organizations h ON h.id = p.organization_id
+    LEFT JOIN organization_members o ON o.organization_id = p.organization_id AND o.account_id = $1 ";
 
 /// A living project, with the role that `account_id` has in it. Whether the account may see it is the caller's to
 /// decide.
@@ -53,13 +64,21 @@ const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.i
 /// # Errors
 /// The database's.
 pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<ProjectRow>, sqlx::Error> {
-    QueryBuilder::<Postgres>::new(SELECT)
-        .push("LEFT JOIN members m ON m.project_id = p.id AND m.account_id = ")
-        .push_bind(account_id)
-        .push(" WHERE NOT p.deleted AND p.id = ")
-        .push_bind(project_id)
-        .build_query_as()
+    sqlx::query_as(&format!("{SELECT} WHERE NOT p.deleted AND p.id = $2"))
+        .bind(account_id)
+        .bind(project_id)
         .fetch_optional(pool)
+        .await
+}
+
+/// Whether an organization has a living project.
+///
+/// # Errors
+/// The database's.
+pub async fn any_in(pool: &PgPool, organization_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM projects WHERE organization_id = $1 AND NOT deleted)")
+        .bind(organization_id)
+        .fetch_one(pool)
         .await
 }
 
@@ -97,7 +116,7 @@ pub struct Filter<'a> {
     pub status: Option<&'a str>,
 }
 
-/// The projects that an account belongs to, newest first.
+/// The projects that an account belongs to, or whose organization it administers, newest first.
 ///
 /// # Errors
 /// The database's.
@@ -107,19 +126,28 @@ pub async fn list(
     filter: Filter<'_>,
     page: Page,
 ) -> Result<Listed<ProjectRow>, sqlx::Error> {
-    let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    query.push("JOIN members m ON m.project_id = p.id AND m.account_id = ").push_bind(account_id);
-    query.push(" WHERE NOT p.deleted");
-    if let Some(id) = filter.organization_id {
-        query.push(" AND p.organization_id = ").push_bind(id);
-    }
-    if let Some(status) = filter.status {
-        query.push(" AND p.status = ").push_bind(status.to_owned()).push("::project_status");
-    }
-    if let Some(after) = page.after {
-        query.push(" AND p.id < ").push_bind(after);
-    }
-    query.push(" ORDER BY p.id DESC LIMIT ").push_bind(page.limit + 1).push(" OFFSET ").push_bind(page.skip);
-    let rows = query.build_query_as().fetch_all(pool).await?;
+    // Each branch walks an index in the order of the list and stops in time; one condition with OR could not.
+    let narrowed = "NOT p.deleted AND ($2::uuid IS NULL OR p.organization_id = $2)
+        AND ($3::text IS NULL OR p.status = $3::project_status)";
+    let rows = sqlx::query_as(&format!(
+        "WITH mine AS (
+             (SELECT p.id FROM members a JOIN projects p ON p.id = a.project_id
+              WHERE a.account_id = $1 AND a.project_id < $4 AND {narrowed} ORDER BY a.project_id DESC LIMIT $5)
+             UNION
+             (SELECT p.id FROM organization_members a
+              JOIN organizations h ON h.id = a.organization_id AND NOT h.is_personal
+              JOIN projects p ON p.organization_id = a.organization_id
+              WHERE a.account_id = $1 AND a.role = 'admin' AND p.id < $4 AND {narrowed} ORDER BY p.id DESC LIMIT $5))
+         {SELECT} WHERE p.id IN (SELECT id FROM mine) ORDER BY p.id DESC LIMIT $6 OFFSET $7"
+    ))
+    .bind(account_id)
+    .bind(filter.organization_id)
+    .bind(filter.status)
+    .bind(page.after.unwrap_or(Uuid::max()))
+    .bind(page.skip + page.limit + 1)
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
     Ok(Listed::from_one_more(rows, page, |row: &ProjectRow| row.id))
 }

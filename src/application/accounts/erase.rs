@@ -3,15 +3,16 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::Role,
+    access::{OrganizationRole, Role},
     account::{Account, AccountCommand, SessionEnd},
     ids::{AccountId, ProjectId, SessionId},
     membership::{Membership, MembershipCommand},
+    organization::{Organization, OrganizationCommand},
     project::{Project, ProjectCommand},
 };
-use workroom_projections::members;
+use workroom_projections::{members, organizations};
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, Unit, members::unlead};
 
 /// Erase an account.
 #[derive(Clone, Debug)]
@@ -88,15 +89,48 @@ async fn leave_all(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) 
             let role = Role::Owner;
             roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
         }
+        unlead(unit, ProjectId(project_id), account_id).await?;
         unit.decide(&roster, MembershipCommand::Remove { account_id })?;
     }
+    leave_organizations(unit, account_id, hand_over, &mut stuck).await?;
     if stuck.is_empty() {
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "you are the last owner of projects that you share; make another member an owner, or delete them, first: {}",
+        "you are the last owner of projects, or the last admin of organizations, that you share; hand them over, or \
+         delete them, first: {}",
         stuck.join(", ")
     )))
+}
+
+/// What nobody else belongs to stays as it is: nobody can act there any more.
+async fn leave_organizations(
+    unit: &mut Unit<'_>,
+    account_id: AccountId,
+    hand_over: bool,
+    stuck: &mut Vec<String>,
+) -> Result<(), Error> {
+    for id in organizations::of_account(unit.pool(), account_id.into()).await? {
+        let mut organization = unit.read::<Organization>(id).await?;
+        let Ok(state) = organization.state.active() else { continue };
+        let Some(role) = state.role_of(account_id) else { continue };
+        let others: Vec<_> = state.members().filter(|(id, _)| *id != account_id).collect();
+        if others.is_empty() {
+            continue;
+        }
+        if role == OrganizationRole::Admin && others.iter().all(|(_, role)| *role != OrganizationRole::Admin) {
+            if !hand_over {
+                stuck.push(format!("“{}” ({id})", state.fields.name.as_str()));
+                continue;
+            }
+            // Ids are in the order of registration.
+            let Some((heir, _)) = others.iter().min_by_key(|(id, _)| *id).copied() else { continue };
+            let role = OrganizationRole::Admin;
+            organization = unit.decide(&organization, OrganizationCommand::ChangeRole { account_id: heir, role })?;
+        }
+        unit.decide(&organization, OrganizationCommand::RemoveMember { account_id })?;
+    }
+    Ok(())
 }
 
 async fn describe(unit: &mut Unit<'_>, project_id: ProjectId) -> Result<String, Error> {

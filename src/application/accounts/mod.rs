@@ -7,9 +7,10 @@ pub use erase::{EraseAccount, LeaveEverything};
 use workroom_domain::{
     account::{Account, AccountCommand},
     ids::AccountId,
+    organization::Organization,
 };
 
-use super::{Command, Error, Unit};
+use super::{Command, Error, Unit, organizations};
 
 /// Record something that happened to an account.
 #[derive(Clone, Debug)]
@@ -30,6 +31,10 @@ impl Command for RecordAccount {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
         let account = unit.read::<Account>(self.account_id).await?;
         unit.decide(&account, self.command.clone())?;
+        if let AccountCommand::Register { personal_organization_id } = self.command {
+            let create = organizations::personal(personal_organization_id, self.account_id)?;
+            unit.decide::<Organization>(&Unit::new_aggregate(personal_organization_id), create)?;
+        }
         Ok(())
     }
 }

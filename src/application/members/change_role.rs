@@ -7,6 +7,7 @@ use workroom_domain::{
     membership::MembershipCommand,
 };
 
+use super::unlead;
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Give a member another role.
@@ -33,6 +34,9 @@ impl Command for ChangeMemberRole {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(Role, i64), Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
         self.if_version.check(roster.sequence)?;
+        if self.role < Role::Collaborator {
+            unlead(unit, self.project_id, self.account_id).await?;
+        }
         let change = MembershipCommand::ChangeRole { account_id: self.account_id, role: self.role };
         Ok((self.role, unit.decide(&roster, change)?.sequence))
     }

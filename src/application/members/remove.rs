@@ -7,6 +7,7 @@ use workroom_domain::{
     membership::MembershipCommand,
 };
 
+use super::unlead;
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Take a member off a project.
@@ -34,6 +35,7 @@ impl Command for RemoveMember {
         let action = if is_leaving { Action::ViewMembers } else { Action::ManageMembers };
         let (_, roster) = unit.authorize(self.project_id, action).await?;
         self.if_version.check(roster.sequence)?;
+        unlead(unit, self.project_id, self.account_id).await?;
         Ok(unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?.sequence)
     }
 }

@@ -1,15 +1,21 @@
 //! Found a project, with the caller as its first owner.
 
-use uuid::Uuid;
+use std::sync::Arc;
+
 use workroom_domain::{
+    access::{OrganizationAction, Role},
     account::Account,
     ids::{AccountId, OrganizationId, ProjectId},
     membership::{Membership, MembershipCommand},
+    organization::Organization,
     project::{Project, ProjectCommand, ProjectFields},
 };
 use workroom_projections::accounts::{self, AccountRow};
 
-use crate::application::{Command, Error, Unit};
+use crate::{
+    application::{Command, Error, Unit, organizations, people::AccountRef},
+    event_store::Versioned,
+};
 
 /// Found a project, with the caller as its first owner.
 #[derive(Clone, Debug)]
@@ -18,8 +24,12 @@ pub struct CreateProject {
     pub project_id: ProjectId,
     /// The organization to found it in; the caller's personal one when not given.
     pub organization_id: Option<OrganizationId>,
-    /// The project's fields.
+    /// The project's fields, but for the lead.
     pub fields: ProjectFields,
+    /// Who leads it.
+    pub team_lead: Option<AccountRef>,
+    /// Who else belongs to it from the beginning, as collaborators.
+    pub team_members: Vec<AccountRef>,
 }
 
 /// A project was founded.
@@ -33,6 +43,8 @@ pub struct CreatedProject {
     pub fields: ProjectFields,
     /// Its first owner.
     pub owner: AccountRow,
+    /// How many belong to it.
+    pub member_count: usize,
     /// Sequence of its last event.
     pub version: i64,
 }
@@ -44,27 +56,67 @@ impl Command for CreateProject {
         let account_id = unit.context().account()?;
         // An account that is being erased founds nothing: the append is guarded by this.
         unit.read::<Account>(account_id).await?.state.active()?;
-        let owner = account(unit, account_id).await?;
-        let organization_id = match self.organization_id {
-            Some(id) if Uuid::from(id) != owner.personal_organization_id => {
-                return Err(Error::NotFound("organization"));
-            }
-            _ => OrganizationId(owner.personal_organization_id),
+        let owner = accounts::find(unit.pool(), account_id.into())
+            .await?
+            .ok_or(Error::Unauthenticated("the account no longer exists"))?;
+        let (organization_id, organization) = self.organization(unit, &owner).await?;
+        let lead = match &self.team_lead {
+            Some(lead) => Some(belonging(unit, &organization, lead, "/team_lead").await?),
+            None => None,
         };
-        let create = ProjectCommand::Create { organization_id, fields: self.fields.clone() };
+        let mut team = Vec::new();
+        for (index, member) in self.team_members.iter().enumerate() {
+            team.push(belonging(unit, &organization, member, &format!("/team_members/{index}")).await?);
+        }
+        let fields = ProjectFields { team_lead: lead, ..self.fields.clone() };
+        let create = ProjectCommand::Create { organization_id, fields: fields.clone() };
         let project = unit.decide::<Project>(&Unit::new_aggregate(self.project_id), create)?;
         let found = MembershipCommand::Found { owner: account_id };
-        unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
-        Ok(CreatedProject {
-            project_id: self.project_id,
-            organization_id,
-            fields: self.fields.clone(),
-            owner,
-            version: project.sequence,
-        })
+        let mut roster = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
+        for account_id in lead.into_iter().chain(team) {
+            // The lead may be named among the team again, and so may the founder.
+            if roster.state.role_of(account_id).is_none() {
+                let add = MembershipCommand::Add { account_id, role: Role::Collaborator };
+                roster = unit.decide(&roster, add)?;
+            }
+        }
+        let member_count = roster.state.members().len();
+        let (project_id, version) = (self.project_id, project.sequence);
+        Ok(CreatedProject { project_id, organization_id, fields, owner, member_count, version })
     }
 }
 
-async fn account(unit: &Unit<'_>, id: AccountId) -> Result<AccountRow, Error> {
-    accounts::find(unit.pool(), id.into()).await?.ok_or(Error::Unauthenticated("the account no longer exists"))
+impl CreateProject {
+    async fn organization(
+        &self,
+        unit: &mut Unit<'_>,
+        owner: &AccountRow,
+    ) -> Result<(OrganizationId, Arc<Versioned<Organization>>), Error> {
+        let personal = OrganizationId(owner.personal_organization_id);
+        let organization_id = self.organization_id.unwrap_or(personal);
+        if organization_id == personal {
+            let organization = unit.read::<Organization>(organization_id).await?;
+            // Accounts of earlier versions have theirs founded with their next project.
+            if organization.sequence == 0 {
+                let create = organizations::personal(personal, AccountId(owner.id))?;
+                return Ok((personal, unit.decide(&organization, create)?));
+            }
+        }
+        let action = OrganizationAction::CreateProjects;
+        Ok((organization_id, unit.authorize_in_organization(organization_id, action).await?))
+    }
+}
+
+/// Somebody who belongs to the organization.
+async fn belonging(
+    unit: &mut Unit<'_>,
+    organization: &Versioned<Organization>,
+    who: &AccountRef,
+    pointer: &str,
+) -> Result<AccountId, Error> {
+    let account = who.find(unit.pool()).await?.map(|account| AccountId(account.id));
+    let state = organization.state.active()?;
+    account
+        .filter(|id| state.role_of(*id).is_some())
+        .ok_or_else(|| Error::invalid(pointer, "no member of the organization has this id or e-mail address"))
 }

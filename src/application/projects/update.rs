@@ -2,20 +2,23 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::{Action, Role},
-    ids::{OrganizationId, ProjectId},
+    access::{self, Action, Role},
+    ids::{AccountId, OrganizationId, ProjectId},
+    membership::Membership,
     project::{Project, ProjectCommand, ProjectFields, ProjectPatch},
 };
 
-use crate::application::{Command, Error, IfVersion, Unit};
+use crate::application::{Command, Error, IfVersion, Unit, people::AccountRef};
 
 /// Change a project's fields.
 #[derive(Clone, Debug)]
 pub struct UpdateProject {
     /// The project.
     pub project_id: ProjectId,
-    /// The fields to change.
+    /// The fields to change, but for the lead.
     pub patch: ProjectPatch,
+    /// Who leads it from now on; `Some(None)`: nobody.
+    pub team_lead: Option<Option<AccountRef>>,
     /// The version that the change is meant for, if the caller insists on one.
     pub if_version: IfVersion,
 }
@@ -47,8 +50,22 @@ impl Command for UpdateProject {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedProject, Error> {
         let (role, roster) = unit.authorize(self.project_id, Action::EditProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
+        let (_, fields) = project.state.active()?;
+        let is_lead = fields.team_lead == Some(unit.context().account()?);
+        // An organization's admin has an owner's rights whatever the roster says.
+        if !access::policy_allows(fields.edit_policy, role, is_lead)
+            && unit.authorize(self.project_id, Action::ManageMembers).await.is_err()
+        {
+            return Err(Error::Forbidden);
+        }
         self.if_version.check(project.sequence)?;
-        let updated = unit.decide(&project, ProjectCommand::Update(self.patch.clone()))?;
+        let mut patch = self.patch.clone();
+        patch.team_lead = match &self.team_lead {
+            Some(Some(lead)) => Some(Some(find_lead(unit, &roster.state, lead).await?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        let updated = unit.decide(&project, ProjectCommand::Update(patch))?;
         let (organization_id, fields) = updated.state.active()?;
         Ok(UpdatedProject {
             organization_id,
@@ -59,4 +76,12 @@ impl Command for UpdateProject {
             member_count: roster.state.members().len(),
         })
     }
+}
+
+/// A project is led by one of its owners or collaborators.
+async fn find_lead(unit: &Unit<'_>, roster: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
+    let account = who.find(unit.pool()).await?.map(|account| AccountId(account.id));
+    account
+        .filter(|id| roster.role_of(*id).is_some_and(|role| role >= Role::Collaborator))
+        .ok_or_else(|| Error::invalid("/team_lead", "no owner or collaborator has this id or e-mail address"))
 }

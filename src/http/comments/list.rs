@@ -1,8 +1,6 @@
 //! `GET /projects/{project_id}/tasks/{task_id}/comments`
 
 use axum::{Json, extract::State as Extract};
-use serde::Deserialize;
-use utoipa::IntoParams;
 use uuid::Uuid;
 use workroom_domain::{access::Action, ids::ProjectId};
 use workroom_projections::{comments, tasks};
@@ -13,40 +11,23 @@ use crate::{
     http::{
         State,
         extract::{Caller, Path, Query},
-        page::{Items, page},
+        page::{Items, PageParams},
         reply::at_position,
     },
 };
 
-/// Which comments.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-pub struct ListCommentsParams {
-    /// Most items to return, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<i64>,
-    /// Where to go on: `next_cursor` of the page before.
-    cursor: Option<String>,
-    /// Pass over so many items first.
-    #[param(minimum = 0, maximum = 100_000)]
-    skip: Option<i64>,
-    /// Wait, for a bounded time, until the list shows this log position.
-    min_position: Option<i64>,
-}
-
 /// The comments on a task, in the order in which they were made.
 #[utoipa::path(get, path = "/projects/{project_id}/tasks/{task_id}/comments", tag = "comments",
-    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path), ListCommentsParams),
+    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path), PageParams),
     responses((status = 200, description = "A part of the list", body = Items<Comment>)))]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
     Path((project_id, task_id)): Path<(Uuid, Uuid)>,
-    Query(params): Query<ListCommentsParams>,
+    Query(params): Query<PageParams>,
 ) -> Result<Json<Items<Comment>>, Error> {
     at_position(&state, params.min_position).await?;
-    let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
+    let page = params.page()?;
     let account_id = caller.identity.account_id;
     let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
     let pool = state.app.pool();

@@ -156,6 +156,20 @@ pub async fn project_events(
     read(&state, project_id, params, sight).await
 }
 
+/// An organization's history, in the order in which it happened.
+#[utoipa::path(get, path = "/organizations/{organization_id}/events", tag = "history",
+    params(("organization_id" = Uuid, Path), HistoryParams),
+    responses((status = 200, description = "A part of the history", body = History)))]
+pub async fn organization_events(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(organization_id): Path<Uuid>,
+    Query(params): Query<HistoryParams>,
+) -> Result<Json<History>, Error> {
+    state.app.organization_for(caller.identity.account_id, organization_id).await?;
+    read(&state, organization_id, params, Sight::Whole).await
+}
+
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project.
 #[utoipa::path(get, path = "/auth/me/events", tag = "auth", params(HistoryParams),
     responses((status = 200, description = "A part of the history", body = History)))]

@@ -13,10 +13,11 @@ use workroom_domain::{
 };
 use workroom_projections::projects::Founding;
 
-use super::model::{Facts, Priority, Project, ProjectStatus};
+use super::model::{EditPolicy, Facts, Priority, Project, ProjectStatus};
 use crate::{
     application::{
         Answer, Error, in_field,
+        people::AccountRef,
         projects::{CreateProject, CreatedProject},
     },
     http::{
@@ -24,6 +25,7 @@ use crate::{
         extract::{Body, Caller, ClientKey},
         reply::rendered,
     },
+    identity::email::EmailAddress,
 };
 
 /// A project to found.
@@ -52,6 +54,15 @@ pub struct CreateProjectRequest {
     /// Last day, not before the first.
     #[schema(value_type = Option<String>, format = Date)]
     end_date: Option<DateParam>,
+    /// Who leads it: the id or e-mail address of a member of the organization.
+    #[schema(example = "grace@example.com")]
+    team_lead: Option<String>,
+    /// Who else belongs to it from the beginning, as collaborators: ids or e-mail addresses of members of the
+    /// organization.
+    #[schema(max_items = 100)]
+    team_members: Option<Vec<String>>,
+    /// Who may change the project's own fields.
+    edit_policy: Option<EditPolicy>,
 }
 
 /// A day, `YYYY-MM-DD`.
@@ -84,7 +95,31 @@ impl CreateProjectRequest {
                 start_date: self.start_date.map(|DateParam(date)| date),
                 end_date: self.end_date.map(|DateParam(date)| date),
             },
+            team_lead: None,
+            edit_policy: self.edit_policy.map(Into::into).unwrap_or_default(),
         })
+    }
+}
+
+/// An account as a client names it: by id or e-mail address.
+pub(super) fn account_ref(pointer: &str, text: &str) -> Result<AccountRef, Error> {
+    if let Ok(id) = Uuid::try_parse(text) {
+        return Ok(AccountRef::Id(id));
+    }
+    let email =
+        EmailAddress::parse(text).map_err(|_| Error::invalid(pointer, "is neither an id nor an e-mail address"))?;
+    Ok(AccountRef::Email(email.normalized().to_owned()))
+}
+
+const MOST_MEMBERS: usize = 100;
+
+impl CreateProjectRequest {
+    fn team(&self) -> Result<Vec<AccountRef>, Error> {
+        let team = self.team_members.as_deref().unwrap_or_default();
+        if team.len() > MOST_MEMBERS {
+            return Err(Error::invalid("/team_members", "must be at most 100"));
+        }
+        team.iter().enumerate().map(|(index, member)| account_ref(&format!("/team_members/{index}"), member)).collect()
     }
 }
 
@@ -95,7 +130,7 @@ fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
         updated_at: now,
         role: Some(Role::Owner),
     };
-    Project::of(facts, created.organization_id, &created.fields, created.version, 1)
+    Project::of(facts, created.organization_id, &created.fields, created.version, created.member_count)
 }
 
 /// Found a project, with the caller as its owner.
@@ -111,6 +146,8 @@ pub async fn create(
         project_id: ProjectId(Uuid::now_v7()),
         organization_id: value.organization_id.map(Into::into),
         fields: value.fields()?,
+        team_lead: value.team_lead.as_deref().map(|lead| account_ref("/team_lead", lead)).transpose()?,
+        team_members: value.team()?,
     };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let now = caller.context.now;

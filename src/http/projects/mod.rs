@@ -7,4 +7,4 @@ mod model;
 pub mod read;
 pub mod update;
 
-pub use model::{Priority, ProjectStatus, Role};
+pub use model::{Priority, Project, ProjectStatus, Role};

@@ -57,6 +57,24 @@ impl From<Priority> for project::Priority {
     }
 }
 
+/// Who may change the project's own fields: every collaborator, or only the lead and owners.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum EditPolicy {
+    Collaborators,
+    Lead,
+}
+
+impl From<EditPolicy> for project::EditPolicy {
+    fn from(policy: EditPolicy) -> Self {
+        match policy {
+            EditPolicy::Collaborators => Self::Collaborators,
+            EditPolicy::Lead => Self::Lead,
+        }
+    }
+}
+
 /// A member's role.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +133,11 @@ pub struct Project {
     #[serde(with = "iso_date::option")]
     #[schema(value_type = Option<String>, format = Date)]
     pub end_date: Option<Date>,
+    /// Who leads it: an owner or collaborator.
+    pub team_lead: Option<Uuid>,
+    /// Who may change the project's own fields.
+    #[schema(value_type = EditPolicy)]
+    pub edit_policy: String,
     /// Who founded it.
     pub created_by: Uuid,
     /// When it was founded.
@@ -160,6 +183,8 @@ impl Project {
             priority: fields.priority.as_str().to_owned(),
             start_date: fields.schedule.start_date,
             end_date: fields.schedule.end_date,
+            team_lead: fields.team_lead.map(Into::into),
+            edit_policy: fields.edit_policy.as_str().to_owned(),
             created_by: facts.founding.created_by,
             created_at: facts.founding.created_at,
             updated_at: facts.updated_at,
@@ -182,6 +207,8 @@ impl From<ProjectRow> for Project {
             priority: row.priority,
             start_date: row.start_date,
             end_date: row.end_date,
+            team_lead: row.team_lead,
+            edit_policy: row.edit_policy,
             created_by: row.created_by,
             created_at: row.created_at,
             updated_at: row.updated_at,

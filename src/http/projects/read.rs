@@ -34,6 +34,8 @@ pub struct ProjectDetail {
     project: Project,
     /// Its longest-standing owner; null for a visitor of a public project.
     owner: Option<Member>,
+    /// Who leads it; null for a visitor of a public project.
+    lead: Option<Member>,
     /// Its first hundred members, for members.
     members: Vec<Member>,
 }
@@ -63,7 +65,11 @@ pub async fn read(
         Some(_) => members::first_owner(state.app.pool(), project_id).await?.map(Member::from),
         None => None,
     };
+    let lead = match (&project.my_role, project.team_lead) {
+        (Some(_), Some(lead)) => members::find(state.app.pool(), project_id, lead).await?.map(Member::from),
+        _ => None,
+    };
     let version = project.version;
     let sight = Sight::more_if(project.member_count > 1 || project.my_role.is_none());
-    found_unless(&known, version, sight, &ProjectDetail { project: project.into(), owner, members })
+    found_unless(&known, version, sight, &ProjectDetail { project: project.into(), owner, lead, members })
 }

@@ -12,8 +12,8 @@ use workroom_domain::{
 };
 
 use super::{
-    create::DateParam,
-    model::{Facts, Priority, Project, ProjectStatus},
+    create::{DateParam, account_ref},
+    model::{EditPolicy, Facts, Priority, Project, ProjectStatus},
 };
 use crate::{
     application::{Error, in_field, projects::UpdateProject},
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// The fields to change. A date may be set to null, which clears it.
+/// The fields to change. Dates and lead may be set to null, which clears them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateProjectRequest {
@@ -48,6 +48,12 @@ pub struct UpdateProjectRequest {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, format = Date)]
     end_date: Option<Option<DateParam>>,
+    /// New lead: the id or e-mail address of an owner or collaborator.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    team_lead: Option<Option<String>>,
+    /// New policy.
+    edit_policy: Option<EditPolicy>,
 }
 
 impl UpdateProjectRequest {
@@ -61,6 +67,8 @@ impl UpdateProjectRequest {
             priority: self.priority.map(Into::into),
             start_date: date(self.start_date),
             end_date: date(self.end_date),
+            team_lead: None,
+            edit_policy: self.edit_policy.map(Into::into),
         })
     }
 }
@@ -101,7 +109,12 @@ async fn carry_out(
     Json(request): Json<UpdateProjectRequest>,
 ) -> Result<Response, Error> {
     let project_id = ProjectId(project_id);
-    let command = UpdateProject { project_id, patch: request.patch()?, if_version };
+    let team_lead = match &request.team_lead {
+        Some(Some(lead)) => Some(Some(account_ref("/team_lead", lead)?)),
+        Some(None) => Some(None),
+        None => None,
+    };
+    let command = UpdateProject { project_id, patch: request.patch()?, team_lead, if_version };
     let done = state.app.run(&caller.context, &command).await?;
     let updated = done.reply;
     if updated.changed {

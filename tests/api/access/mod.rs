@@ -7,20 +7,26 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Client, Person, Server, World};
+use crate::{
+    organizations::add,
+    support::{Client, Person, Server, World},
+};
 
 /// What the callers of an operation are told.
 #[derive(Clone, Copy)]
 enum Expected {
-    /// In a project: owner, collaborator, viewer, visitor of a public project. To strangers, and to members that were
-    /// removed, it does not exist.
+    /// In a project: owner, collaborator, viewer, visitor of a public project. Admins of its organization are told what
+    /// owners are. To strangers, to other members of the organization, and to members that were removed, it does not
+    /// exist.
     Project([u16; 4]),
+    /// About an organization: admin, member. To strangers it does not exist.
+    Organization([u16; 2]),
     /// About the caller's own account: whoever is signed in.
     Own(u16),
     /// Open to all; credentials do not matter.
     Open(u16),
 }
-use Expected::{Open, Own, Project};
+use Expected::{Open, Organization, Own, Project};
 
 type Row = (&'static str, &'static str, Option<Value>, Expected);
 
@@ -53,6 +59,27 @@ fn table() -> Vec<Row> {
         ("post", "/auth/password", Some(json!({"current_password": "no", "new_password": "a good one"})), Own(422)),
         ("post", "/auth/email/verification", None, Own(202)),
         ("post", "/realtime/tickets", None, Own(201)),
+        ("get", "/organizations", None, Own(200)),
+        ("post", "/organizations", Some(json!({"name": "Another"})), Own(201)),
+        ("get", "/organizations/{organization_id}", None, Organization([200, 200])),
+        ("get", "/organizations/{organization_id}/members", None, Organization([200, 200])),
+        ("get", "/organizations/{organization_id}/projects", None, Organization([200, 200])),
+        ("get", "/organizations/{organization_id}/events", None, Organization([200, 200])),
+        ("patch", "/organizations/{organization_id}", Some(json!({"name": "Edited"})), Organization([200, 403])),
+        (
+            "post",
+            "/organizations/{organization_id}/members",
+            Some(json!({"email": "{email}"})),
+            Organization([201, 403]),
+        ),
+        (
+            "patch",
+            "/organizations/{organization_id}/members/{user_id}",
+            Some(json!({"role": "admin"})),
+            Organization([200, 403]),
+        ),
+        ("delete", "/organizations/{organization_id}/members/{user_id}", None, Organization([204, 403])),
+        ("delete", "/organizations/{organization_id}", None, Organization([204, 403])),
         ("get", "/projects", None, Own(200)),
         ("post", "/projects", Some(json!({"name": "Another"})), Own(201)),
         ("get", "/projects/{project_id}", None, Project([200, 200, 200, 200])),
@@ -76,14 +103,14 @@ fn table() -> Vec<Row> {
             said(),
             Project([403, 200, 403, 403]),
         ),
-        ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", None, Project([404, 204, 403, 403])),
+        ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", None, Project([204, 204, 403, 403])),
         (
             "post",
             "/projects/{project_id}/tasks/delete",
             Some(json!({"ids": ["{task_id}"]})),
-            Project([404, 200, 403, 403]),
+            Project([200, 200, 403, 403]),
         ),
-        ("delete", "/projects/{project_id}/tasks/{task_id}", None, Project([404, 204, 403, 403])),
+        ("delete", "/projects/{project_id}/tasks/{task_id}", None, Project([204, 204, 403, 403])),
         ("patch", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
         ("put", "/projects/{project_id}", edit(), Project([200, 200, 403, 403])),
         ("post", "/jobs", Some(run), Project([202, 202, 403, 403])),
@@ -102,6 +129,10 @@ struct Cast {
     removed: Person,
     stranger: Person,
     further: Person,
+    /// An admin, and a member, of the organization.
+    admin: Person,
+    clerk: Person,
+    organization: String,
     /// Who has no, or no good, credentials.
     outsiders: Vec<(&'static str, Client)>,
 }
@@ -128,7 +159,16 @@ impl Cast {
             ("forged", server.client().with_token(&forged.join("."))),
             ("erased", (*erased).clone()),
         ];
+        let (admin, clerk) = (server.person("admin").await, server.person("clerk").await);
+        let body = json!({"name": "Acme", "settings": {"members_can_create_projects": true}});
+        let organization = admin.post("/organizations", body).await.is(201).id();
+        for member in [&owner, &clerk] {
+            add(&admin, &organization, member, "member").await;
+        }
         Self {
+            admin,
+            clerk,
+            organization,
             owner,
             collaborator: server.person("collaborator").await,
             viewer: server.person("viewer").await,
@@ -140,8 +180,8 @@ impl Cast {
     }
 
     /// A project with one member of each role, one to be acted upon, and one who was removed.
-    async fn project(&self, is_public: bool) -> Stage {
-        let body = json!({"name": "Stage", "is_public": is_public});
+    async fn project(&self, is_public: bool, with_a_job: bool) -> Stage {
+        let body = json!({"name": "Stage", "is_public": is_public, "organization_id": self.organization});
         let project = self.owner.post("/projects", body).await.is(201).id();
         for (person, role) in [
             (&self.collaborator, "collaborator"),
@@ -152,17 +192,31 @@ impl Cast {
             self.owner.invite(&project, person, role).await;
         }
         self.owner.delete(&format!("/projects/{project}/members/{}", self.removed.id)).await.is(204);
-        let job = self.owner.run_python("pass", Some(&project)).await;
-        self.owner.finished(&job).await;
+        let mut job = String::new();
+        if with_a_job {
+            job = self.owner.run_python("pass", Some(&project)).await;
+            self.owner.finished(&job).await;
+        }
         let tasks = format!("/projects/{project}/tasks");
         let task = self.owner.post(&tasks, json!({"title": "Launch"})).await.is(201).id();
         let comments = format!("{tasks}/{task}/comments");
         let comment = self.collaborator.post(&comments, json!({"body": "Soon."})).await.is(201).id();
-        Stage { project, job, task, comment }
+        Stage { project, job, task, comment, organization: self.organization.clone() }
+    }
+
+    /// An organization of its own to act upon: an admin, a member, and another one.
+    async fn organization(&self) -> Stage {
+        let organization = self.admin.post("/organizations", json!({"name": "Stage"})).await.is(201).id();
+        for member in [&self.clerk, &self.further] {
+            add(&self.admin, &organization, member, "member").await;
+        }
+        Stage { organization, ..Stage::default() }
     }
 }
 
+#[derive(Default)]
 struct Stage {
+    organization: String,
     project: String,
     job: String,
     task: String,
@@ -173,6 +227,7 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
     let (method, path, body, _) = row;
     let fill = |text: &str| {
         text.replace("{project_id}", &stage.project)
+            .replace("{organization_id}", &stage.organization)
             .replace("{job_id}", &stage.job)
             .replace("{task_id}", &stage.task)
             .replace("{comment_id}", &stage.comment)
@@ -208,7 +263,8 @@ async fn every_caller_may_do_what_the_table_says_and_nothing_else() {
             without_a_row.remove(&((*method).to_owned(), (*path).to_owned())),
             "{method} {path}: no such operation"
         );
-        let private = cast.project(false).await;
+        let with_a_job = path.contains("{job_id}");
+        let private = cast.project(false, with_a_job).await;
         let outsiders = async |status: u16| {
             for (who, client) in &cast.outsiders {
                 meets(client, who, &row, &private, &cast, status).await;
@@ -223,17 +279,28 @@ async fn every_caller_may_do_what_the_table_says_and_nothing_else() {
             }
             Project([owner, collaborator, viewer, visitor]) => {
                 outsiders(401).await;
-                let public = cast.project(true).await;
+                let public = cast.project(true, with_a_job).await;
                 let before = cast.owner.history(&public.project).await.len();
                 meets(&cast.stranger, "stranger", &row, &private, &cast, 404).await;
                 meets(&cast.removed, "removed", &row, &private, &cast, 404).await;
+                meets(&cast.clerk, "organization member", &row, &private, &cast, 404).await;
                 meets(&cast.stranger, "visitor", &row, &public, &cast, visitor).await;
                 meets(&cast.removed, "removed, as a visitor", &row, &public, &cast, visitor).await;
                 assert_eq!(cast.owner.history(&public.project).await.len(), before, "{path}: a visitor left a trace");
                 meets(&cast.viewer, "viewer", &row, &private, &cast, viewer).await;
                 meets(&cast.collaborator, "collaborator", &row, &private, &cast, collaborator).await;
-                // The owner last, whose deeds may end the project.
-                meets(&cast.owner, "owner", &row, &private, &cast, owner).await;
+                // Each on a stage of their own: their deeds may end the project.
+                let stage = cast.project(false, with_a_job).await;
+                meets(&cast.owner, "owner", &row, &stage, &cast, owner).await;
+                let stage = cast.project(false, with_a_job).await;
+                meets(&cast.admin, "organization admin", &row, &stage, &cast, owner).await;
+            }
+            Organization([admin, member]) => {
+                outsiders(401).await;
+                let stage = cast.organization().await;
+                meets(&cast.stranger, "stranger", &row, &stage, &cast, 404).await;
+                meets(&cast.clerk, "member", &row, &stage, &cast, member).await;
+                meets(&cast.admin, "admin", &row, &stage, &cast, admin).await;
             }
         }
     }

@@ -1,0 +1,179 @@
+//! The state of an organization, and its two functions.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    OrganizationChanges, OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationPatch,
+    OrganizationRefusal, OrganizationSettings,
+};
+use crate::{
+    Decide,
+    access::OrganizationRole,
+    aggregate::cqrs_aggregate,
+    change::{Change, apply},
+    ids::AccountId,
+};
+
+/// An organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Organization {
+    /// Not founded yet.
+    #[default]
+    Absent,
+    /// Alive.
+    Active(OrganizationState),
+    /// Deleted.
+    Deleted,
+}
+
+/// What is known of a living organization. It always has an admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationState {
+    /// Whether it is an account's own, from registration.
+    pub is_personal: bool,
+    /// Its fields.
+    pub fields: OrganizationFields,
+    members: BTreeMap<AccountId, OrganizationRole>,
+}
+
+impl OrganizationState {
+    /// The account's role, if it is a member.
+    pub fn role_of(&self, account_id: AccountId) -> Option<OrganizationRole> {
+        self.members.get(&account_id).copied()
+    }
+
+    /// All members, by account.
+    pub fn members(&self) -> impl ExactSizeIterator<Item = (AccountId, OrganizationRole)> {
+        self.members.iter().map(|(id, role)| (*id, *role))
+    }
+
+    fn is_last_admin(&self, account_id: AccountId) -> bool {
+        self.members.iter().all(|(id, role)| (*id == account_id) == (*role == OrganizationRole::Admin))
+    }
+
+    fn member(&self, account_id: AccountId) -> Result<OrganizationRole, OrganizationRefusal> {
+        self.role_of(account_id).ok_or(OrganizationRefusal::NotAMember)
+    }
+
+    fn changes(&self, patch: OrganizationPatch) -> OrganizationChanges {
+        let settings = patch
+            .members_can_create_projects
+            .map(|members_can_create_projects| OrganizationSettings { members_can_create_projects });
+        OrganizationChanges {
+            name: Change::between(&self.fields.name, patch.name),
+            slug: Change::between(&self.fields.slug, patch.slug),
+            image_url: Change::between(&self.fields.image_url, patch.image_url),
+            settings: Change::between(&self.fields.settings, settings),
+        }
+    }
+}
+
+impl OrganizationFields {
+    /// Folds changes into the fields.
+    pub fn apply(&mut self, changes: &OrganizationChanges) {
+        apply(&mut self.name, changes.name.as_ref());
+        apply(&mut self.slug, changes.slug.as_ref());
+        apply(&mut self.image_url, changes.image_url.as_ref());
+        apply(&mut self.settings, changes.settings.as_ref());
+    }
+}
+
+impl Organization {
+    /// What is known of a living organization.
+    ///
+    /// # Errors
+    /// [`OrganizationRefusal::Absent`] before it is founded and after it is deleted.
+    pub fn active(&self) -> Result<&OrganizationState, OrganizationRefusal> {
+        match self {
+            Self::Active(state) => Ok(state),
+            Self::Absent | Self::Deleted => Err(OrganizationRefusal::Absent),
+        }
+    }
+
+    /// Whether the account has an owner's rights in its projects: an admin, but of one's own organization. There it is the
+    /// rosters alone that tell, so that whoever founds a project and leaves it has left.
+    pub fn rules_projects(&self, account_id: AccountId) -> bool {
+        let is_admin = |role| role == Some(OrganizationRole::Admin);
+        self.active().is_ok_and(|state| !state.is_personal && is_admin(state.role_of(account_id)))
+    }
+}
+
+impl Decide for Organization {
+    const TYPE: &'static str = "organization";
+    const SHAPE: u32 = 1;
+    type Command = OrganizationCommand;
+    type Event = OrganizationEvent;
+    type Refusal = OrganizationRefusal;
+
+    fn decide(&self, command: OrganizationCommand) -> Result<Vec<OrganizationEvent>, OrganizationRefusal> {
+        if let OrganizationCommand::Create { is_personal, admin, fields } = command {
+            return match self {
+                Self::Absent => {
+                    Ok(vec![OrganizationEvent::OrganizationCreated { is_personal, admin_id: admin, fields }])
+                }
+                Self::Active(_) | Self::Deleted => Err(OrganizationRefusal::AlreadyExists),
+            };
+        }
+        let state = self.active()?;
+        match command {
+            OrganizationCommand::Create { .. } => Err(OrganizationRefusal::AlreadyExists),
+            OrganizationCommand::Update(patch) => {
+                let changes = state.changes(patch);
+                Ok(if changes.is_empty() { vec![] } else { vec![OrganizationEvent::OrganizationUpdated { changes }] })
+            }
+            OrganizationCommand::AddMember { account_id, role } => match state.role_of(account_id) {
+                Some(_) => Err(OrganizationRefusal::AlreadyMember),
+                None => Ok(vec![OrganizationEvent::OrganizationMemberAdded { account_id, role }]),
+            },
+            OrganizationCommand::ChangeRole { account_id, role } => {
+                let from = state.member(account_id)?;
+                if from == role {
+                    return Ok(vec![]);
+                }
+                if state.is_last_admin(account_id) {
+                    return Err(OrganizationRefusal::LastAdmin);
+                }
+                Ok(vec![OrganizationEvent::OrganizationMemberRoleChanged { account_id, from, to: role }])
+            }
+            OrganizationCommand::RemoveMember { account_id } => {
+                let role = state.member(account_id)?;
+                if state.is_last_admin(account_id) {
+                    return Err(OrganizationRefusal::LastAdmin);
+                }
+                Ok(vec![OrganizationEvent::OrganizationMemberRemoved { account_id, role }])
+            }
+            OrganizationCommand::Delete if state.is_personal => Err(OrganizationRefusal::Personal),
+            OrganizationCommand::Delete => Ok(vec![OrganizationEvent::OrganizationDeleted {}]),
+        }
+    }
+
+    fn evolve(&mut self, event: &OrganizationEvent) {
+        match (event, &mut *self) {
+            (OrganizationEvent::OrganizationCreated { is_personal, admin_id, fields }, _) => {
+                let members = BTreeMap::from([(*admin_id, OrganizationRole::Admin)]);
+                *self = Self::Active(OrganizationState { is_personal: *is_personal, fields: fields.clone(), members });
+            }
+            (OrganizationEvent::OrganizationDeleted {}, _) => *self = Self::Deleted,
+            (_, Self::Absent | Self::Deleted) => {}
+            (OrganizationEvent::OrganizationUpdated { changes }, Self::Active(state)) => state.fields.apply(changes),
+            (
+                OrganizationEvent::OrganizationMemberAdded { account_id, role }
+                | OrganizationEvent::OrganizationMemberRoleChanged { account_id, to: role, .. },
+                Self::Active(state),
+            ) => {
+                state.members.insert(*account_id, *role);
+            }
+            (OrganizationEvent::OrganizationMemberRemoved { account_id, .. }, Self::Active(state)) => {
+                state.members.remove(account_id);
+            }
+        }
+    }
+
+    fn weight(&self) -> usize {
+        self.active().map_or(0, |state| state.members.len() * 32)
+    }
+}
+
+cqrs_aggregate!(Organization);

@@ -1,0 +1,99 @@
+//! What can have happened to an organization.
+
+use serde::{Deserialize, Serialize};
+
+use super::fields::{ImageUrl, OrganizationFields, OrganizationSettings, Slug};
+use crate::{access::OrganizationRole, change::Change, event::domain_event, ids::AccountId, text::Name};
+
+/// What can have happened to an organization.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum OrganizationEvent {
+    /// The organization was founded.
+    OrganizationCreated {
+        /// Whether it is the admin's own, from registration.
+        is_personal: bool,
+        /// Its first admin.
+        admin_id: AccountId,
+        /// Its fields.
+        #[serde(flatten)]
+        fields: OrganizationFields,
+    },
+    /// At least one field changed.
+    OrganizationUpdated {
+        /// Each changed field, from and to.
+        changes: OrganizationChanges,
+    },
+    /// An account joined.
+    OrganizationMemberAdded {
+        /// Who.
+        account_id: AccountId,
+        /// As what.
+        role: OrganizationRole,
+    },
+    /// A member's role changed.
+    OrganizationMemberRoleChanged {
+        /// Who.
+        account_id: AccountId,
+        /// The role before.
+        from: OrganizationRole,
+        /// The role after.
+        to: OrganizationRole,
+    },
+    /// A member left or was removed.
+    OrganizationMemberRemoved {
+        /// Who.
+        account_id: AccountId,
+        /// The role they had.
+        role: OrganizationRole,
+    },
+    /// The organization was deleted; nothing follows.
+    OrganizationDeleted {},
+}
+
+domain_event!(OrganizationEvent {
+    OrganizationCreated => "1",
+    OrganizationUpdated => "1",
+    OrganizationMemberAdded => "1",
+    OrganizationMemberRoleChanged => "1",
+    OrganizationMemberRemoved => "1",
+    OrganizationDeleted => "1",
+});
+
+impl OrganizationEvent {
+    /// The account that the event is about.
+    pub fn subject(&self) -> Option<AccountId> {
+        match self {
+            Self::OrganizationCreated { admin_id: account_id, .. }
+            | Self::OrganizationMemberAdded { account_id, .. }
+            | Self::OrganizationMemberRoleChanged { account_id, .. }
+            | Self::OrganizationMemberRemoved { account_id, .. } => Some(*account_id),
+            Self::OrganizationUpdated { .. } | Self::OrganizationDeleted {} => None,
+        }
+    }
+}
+
+/// The changed fields of an organization.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct OrganizationChanges {
+    /// Of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Change<Name>>,
+    /// Of the short name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<Change<Slug>>,
+    /// Of the picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<Change<Option<ImageUrl>>>,
+    /// Of the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Change<OrganizationSettings>>,
+}
+
+impl OrganizationChanges {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,147 @@
+//! The fields of an organization.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Name, TextRefused};
+
+/// The short name in an organization's address: 2 to 64 characters, lower-case letters, digits, and single hyphens between
+/// them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Slug(String);
+
+/// The text is no slug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be 2 to 64 lower-case letters, digits, and single hyphens between them")]
+pub struct SlugRefused;
+
+impl Slug {
+    const LENGTHS: std::ops::RangeInclusive<usize> = 2..=64;
+
+    /// Checks.
+    ///
+    /// # Errors
+    /// [`SlugRefused`].
+    pub fn parse(text: &str) -> Result<Self, SlugRefused> {
+        let is_known = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        let is_framed = !text.starts_with('-') && !text.ends_with('-') && !text.contains("--");
+        if Self::LENGTHS.contains(&text.len()) && is_framed && text.bytes().all(is_known) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(SlugRefused)
+        }
+    }
+
+    /// Makes one of a name, as far as its letters are ASCII, and of what tells it apart.
+    pub fn of(name: &Name, suffix: Option<&str>) -> Self {
+        let mut slug = String::new();
+        for c in name.as_str().chars().map(|c| c.to_ascii_lowercase()) {
+            if slug.len() >= 40 {
+                break;
+            }
+            match c {
+                'a'..='z' | '0'..='9' => slug.push(c),
+                _ if slug.is_empty() || slug.ends_with('-') => {}
+                _ => slug.push('-'),
+            }
+        }
+        let stem = slug.trim_end_matches('-');
+        let stem = if stem.len() < 2 { "organization" } else { stem };
+        Self(suffix.map_or_else(|| stem.to_owned(), |suffix| format!("{stem}-{suffix}")))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The address of a picture: http or https, at most 2048 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ImageUrl(String);
+
+impl ImageUrl {
+    const LIMIT: usize = 2048;
+
+    /// Checks.
+    ///
+    /// # Errors
+    /// Too long, or no address.
+    pub fn parse(text: &str) -> Result<Self, TextRefused> {
+        if text.len() > Self::LIMIT {
+            return Err(TextRefused::TooManyBytes { limit: Self::LIMIT });
+        }
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+        if rest.is_empty() || rest.starts_with('/') {
+            return Err(TextRefused::NoAddress);
+        }
+        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            return Err(TextRefused::ControlCharacter);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What its admins have settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationSettings {
+    /// Whether members, not only admins, may found projects in it.
+    pub members_can_create_projects: bool,
+}
+
+/// Everything an organization says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationFields {
+    /// What it is called.
+    pub name: Name,
+    /// The short name in its address; no two have the same.
+    pub slug: Slug,
+    /// Its picture.
+    pub image_url: Option<ImageUrl>,
+    /// What its admins have settled.
+    pub settings: OrganizationSettings,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_lower_case_and_hyphenated() {
+        for good in ["ab", "acme", "acme-2", "1-2-3", &"a".repeat(64)] {
+            assert!(Slug::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "-a", "a-", "a--b", "Acme", "ac me", "ä-b", "a_b", &"a".repeat(65)] {
+            assert_eq!(Slug::parse(bad), Err(SlugRefused), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_slug_made_of_a_name_is_one() {
+        for (name, slug) in [
+            ("Acme, Inc.", "acme-inc"),
+            ("  Ünïted   Föo ", "n-ted-f-o"),
+            ("日本", "organization"),
+            ("X", "organization"),
+            (&"long name ".repeat(20), "long-name-long-name-long-name-long-name"),
+        ] {
+            let made = Slug::of(&Name::parse(name).unwrap(), None);
+            assert_eq!((made.as_str(), Slug::parse(made.as_str())), (slug, Ok(made.clone())), "{name}");
+        }
+        assert_eq!(Slug::of(&Name::parse("Acme").unwrap(), Some("7f3a")).as_str(), "acme-7f3a");
+    }
+
+    #[test]
+    fn a_picture_is_fetched_over_http() {
+        assert!(ImageUrl::parse("https://example.com/a.png").is_ok());
+        for bad in ["", "javascript:alert(1)", "https://", "http:///x", "ftp://x", "https://a b"] {
+            assert!(ImageUrl::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

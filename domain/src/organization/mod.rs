@@ -1,0 +1,13 @@
+//! An organization: the tenant boundary. Its fields, its life, and who belongs to it; projects live in it.
+
+mod aggregate;
+mod command;
+mod event;
+mod fields;
+mod refusal;
+
+pub use aggregate::{Organization, OrganizationState};
+pub use command::{OrganizationCommand, OrganizationPatch};
+pub use event::{OrganizationChanges, OrganizationEvent};
+pub use fields::{ImageUrl, OrganizationFields, OrganizationSettings, Slug, SlugRefused};
+pub use refusal::OrganizationRefusal;

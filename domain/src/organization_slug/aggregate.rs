@@ -1,0 +1,80 @@
+//! The state of a slug, and its two functions.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::OrganizationSlugEvent;
+use crate::{Decide, aggregate::cqrs_aggregate, ids::OrganizationId, organization::Slug};
+
+/// A slug: who has it, and who had it last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrganizationSlug {
+    holder: Option<OrganizationId>,
+    last: Option<OrganizationId>,
+}
+
+impl OrganizationSlug {
+    /// Whether anybody may have it.
+    pub fn is_free(&self) -> bool {
+        self.holder.is_none()
+    }
+}
+
+/// What may be asked of a slug.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SlugCommand {
+    /// Have it.
+    Claim {
+        /// The slug.
+        slug: Slug,
+        /// For whom.
+        organization_id: OrganizationId,
+    },
+    /// Have it no longer.
+    Release {
+        /// Who has it.
+        organization_id: OrganizationId,
+    },
+}
+
+/// Another organization has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the slug is taken")]
+pub struct SlugTaken;
+
+impl Decide for OrganizationSlug {
+    const TYPE: &'static str = "organization_slug";
+    const SHAPE: u32 = 1;
+    type Command = SlugCommand;
+    type Event = OrganizationSlugEvent;
+    type Refusal = SlugTaken;
+
+    fn decide(&self, command: SlugCommand) -> Result<Vec<OrganizationSlugEvent>, SlugTaken> {
+        match command {
+            SlugCommand::Claim { slug, organization_id } => match self.holder {
+                None => Ok(vec![OrganizationSlugEvent::SlugClaimed { slug, organization_id }]),
+                Some(holder) if holder == organization_id => Ok(vec![]),
+                Some(_) => Err(SlugTaken),
+            },
+            SlugCommand::Release { organization_id } if self.holder == Some(organization_id) => {
+                Ok(vec![OrganizationSlugEvent::SlugReleased { organization_id }])
+            }
+            SlugCommand::Release { .. } => Ok(vec![]),
+        }
+    }
+
+    fn evolve(&mut self, event: &OrganizationSlugEvent) {
+        match event {
+            OrganizationSlugEvent::SlugClaimed { organization_id, .. } => {
+                (self.holder, self.last) = (Some(*organization_id), Some(*organization_id));
+            }
+            OrganizationSlugEvent::SlugReleased { .. } => self.holder = None,
+        }
+    }
+
+    fn feed(&self, id: Uuid) -> Uuid {
+        self.last.map_or(id, Into::into)
+    }
+}
+
+cqrs_aggregate!(OrganizationSlug);

@@ -1,0 +1,25 @@
+//! What can have happened to a slug.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{event::domain_event, ids::OrganizationId, organization::Slug};
+
+/// What can have happened to a slug.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum OrganizationSlugEvent {
+    /// An organization has it from now on.
+    SlugClaimed {
+        /// The slug.
+        slug: Slug,
+        /// Who has it.
+        organization_id: OrganizationId,
+    },
+    /// Anybody may have it again.
+    SlugReleased {
+        /// Who had it.
+        organization_id: OrganizationId,
+    },
+}
+
+domain_event!(OrganizationSlugEvent { SlugClaimed => "1", SlugReleased => "1" });

@@ -1,0 +1,150 @@
+//! What an organization answers, and a slug.
+
+use cqrs_es::test::TestFramework;
+use workroom_domain::{
+    access::OrganizationRole::{Admin, Member},
+    organization::{
+        Organization, OrganizationChanges, OrganizationCommand, OrganizationEvent, OrganizationPatch,
+        OrganizationRefusal,
+    },
+    organization_slug::{OrganizationSlug, OrganizationSlugEvent, SlugCommand, SlugTaken},
+};
+
+use crate::examples::{
+    ADA, BOB, EVE, ORGANIZATION, OTHER_ORGANIZATION, name, organization_changes, organization_fields, picture, slug,
+};
+
+fn organization() -> TestFramework<Organization> {
+    TestFramework::with(())
+}
+
+fn create(is_personal: bool) -> OrganizationCommand {
+    OrganizationCommand::Create { is_personal, admin: ADA, fields: organization_fields() }
+}
+
+fn created(is_personal: bool) -> OrganizationEvent {
+    OrganizationEvent::OrganizationCreated { is_personal, admin_id: ADA, fields: organization_fields() }
+}
+
+fn bob_added() -> OrganizationEvent {
+    OrganizationEvent::OrganizationMemberAdded { account_id: BOB, role: Member }
+}
+
+fn bob_promoted() -> OrganizationEvent {
+    OrganizationEvent::OrganizationMemberRoleChanged { account_id: BOB, from: Member, to: Admin }
+}
+
+fn change_role(
+    account_id: workroom_domain::ids::AccountId,
+    role: workroom_domain::access::OrganizationRole,
+) -> OrganizationCommand {
+    OrganizationCommand::ChangeRole { account_id, role }
+}
+
+fn remove(account_id: workroom_domain::ids::AccountId) -> OrganizationCommand {
+    OrganizationCommand::RemoveMember { account_id }
+}
+
+#[test]
+fn an_organization_is_founded_once() {
+    organization().given_no_previous_events().when(create(false)).then_expect_events(vec![created(false)]);
+    organization()
+        .given(vec![created(false)])
+        .when(create(false))
+        .then_expect_error(OrganizationRefusal::AlreadyExists);
+    let deleted = vec![created(false), OrganizationEvent::OrganizationDeleted {}];
+    organization().given(deleted).when(create(false)).then_expect_error(OrganizationRefusal::AlreadyExists);
+}
+
+#[test]
+fn an_update_tells_each_field_that_changed_from_and_to() {
+    let patch = OrganizationPatch {
+        name: Some(name("Ajax")),
+        slug: Some(slug("ajax")),
+        image_url: Some(Some(picture())),
+        members_can_create_projects: Some(true),
+    };
+    let updated = OrganizationEvent::OrganizationUpdated { changes: organization_changes() };
+    organization()
+        .given(vec![created(false)])
+        .when(OrganizationCommand::Update(patch.clone()))
+        .then_expect_events(vec![updated.clone()]);
+    organization()
+        .given(vec![created(false), updated.clone()])
+        .when(OrganizationCommand::Update(patch))
+        .then_expect_events(vec![]);
+    let cleared = workroom_domain::change::Change { from: Some(picture()), to: None };
+    let changes = OrganizationChanges { image_url: Some(cleared), ..OrganizationChanges::default() };
+    organization()
+        .given(vec![created(false), updated])
+        .when(OrganizationCommand::Update(OrganizationPatch { image_url: Some(None), ..OrganizationPatch::default() }))
+        .then_expect_events(vec![OrganizationEvent::OrganizationUpdated { changes }]);
+}
+
+#[test]
+fn members_come_change_and_go() {
+    let add = OrganizationCommand::AddMember { account_id: BOB, role: Member };
+    organization().given(vec![created(false)]).when(add.clone()).then_expect_events(vec![bob_added()]);
+    let with_bob = vec![created(false), bob_added()];
+    organization().given(with_bob.clone()).when(add).then_expect_error(OrganizationRefusal::AlreadyMember);
+    organization().given(with_bob.clone()).when(change_role(BOB, Admin)).then_expect_events(vec![bob_promoted()]);
+    organization().given(with_bob.clone()).when(change_role(BOB, Member)).then_expect_events(vec![]);
+    let removed = OrganizationEvent::OrganizationMemberRemoved { account_id: BOB, role: Member };
+    organization().given(with_bob.clone()).when(remove(BOB)).then_expect_events(vec![removed]);
+    for command in [change_role(EVE, Admin), remove(EVE)] {
+        organization().given(with_bob.clone()).when(command).then_expect_error(OrganizationRefusal::NotAMember);
+    }
+}
+
+#[test]
+fn the_last_admin_can_neither_leave_nor_be_demoted() {
+    for command in [change_role(ADA, Member), remove(ADA)] {
+        let with_bob = vec![created(false), bob_added()];
+        organization().given(with_bob).when(command.clone()).then_expect_error(OrganizationRefusal::LastAdmin);
+        let two = vec![created(false), bob_added(), bob_promoted()];
+        organization().given(two).when(command).inspect_result().unwrap();
+    }
+}
+
+#[test]
+fn a_personal_organization_goes_with_its_account() {
+    let delete = OrganizationCommand::Delete;
+    organization().given(vec![created(true)]).when(delete.clone()).then_expect_error(OrganizationRefusal::Personal);
+    let deleted = vec![OrganizationEvent::OrganizationDeleted {}];
+    organization().given(vec![created(false)]).when(delete.clone()).then_expect_events(deleted.clone());
+    let gone = vec![created(false), deleted[0].clone()];
+    for command in [delete, remove(ADA), OrganizationCommand::AddMember { account_id: BOB, role: Member }] {
+        organization().given(gone.clone()).when(command).then_expect_error(OrganizationRefusal::Absent);
+    }
+}
+
+#[test]
+fn a_slug_has_one_holder() {
+    let held = || TestFramework::<OrganizationSlug>::with(());
+    let claim = |organization_id| SlugCommand::Claim { slug: slug("acme"), organization_id };
+    let claimed = |organization_id| OrganizationSlugEvent::SlugClaimed { slug: slug("acme"), organization_id };
+    let release = |organization_id| SlugCommand::Release { organization_id };
+    let released = OrganizationSlugEvent::SlugReleased { organization_id: ORGANIZATION };
+    held().given_no_previous_events().when(claim(ORGANIZATION)).then_expect_events(vec![claimed(ORGANIZATION)]);
+    held().given(vec![claimed(ORGANIZATION)]).when(claim(ORGANIZATION)).then_expect_events(vec![]);
+    held().given(vec![claimed(ORGANIZATION)]).when(claim(OTHER_ORGANIZATION)).then_expect_error(SlugTaken);
+    held().given(vec![claimed(ORGANIZATION)]).when(release(OTHER_ORGANIZATION)).then_expect_events(vec![]);
+    held().given(vec![claimed(ORGANIZATION)]).when(release(ORGANIZATION)).then_expect_events(vec![released.clone()]);
+    held()
+        .given(vec![claimed(ORGANIZATION), released])
+        .when(claim(OTHER_ORGANIZATION))
+        .then_expect_events(vec![claimed(OTHER_ORGANIZATION)]);
+}
+
+#[test]
+fn admins_rule_the_projects_of_an_organization_but_not_of_their_own() {
+    use workroom_domain::Decide;
+    let mut organization = Organization::default();
+    organization.evolve(&created(false));
+    organization.evolve(&bob_added());
+    assert_eq!([ADA, BOB, EVE].map(|id| organization.rules_projects(id)), [true, false, false]);
+    organization.evolve(&OrganizationEvent::OrganizationDeleted {});
+    assert!(!organization.rules_projects(ADA));
+    organization.evolve(&created(true));
+    assert!(!organization.rules_projects(ADA));
+}

@@ -1,0 +1,7 @@
+//! Organizations and their members as their readers see them.
+
+mod project;
+mod query;
+
+pub use project::Organizations;
+pub use query::{OrganizationMemberRow, OrganizationRow, find, find_member, list, members, of_account};

@@ -1,0 +1,141 @@
+//! Questions about organizations. Names of people come from the accounts table, never from the log (law 6).
+
+use sqlx::{FromRow, PgPool};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use crate::page::{Listed, Page};
+
+/// An organization as one of its members sees it.
+#[derive(Clone, Debug, FromRow)]
+pub struct OrganizationRow {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// The short name in its address.
+    pub slug: String,
+    /// Its picture.
+    pub image_url: Option<String>,
+    /// Whether members may found projects in it.
+    pub members_can_create_projects: bool,
+    /// Whether it is an account's own.
+    pub is_personal: bool,
+    /// How many belong to it.
+    pub member_count: i32,
+    /// When it was founded.
+    pub created_at: OffsetDateTime,
+    /// When its fields last changed.
+    pub updated_at: OffsetDateTime,
+    /// Sequence of its last event.
+    pub version: i64,
+    /// The asking account's role.
+    pub my_role: String,
+}
+
+const SELECT: &str = "SELECT o.id, o.name, o.slug, o.image_url, o.members_can_create_projects, o.is_personal,
+    o.member_count, o.created_at, o.updated_at, o.version, m.role::text AS my_role
+    FROM organization_members m JOIN organizations o ON o.id = m.organization_id ";
+
+/// An organization that the account belongs to.
+///
+/// # Errors
+/// The database's.
+pub async fn find(
+    pool: &PgPool,
+    organization_id: Uuid,
+    account_id: Uuid,
+) -> Result<Option<OrganizationRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE m.organization_id = $1 AND m.account_id = $2"))
+        .bind(organization_id)
+        .bind(account_id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The organizations that an account belongs to, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn list(pool: &PgPool, account_id: Uuid, page: Page) -> Result<Listed<OrganizationRow>, sqlx::Error> {
+    let rows = sqlx::query_as(&format!(
+        "{SELECT} WHERE m.account_id = $1 AND m.organization_id < $2
+         ORDER BY m.organization_id DESC LIMIT $3 OFFSET $4"
+    ))
+    .bind(account_id)
+    .bind(page.after.unwrap_or(Uuid::max()))
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
+    Ok(Listed::from_one_more(rows, page, |row: &OrganizationRow| row.id))
+}
+
+/// The ids of all organizations that an account belongs to.
+///
+/// # Errors
+/// The database's.
+pub async fn of_account(pool: &PgPool, account_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT organization_id FROM organization_members WHERE account_id = $1 ORDER BY 1")
+        .bind(account_id)
+        .fetch_all(pool)
+        .await
+}
+
+/// A member of an organization, with what the account says of itself; an erased account says nothing.
+#[derive(Clone, Debug, FromRow)]
+pub struct OrganizationMemberRow {
+    /// Who.
+    pub account_id: Uuid,
+    /// As what.
+    pub role: String,
+    /// Since when.
+    pub added_at: OffsetDateTime,
+    /// E-mail address.
+    pub email: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Full name.
+    pub full_name: Option<String>,
+}
+
+const MEMBERS: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.email, a.username, a.full_name
+    FROM organization_members m LEFT JOIN accounts a ON a.id = m.account_id ";
+
+/// One member of an organization.
+///
+/// # Errors
+/// The database's.
+pub async fn find_member(
+    pool: &PgPool,
+    organization_id: Uuid,
+    account_id: Uuid,
+) -> Result<Option<OrganizationMemberRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{MEMBERS} WHERE m.organization_id = $1 AND m.account_id = $2"))
+        .bind(organization_id)
+        .bind(account_id)
+        .fetch_optional(pool)
+        .await
+}
+
+/// The members of an organization, by account.
+///
+/// # Errors
+/// The database's.
+pub async fn members(
+    pool: &PgPool,
+    organization_id: Uuid,
+    page: Page,
+) -> Result<Listed<OrganizationMemberRow>, sqlx::Error> {
+    let rows = sqlx::query_as(&format!(
+        "{MEMBERS} WHERE m.organization_id = $1 AND m.account_id > $2
+         ORDER BY m.account_id LIMIT $3 OFFSET $4"
+    ))
+    .bind(organization_id)
+    .bind(page.after.unwrap_or_default())
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
+    Ok(Listed::from_one_more(rows, page, |row: &OrganizationMemberRow| row.account_id))
+}

@@ -1,0 +1,72 @@
+//! `POST /organizations`
+
+use axum::{extract::State as Extract, http::StatusCode};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::OrganizationId,
+    organization::{ImageUrl, Slug},
+    text::Name,
+};
+
+use super::model::{Organization, OrganizationSettingsRequest};
+use crate::{
+    application::{Answer, Error, in_field, organizations::CreateOrganization},
+    http::{
+        State,
+        extract::{Body, Caller, ClientKey},
+        reply::rendered,
+    },
+};
+
+/// An organization to found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateOrganizationRequest {
+    /// What to call it.
+    #[schema(example = "Acme", min_length = 1, max_length = 200)]
+    name: String,
+    /// The short name in its address; made of the name when not given.
+    #[schema(example = "acme", min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    slug: Option<String>,
+    /// Its picture.
+    #[schema(max_length = 2048)]
+    image_url: Option<String>,
+    /// What to settle.
+    #[serde(default)]
+    settings: OrganizationSettingsRequest,
+}
+
+pub(super) fn slug(text: &str) -> Result<Slug, Error> {
+    Slug::parse(text).map_err(|refused| Error::invalid("/slug", refused.to_string()))
+}
+
+/// Found an organization, with the caller as its admin.
+#[utoipa::path(post, path = "/organizations", tag = "organizations", request_body = CreateOrganizationRequest,
+    responses((status = 201, description = "Founded", body = Organization)))]
+pub async fn create(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    key: ClientKey,
+    Body { value, bytes }: Body<CreateOrganizationRequest>,
+) -> Result<Answer, Error> {
+    let id = Uuid::now_v7();
+    let command = CreateOrganization {
+        organization_id: OrganizationId(id),
+        name: Name::parse(&value.name).map_err(in_field("/name"))?,
+        slug: value.slug.as_deref().map(slug).transpose()?,
+        image_url: value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(in_field("/image_url"))?,
+        members_can_create_projects: value.settings.members_can_create_projects.unwrap_or_default(),
+    };
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let now = caller.context.now;
+    state
+        .app
+        .create(&caller.context, &command, key, |created| {
+            let organization = Organization::new(id, &created.fields, created.version, now);
+            let location = format!("/api/v1/organizations/{id}");
+            rendered(StatusCode::CREATED, Some(location), Some(created.version), &organization)
+        })
+        .await
+}

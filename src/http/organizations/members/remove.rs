@@ -1,0 +1,30 @@
+//! `DELETE /organizations/{organization_id}/members/{user_id}`
+
+use axum::{extract::State as Extract, response::Response};
+use uuid::Uuid;
+use workroom_domain::ids::{AccountId, OrganizationId};
+
+use crate::{
+    application::{Error, organizations::RemoveOrganizationMember},
+    http::{
+        State,
+        extract::{Caller, IfMatch, Path},
+        reply::gone,
+    },
+};
+
+/// Take a member off an organization; on oneself, leave it. Memberships of its projects stay.
+#[utoipa::path(delete, path = "/organizations/{organization_id}/members/{user_id}", tag = "organizations",
+    params(("organization_id" = Uuid, Path), ("user_id" = Uuid, Path)),
+    responses((status = 204, description = "Removed")))]
+pub async fn remove_member(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path((organization_id, user_id)): Path<(Uuid, Uuid)>,
+    IfMatch(if_version): IfMatch,
+) -> Result<Response, Error> {
+    let (organization_id, account_id) = (OrganizationId(organization_id), AccountId(user_id));
+    let command = RemoveOrganizationMember { organization_id, account_id, if_version };
+    let done = state.app.run(&caller.context, &command).await?;
+    Ok(gone(done.position, done.visible, done.reply))
+}

@@ -1,0 +1,140 @@
+//! Organizations as clients see them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{access, organization::OrganizationFields};
+use workroom_projections::organizations::{OrganizationMemberRow, OrganizationRow};
+
+/// A member's role in an organization.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum OrganizationRole {
+    Admin,
+    Member,
+}
+
+impl From<OrganizationRole> for access::OrganizationRole {
+    fn from(role: OrganizationRole) -> Self {
+        match role {
+            OrganizationRole::Admin => Self::Admin,
+            OrganizationRole::Member => Self::Member,
+        }
+    }
+}
+
+/// What its admins have settled.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct OrganizationSettings {
+    /// Whether members, not only admins, may found projects in it.
+    pub members_can_create_projects: bool,
+}
+
+/// The settings to change.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrganizationSettingsRequest {
+    /// Whether members, not only admins, may found projects in it.
+    pub members_can_create_projects: Option<bool>,
+}
+
+/// The tenant boundary: projects live in it.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Organization {
+    /// Its id.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// The short name in its address; no two have the same.
+    pub slug: String,
+    /// Its picture.
+    pub image_url: Option<String>,
+    /// What its admins have settled.
+    pub settings: OrganizationSettings,
+    /// Whether it is the caller's own, from registration.
+    pub is_personal: bool,
+    /// The caller's role.
+    #[schema(value_type = OrganizationRole)]
+    pub role: String,
+    /// How many belong to it.
+    pub member_count: i32,
+    /// When it was founded.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// When its fields last changed.
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    /// Its version, as in `ETag`.
+    pub version: i64,
+}
+
+impl Organization {
+    /// One that the caller has just founded.
+    pub(super) fn new(id: Uuid, fields: &OrganizationFields, version: i64, now: OffsetDateTime) -> Self {
+        Self {
+            id,
+            name: fields.name.as_str().to_owned(),
+            slug: fields.slug.as_str().to_owned(),
+            image_url: fields.image_url.as_ref().map(|url| url.as_str().to_owned()),
+            settings: OrganizationSettings { members_can_create_projects: fields.settings.members_can_create_projects },
+            is_personal: false,
+            role: access::OrganizationRole::Admin.as_str().to_owned(),
+            member_count: 1,
+            created_at: now,
+            updated_at: now,
+            version,
+        }
+    }
+}
+
+impl From<OrganizationRow> for Organization {
+    fn from(row: OrganizationRow) -> Self {
+        Self {
+            id: row.id,
+            name: row.name,
+            slug: row.slug,
+            image_url: row.image_url,
+            settings: OrganizationSettings { members_can_create_projects: row.members_can_create_projects },
+            is_personal: row.is_personal,
+            role: row.my_role,
+            member_count: row.member_count,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}
+
+/// A member of an organization.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct OrganizationMember {
+    /// The account's id.
+    pub user_id: Uuid,
+    /// As what.
+    #[schema(value_type = OrganizationRole)]
+    pub role: String,
+    /// E-mail address; null once the account is erased.
+    pub email: Option<String>,
+    /// User name.
+    pub username: Option<String>,
+    /// Full name.
+    pub full_name: Option<String>,
+    /// Since when.
+    #[serde(with = "time::serde::rfc3339")]
+    pub added_at: OffsetDateTime,
+}
+
+impl From<OrganizationMemberRow> for OrganizationMember {
+    fn from(row: OrganizationMemberRow) -> Self {
+        Self {
+            user_id: row.account_id,
+            role: row.role,
+            email: row.email,
+            username: row.username,
+            full_name: row.full_name,
+            added_at: row.added_at,
+        }
+    }
+}

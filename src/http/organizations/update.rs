@@ -1,0 +1,77 @@
+//! `PATCH` and `PUT /organizations/{organization_id}`: both change only the given fields.
+
+use axum::{extract::State as Extract, response::Response};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use workroom_domain::{
+    ids::OrganizationId,
+    organization::{ImageUrl, OrganizationPatch},
+    text::Name,
+};
+
+use super::{
+    create::slug,
+    model::{Organization, OrganizationSettingsRequest},
+};
+use crate::{
+    application::{Error, in_field, organizations::UpdateOrganization},
+    http::{
+        State,
+        extract::{Caller, IfMatch, Json, Path, given},
+        reply::changed,
+    },
+};
+
+/// The fields to change. The picture may be set to null, which clears it.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UpdateOrganizationRequest {
+    /// New name.
+    #[schema(min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// New short name.
+    #[schema(min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
+    slug: Option<String>,
+    /// New picture.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 2048)]
+    image_url: Option<Option<String>>,
+    /// New settings; those not given stay.
+    #[serde(default)]
+    settings: OrganizationSettingsRequest,
+}
+
+impl UpdateOrganizationRequest {
+    fn patch(&self) -> Result<OrganizationPatch, Error> {
+        let image_url = match &self.image_url {
+            Some(Some(address)) => Some(Some(ImageUrl::parse(address).map_err(in_field("/image_url"))?)),
+            Some(None) => Some(None),
+            None => None,
+        };
+        Ok(OrganizationPatch {
+            name: self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name"))?,
+            slug: self.slug.as_deref().map(slug).transpose()?,
+            image_url,
+            members_can_create_projects: self.settings.members_can_create_projects,
+        })
+    }
+}
+
+/// Change the given fields of an organization.
+#[utoipa::path(patch, path = "/organizations/{organization_id}", tag = "organizations",
+    params(("organization_id" = Uuid, Path)), request_body = UpdateOrganizationRequest,
+    responses((status = 200, description = "The organization afterwards", body = Organization)))]
+pub async fn update(
+    Extract(state): Extract<State>,
+    caller: Caller,
+    Path(organization_id): Path<Uuid>,
+    IfMatch(if_version): IfMatch,
+    Json(request): Json<UpdateOrganizationRequest>,
+) -> Result<Response, Error> {
+    let patch = request.patch()?;
+    let command = UpdateOrganization { organization_id: OrganizationId(organization_id), patch, if_version };
+    let done = state.app.run(&caller.context, &command).await?;
+    let organization = state.app.organization_for(caller.identity.account_id, organization_id).await?;
+    Ok(changed(done.position, done.visible, organization.version, &Organization::from(organization)))
+}
