@@ -1,5 +1,7 @@
 //! Making views again from nothing, beside the live ones; and proving that the live ones equal such a replay (law 7).
 
+use std::time::Duration;
+
 use sqlx::{Acquire, PgConnection, Row};
 
 use crate::{
@@ -9,6 +11,9 @@ use crate::{
 
 const BATCH: i64 = 5000;
 const LIVE: &str = "views";
+
+/// How long each try to take the live tables waits, in milliseconds.
+const LOCK_PATIENCE_MS: [u64; 12] = [50, 50, 50, 50, 50, 50, 100, 200, 400, 400, 1500, 3000];
 
 /// Told how far a replay is: positions done, and in all.
 pub type Report<'a> = &'a (dyn Fn(i64, i64) + Send + Sync);
@@ -54,6 +59,9 @@ pub enum ReplayError {
     /// Somebody else is rebuilding the group.
     #[error("the group is being rebuilt by another process")]
     AlreadyRunning,
+    /// Somebody has held one of the views all the while.
+    #[error("the views are in use and cannot be exchanged: is a backup or a long query running? Try again after it")]
+    Busy,
     /// A batch could not be applied.
     #[error("the events up to position {position} cannot be applied")]
     Apply {
@@ -139,12 +147,17 @@ pub async fn rebuild(
     }
     report(done, position);
     let comparison = compare(&mut transaction, group, &schema, position).await?;
+    lock_live(&mut transaction, group).await?;
     run(&mut transaction, &format!("CREATE SCHEMA {retired}")).await?;
     for table in group.tables() {
         run(&mut transaction, &format!("ALTER TABLE {LIVE}.{table} SET SCHEMA {retired}")).await?;
         run(&mut transaction, &format!("ALTER TABLE {schema}.{table} SET SCHEMA {LIVE}")).await?;
     }
     transaction.commit().await?;
+    // One at a time: a statement planned before the swap may hold one of them and wait for another.
+    for table in group.tables() {
+        run(connection, &format!("DROP TABLE {retired}.{table}")).await?;
+    }
     drop_schema(connection, &retired).await?;
     drop_schema(connection, &schema).await?;
     Ok(comparison)
@@ -186,6 +199,33 @@ async fn hold_runner(connection: &mut PgConnection, group: &Group) -> Result<i64
             .fetch_optional(connection)
             .await?;
     Ok(position.unwrap_or_default())
+}
+
+/// Takes the live tables from their readers, all or none. Readers name tables in any order, so that whoever waits for
+/// the next table while it holds the last one can close a circle with one of them. The wait is therefore short: it ends
+/// long before PostgreSQL looks for circles (`deadlock_timeout`, 1 s) and would end a reader. Each try waits longer,
+/// for the sake of vacuums, which give way only to somebody found waiting that long.
+async fn lock_live(transaction: &mut PgConnection, group: &Group) -> Result<(), ReplayError> {
+    let tables: Vec<_> = group.tables().iter().map(|table| format!("{LIVE}.{table}")).collect();
+    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
+    for patience in LOCK_PATIENCE_MS {
+        let mut attempt = transaction.begin().await?;
+        run(&mut attempt, &format!("SET LOCAL lock_timeout = {patience}")).await?;
+        match run(&mut attempt, &lock).await {
+            Ok(()) => {
+                run(&mut attempt, "SET LOCAL lock_timeout = 0").await?;
+                return Ok(attempt.commit().await?);
+            }
+            Err(error) if lock_not_available(&error) => attempt.rollback().await?,
+            Err(error) => return Err(error.into()),
+        }
+        tokio::time::sleep(Duration::from_millis(patience)).await;
+    }
+    Err(ReplayError::Busy)
+}
+
+fn lock_not_available(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|refusal| refusal.code()).is_some_and(|code| code == "55P03")
 }
 
 async fn replay_batch(
