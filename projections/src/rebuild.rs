@@ -225,7 +225,7 @@ async fn lock_live(transaction: &mut PgConnection, group: &Group) -> Result<(), 
 }
 
 fn lock_not_available(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|refusal| refusal.code()).is_some_and(|code| code == "55P03")
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code).is_some_and(|code| code == "55P03")
 }
 
 async fn replay_batch(
