@@ -9,12 +9,15 @@ use crate::account::{AccountEvent, SessionEnd};
 use crate::event::DomainEventKind;
 use crate::{
     comment::CommentEvent,
+    file::FileEvent,
+    invitation::{InvitationEvent, Place},
     job::JobEvent,
     membership::MembershipEvent,
     organization::OrganizationEvent,
     organization_slug::OrganizationSlugEvent,
     project::{EditPolicy, ProjectEvent},
     task::TaskEvent,
+    workspace::WorkspaceEvent,
 };
 
 /// A member's role in a project.
@@ -126,6 +129,8 @@ pub enum Action {
     ViewMembers,
     /// Read tasks and comments.
     ViewTasks,
+    /// Read workspaces, and the files in them.
+    ViewFiles,
     /// Read jobs and their output.
     ViewJobs,
     /// Read the ordered history.
@@ -136,6 +141,8 @@ pub enum Action {
     EditProject,
     /// Write, change and remove tasks; comment, and edit and delete one's own comments.
     EditTasks,
+    /// Open, change and close workspaces; create, move, write and remove files.
+    EditFiles,
     /// Submit, cancel and retry jobs.
     RunJobs,
     /// Delete the comments of others.
@@ -148,15 +155,17 @@ pub enum Action {
 
 impl Action {
     /// Every action, for exhaustive tests.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::ViewProject,
         Self::ViewMembers,
         Self::ViewTasks,
+        Self::ViewFiles,
         Self::ViewJobs,
         Self::ViewHistory,
         Self::JoinLive,
         Self::EditProject,
         Self::EditTasks,
+        Self::EditFiles,
         Self::RunJobs,
         Self::ModerateComments,
         Self::ManageMembers,
@@ -178,18 +187,18 @@ pub enum Verdict {
 /// The table of roles × actions.
 pub fn decide(standing: Standing, action: Action) -> Verdict {
     use Action::{
-        DeleteProject, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, RunJobs, ViewHistory,
-        ViewJobs, ViewMembers, ViewProject, ViewTasks,
+        DeleteProject, EditFiles, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, RunJobs,
+        ViewFiles, ViewHistory, ViewJobs, ViewMembers, ViewProject, ViewTasks,
     };
     let allowed = match standing {
         Standing::Stranger => return Verdict::Hidden,
         Standing::Visitor => matches!(action, ViewProject | ViewTasks | ViewHistory),
         Standing::Member(Role::Viewer) => {
-            matches!(action, ViewProject | ViewMembers | ViewTasks | ViewJobs | ViewHistory | JoinLive)
+            matches!(action, ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive)
         }
         Standing::Member(Role::Collaborator) => match action {
-            ViewProject | ViewMembers | ViewTasks | ViewJobs | ViewHistory | JoinLive | EditProject | EditTasks
-            | RunJobs => true,
+            ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive | EditProject
+            | EditTasks | EditFiles | RunJobs => true,
             ModerateComments | ManageMembers | DeleteProject => false,
         },
         Standing::Member(Role::Owner) => true,
@@ -206,6 +215,10 @@ pub enum Right {
     FoundProject,
     /// Any member, about themselves: leaving.
     Oneself,
+    /// Who was sent the invitation that the event is about, while it can be accepted.
+    Invited,
+    /// Who has just accepted an invitation to that role, or may add members and adds themselves: joining.
+    Joining,
     /// A member of the event's organization whose role allows the action.
     InOrganization(OrganizationAction),
     /// The founding of an organization by its first admin, or by the service on behalf of an account it registers.
@@ -230,6 +243,7 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
         },
         DomainEventKind::Membership(event) => match event {
             MembershipEvent::MemberAdded { .. } if !project_founded => Right::FoundProject,
+            MembershipEvent::MemberAdded { .. } if actor_is_subject => Right::Joining,
             MembershipEvent::MemberRemoved { .. } if actor_is_subject => Right::Oneself,
             MembershipEvent::MemberAdded { .. }
             | MembershipEvent::MemberRoleChanged { .. }
@@ -257,6 +271,7 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             OrganizationEvent::OrganizationMemberRemoved { .. } if actor_is_subject => {
                 Right::InOrganization(OrganizationAction::View)
             }
+            OrganizationEvent::OrganizationMemberAdded { .. } if actor_is_subject => Right::Joining,
             OrganizationEvent::OrganizationMemberAdded { .. }
             | OrganizationEvent::OrganizationMemberRoleChanged { .. }
             | OrganizationEvent::OrganizationMemberRemoved { .. } => {
@@ -268,6 +283,20 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             OrganizationSlugEvent::SlugClaimed { .. } | OrganizationSlugEvent::SlugReleased { .. } => {
                 Right::InOrganization(OrganizationAction::Edit)
             }
+        },
+        DomainEventKind::Workspace(event) => match event {
+            WorkspaceEvent::WorkspaceCreated { .. }
+            | WorkspaceEvent::WorkspaceUpdated { .. }
+            | WorkspaceEvent::WorkspaceDeleted {}
+            | WorkspaceEvent::FileCreated { .. }
+            | WorkspaceEvent::FileMoved { .. }
+            | WorkspaceEvent::FileDeleted { .. } => Right::InProject(Action::EditFiles),
+        },
+        DomainEventKind::File(FileEvent::FileContentWritten { .. }) => Right::InProject(Action::EditFiles),
+        DomainEventKind::Invitation(InvitationEvent::InvitationAccepted { .. }) => Right::Invited,
+        DomainEventKind::Invitation(event) => match event.place() {
+            Place::Project { .. } => Right::InProject(Action::ManageMembers),
+            Place::Organization { .. } => Right::InOrganization(OrganizationAction::ManageMembers),
         },
         DomainEventKind::Job(event) => match event {
             JobEvent::JobRequested { project_id: Some(_), .. } => Right::InProject(Action::RunJobs),
@@ -314,11 +343,13 @@ mod tests {
             (Action::ViewProject, [true, true, true, true]),
             (Action::ViewMembers, [true, true, true, false]),
             (Action::ViewTasks, [true, true, true, true]),
+            (Action::ViewFiles, [true, true, true, false]),
             (Action::ViewJobs, [true, true, true, false]),
             (Action::ViewHistory, [true, true, true, true]),
             (Action::JoinLive, [true, true, true, false]),
             (Action::EditProject, [false, true, true, false]),
             (Action::EditTasks, [false, true, true, false]),
+            (Action::EditFiles, [false, true, true, false]),
             (Action::RunJobs, [false, true, true, false]),
             (Action::ModerateComments, [false, false, true, false]),
             (Action::ManageMembers, [false, false, true, false]),

@@ -6,12 +6,15 @@ use crate::{
     Decide,
     account::{Account, AccountEvent},
     comment::{Comment, CommentEvent},
+    file::{File, FileEvent},
+    invitation::{Invitation, InvitationEvent},
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     organization::{Organization, OrganizationEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent},
     task::{Task, TaskEvent},
+    workspace::{Workspace, WorkspaceEvent},
 };
 
 /// An event of any aggregate.
@@ -33,6 +36,12 @@ pub enum DomainEventKind {
     Organization(OrganizationEvent),
     /// Of an organization's slug.
     OrganizationSlug(OrganizationSlugEvent),
+    /// Of a workspace and the tree of its files.
+    Workspace(WorkspaceEvent),
+    /// Of what is in a file.
+    File(FileEvent),
+    /// Of an invitation.
+    Invitation(InvitationEvent),
 }
 
 /// The stored event is not one that this version of the service knows.
@@ -66,6 +75,9 @@ impl DomainEventKind {
             Comment::TYPE => serde_json::from_str(payload).map(Self::Comment),
             Organization::TYPE => serde_json::from_str(payload).map(Self::Organization),
             OrganizationSlug::TYPE => serde_json::from_str(payload).map(Self::OrganizationSlug),
+            Workspace::TYPE => serde_json::from_str(payload).map(Self::Workspace),
+            File::TYPE => serde_json::from_str(payload).map(Self::File),
+            Invitation::TYPE => serde_json::from_str(payload).map(Self::Invitation),
             other => return Err(UndecodableEvent::AggregateType(other.to_owned())),
         };
         decoded.map_err(|source| UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source })
@@ -82,6 +94,9 @@ impl DomainEventKind {
             Self::Comment(event) => event.event_type(),
             Self::Organization(event) => event.event_type(),
             Self::OrganizationSlug(event) => event.event_type(),
+            Self::Workspace(event) => event.event_type(),
+            Self::File(event) => event.event_type(),
+            Self::Invitation(event) => event.event_type(),
         }
     }
 }

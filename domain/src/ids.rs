@@ -47,4 +47,10 @@ id_types! {
     TaskId,
     /// A remark on a task.
     CommentId,
+    /// A room inside a project.
+    WorkspaceId,
+    /// A file of a workspace.
+    FileId,
+    /// An invitation; not its token.
+    InvitationId,
 }

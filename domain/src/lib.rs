@@ -15,7 +15,9 @@ mod aggregate;
 pub mod change;
 pub mod comment;
 pub mod event;
+pub mod file;
 pub mod ids;
+pub mod invitation;
 pub mod job;
 pub mod membership;
 pub mod metadata;
@@ -26,5 +28,6 @@ pub mod task;
 pub mod text;
 pub mod timestamp;
 pub mod upcast;
+pub mod workspace;
 
 pub use aggregate::Decide;

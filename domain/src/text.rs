@@ -68,7 +68,7 @@ impl Name {
 }
 
 /// Line and paragraph separators, and the marks that let a name show in another order than it is stored (UAX #9).
-fn breaks_or_reorders_lines(c: char) -> bool {
+pub(crate) fn breaks_or_reorders_lines(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

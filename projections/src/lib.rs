@@ -21,6 +21,7 @@ pub mod projects;
 pub mod rebuild;
 pub mod runner;
 pub mod tasks;
+pub mod workspaces;
 
 use async_trait::async_trait;
 use sqlx::PgConnection;
@@ -83,6 +84,7 @@ pub fn groups() -> Vec<Group> {
                 Box::new(members::Members),
                 Box::new(tasks::Tasks),
                 Box::new(comments::Comments),
+                Box::new(workspaces::Workspaces),
             ],
         },
         Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },

@@ -116,12 +116,15 @@ impl LogReader {
         Self::new(vec![
             "account",
             "comment",
+            "file",
+            "invitation",
             "job",
             "membership",
             "organization",
             "organization_slug",
             "project",
             "task",
+            "workspace",
         ])
     }
 

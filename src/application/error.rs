@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use workroom_domain::{
-    account::AccountRefusal, comment::CommentRefusal, job::JobRefusal, membership::MembershipRefusal,
-    organization::OrganizationRefusal, project::ProjectRefusal, task::TaskRefusal, text::TextRefused,
+    account::AccountRefusal, comment::CommentRefusal, file::FileRefusal, invitation::InvitationRefusal,
+    job::JobRefusal, membership::MembershipRefusal, organization::OrganizationRefusal, project::ProjectRefusal,
+    task::TaskRefusal, text::TextRefused, workspace::WorkspaceRefusal,
 };
 
 use crate::event_store::{AppendError, LoadError};
@@ -189,6 +190,37 @@ impl From<CommentRefusal> for Error {
         match refusal {
             CommentRefusal::Absent => Self::NotFound("comment"),
             CommentRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
+        }
+    }
+}
+
+impl From<WorkspaceRefusal> for Error {
+    fn from(refusal: WorkspaceRefusal) -> Self {
+        match refusal {
+            WorkspaceRefusal::Absent => Self::NotFound("workspace"),
+            WorkspaceRefusal::NoSuchFile => Self::NotFound("file"),
+            WorkspaceRefusal::AlreadyExists
+            | WorkspaceRefusal::PathTaken(_)
+            | WorkspaceRefusal::NotAFolder(_)
+            | WorkspaceRefusal::IsAFolder(_)
+            | WorkspaceRefusal::Full { .. } => Self::Conflict(refusal.to_string()),
+        }
+    }
+}
+
+impl From<FileRefusal> for Error {
+    fn from(refusal: FileRefusal) -> Self {
+        match refusal {}
+    }
+}
+
+impl From<InvitationRefusal> for Error {
+    fn from(refusal: InvitationRefusal) -> Self {
+        match refusal {
+            InvitationRefusal::Absent => Self::NotFound("invitation"),
+            InvitationRefusal::AlreadySent | InvitationRefusal::Expired | InvitationRefusal::Accepted => {
+                Self::Conflict(refusal.to_string())
+            }
         }
     }
 }

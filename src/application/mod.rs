@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod comments;
 mod context;
 mod error;
+pub mod files;
 mod idempotency;
 pub mod jobs;
 pub mod members;
@@ -22,6 +23,7 @@ mod run;
 mod tables;
 pub mod tasks;
 mod unit;
+pub mod workspaces;
 
 use std::{sync::Arc, time::Duration};
 

@@ -14,10 +14,12 @@ use workroom_domain::{
     comment::CommentEvent,
     event::DomainEventKind,
     ids::AccountId,
+    invitation::{Invitation, InvitationCommand, InvitationEvent, Place},
     job::JobEvent,
-    membership::Membership,
-    organization::Organization,
+    membership::{Membership, MembershipEvent},
+    organization::{Organization, OrganizationEvent},
     project::{Project, ProjectEvent},
+    timestamp::Timestamp,
 };
 use workroom_projections::log::{LogError, LogReader, Recorded};
 
@@ -56,6 +58,9 @@ struct Rosters {
     homes: HashMap<Uuid, Uuid>,
     organizations: HashMap<Uuid, Organization>,
     authors: HashMap<Uuid, AccountId>,
+    invitations: HashMap<Uuid, Invitation>,
+    /// What somebody has accepted and not taken yet, by feed.
+    joining: HashMap<(Uuid, AccountId), Place>,
 }
 
 impl Rosters {
@@ -76,16 +81,7 @@ impl Rosters {
         let project = project_of(recorded);
         let roster = project.and_then(|id| self.projects.get(&id));
         match access::required_right(&recorded.event, is_subject, roster.is_some()) {
-            Right::InProject(action) => {
-                let account = actor.account().ok_or("the service itself may not do this")?;
-                let role = roster.and_then(|roster| roster.role_of(account));
-                let standing = role.map_or(Standing::Stranger, Standing::Member);
-                if self.allows(standing, action, project, account) || self.administers(project, account) {
-                    Ok(())
-                } else {
-                    Err(format!("{standing:?} may not {action:?}"))
-                }
-            }
+            Right::InProject(action) => self.in_project(action, project, actor),
             Right::FoundProject if !self.may_found(recorded) => {
                 Err("the actor may not found projects in the organization".to_owned())
             }
@@ -112,15 +108,20 @@ impl Rosters {
                 }
                 Actor::Account(_) | Actor::System(_) => Ok(()),
             },
-            Right::InOrganization(action) => {
-                let account = actor.account().ok_or("the service itself may not do this")?;
-                let state = self.organizations.get(&recorded.feed_id).and_then(|found| found.active().ok());
-                let role = state.and_then(|state| state.role_of(account));
-                match access::decide_in_organization(role, false, action) {
-                    Verdict::Allowed => Ok(()),
-                    _ => Err(format!("{role:?} may not {action:?} in the organization")),
+            Right::InOrganization(action) => self.in_organization(action, recorded.feed_id, actor),
+            Right::Invited => {
+                let account_id = actor.account().ok_or("the service itself is not invited")?;
+                let at = Timestamp::new(recorded.metadata.occurred_at).map_err(|error| error.to_string())?;
+                let invitation = self.invitations.get(&recorded.aggregate_id).ok_or("nobody was invited")?;
+                let accepted = invitation.decide(InvitationCommand::Accept { account_id, at });
+                match accepted.map_err(|refusal| refusal.to_string())?.as_slice() {
+                    [event] if recorded.event == DomainEventKind::Invitation(event.clone()) => Ok(()),
+                    _ => Err("the invitation says something else".to_owned()),
                 }
             }
+            Right::Joining if self.has_accepted(recorded, actor) => Ok(()),
+            Right::Joining if is_membership(recorded) => self.in_project(Action::ManageMembers, project, actor),
+            Right::Joining => self.in_organization(OrganizationAction::ManageMembers, recorded.feed_id, actor),
             Right::FoundOrganization => {
                 let is_founder = actor.account().is_none() || is_subject;
                 match (self.organizations.contains_key(&recorded.aggregate_id), is_founder) {
@@ -134,6 +135,43 @@ impl Rosters {
                 Actor::System(_) => Ok(()),
                 Actor::Account(_) => Err("only the service itself may".to_owned()),
             },
+        }
+    }
+
+    fn in_project(&self, action: Action, project: Option<Uuid>, actor: Actor) -> Result<(), String> {
+        let account = actor.account().ok_or("the service itself may not do this")?;
+        let role = project.and_then(|id| self.projects.get(&id)).and_then(|roster| roster.role_of(account));
+        let standing = role.map_or(Standing::Stranger, Standing::Member);
+        if self.allows(standing, action, project, account) || self.administers(project, account) {
+            Ok(())
+        } else {
+            Err(format!("{standing:?} may not {action:?}"))
+        }
+    }
+
+    fn in_organization(&self, action: OrganizationAction, organization: Uuid, actor: Actor) -> Result<(), String> {
+        let account = actor.account().ok_or("the service itself may not do this")?;
+        let state = self.organizations.get(&organization).and_then(|found| found.active().ok());
+        let role = state.and_then(|state| state.role_of(account));
+        match access::decide_in_organization(role, false, action) {
+            Verdict::Allowed => Ok(()),
+            _ => Err(format!("{role:?} may not {action:?} in the organization")),
+        }
+    }
+
+    /// Whether somebody joins as what they have accepted to be.
+    fn has_accepted(&self, recorded: &Recorded, actor: Actor) -> bool {
+        let accepted = actor.account().and_then(|account| self.joining.get(&(recorded.feed_id, account)));
+        match (&recorded.event, accepted) {
+            (
+                DomainEventKind::Membership(MembershipEvent::MemberAdded { role: taken, .. }),
+                Some(Place::Project { role, .. }),
+            ) => taken == role,
+            (
+                DomainEventKind::Organization(OrganizationEvent::OrganizationMemberAdded { role: taken, .. }),
+                Some(Place::Organization { role, .. }),
+            ) => taken == role,
+            _ => false,
         }
     }
 
@@ -185,6 +223,18 @@ impl Rosters {
         if let DomainEventKind::Comment(CommentEvent::CommentPosted { author_id, .. }) = &recorded.event {
             self.authors.insert(recorded.aggregate_id, *author_id);
         }
+        if let DomainEventKind::Invitation(event) = &recorded.event {
+            self.invitations.entry(recorded.aggregate_id).or_default().evolve(event);
+            if let InvitationEvent::InvitationAccepted { place, account_id } = event {
+                self.joining.insert((recorded.feed_id, *account_id), *place);
+            }
+        }
+        if let DomainEventKind::Membership(MembershipEvent::MemberAdded { account_id, .. })
+        | DomainEventKind::Organization(OrganizationEvent::OrganizationMemberAdded { account_id, .. }) =
+            &recorded.event
+        {
+            self.joining.remove(&(recorded.feed_id, *account_id));
+        }
     }
 }
 
@@ -195,7 +245,14 @@ fn is_membership(recorded: &Recorded) -> bool {
 fn project_of(recorded: &Recorded) -> Option<Uuid> {
     match &recorded.event {
         DomainEventKind::Project(_) | DomainEventKind::Membership(_) => Some(recorded.aggregate_id),
-        DomainEventKind::Task(_) | DomainEventKind::Comment(_) => Some(recorded.feed_id),
+        DomainEventKind::Task(_)
+        | DomainEventKind::Comment(_)
+        | DomainEventKind::Workspace(_)
+        | DomainEventKind::File(_) => Some(recorded.feed_id),
+        DomainEventKind::Invitation(event) => match event.place() {
+            Place::Project { .. } => Some(recorded.feed_id),
+            Place::Organization { .. } => None,
+        },
         DomainEventKind::Job(JobEvent::JobRequested { project_id, .. }) => project_id.map(Into::into),
         DomainEventKind::Job(_)
         | DomainEventKind::Account(_)

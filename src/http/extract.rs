@@ -52,18 +52,50 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
-        let read = tokio::time::timeout(body_timeout(state), Bytes::from_request(request, state)).await;
-        let too_slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
-        let bytes = read.map_err(too_slow)?.map_err(|rejection| {
-            let detail = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
-                _ => "the request body could not be read",
-            };
-            Problem::new(rejection.status(), detail)
-        })?;
+        let bytes = read_body(request, state).await?;
         let value = parse(&bytes)?;
         Ok(Self { value, bytes })
     }
+}
+
+async fn read_body(request: Request, state: &State) -> Result<Bytes, Problem> {
+    let read = tokio::time::timeout(body_timeout(state), Bytes::from_request(request, state)).await;
+    let too_slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
+    read.map_err(too_slow)?.map_err(|rejection| {
+        let detail = match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
+            _ => "the request body could not be read",
+        };
+        Problem::new(rejection.status(), detail)
+    })
+}
+
+/// A body of plain text, in UTF-8: declared as that, or as nothing at all.
+pub struct PlainText(pub Bytes);
+
+impl FromRequest<State> for PlainText {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        if !is_plain_text(request.headers()) {
+            let detail = "the body must be plain text in UTF-8, with Content-Type: text/plain; charset=utf-8";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let bytes = read_body(request, state).await?;
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is not UTF-8"));
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn is_plain_text(headers: &HeaderMap) -> bool {
+    let Some(media_type) = headers.get(header::CONTENT_TYPE) else { return true };
+    let media_type = media_type.to_str().unwrap_or_default().to_ascii_lowercase();
+    let mut parts = media_type.split(';').map(str::trim);
+    let is_plain = parts.next() == Some("text/plain");
+    let charset = parts.find_map(|part| part.strip_prefix("charset=")).unwrap_or("utf-8").trim_matches('"');
+    is_plain && matches!(charset, "utf-8" | "utf8" | "us-ascii")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

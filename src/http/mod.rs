@@ -9,6 +9,7 @@ pub mod comments;
 mod drain;
 mod envelope;
 pub mod extract;
+pub mod files;
 pub mod health;
 pub mod history;
 pub mod jobs;
@@ -27,5 +28,6 @@ pub mod server;
 mod state;
 pub mod tasks;
 pub mod webhooks;
+pub mod workspaces;
 
 pub use state::{Readiness, SandboxGate, Shared, State};

@@ -4,18 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
+    extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware,
     routing::get,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    State, auth, comments, envelope, health, history, jobs, members, openapi, organizations, problem::Problem,
-    projects, realtime, reply, request, tasks, webhooks,
+    State, auth, comments, envelope, files, health, history, jobs, members, openapi, organizations, problem::Problem,
+    projects, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::Role;
 
@@ -69,6 +73,14 @@ fn api() -> OpenApiRouter<State> {
         .routes(routes!(tasks::read::read, tasks::update::update, tasks::update::replace, tasks::delete::delete))
         .routes(routes!(comments::post::post, comments::list::list))
         .routes(routes!(comments::read::read, comments::edit::edit, comments::delete::delete))
+        .routes(routes!(workspaces::create::create, workspaces::list::list))
+        .routes(routes!(workspaces::read::read, workspaces::update::update, workspaces::delete::delete))
+        .routes(routes!(files::create::create, files::list::list).layer(DefaultBodyLimit::max(files::CREATE_LIMIT)))
+        .routes(routes!(files::read::read, files::update::update, files::delete::delete))
+        .routes(
+            routes!(files::content::read_content, files::content::write_content)
+                .layer(DefaultBodyLimit::max(files::WRITE_LIMIT)),
+        )
         .routes(routes!(jobs::submit::submit, jobs::list::list))
         .routes(routes!(jobs::read::read))
         .routes(routes!(realtime::ticket))
@@ -103,7 +115,7 @@ pub fn router(state: State) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state)
-        .layer(axum::extract::DefaultBodyLimit::max(config.body_limit_bytes))
+        .layer(DefaultBodyLimit::max(config.body_limit_bytes))
         .layer(cors(&config.allowed_origins))
         .layer(middleware::from_fn_with_state(Duration::from_secs(config.request_timeout_seconds), envelope::envelope))
 }

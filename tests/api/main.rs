@@ -24,3 +24,4 @@ mod projects;
 mod relay;
 mod support;
 mod tasks;
+mod workspaces;

@@ -16,6 +16,7 @@ use crate::examples::{ADA, SESSION, every_event, work};
 
 const MANAGE: Right = Right::InProject(Action::ManageMembers);
 const TASKS: Right = Right::InProject(Action::EditTasks);
+const FILES: Right = Right::InProject(Action::EditFiles);
 const MODERATE: Right = Right::InProject(Action::ModerateComments);
 const EDIT_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::Edit);
 const MANAGE_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::ManageMembers);
@@ -29,7 +30,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("ProjectCreated", same(Right::FoundProject)),
         ("ProjectUpdated", same(Right::InProject(Action::EditProject))),
         ("ProjectDeleted", same(DELETE)),
-        ("MemberAdded", [Right::FoundProject, MANAGE, MANAGE]),
+        ("MemberAdded", [Right::FoundProject, MANAGE, Right::Joining]),
         ("MemberRoleChanged", [MANAGE, MANAGE, MANAGE]),
         ("MemberRemoved", [MANAGE, MANAGE, Right::Oneself]),
         ("MembershipClosed", same(DELETE)),
@@ -61,7 +62,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("CommentDeleted", [MODERATE, MODERATE, TASKS]),
         ("OrganizationCreated", same(Right::FoundOrganization)),
         ("OrganizationUpdated", same(EDIT_ORGANIZATION)),
-        ("OrganizationMemberAdded", same(MANAGE_ORGANIZATION)),
+        ("OrganizationMemberAdded", [MANAGE_ORGANIZATION, MANAGE_ORGANIZATION, Right::Joining]),
         ("OrganizationMemberRoleChanged", same(MANAGE_ORGANIZATION)),
         (
             "OrganizationMemberRemoved",
@@ -70,6 +71,16 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("OrganizationDeleted", same(Right::InOrganization(OrganizationAction::Delete))),
         ("SlugClaimed", same(EDIT_ORGANIZATION)),
         ("SlugReleased", same(EDIT_ORGANIZATION)),
+        ("WorkspaceCreated", same(FILES)),
+        ("WorkspaceUpdated", same(FILES)),
+        ("FileCreated", same(FILES)),
+        ("FileMoved", same(FILES)),
+        ("FileDeleted", same(FILES)),
+        ("WorkspaceDeleted", same(FILES)),
+        ("FileContentWritten", same(FILES)),
+        ("InvitationSent", same(MANAGE)),
+        ("InvitationRevoked", same(MANAGE)),
+        ("InvitationAccepted", same(Right::Invited)),
     ]
 }
 
@@ -109,12 +120,11 @@ fn a_founder_puts_themselves_on_the_roster_by_founding() {
 
 #[test]
 fn nobody_adds_or_promotes_themselves_without_the_right_to_manage_members() {
-    for event in [
-        MembershipEvent::MemberAdded { account_id: ADA, role: Role::Viewer },
-        MembershipEvent::MemberRoleChanged { account_id: ADA, from: Role::Viewer, to: Role::Owner },
-    ] {
-        assert_eq!(required_right(&DomainEventKind::Membership(event), true, true), MANAGE, "{event:?}");
-    }
+    let promoted = MembershipEvent::MemberRoleChanged { account_id: ADA, from: Role::Viewer, to: Role::Owner };
+    assert_eq!(required_right(&DomainEventKind::Membership(promoted), true, true), MANAGE);
+    // Or without having been invited.
+    let added = MembershipEvent::MemberAdded { account_id: ADA, role: Role::Viewer };
+    assert_eq!(required_right(&DomainEventKind::Membership(added), true, true), Right::Joining);
 }
 
 #[test]

@@ -8,7 +8,9 @@ use workroom_domain::{
     change::Change,
     comment::CommentEvent,
     event::DomainEventKind,
-    ids::{AccountId, OrganizationId, ProjectId, SessionId, TaskId, TokenId},
+    file::{Content, FileEvent, Sha256},
+    ids::{AccountId, FileId, OrganizationId, ProjectId, SessionId, TaskId, TokenId, WorkspaceId},
+    invitation::{InvitationEvent, Place},
     job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
     organization::{ImageUrl, OrganizationChanges, OrganizationEvent, OrganizationFields, OrganizationSettings, Slug},
@@ -17,6 +19,7 @@ use workroom_domain::{
     task::{TaskChanges, TaskEvent, TaskFields, TaskStatus, TaskType},
     text::{Name, Prose},
     timestamp::Timestamp,
+    workspace::{FilePath, WorkspaceChanges, WorkspaceEvent},
 };
 
 pub const TOKEN: TokenId = TokenId(Uuid::from_u128(0x70c));
@@ -27,6 +30,9 @@ pub const ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0c));
 pub const OTHER_ORGANIZATION: OrganizationId = OrganizationId(Uuid::from_u128(0x0d));
 pub const PROJECT: ProjectId = ProjectId(Uuid::from_u128(0xa0));
 pub const TASK: TaskId = TaskId(Uuid::from_u128(0x7a));
+pub const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(0x30));
+pub const FILE: FileId = FileId(Uuid::from_u128(0xf1));
+pub const OTHER_FILE: FileId = FileId(Uuid::from_u128(0xf2));
 pub const SESSION: SessionId = SessionId(Uuid::from_u128(0x5e));
 pub const WORKER: Uuid = Uuid::from_u128(0x3a);
 pub const OTHER_WORKER: Uuid = Uuid::from_u128(0x3b);
@@ -116,6 +122,15 @@ pub fn task_changes() -> TaskChanges {
         priority: Some(Change { from: Priority::High, to: Priority::Low }),
         due_at: Some(Change { from: Some(due()), to: None }),
     }
+}
+
+pub fn path(text: &str) -> FilePath {
+    FilePath::parse(text).unwrap()
+}
+
+/// Some bytes, by a digest that no bytes have to have.
+pub fn content(size: u32) -> Content {
+    Content { size, sha256: Sha256([u8::try_from(size).unwrap(); 32]) }
 }
 
 pub fn work() -> Work {
@@ -237,6 +252,43 @@ pub fn every_event() -> Vec<DomainEventKind> {
             OrganizationSlugEvent::SlugReleased { organization_id: ORGANIZATION },
         ]
         .map(DomainEventKind::OrganizationSlug),
+    );
+    events.extend(room_events());
+    events
+}
+
+/// Those of workspaces, files and invitations.
+fn room_events() -> Vec<DomainEventKind> {
+    let changes = WorkspaceChanges {
+        name: Some(Change { from: name("Lab"), to: name("Office") }),
+        description: Some(Change { from: prose("To try."), to: prose("To work.") }),
+    };
+    let moved = Change { from: path("main.py"), to: path("src/main.py") };
+    let mut events = Vec::new();
+    events.extend(
+        [
+            WorkspaceEvent::WorkspaceCreated { project_id: PROJECT, name: name("Lab"), description: prose("To try.") },
+            WorkspaceEvent::WorkspaceUpdated { changes },
+            WorkspaceEvent::FileCreated { file_id: FILE, path: path("main.py") },
+            WorkspaceEvent::FileMoved { file_id: FILE, path: moved },
+            WorkspaceEvent::FileDeleted { file_id: FILE, path: path("src/main.py") },
+            WorkspaceEvent::WorkspaceDeleted {},
+        ]
+        .map(DomainEventKind::Workspace),
+    );
+    events.push(DomainEventKind::File(FileEvent::FileContentWritten {
+        project_id: PROJECT,
+        workspace_id: WORKSPACE,
+        content: content(12),
+    }));
+    let place = Place::Project { project_id: PROJECT, role: Role::Viewer };
+    events.extend(
+        [
+            InvitationEvent::InvitationSent { place, expires_at: due() },
+            InvitationEvent::InvitationRevoked { place },
+            InvitationEvent::InvitationAccepted { place, account_id: BOB },
+        ]
+        .map(DomainEventKind::Invitation),
     );
     events
 }

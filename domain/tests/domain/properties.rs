@@ -554,6 +554,86 @@ mod an_account {
     }
 }
 
+mod a_workspace {
+    use std::collections::BTreeSet;
+    use workroom_domain::{
+        ids::FileId,
+        workspace::{FilePath, Workspace, WorkspaceCommand, WorkspaceEvent, WorkspacePatch},
+    };
+
+    use super::*;
+
+    const FILES: u128 = 6;
+    /// More than there are commands: each may create a file.
+    const IDS: u128 = 100;
+
+    fn file_id() -> impl Strategy<Value = FileId> {
+        (0..FILES).prop_map(|id| FileId(Uuid::from_u128(id)))
+    }
+
+    /// Few names, so that files meet each other and folders.
+    fn path() -> impl Strategy<Value = FilePath> {
+        vec(select(&["a", "b", "a.b", "a-"][..]), 1..4).prop_map(|parts| FilePath::parse(&parts.join("/")).unwrap())
+    }
+
+    fn command() -> impl Strategy<Value = WorkspaceCommand> {
+        prop_oneof![
+            4 => (project_id(), name(), prose()).prop_map(|(project_id, name, description)| {
+                WorkspaceCommand::Create { project_id, name, description }
+            }),
+            3 => (option::of(name()), option::of(prose()))
+                .prop_map(|(name, description)| WorkspaceCommand::Update(WorkspacePatch { name, description })),
+            12 => (file_id(), path()).prop_map(|(file_id, path)| WorkspaceCommand::CreateFile { file_id, path }),
+            12 => (file_id(), path()).prop_map(|(file_id, path)| WorkspaceCommand::MoveFile { file_id, path }),
+            4 => file_id().prop_map(|file_id| WorkspaceCommand::DeleteFile { file_id }),
+            1 => Just(WorkspaceCommand::Delete),
+        ]
+    }
+
+    /// A new file has a new id, as the service draws them.
+    fn fresh(workspace: &Workspace, command: WorkspaceCommand) -> WorkspaceCommand {
+        match (command, workspace) {
+            (WorkspaceCommand::CreateFile { file_id, path }, Workspace::Present(state))
+                if state.file(file_id).is_ok() =>
+            {
+                let free = (0..IDS).map(|id| FileId(Uuid::from_u128(id))).find(|id| state.file(*id).is_err());
+                WorkspaceCommand::CreateFile { file_id: free.unwrap(), path }
+            }
+            (command, _) => command,
+        }
+    }
+
+    fn paths(workspace: &Workspace) -> Vec<FilePath> {
+        let Workspace::Present(state) = workspace else { return Vec::new() };
+        let ids = (0..IDS).map(|id| FileId(Uuid::from_u128(id)));
+        ids.filter_map(|id| Some(state.file(id).ok()?.0.clone())).collect()
+    }
+
+    fn holds(step: &Step<Workspace>) {
+        let Workspace::Present(state) = step.after else { return };
+        let paths = paths(step.after);
+        assert_eq!(paths.len(), state.file_count(), "every file lies somewhere");
+        let files: BTreeSet<&str> = paths.iter().map(FilePath::as_str).collect();
+        assert_eq!(files.len(), paths.len(), "two files in one place");
+        let mut folders = paths.iter().flat_map(FilePath::folders);
+        assert!(!folders.any(|folder| files.contains(folder)), "a file is a folder: {files:?}");
+        for event in step.answer.iter().flatten() {
+            if let WorkspaceEvent::FileMoved { file_id, path } = event {
+                let Workspace::Present(before) = step.before else { panic!("moved from nowhere") };
+                assert_eq!(before.file(*file_id).unwrap().0, &path.from);
+                assert_eq!(state.file(*file_id).unwrap().0, &path.to);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn is_a_tree_whatever_is_moved_in_it(commands in vec(command(), 0..60)) {
+            live::<Workspace, _>(commands, fresh, holds);
+        }
+    }
+}
+
 mod a_text {
     use super::*;
 

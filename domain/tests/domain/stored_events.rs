@@ -19,6 +19,8 @@ use workroom_domain::{
     actor::{Actor, SystemActor},
     comment::{Comment, CommentEvent},
     event::{DomainEventKind, UndecodableEvent},
+    file::{File, FileEvent},
+    invitation::{Invitation, InvitationEvent},
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
@@ -27,6 +29,7 @@ use workroom_domain::{
     project::{Project, ProjectEvent, ProjectFields, Schedule},
     task::{Task, TaskEvent},
     upcast::{upcast, upcasters},
+    workspace::{Workspace, WorkspaceEvent},
 };
 
 use crate::examples::{ADA, ORGANIZATION, every_event, fields, later};
@@ -52,6 +55,9 @@ enum Payload<'a> {
     Comment(&'a CommentEvent),
     Organization(&'a OrganizationEvent),
     OrganizationSlug(&'a OrganizationSlugEvent),
+    Workspace(&'a WorkspaceEvent),
+    File(&'a FileEvent),
+    Invitation(&'a InvitationEvent),
 }
 
 fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
@@ -74,6 +80,9 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::OrganizationSlug(event) => {
             columns::<OrganizationSlug>(event, Payload::OrganizationSlug(event))
         }
+        DomainEventKind::Workspace(event) => columns::<Workspace>(event, Payload::Workspace(event)),
+        DomainEventKind::File(event) => columns::<File>(event, Payload::File(event)),
+        DomainEventKind::Invitation(event) => columns::<Invitation>(event, Payload::Invitation(event)),
     }
 }
 
@@ -161,8 +170,9 @@ fn every_event_has_an_example() {
 /// Exhaustive, so that a new event without an example does not compile.
 fn place(event: &DomainEventKind) -> usize {
     use {
-        AccountEvent as A, CommentEvent as C, JobEvent as J, MembershipEvent as M, OrganizationEvent as O,
-        OrganizationSlugEvent as S, ProjectEvent as P, TaskEvent as T,
+        AccountEvent as A, CommentEvent as C, FileEvent as F, InvitationEvent as I, JobEvent as J,
+        MembershipEvent as M, OrganizationEvent as O, OrganizationSlugEvent as S, ProjectEvent as P, TaskEvent as T,
+        WorkspaceEvent as W,
     };
     match event {
         DomainEventKind::Project(P::ProjectCreated { .. }) => 0,
@@ -206,6 +216,16 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Organization(O::OrganizationDeleted { .. }) => 38,
         DomainEventKind::OrganizationSlug(S::SlugClaimed { .. }) => 39,
         DomainEventKind::OrganizationSlug(S::SlugReleased { .. }) => 40,
+        DomainEventKind::Workspace(W::WorkspaceCreated { .. }) => 41,
+        DomainEventKind::Workspace(W::WorkspaceUpdated { .. }) => 42,
+        DomainEventKind::Workspace(W::FileCreated { .. }) => 43,
+        DomainEventKind::Workspace(W::FileMoved { .. }) => 44,
+        DomainEventKind::Workspace(W::FileDeleted { .. }) => 45,
+        DomainEventKind::Workspace(W::WorkspaceDeleted { .. }) => 46,
+        DomainEventKind::File(F::FileContentWritten { .. }) => 47,
+        DomainEventKind::Invitation(I::InvitationSent { .. }) => 48,
+        DomainEventKind::Invitation(I::InvitationRevoked { .. }) => 49,
+        DomainEventKind::Invitation(I::InvitationAccepted { .. }) => 50,
     }
 }
 
@@ -975,6 +995,180 @@ mod stored_forever_as {
           "payload": {
             "type": "CommentDeleted",
             "task_id": "00000000-0000-0000-0000-00000000007a"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn workspace_created_version_1() {
+        assert_json_snapshot!(stored("WorkspaceCreated"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "WorkspaceCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "WorkspaceCreated",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "name": "Lab",
+            "description": "To try."
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn workspace_updated_version_1() {
+        assert_json_snapshot!(stored("WorkspaceUpdated"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "WorkspaceUpdated",
+          "event_version": "1",
+          "payload": {
+            "type": "WorkspaceUpdated",
+            "changes": {
+              "name": {
+                "from": "Lab",
+                "to": "Office"
+              },
+              "description": {
+                "from": "To try.",
+                "to": "To work."
+              }
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn file_created_version_1() {
+        assert_json_snapshot!(stored("FileCreated"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "FileCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "FileCreated",
+            "file_id": "00000000-0000-0000-0000-0000000000f1",
+            "path": "main.py"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn file_moved_version_1() {
+        assert_json_snapshot!(stored("FileMoved"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "FileMoved",
+          "event_version": "1",
+          "payload": {
+            "type": "FileMoved",
+            "file_id": "00000000-0000-0000-0000-0000000000f1",
+            "path": {
+              "from": "main.py",
+              "to": "src/main.py"
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn file_deleted_version_1() {
+        assert_json_snapshot!(stored("FileDeleted"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "FileDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "FileDeleted",
+            "file_id": "00000000-0000-0000-0000-0000000000f1",
+            "path": "src/main.py"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn workspace_deleted_version_1() {
+        assert_json_snapshot!(stored("WorkspaceDeleted"), @r#"
+        {
+          "aggregate_type": "workspace",
+          "event_type": "WorkspaceDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "WorkspaceDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn file_content_written_version_1() {
+        assert_json_snapshot!(stored("FileContentWritten"), @r#"
+        {
+          "aggregate_type": "file",
+          "event_type": "FileContentWritten",
+          "event_version": "1",
+          "payload": {
+            "type": "FileContentWritten",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "workspace_id": "00000000-0000-0000-0000-000000000030",
+            "size": 12,
+            "sha256": "0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c0c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn invitation_sent_version_1() {
+        assert_json_snapshot!(stored("InvitationSent"), @r#"
+        {
+          "aggregate_type": "invitation",
+          "event_type": "InvitationSent",
+          "event_version": "1",
+          "payload": {
+            "type": "InvitationSent",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "role": "viewer",
+            "expires_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn invitation_revoked_version_1() {
+        assert_json_snapshot!(stored("InvitationRevoked"), @r#"
+        {
+          "aggregate_type": "invitation",
+          "event_type": "InvitationRevoked",
+          "event_version": "1",
+          "payload": {
+            "type": "InvitationRevoked",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "role": "viewer"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn invitation_accepted_version_1() {
+        assert_json_snapshot!(stored("InvitationAccepted"), @r#"
+        {
+          "aggregate_type": "invitation",
+          "event_type": "InvitationAccepted",
+          "event_version": "1",
+          "payload": {
+            "type": "InvitationAccepted",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "role": "viewer",
+            "account_id": "00000000-0000-0000-0000-000000000b0b"
           }
         }
         "#);

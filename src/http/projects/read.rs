@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use workroom_domain::{access::Action, ids::ProjectId};
-use workroom_projections::members;
+use workroom_projections::{members, page::Page, workspaces};
 
 use super::model::Project;
 use crate::{
@@ -15,6 +15,7 @@ use crate::{
         extract::{Caller, IfNoneMatch, Path, Query},
         members::Member,
         reply::{Sight, at_position, found_unless},
+        workspaces::Workspace,
     },
 };
 
@@ -38,6 +39,8 @@ pub struct ProjectDetail {
     lead: Option<Member>,
     /// Its first hundred members, for members.
     members: Vec<Member>,
+    /// Its first hundred workspaces, for members.
+    workspaces: Vec<Workspace>,
 }
 
 /// One project.
@@ -69,7 +72,16 @@ pub async fn read(
         (Some(_), Some(lead)) => members::find(state.app.pool(), project_id, lead).await?.map(Member::from),
         _ => None,
     };
+    let workspaces: Vec<Workspace> = match project.my_role {
+        Some(_) => {
+            let page = Page { limit: 100, after: None, skip: 0 };
+            let listed = workspaces::list(state.app.pool(), project_id, page).await?;
+            listed.items.into_iter().map(Workspace::from).collect()
+        }
+        None => Vec::new(),
+    };
     let version = project.version;
-    let sight = Sight::more_if(project.member_count > 1 || project.my_role.is_none());
-    found_unless(&known, version, sight, &ProjectDetail { project: project.into(), owner, lead, members })
+    let sight = Sight::more_if(project.member_count > 1 || project.my_role.is_none() || !workspaces.is_empty());
+    let detail = ProjectDetail { project: project.into(), owner, lead, members, workspaces };
+    found_unless(&known, version, sight, &detail)
 }

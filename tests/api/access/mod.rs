@@ -30,6 +30,11 @@ use Expected::{Open, Organization, Own, Project};
 
 type Row = (&'static str, &'static str, Option<Value>, Expected);
 
+const ROOM: &str = "/projects/{project_id}/workspaces/{workspace_id}";
+const FILES: &str = "/projects/{project_id}/workspaces/{workspace_id}/files";
+const FILE: &str = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}";
+const CONTENT: &str = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content";
+
 /// `{email}` is the address of an account that is no member.
 fn table() -> Vec<Row> {
     let edit = || Some(json!({"description": "edited"}));
@@ -93,6 +98,18 @@ fn table() -> Vec<Row> {
         ("get", "/projects/{project_id}/tasks/{task_id}/comments", None, Project([200, 200, 200, 200])),
         ("get", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", None, Project([200, 200, 200, 200])),
         ("post", "/projects/{project_id}/tasks", Some(json!({"title": "Another"})), Project([201, 201, 403, 403])),
+        ("get", "/projects/{project_id}/workspaces", None, Project([200, 200, 200, 403])),
+        ("post", "/projects/{project_id}/workspaces", Some(json!({"name": "Lab"})), Project([201, 201, 403, 403])),
+        ("get", ROOM, None, Project([200, 200, 200, 403])),
+        ("patch", ROOM, edit(), Project([200, 200, 403, 403])),
+        ("delete", ROOM, None, Project([204, 204, 403, 403])),
+        ("get", FILES, None, Project([200, 200, 200, 403])),
+        ("post", FILES, Some(json!({"path": "another"})), Project([201, 201, 403, 403])),
+        ("get", FILE, None, Project([200, 200, 200, 403])),
+        ("patch", FILE, Some(json!({"path": "elsewhere"})), Project([200, 200, 403, 403])),
+        ("delete", FILE, None, Project([204, 204, 403, 403])),
+        ("get", CONTENT, None, Project([200, 200, 200, 403])),
+        ("put", CONTENT, Some(json!("text")), Project([200, 200, 403, 403])),
         ("patch", "/projects/{project_id}/tasks/{task_id}", edit(), Project([200, 200, 403, 403])),
         ("put", "/projects/{project_id}/tasks/{task_id}", edit(), Project([200, 200, 403, 403])),
         ("post", "/projects/{project_id}/tasks/{task_id}/comments", said(), Project([201, 201, 403, 403])),
@@ -201,7 +218,11 @@ impl Cast {
         let task = self.owner.post(&tasks, json!({"title": "Launch"})).await.is(201).id();
         let comments = format!("{tasks}/{task}/comments");
         let comment = self.collaborator.post(&comments, json!({"body": "Soon."})).await.is(201).id();
-        Stage { project, job, task, comment, organization: self.organization.clone() }
+        let workspaces = format!("/projects/{project}/workspaces");
+        let workspace = self.owner.post(&workspaces, json!({"name": "Lab"})).await.is(201).id();
+        let files = format!("{workspaces}/{workspace}/files");
+        let file = self.owner.post(&files, json!({"path": "a", "content": "a"})).await.is(201).id();
+        Stage { project, job, task, comment, workspace, file, organization: self.organization.clone() }
     }
 
     /// An organization of its own to act upon: an admin, a member, and another one.
@@ -221,6 +242,8 @@ struct Stage {
     job: String,
     task: String,
     comment: String,
+    workspace: String,
+    file: String,
 }
 
 async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast, status: u16) {
@@ -231,6 +254,8 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
             .replace("{job_id}", &stage.job)
             .replace("{task_id}", &stage.task)
             .replace("{comment_id}", &stage.comment)
+            .replace("{workspace_id}", &stage.workspace)
+            .replace("{file_id}", &stage.file)
             .replace("{user_id}", &cast.further.id)
             .replace("{session_id}", &cast.further.id)
             .replace("{token_id}", &cast.further.id)
@@ -239,6 +264,7 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
     let method = method.to_uppercase().parse().expect("a method");
     let query = if *path == "/jobs" { format!("?project_id={}", stage.project) } else { String::new() };
     let path_and_query = format!("{}{}", fill(path), if method == Method::GET { query.as_str() } else { "" });
+    let client = if *path == CONTENT { &client.with_header("content-type", "text/plain") } else { client };
     let reply = client.send(method, &path_and_query, body.as_ref().map(|body| fill(&body.to_string()))).await;
     assert_eq!(reply.status, status, "{who}: {} {path}: {}", row.0, reply.text);
     if status >= 400 {

@@ -18,6 +18,7 @@ use crate::{
     organizations::{add, organization},
     support::{Person, World, eventually},
     tasks::titled,
+    workspaces::{file, workspace},
 };
 
 async fn execute(pool: &PgPool, statement: &str) -> u64 {
@@ -94,6 +95,12 @@ async fn furnished(server: &crate::support::Server) -> (Person, Person, Vec<Stri
                 ada.delete(&task).await.is(204);
             }
         }
+        let room = workspace(&ada, &project, "Lab").await;
+        let path = file(&ada, &room, "a/b", "text").await;
+        file(&ada, &room, "gone", "text").await;
+        ada.patch(&path, json!({"path": "c"})).await.is(200);
+        ada.patch(&room, json!({"description": "To try."})).await.is(200);
+        ada.delete(&workspace(&ada, &project, "closed").await).await.is(204);
         projects.push(project);
     }
     for number in 0..3 {
@@ -131,6 +138,9 @@ async fn a_tampered_row_of_any_view_is_found_named_and_repaired() {
         ),
         ("tasks", "UPDATE views.tasks SET comment_count = 7 WHERE id = (SELECT id FROM views.tasks LIMIT 1)"),
         ("comments", "DELETE FROM views.comments WHERE id = (SELECT id FROM views.comments LIMIT 1)"),
+        ("workspaces", "UPDATE views.workspaces SET file_count = file_count + 1"),
+        ("files", "UPDATE views.files SET path = 'forged' WHERE id = (SELECT id FROM views.files LIMIT 1)"),
+        ("files", "DELETE FROM views.files WHERE id = (SELECT id FROM views.files LIMIT 1)"),
         ("members", "UPDATE views.members SET role = 'owner' WHERE role = 'viewer'"),
         (
             "members",

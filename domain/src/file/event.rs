@@ -1,0 +1,53 @@
+//! What can have happened to what is in a file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::domain_event,
+    ids::{ProjectId, WorkspaceId},
+};
+
+/// A SHA-256 digest (FIPS 180-4), written in hexadecimal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sha256(#[serde(with = "hex::serde")] pub [u8; 32]);
+
+/// Which content: the digest names it for ever, whatever is written later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// How many bytes of UTF-8.
+    pub size: u32,
+    /// Their digest.
+    pub sha256: Sha256,
+}
+
+impl Content {
+    /// Nothing, which is what a new file holds.
+    pub const EMPTY: Self = Self {
+        size: 0,
+        sha256: Sha256([
+            0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae,
+            0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55,
+        ]),
+    };
+    /// Most bytes in a file.
+    pub const LIMIT: usize = 1024 * 1024;
+}
+
+/// What can have happened to what is in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum FileEvent {
+    /// All of it was written anew.
+    FileContentWritten {
+        /// The project it belongs to.
+        project_id: ProjectId,
+        /// The workspace it lies in.
+        workspace_id: WorkspaceId,
+        /// What is in it now.
+        #[serde(flatten)]
+        content: Content,
+    },
+}
+
+domain_event!(FileEvent { FileContentWritten => "1" });

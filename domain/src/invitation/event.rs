@@ -1,0 +1,82 @@
+//! What can have happened to an invitation.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    access::{OrganizationRole, Role},
+    event::domain_event,
+    ids::{AccountId, OrganizationId, ProjectId},
+    timestamp::Timestamp,
+};
+
+/// What an invitation invites to, and as what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Place {
+    /// Onto a project's roster.
+    Project {
+        /// The project.
+        project_id: ProjectId,
+        /// The role to be had.
+        role: Role,
+    },
+    /// Into an organization.
+    Organization {
+        /// The organization.
+        organization_id: OrganizationId,
+        /// The role to be had.
+        role: OrganizationRole,
+    },
+}
+
+impl Place {
+    /// The feed of the project or organization.
+    pub fn feed(&self) -> Uuid {
+        match self {
+            Self::Project { project_id, .. } => project_id.0,
+            Self::Organization { organization_id, .. } => organization_id.0,
+        }
+    }
+}
+
+/// What can have happened to an invitation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum InvitationEvent {
+    /// It was sent.
+    InvitationSent {
+        /// What it invites to.
+        #[serde(flatten)]
+        place: Place,
+        /// Until when it can be accepted.
+        expires_at: Timestamp,
+    },
+    /// It was taken back; nothing follows.
+    InvitationRevoked {
+        /// What it invited to.
+        #[serde(flatten)]
+        place: Place,
+    },
+    /// Who was invited came; nothing follows but their joining.
+    InvitationAccepted {
+        /// What it invited to.
+        #[serde(flatten)]
+        place: Place,
+        /// Who came.
+        account_id: AccountId,
+    },
+}
+
+domain_event!(InvitationEvent { InvitationSent => "1", InvitationRevoked => "1", InvitationAccepted => "1" });
+
+impl InvitationEvent {
+    /// What it invites to.
+    pub fn place(&self) -> Place {
+        match self {
+            Self::InvitationSent { place, .. }
+            | Self::InvitationRevoked { place }
+            | Self::InvitationAccepted { place, .. } => *place,
+        }
+    }
+}

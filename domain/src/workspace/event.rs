@@ -1,0 +1,82 @@
+//! What can have happened to a workspace.
+
+use serde::{Deserialize, Serialize};
+
+use super::FilePath;
+use crate::{
+    change::Change,
+    event::domain_event,
+    ids::{FileId, ProjectId},
+    text::{Name, Prose},
+};
+
+/// What can have happened to a workspace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum WorkspaceEvent {
+    /// The room was opened.
+    WorkspaceCreated {
+        /// The project it belongs to.
+        project_id: ProjectId,
+        /// What it is called.
+        name: Name,
+        /// What it is for.
+        description: Prose,
+    },
+    /// At least one field changed.
+    WorkspaceUpdated {
+        /// Each changed field, from and to.
+        changes: WorkspaceChanges,
+    },
+    /// It was closed, with all files in it; nothing follows.
+    WorkspaceDeleted {},
+    /// A file was put into it. It is empty.
+    FileCreated {
+        /// The file.
+        file_id: FileId,
+        /// Where.
+        path: FilePath,
+    },
+    /// A file was renamed, or put into another folder.
+    FileMoved {
+        /// The file.
+        file_id: FileId,
+        /// Where it was, and where it is.
+        path: Change<FilePath>,
+    },
+    /// A file was removed.
+    FileDeleted {
+        /// The file.
+        file_id: FileId,
+        /// Where it was.
+        path: FilePath,
+    },
+}
+
+domain_event!(WorkspaceEvent {
+    WorkspaceCreated => "1",
+    WorkspaceUpdated => "1",
+    WorkspaceDeleted => "1",
+    FileCreated => "1",
+    FileMoved => "1",
+    FileDeleted => "1",
+});
+
+/// The changed fields of a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WorkspaceChanges {
+    /// Of the name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<Change<Name>>,
+    /// Of the description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<Change<Prose>>,
+}
+
+impl WorkspaceChanges {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,13 @@
+//! A workspace: a room inside a project, and the tree of the files that are edited in it.
+
+mod aggregate;
+mod command;
+mod event;
+mod path;
+mod refusal;
+
+pub use aggregate::{Workspace, WorkspaceFile, WorkspaceState};
+pub use command::{WorkspaceCommand, WorkspacePatch};
+pub use event::{WorkspaceChanges, WorkspaceEvent};
+pub use path::{FilePath, PathRefused};
+pub use refusal::WorkspaceRefusal;

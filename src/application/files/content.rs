@@ -1,0 +1,86 @@
+//! What is in a file: bytes beside the log, named by the digest that the log tells.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use sqlx::PgConnection;
+use uuid::Uuid;
+use workroom_domain::{
+    file::{self, Content},
+    ids::FileId,
+};
+
+use crate::application::{Error, TableChange};
+
+/// Text to write into a file: at most 1 MiB of UTF-8 without NUL.
+#[derive(Clone, Debug)]
+pub struct FileContent {
+    bytes: Bytes,
+    content: Content,
+}
+
+impl FileContent {
+    /// Checks and digests.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the field: too long, not UTF-8, or with a NUL.
+    pub fn parse(pointer: &str, bytes: Bytes) -> Result<Self, Error> {
+        if bytes.len() > Content::LIMIT {
+            return Err(Error::invalid(pointer, format!("must be at most {} bytes long", Content::LIMIT)));
+        }
+        if bytes.contains(&0) {
+            return Err(Error::invalid(pointer, "text must not contain NUL characters"));
+        }
+        if std::str::from_utf8(&bytes).is_err() {
+            return Err(Error::invalid(pointer, "must be UTF-8"));
+        }
+        let sha256 = file::Sha256(digest(&SHA256, &bytes).as_ref().try_into().map_err(Error::failure)?);
+        let size = u32::try_from(bytes.len()).map_err(Error::failure)?;
+        Ok(Self { content: Content { size, sha256 }, bytes })
+    }
+
+    /// Which content it is.
+    pub fn content(&self) -> Content {
+        self.content
+    }
+}
+
+/// Keeps the bytes, in the transaction of the event that names them.
+#[derive(Clone, Debug)]
+pub struct StoreContent {
+    /// The file that they belong to.
+    pub file_id: FileId,
+    /// The bytes; without any, there is nothing to keep.
+    pub content: Option<FileContent>,
+}
+
+impl TableChange for StoreContent {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let Some(FileContent { bytes, content }) = &self.content else { return Ok(()) };
+        sqlx::query("INSERT INTO file_contents (file_id, sha256, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+            .bind(Uuid::from(self.file_id))
+            .bind(content.sha256.0)
+            .bind(bytes.as_ref())
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_checked_and_digested() {
+        let parse = |bytes: &'static [u8]| FileContent::parse("", Bytes::from_static(bytes));
+        assert_eq!(parse(b"").unwrap().content(), Content::EMPTY);
+        // FIPS 180-4, the example of one block.
+        let digest = hex::encode(parse(b"abc").unwrap().content().sha256.0);
+        assert_eq!(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(parse(b"a\0b").is_err());
+        assert!(parse(b"\xff").is_err());
+        assert!(FileContent::parse("", Bytes::from(vec![b'x'; Content::LIMIT])).is_ok());
+        assert!(FileContent::parse("", Bytes::from(vec![b'x'; Content::LIMIT + 1])).is_err());
+    }
+}

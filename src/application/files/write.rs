@@ -1,0 +1,33 @@
+//! Write all of a file anew.
+
+use uuid::Uuid;
+use workroom_domain::file::{Content, FileCommand};
+
+use super::FilePlace;
+use crate::application::{Command, Error, IfVersion, Unit};
+
+/// Write all of a file anew.
+#[derive(Clone, Debug)]
+pub struct WriteFile {
+    /// Which file.
+    pub place: FilePlace,
+    /// What is in it from now on.
+    pub content: Content,
+    /// The version that the change is meant for, if the caller insists on one.
+    pub if_version: IfVersion,
+}
+
+impl Command for WriteFile {
+    type Reply = ();
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.place.file_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        let (_, file) = self.place.open(unit, &self.if_version).await?;
+        let FilePlace { project_id, workspace_id, .. } = self.place;
+        unit.decide(&file, FileCommand::Write { project_id, workspace_id, content: self.content })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! Commands on workspaces.
+
+mod create;
+mod delete;
+mod update;
+
+pub use create::CreateWorkspace;
+pub use delete::DeleteWorkspace;
+pub use update::UpdateWorkspace;
