@@ -22,7 +22,7 @@ use crate::{
     },
     live::{Hub, HubConfig, Limits, Live},
     messaging::{Messaging, doorbell::Doorbell, epoch},
-    notify::Sender,
+    notify::{self, Sender},
     readiness,
     relay::{Relay, RelayConfig},
 };
@@ -100,6 +100,7 @@ impl Service {
             let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
             background.spawn(reconciler.run(base.shutdown.clone()));
             background.spawn(departures::follow(base.app.clone(), base.shutdown.clone()));
+            background.spawn(notify::tasks::follow(base.app.clone(), base.shutdown.clone()));
             if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
                 background.spawn(sender.run(base.shutdown.clone()));
             } else {

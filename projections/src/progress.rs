@@ -44,6 +44,11 @@ impl Progress {
         }
     }
 
+    /// Tells whenever this process learns that a group has moved on.
+    pub fn watch(&self, group: &str) -> Option<watch::Receiver<i64>> {
+        self.groups.get(group).map(watch::Sender::subscribe)
+    }
+
     /// The position of each group.
     pub fn positions(&self) -> Vec<(&'static str, i64)> {
         self.groups.iter().map(|(name, sender)| (*name, *sender.borrow())).collect()

@@ -12,6 +12,7 @@ mod context;
 mod error;
 pub mod files;
 mod idempotency;
+pub mod invitations;
 pub mod jobs;
 pub mod members;
 pub mod organizations;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::{self, Action, Role, Standing, Verdict},
+    access::{self, Action, OrganizationAction, OrganizationRole, Role, Standing, Verdict},
     ids::{AccountId, ProjectId},
 };
 use workroom_projections::{
@@ -52,6 +52,28 @@ impl App {
         organizations::find(&self.pool, organization_id, account_id.into())
             .await?
             .ok_or(Error::NotFound("organization"))
+    }
+
+    /// Finds an organization for one of its members who wants to do something with it, if they may.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for who does not belong to it, [`Error::Forbidden`] for a member who may not.
+    pub async fn organization_for_action(
+        &self,
+        account_id: AccountId,
+        organization_id: Uuid,
+        action: OrganizationAction,
+    ) -> Result<OrganizationRow, Error> {
+        let organization = self.organization_for(account_id, organization_id).await?;
+        let role = match organization.my_role.as_str() {
+            "admin" => OrganizationRole::Admin,
+            _ => OrganizationRole::Member,
+        };
+        match access::decide_in_organization(Some(role), organization.members_can_create_projects, action) {
+            Verdict::Allowed => Ok(organization),
+            Verdict::Forbidden => Err(Error::Forbidden),
+            Verdict::Hidden => Err(Error::NotFound("organization")),
+        }
     }
 
     /// Finds a project for an account that wants to do something in it, if it may.

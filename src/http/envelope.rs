@@ -25,13 +25,19 @@ const SECURE: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
+/// The path without the secret that the address of an invitation holds.
+fn loggable(path: &str) -> &str {
+    const INVITATIONS: &str = "/api/v1/invitations/";
+    if path.starts_with(INVITATIONS) { INVITATIONS } else { path }
+}
+
 /// Answers a request: by its handler, in time, without panics, in the documented form.
 pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request, next: Next) -> Response {
     let meta = RequestMeta::read(request.headers());
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
-        path = request.uri().path(),
+        path = loggable(request.uri().path()),
         id = meta.request_id
     );
     request.extensions_mut().insert(meta.clone());

@@ -12,6 +12,7 @@ pub mod extract;
 pub mod files;
 pub mod health;
 pub mod history;
+pub mod invitations;
 pub mod jobs;
 pub mod members;
 mod openapi;

@@ -18,8 +18,8 @@ use utoipa_axum::{
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
-    State, auth, comments, envelope, files, health, history, jobs, members, openapi, organizations, problem::Problem,
-    projects, realtime, reply, request, tasks, webhooks, workspaces,
+    State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi, organizations,
+    problem::Problem, projects, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::Role;
 
@@ -68,6 +68,14 @@ fn api() -> OpenApiRouter<State> {
             members::change_role::set_role,
             members::remove::remove
         ))
+        .routes(routes!(invitations::list::list_invitations))
+        .routes(routes!(invitations::read::read_invitation, invitations::revoke::revoke_invitation))
+        .routes(routes!(invitations::list::list_organization_invitations))
+        .routes(routes!(
+            invitations::read::read_organization_invitation,
+            invitations::revoke::revoke_organization_invitation
+        ))
+        .routes(routes!(invitations::accept::accept))
         .routes(routes!(tasks::create::create, tasks::list::list))
         .routes(routes!(tasks::delete::delete_many))
         .routes(routes!(tasks::read::read, tasks::update::update, tasks::update::replace, tasks::delete::delete))

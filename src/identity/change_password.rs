@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     application::{Context, Done, Error, TableChange},
-    notify::outbox::{self, MailKind, NewMail},
+    notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
 impl Identity {
@@ -127,8 +127,10 @@ impl TableChange for SetPassword {
             .await?;
         end_rows(connection, self.account_id, self.keep, self.now).await?;
         let mail = NewMail {
-            account_id: self.account_id.into(),
+            to: Recipient::Account(self.account_id.into()),
             kind: MailKind::PasswordChanged,
+            about: None,
+            note: None,
             reason: format!("password_changed:{}:{}", self.account_id, self.now.unix_timestamp_nanos()),
             due_at: self.now,
             expires_at: self.now + time::Duration::days(1),

@@ -1,6 +1,6 @@
 //! Erasure: whatever is personal of an account is gone, what happened stays (law 6).
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
@@ -49,11 +49,13 @@ impl Identity {
             let mut ended = sessions.clone();
             ended.extend(tokens);
             ended.push(account_id.into());
+            let mut mailed = invitations_of(app.pool(), account_id).await?;
+            mailed.push(account_id.into());
             let tables = EraseRows { identity: self, account_id, sessions, ended: ended.clone() };
             match app.run_with_tables(context, &command, &tables).await {
                 Ok(done) => {
                     self.inner.revocations.end(&ended);
-                    notify::erase_files(self.inner.config.mail_folder.as_deref(), account_id.into()).await;
+                    notify::erase_files(self.inner.config.mail_folder.as_deref(), &mailed).await;
                     self.leave_behind(context, account_id).await;
                     return Ok(done);
                 }
@@ -76,6 +78,16 @@ impl Identity {
     pub(super) fn identity_digest(&self, issuer: &str, subject: &str) -> Vec<u8> {
         self.fingerprint(&[b"erased identity", issuer.as_bytes(), subject.as_bytes()])
     }
+}
+
+/// The invitations that went to the account's address.
+async fn invitations_of(pool: &PgPool, account_id: AccountId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT i.id FROM invitations i JOIN accounts a ON a.email_normalized = i.email_normalized WHERE a.id = $1",
+    )
+    .bind(Uuid::from(account_id))
+    .fetch_all(pool)
+    .await
 }
 
 struct EraseRows<'a> {
@@ -122,12 +134,23 @@ impl TableChange for EraseRows<'_> {
         .bind(account_id)
         .execute(&mut *connection)
         .await?;
+        // Whoever invited the address knew it before there was an account.
+        sqlx::query(
+            "DELETE FROM invitations WHERE email_normalized = (SELECT email_normalized FROM accounts WHERE id = $1)",
+        )
+        .bind(account_id)
+        .execute(&mut *connection)
+        .await?;
         // Replies that were kept for others, too: a member list shows whom it names.
-        sqlx::query("DELETE FROM idempotency_receipts WHERE principal = $1 OR strpos(body, $2) > 0")
-            .bind(account_id)
-            .bind(account_id.to_string())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "DELETE FROM idempotency_receipts
+             WHERE principal = $1 OR strpos(body, $2) > 0
+                OR strpos(lower(body), (SELECT email_normalized FROM accounts WHERE id = $1)) > 0",
+        )
+        .bind(account_id)
+        .bind(account_id.to_string())
+        .execute(&mut *connection)
+        .await?;
         // Sessions, tokens, tickets, mails and identities go with it.
         sqlx::query("DELETE FROM accounts WHERE id = $1").bind(account_id).execute(connection).await?;
         Ok(())

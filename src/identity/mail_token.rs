@@ -1,17 +1,10 @@
 //! Secrets that are mailed: drawn when the mail is put together, kept as a hash, good once and not for long.
 
-use aws_lc_rs::{digest, rand};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::{FromRow, PgConnection, PgPool};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::application::Error;
-
-/// What every mailed token starts with.
-pub const PREFIX: &str = "wrm_";
-
-const SECRET_LENGTH: usize = 43;
+use crate::{application::Error, notify::secret};
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +49,12 @@ pub async fn issue(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
-    let mut secret = [0_u8; 32];
-    rand::fill(&mut secret).map_err(Error::failure)?;
-    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+    let token = secret::draw()?;
     let issued = sqlx::query(
         "INSERT INTO mail_tokens (token_hash, account_id, purpose, email_normalized, expires_at)
          SELECT $1, id, $3, email_normalized, $4 FROM accounts WHERE id = $2 AND email_normalized IS NOT NULL",
     )
-    .bind(hash(&token))
+    .bind(secret::hash(&token))
     .bind(account_id)
     .bind(purpose.as_str())
     .bind(now + purpose.lifetime())
@@ -77,7 +68,7 @@ pub async fn issue(
 /// # Errors
 /// The database's.
 pub async fn peek(pool: &PgPool, token: &str, purpose: Purpose, now: OffsetDateTime) -> Result<Option<Uuid>, Error> {
-    let Some(hash) = hash(token) else { return Ok(None) };
+    let Some(hash) = secret::hash(token) else { return Ok(None) };
     let account_id = sqlx::query_scalar(
         "SELECT t.account_id FROM mail_tokens t
          JOIN accounts a ON a.id = t.account_id AND a.email_normalized = t.email_normalized
@@ -101,7 +92,7 @@ pub async fn redeem(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<Option<Redeemed>, Error> {
-    let Some(hash) = hash(token) else { return Ok(None) };
+    let Some(hash) = secret::hash(token) else { return Ok(None) };
     let redeemed: Option<Redeemed> = sqlx::query_as(
         "DELETE FROM mail_tokens t USING accounts a
          WHERE t.token_hash = $1 AND t.purpose = $2 AND t.expires_at > $3
@@ -121,12 +112,4 @@ pub async fn redeem(
             .await?;
     }
     Ok(redeemed)
-}
-
-/// What a token is kept as; none for what cannot be one.
-fn hash(token: &str) -> Option<Vec<u8>> {
-    let secret = token.strip_prefix(PREFIX)?;
-    let is_sound =
-        secret.len() == SECRET_LENGTH && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    is_sound.then(|| digest::digest(&digest::SHA256, token.as_bytes()).as_ref().to_vec())
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     application::{Context, Done, Error, TableChange, accounts::RecordAccount},
-    notify::outbox::{self, MailKind, NewMail},
+    notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
 /// One mail of a kind to an account in this long, however often it is asked for.
@@ -135,8 +135,10 @@ const SENT_BEFORE: &str = "this mail was sent a moment ago";
 pub(super) fn new_mail(context: &Context, account_id: AccountId, kind: MailKind, holds: Duration) -> NewMail {
     let slot = context.now.unix_timestamp() / MAIL_EVERY;
     NewMail {
-        account_id: account_id.into(),
+        to: Recipient::Account(account_id.into()),
         kind,
+        about: None,
+        note: None,
         reason: format!("{}:{account_id}:{slot}", kind.as_str()),
         due_at: context.now,
         expires_at: context.now + holds,

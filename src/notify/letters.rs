@@ -1,78 +1,193 @@
 //! What mails say: HTML and plain text from the same paragraphs.
 
-use super::outbox::MailKind;
+use time::{OffsetDateTime, UtcOffset, format_description::BorrowedFormatItem, macros::format_description};
+
+use super::matter::{InvitationFacts, Matter, OrganizationFacts, TaskFacts};
+
+/// Most characters of a description in a mail; all of it is behind the button.
+const EXCERPT: usize = 2000;
 
 /// A mail's words.
 pub(super) struct Letter {
-    pub(super) subject: &'static str,
+    pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
 }
 
 /// A button: what it says, and where it leads.
 struct Button<'a> {
-    label: &'a str,
+    label: &'static str,
     url: String,
     /// For programs whose pages are elsewhere.
-    token: &'a str,
+    token: Option<&'a str>,
 }
 
-/// Writes a mail of this kind to somebody. `token` is the secret it carries, if it carries one.
-pub(super) fn write(kind: MailKind, name: &str, app_url: &str, token: Option<&str>) -> Letter {
+/// What lies between greeting and ending.
+struct Body<'a> {
+    paragraphs: Vec<String>,
+    button: Option<Button<'a>>,
+    ending: &'static str,
+}
+
+/// Writes to somebody about a matter.
+pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Letter {
     let app_url = app_url.trim_end_matches('/');
-    let button =
-        |label, page: &str| token.map(|token| Button { label, url: format!("{app_url}/{page}?token={token}"), token });
-    match kind {
-        MailKind::EmailVerification => letter(
-            "Confirm your e-mail address",
-            name,
-            &["Welcome to Workroom. Please confirm that this address is yours. The link is good for one day."],
-            button("Confirm address", "verify-email").as_ref(),
-            "If you did not register, ignore this mail.",
+    let with_token = |label, page: &str, token| {
+        Some(Button { label, url: format!("{app_url}/{page}?token={token}"), token: Some(token) })
+    };
+    let (subject, body) = match matter {
+        Matter::EmailVerification { token } => (
+            "Confirm your e-mail address".to_owned(),
+            Body {
+                paragraphs: vec![
+                    "Welcome to Workroom. Please confirm that this address is yours. The link is good for one day."
+                        .to_owned(),
+                ],
+                button: with_token("Confirm address", "verify-email", token),
+                ending: "If you did not register, ignore this mail.",
+            },
         ),
-        MailKind::PasswordReset => letter(
-            "Set a new password",
-            name,
-            &["Somebody, most likely you, asked for a new password. The link is good for one hour, and for one use."],
-            button("Set password", "reset-password").as_ref(),
-            "If it was not you, ignore this mail: your password stays as it is.",
+        Matter::PasswordReset { token } => (
+            "Set a new password".to_owned(),
+            Body {
+                paragraphs: vec![
+                    "Somebody, most likely you, asked for a new password. The link is good for one hour, and for one \
+                     use."
+                        .to_owned(),
+                ],
+                button: with_token("Set password", "reset-password", token),
+                ending: "If it was not you, ignore this mail: your password stays as it is.",
+            },
         ),
-        MailKind::PasswordChanged => letter(
-            "Your password was changed",
-            name,
-            &["The password of your Workroom account was changed just now, and other sessions were ended."],
-            None,
-            "If it was not you, set a new password at once, by “forgot password” on the sign-in page.",
+        Matter::PasswordChanged => (
+            "Your password was changed".to_owned(),
+            Body {
+                paragraphs: vec![
+                    "The password of your Workroom account was changed just now, and other sessions were ended."
+                        .to_owned(),
+                ],
+                button: None,
+                ending: "If it was not you, set a new password at once, by “forgot password” on the sign-in page.",
+            },
         ),
+        Matter::Invitation { invitation, token } => (
+            format!("You are invited to {}", invitation.host),
+            Body {
+                paragraphs: invite(invitation),
+                button: with_token("Accept invitation", "accept-invitation", token),
+                ending: "You need a Workroom account with this e-mail address. If you do not want to join, ignore this \
+                         mail.",
+            },
+        ),
+        Matter::OrganizationJoined { organization, note } => (
+            format!("You were added to {}", organization.name),
+            Body {
+                paragraphs: welcome(organization, note.as_deref()),
+                button: Some(Button {
+                    label: "View organization",
+                    url: format!("{app_url}/organizations/{}", organization.id),
+                    token: None,
+                }),
+                ending: "You can leave it at any time.",
+            },
+        ),
+        Matter::TaskAssigned(task) => (
+            format!("Assigned to you: {}", task.title),
+            Body {
+                paragraphs: describe(task, "You have been given a task"),
+                button: Some(view(task, app_url)),
+                ending: "You get this mail because the task is assigned to you.",
+            },
+        ),
+        Matter::TaskDue(task) => (
+            format!("Due: {}", task.title),
+            Body {
+                paragraphs: describe(task, "A task of yours is due"),
+                button: Some(view(task, app_url)),
+                ending: "You get this mail because the task is assigned to you and not done.",
+            },
+        ),
+    };
+    letter(subject, name, &body)
+}
+
+fn view(task: &TaskFacts, app_url: &str) -> Button<'static> {
+    let TaskFacts { id, project_id, .. } = task;
+    Button { label: "View task", url: format!("{app_url}/projects/{project_id}/tasks/{id}"), token: None }
+}
+
+fn describe(task: &TaskFacts, opening: &str) -> Vec<String> {
+    let mut paragraphs = vec![format!("{opening} in the project “{}”:", task.project), format!("Task: {}", task.title)];
+    if !task.description.trim().is_empty() {
+        paragraphs.push(format!("Description: {}", excerpt(&task.description)));
+    }
+    let due = task.due_at.map_or_else(|| "no date".to_owned(), moment);
+    paragraphs.push(format!("Due: {due}\nPriority: {}", task.priority));
+    paragraphs
+}
+
+fn invite(invitation: &InvitationFacts) -> Vec<String> {
+    let InvitationFacts { host, is_project, role, message, inviter, expires_at } = invitation;
+    let who = inviter.as_deref().unwrap_or("Somebody");
+    let what = if *is_project { "project" } else { "organization" };
+    let mut paragraphs = vec![format!("{who} invites you to the {what} “{host}” on Workroom, as {role}.")];
+    paragraphs.extend(message.clone());
+    paragraphs.push(format!("The invitation is good until {}.", moment(*expires_at)));
+    paragraphs
+}
+
+fn welcome(organization: &OrganizationFacts, note: Option<&str>) -> Vec<String> {
+    let mut paragraphs = vec![format!("You belong to the organization “{}” on Workroom now.", organization.name)];
+    paragraphs.extend(note.map(str::to_owned));
+    paragraphs
+}
+
+/// The beginning of a long text.
+fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
-fn letter(subject: &'static str, name: &str, paragraphs: &[&str], button: Option<&Button<'_>>, ending: &str) -> Letter {
-    let mut text = format!("Hello {name},\n\n");
-    let mut html = format!("<p>Hello {},</p>\n", escape(name));
-    for paragraph in paragraphs {
+/// A moment as people read it; not whose clock it is by, but which.
+fn moment(at: OffsetDateTime) -> String {
+    const FORMAT: &[BorrowedFormatItem<'_>] =
+        format_description!("[weekday], [day padding:none] [month repr:long] [year], [hour]:[minute] UTC");
+    let at = at.checked_to_offset(UtcOffset::UTC).unwrap_or(at);
+    at.format(FORMAT).unwrap_or_default()
+}
+
+fn letter(subject: String, name: Option<&str>, body: &Body<'_>) -> Letter {
+    let greeting = name.map_or_else(|| "Hello,".to_owned(), |name| format!("Hello {name},"));
+    let mut text = format!("{greeting}\n\n");
+    let mut html = format!("<p>{}</p>\n", escape(&greeting));
+    for paragraph in &body.paragraphs {
         add(&mut text, format_args!("{paragraph}\n\n"));
-        add(&mut html, format_args!("<p>{}</p>\n", escape(paragraph)));
+        add(&mut html, format_args!("<p>{}</p>\n", escape(paragraph).replace('\n', "<br>\n")));
     }
-    if let Some(Button { label, url, token }) = button {
-        add(&mut text, format_args!("{label}: {url}\n\nToken: {token}\n\n"));
+    if let Some(Button { label, url, token }) = &body.button {
+        add(&mut text, format_args!("{label}: {url}\n\n"));
         add(
             &mut html,
             format_args!(
                 "<p><a href=\"{}\" style=\"display:inline-block;padding:10px 18px;background:#1f6feb;color:#ffffff;\
-             border-radius:6px;text-decoration:none\">{}</a></p>\n<p>Token: <code>{}</code></p>\n",
+             border-radius:6px;text-decoration:none\">{}</a></p>\n",
                 escape(url),
                 escape(label),
-                escape(token)
             ),
         );
+        if let Some(token) = token {
+            add(&mut text, format_args!("Token: {token}\n\n"));
+            add(&mut html, format_args!("<p>Token: <code>{}</code></p>\n", escape(token)));
+        }
     }
-    add(&mut text, format_args!("{ending}\n"));
-    add(&mut html, format_args!("<p>{}</p>\n", escape(ending)));
+    add(&mut text, format_args!("{}\n", body.ending));
+    add(&mut html, format_args!("<p>{}</p>\n", escape(body.ending)));
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n\
          <body style=\"font-family:sans-serif;line-height:1.5\">\n{html}</body></html>\n",
-        escape(subject)
+        escape(&subject)
     );
     Letter { subject, text, html }
 }
@@ -106,7 +221,8 @@ mod tests {
     #[test]
     fn a_name_is_never_markup() {
         let name = "<script>alert('&')</script>";
-        let letter = write(MailKind::PasswordReset, name, "https://app.example.com/", Some("wrm_abc"));
+        let matter = Matter::PasswordReset { token: "wrm_abc".to_owned() };
+        let letter = write(&matter, Some(name), "https://app.example.com/");
         assert!(letter.html.contains("&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;"));
         assert!(!letter.html.contains("<script>"));
         assert!(letter.text.contains("https://app.example.com/reset-password?token=wrm_abc"));
@@ -115,7 +231,20 @@ mod tests {
 
     #[test]
     fn a_notice_carries_no_link() {
-        let letter = write(MailKind::PasswordChanged, "Ada", "https://app.example.com", None);
+        let letter = write(&Matter::PasswordChanged, Some("Ada"), "https://app.example.com");
         assert!(!letter.text.contains("https://") && !letter.html.contains("href"));
+    }
+
+    #[test]
+    fn an_excerpt_ends_between_characters() {
+        assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt(&"ü".repeat(EXCERPT)), "ü".repeat(EXCERPT));
+        assert_eq!(excerpt(&"ü".repeat(EXCERPT + 1)), format!("{}…", "ü".repeat(EXCERPT)));
+    }
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        let at = OffsetDateTime::from_unix_timestamp(1_798_131_600).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        assert_eq!(moment(at), "Thursday, 24 December 2026, 17:00 UTC");
     }
 }

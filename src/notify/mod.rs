@@ -7,11 +7,14 @@
 //! Whoever wants a mail sent adds a row in the transaction of what it is about, under a reason that is its own: so each
 //! is sent if that happened, and not twice. Address, text and tokens come to be at the moment of sending.
 //!
-//! To add a mail: a variant in [`outbox::MailKind`], its text in `letters`.
+//! To add a mail: a variant in [`outbox::MailKind`], what it reads in `matter`, its text in `letters`.
 
 mod letters;
+mod matter;
 pub mod outbox;
+pub mod secret;
 mod sender;
+pub mod tasks;
 mod transport;
 
 pub use sender::Sender;

@@ -19,32 +19,65 @@ pub enum MailKind {
     PasswordReset,
     /// Tells that the password was changed.
     PasswordChanged,
+    /// Asks somebody without an account to join.
+    Invitation,
+    /// Tells that somebody was added to an organization.
+    OrganizationJoined,
+    /// Tells that a task was assigned.
+    TaskAssigned,
+    /// Tells that a task is due.
+    TaskDue,
 }
 
 impl MailKind {
+    const ALL: [Self; 7] = [
+        Self::EmailVerification,
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::Invitation,
+        Self::OrganizationJoined,
+        Self::TaskAssigned,
+        Self::TaskDue,
+    ];
+
     /// The kind's name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EmailVerification => "email_verification",
             Self::PasswordReset => "password_reset",
             Self::PasswordChanged => "password_changed",
+            Self::Invitation => "invitation",
+            Self::OrganizationJoined => "organization_joined",
+            Self::TaskAssigned => "task_assigned",
+            Self::TaskDue => "task_due",
         }
     }
 
     pub(super) fn parse(name: &str) -> Option<Self> {
-        [Self::EmailVerification, Self::PasswordReset, Self::PasswordChanged]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
+}
+
+/// To whom a mail goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// To an account's address.
+    Account(Uuid),
+    /// To the address of an invitation.
+    Invitation(Uuid),
 }
 
 /// A mail to be sent.
 #[derive(Clone, Debug)]
 pub struct NewMail {
     /// To whom.
-    pub account_id: Uuid,
+    pub to: Recipient,
     /// What it is about.
     pub kind: MailKind,
+    /// The organization that it is about, if it is about one.
+    pub about: Option<Uuid>,
+    /// What somebody wants said in it.
+    pub note: Option<String>,
     /// Why: one mail a reason.
     pub reason: String,
     /// When to send it.
@@ -58,13 +91,20 @@ pub struct NewMail {
 /// # Errors
 /// The database's.
 pub async fn enqueue(connection: &mut PgConnection, mail: &NewMail) -> Result<bool, sqlx::Error> {
+    let (account_id, invitation_id) = match mail.to {
+        Recipient::Account(id) => (Some(id), None),
+        Recipient::Invitation(id) => (None, Some(id)),
+    };
     let added = sqlx::query(
-        "INSERT INTO mails (id, account_id, kind, reason, due_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (reason) DO NOTHING",
+        "INSERT INTO mails (id, account_id, invitation_id, kind, about, note, reason, due_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (reason) DO NOTHING",
     )
     .bind(Uuid::now_v7())
-    .bind(mail.account_id)
+    .bind(account_id)
+    .bind(invitation_id)
     .bind(mail.kind.as_str())
+    .bind(mail.about)
+    .bind(&mail.note)
     .bind(&mail.reason)
     .bind(mail.due_at)
     .bind(mail.expires_at)

@@ -3,8 +3,9 @@
 //! A mail that a server took and whose sender died before it could note that is sent again, with the same `Message-ID`:
 //! SMTP knows no better. Otherwise each is sent once.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream::FuturesUnordered};
 use lettre::{
     Message,
     message::{Mailbox, MultiPart},
@@ -16,18 +17,19 @@ use uuid::Uuid;
 
 use super::{
     letters,
+    matter::Matter,
     outbox::{self, MailKind},
     transport::{MailConfig, SendFailed, Transport, mailbox},
 };
-use crate::{
-    application::{Error, now},
-    identity::mail_token::{self, Purpose},
-};
+use crate::application::{Error, invitations};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
-/// Mails that are taken, and sent, at a time.
-const BATCH: i64 = 20;
+/// Mails that are on their way at a time: each takes a connection to the server, and now and then one to the database.
+const AT_ONCE: usize = 16;
+/// How long a mail is kept from other senders, unless that is renewed: so long it waits when its sender dies.
+const LEASE: Duration = Duration::from_secs(10);
+const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// Sends what waits in the outbox.
 #[derive(Clone)]
@@ -39,18 +41,25 @@ pub struct Sender {
 }
 
 #[derive(FromRow)]
-struct Due {
-    id: Uuid,
-    account_id: Uuid,
+pub(super) struct Due {
+    pub(super) id: Uuid,
+    pub(super) account_id: Option<Uuid>,
+    pub(super) invitation_id: Option<Uuid>,
+    pub(super) about: Option<Uuid>,
+    pub(super) note: Option<String>,
+    /// The time that it was meant for; a retry is due later.
+    pub(super) asked_for: OffsetDateTime,
     kind: String,
     attempts: i32,
     email: Option<String>,
-    name: String,
+    name: Option<String>,
 }
 
 /// What became of an attempt.
 enum Outcome {
     Sent,
+    /// What it would have said is no longer true.
+    Dropped,
     Never,
     Later,
 }
@@ -66,61 +75,87 @@ impl Sender {
         Ok(Some(Self { pool, transport: Arc::new(transport), from, app_url: config.app_url.as_str().into() }))
     }
 
-    /// Sends until told to stop.
+    /// Sends until told to stop; what is on its way then is sent to its end.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut swept: Option<tokio::time::Instant> = None;
-        loop {
-            match self.pass().await {
-                Ok(true) if !shutdown.is_cancelled() => continue,
-                Ok(_) => {}
-                Err(error) => {
+        let mut flying = FuturesUnordered::new();
+        let mut beat = tokio::time::interval(HEARTBEAT);
+        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        let mut leased = HashSet::new();
+        // Whether there may be more to send.
+        let mut more = true;
+        while !shutdown.is_cancelled() {
+            let free = AT_ONCE - flying.len();
+            if more && free >= AT_ONCE / 2 {
+                let due = self.lease(free).await.unwrap_or_else(|error| {
                     tracing::debug!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
-                }
-            }
-            if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
-                swept = Some(tokio::time::Instant::now());
-                if let Err(error) = self.sweep().await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "old mails could not be deleted");
-                }
+                    Vec::new()
+                });
+                more = due.len() == free;
+                leased.extend(due.iter().map(|mail| mail.id));
+                flying.extend(due.into_iter().map(|mail| self.attempt(mail)));
             }
             tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = outbox::added() => {}
-                () = shutdown.cancelled() => return,
+                Some(id) = flying.next() => drop(leased.remove(&id)),
+                _ = beat.tick() => self.renew(&leased).await,
+                _ = sweep.tick() => self.sweep().await,
+                () = tokio::time::sleep(INTERVAL) => more = true,
+                () = outbox::added() => more = true,
+                () = shutdown.cancelled() => {}
             }
+        }
+        while flying.next().await.is_some() {}
+    }
+
+    /// Takes what is due, at most so many.
+    async fn lease(&self, most: usize) -> Result<Vec<Due>, sqlx::Error> {
+        sqlx::query_as(
+            "WITH due AS (
+                 SELECT id, account_id, invitation_id FROM mails
+                 WHERE sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL
+                   AND COALESCE(retry_at, due_at) <= now() AND (leased_until IS NULL OR leased_until < now())
+                 ORDER BY COALESCE(retry_at, due_at) LIMIT $1 FOR UPDATE SKIP LOCKED)
+             UPDATE mails m SET leased_until = now() + make_interval(secs => $2), attempts = m.attempts + 1
+             FROM due LEFT JOIN accounts a ON a.id = due.account_id LEFT JOIN invitations i ON i.id = due.invitation_id
+             WHERE m.id = due.id
+             RETURNING m.id, m.account_id, m.invitation_id, m.about, m.note, m.due_at AS asked_for, m.kind, m.attempts,
+                       COALESCE(a.email, i.email) AS email, COALESCE(a.full_name, a.username) AS name",
+        )
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .bind(LEASE.as_secs_f64())
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Keeps what is on its way from other senders.
+    async fn renew(&self, leased: &HashSet<Uuid>) {
+        if leased.is_empty() {
+            return;
+        }
+        let renewed = sqlx::query(
+            "UPDATE mails SET leased_until = now() + make_interval(secs => $2)
+             WHERE id = ANY($1) AND leased_until IS NOT NULL",
+        )
+        .bind(leased.iter().copied().collect::<Vec<_>>())
+        .bind(LEASE.as_secs_f64())
+        .execute(&self.pool)
+        .await;
+        if let Err(error) = renewed {
+            tracing::debug!(error = &error as &dyn std::error::Error, "mails could not be kept from other senders");
         }
     }
 
-    /// Sends a batch of what is due; `true` when there may be more.
-    async fn pass(&self) -> Result<bool, sqlx::Error> {
-        let due: Vec<Due> = sqlx::query_as(
-            "WITH due AS (
-                 SELECT id FROM mails
-                 WHERE sent_at IS NULL AND failed_at IS NULL AND due_at <= now()
-                   AND (leased_until IS NULL OR leased_until < now())
-                 ORDER BY due_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-             UPDATE mails m SET leased_until = now() + interval '1 minute', attempts = m.attempts + 1
-             FROM due, accounts a WHERE m.id = due.id AND a.id = m.account_id
-             RETURNING m.id, m.account_id, m.kind, m.attempts, a.email, COALESCE(a.full_name, a.username) AS name",
-        )
-        .bind(BATCH)
-        .fetch_all(&self.pool)
-        .await?;
-        let is_full = i64::try_from(due.len()).unwrap_or(BATCH) == BATCH;
-        futures::future::join_all(due.into_iter().map(|mail| self.attempt(mail))).await;
-        Ok(is_full)
-    }
-
-    async fn attempt(&self, mail: Due) {
+    /// Sends a mail, and notes what became of it.
+    async fn attempt(&self, mail: Due) -> Uuid {
         let outcome = self.send(&mail).await.unwrap_or_else(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, mail_id = %mail.id, "a mail could not be written");
             Outcome::Later
         });
         let noted = match outcome {
             Outcome::Sent => "UPDATE mails SET sent_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
+            Outcome::Dropped => "UPDATE mails SET dropped_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
             Outcome::Never => "UPDATE mails SET failed_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
             Outcome::Later => {
-                "UPDATE mails SET leased_until = NULL, due_at = now() + make_interval(secs => $2),
+                "UPDATE mails SET leased_until = NULL, retry_at = now() + make_interval(secs => $2),
                         failed_at = CASE WHEN expires_at < now() + make_interval(secs => $2) THEN now() END
                  WHERE id = $1"
             }
@@ -129,24 +164,14 @@ impl Sender {
         if let Err(error) = sqlx::query(noted).bind(mail.id).bind(pause.as_secs_f64()).execute(&self.pool).await {
             tracing::warn!(error = &error as &dyn std::error::Error, mail_id = %mail.id, "a mail could not be noted");
         }
+        mail.id
     }
 
     async fn send(&self, mail: &Due) -> Result<Outcome, Error> {
         let address = mail.email.as_deref().and_then(|email| email.parse().ok());
         let (Some(kind), Some(address)) = (MailKind::parse(&mail.kind), address) else { return Ok(Outcome::Never) };
-        let purpose = match kind {
-            MailKind::EmailVerification => Some(Purpose::EmailVerification),
-            MailKind::PasswordReset => Some(Purpose::PasswordReset),
-            MailKind::PasswordChanged => None,
-        };
-        let token = match purpose {
-            Some(purpose) => {
-                let mut connection = self.pool.acquire().await?;
-                Some(mail_token::issue(&mut connection, mail.account_id, purpose, now()).await?)
-            }
-            None => None,
-        };
-        let letter = letters::write(kind, &mail.name, &self.app_url, token.as_deref());
+        let Some(matter) = Matter::read(&self.pool, kind, mail).await? else { return Ok(Outcome::Dropped) };
+        let letter = letters::write(&matter, mail.name.as_deref(), &self.app_url);
         let domain = self.from.email.domain();
         let message = Message::builder()
             .from(self.from.clone())
@@ -156,7 +181,7 @@ impl Sender {
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
             .map_err(Error::failure)?;
-        match self.transport.send(mail.account_id, mail.id, message).await {
+        match self.transport.send(mail.account_id.or(mail.invitation_id).unwrap_or(mail.id), mail.id, message).await {
             Ok(()) => Ok(Outcome::Sent),
             Err(error @ SendFailed::Refused(_)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, mail_id = %mail.id, "a mail is given up");
@@ -169,11 +194,16 @@ impl Sender {
         }
     }
 
-    async fn sweep(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM mails WHERE expires_at < now() - interval '7 days'")
-            .execute(&self.pool)
-            .await
-            .map(drop)
+    /// Deletes what has had its time.
+    async fn sweep(&self) {
+        let old = "DELETE FROM mails WHERE expires_at < now() - interval '7 days'";
+        let swept = match sqlx::query(old).execute(&self.pool).await {
+            Ok(_) => invitations::sweep(&self.pool).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = swept {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old mails could not be deleted");
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 /// How long connecting may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long it may take over a mail; less than the mail is leased for.
+/// How long it may take over a mail.
 const DEADLINE: Duration = Duration::from_secs(15);
 
 /// How mails leave.
@@ -70,7 +70,7 @@ impl Transport {
         Ok(config.folder.clone().map(Self::Folder))
     }
 
-    pub(super) async fn send(&self, account_id: Uuid, id: Uuid, message: Message) -> Result<(), SendFailed> {
+    pub(super) async fn send(&self, recipient_id: Uuid, id: Uuid, message: Message) -> Result<(), SendFailed> {
         match self {
             Self::Smtp(smtp) => match tokio::time::timeout(DEADLINE, smtp.send(message)).await {
                 Ok(Ok(_)) => Ok(()),
@@ -79,7 +79,7 @@ impl Transport {
                 Err(_) => Err(SendFailed::TooSlow),
             },
             Self::Folder(folder) => {
-                let path = folder.join(format!("{account_id}-{id}.eml"));
+                let path = folder.join(format!("{recipient_id}-{id}.eml"));
                 let folder = folder.clone();
                 let text = message.formatted();
                 let written = tokio::task::spawn_blocking(move || write(&folder, &path, &text)).await;
@@ -101,14 +101,15 @@ pub(super) fn mailbox(from: &str) -> anyhow::Result<Mailbox> {
     from.parse().with_context(|| format!("`{from}` is no sender; expected `Name <address>`"))
 }
 
-/// Deletes what was written for an account into a folder.
-pub async fn erase_files(folder: Option<&Path>, account_id: Uuid) {
+/// Deletes what was written for an account, or to those who were invited, into a folder.
+pub async fn erase_files(folder: Option<&Path>, recipients: &[Uuid]) {
     let Some(folder) = folder.map(Path::to_owned) else { return };
-    let prefix = format!("{account_id}-");
+    let prefixes: Vec<_> = recipients.iter().map(|id| format!("{id}-")).collect();
     let erased = tokio::task::spawn_blocking(move || {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
                 std::fs::remove_file(entry.path())?;
             }
         }

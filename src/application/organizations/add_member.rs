@@ -1,15 +1,21 @@
 //! Add a member to an organization.
 
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::{
     access::{OrganizationAction, OrganizationRole},
     account::{Account, AccountRefusal},
     ids::{AccountId, OrganizationId},
     organization::OrganizationCommand,
+    text::Prose,
 };
 use workroom_projections::accounts::AccountRow;
 
-use crate::application::{Command, Error, Unit, people::AccountRef};
+use crate::{
+    application::{Command, Error, TableChange, Unit, people::AccountRef},
+    notify::outbox::{self, MailKind, NewMail, Recipient},
+};
 
 /// Add a member to an organization.
 #[derive(Clone, Debug)]
@@ -51,5 +57,36 @@ impl Command for AddOrganizationMember {
         let add = OrganizationCommand::AddMember { account_id: AccountId(account.id), role: self.role };
         let organization = unit.decide(&organization, add)?;
         Ok(AddedOrganizationMember { account, version: organization.sequence })
+    }
+}
+
+/// Tells a new member by mail.
+#[derive(Clone, Debug)]
+pub struct Welcome {
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// Who belongs to it now.
+    pub account_id: AccountId,
+    /// What the adding person has to say.
+    pub message: Option<Prose>,
+    /// When.
+    pub now: OffsetDateTime,
+}
+
+impl TableChange for Welcome {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let Self { organization_id, account_id, message, now } = self;
+        let mail = NewMail {
+            to: Recipient::Account((*account_id).into()),
+            kind: MailKind::OrganizationJoined,
+            about: Some((*organization_id).into()),
+            note: message.as_ref().map(|message| message.as_str().to_owned()),
+            // Who is added again after leaving is told again.
+            reason: format!("organization_joined:{organization_id}:{account_id}:{}", now.unix_timestamp_nanos()),
+            due_at: *now,
+            expires_at: *now + Duration::days(1),
+        };
+        outbox::enqueue(connection, &mail).await?;
+        Ok(())
     }
 }

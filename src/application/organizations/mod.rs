@@ -7,7 +7,7 @@ mod delete;
 mod remove_member;
 mod update;
 
-pub use add_member::{AddOrganizationMember, AddedOrganizationMember};
+pub use add_member::{AddOrganizationMember, AddedOrganizationMember, Welcome};
 pub use change_role::ChangeOrganizationRole;
 pub use create::{CreateOrganization, CreatedOrganization, personal};
 pub use delete::DeleteOrganization;

@@ -4,7 +4,8 @@ use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{access, ids::ProjectId};
+use workroom_domain::{access, ids::ProjectId, invitation::Place};
+use workroom_projections::accounts;
 
 use super::model::Member;
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     http::{
         State,
         extract::{Body, Caller, ClientKey, Path},
+        invitations::{self, AddedOrInvited},
         projects::Role,
         reply::rendered,
     },
@@ -29,9 +31,9 @@ pub struct AddMemberRequest {
     role: Option<Role>,
 }
 
-/// Add a member to a project.
+/// Add a member to a project; whoever has no account is invited by mail.
 #[utoipa::path(post, path = "/projects/{project_id}/members", tag = "members", params(("project_id" = Uuid, Path)),
-    request_body = AddMemberRequest, responses((status = 201, description = "Added", body = Member)))]
+    request_body = AddMemberRequest, responses((status = 201, description = "Added, or invited", body = AddedOrInvited<Member>)))]
 pub async fn add(
     Extract(state): Extract<State>,
     caller: Caller,
@@ -40,12 +42,14 @@ pub async fn add(
     Body { value, bytes }: Body<AddMemberRequest>,
 ) -> Result<Answer, Error> {
     let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
-    let command = AddMember {
-        project_id: ProjectId(project_id),
-        email_normalized: email.normalized().to_owned(),
-        role: value.role.map_or(access::Role::Collaborator, Into::into),
-    };
+    let role = value.role.map_or(access::Role::Collaborator, Into::into);
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let project = ProjectId(project_id);
+    if accounts::find_by_email(state.app.pool(), email.normalized()).await?.is_none() {
+        let place = Place::Project { project_id: project, role };
+        return invitations::send::send(&state, &caller, place, &email, None, key).await;
+    }
+    let command = AddMember { project_id: project, email_normalized: email.normalized().to_owned(), role };
     let now = caller.context.now;
     state
         .app
@@ -60,7 +64,8 @@ pub async fn add(
                 full_name: account.full_name,
                 added_at: now,
             };
-            rendered(StatusCode::CREATED, Some(location), Some(added.version), &member)
+            let added_or_invited = AddedOrInvited::Added(member);
+            rendered(StatusCode::CREATED, Some(location), Some(added.version), &added_or_invited)
         })
         .await
 }

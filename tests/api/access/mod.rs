@@ -85,6 +85,10 @@ fn table() -> Vec<Row> {
         ),
         ("delete", "/organizations/{organization_id}/members/{user_id}", None, Organization([204, 403])),
         ("delete", "/organizations/{organization_id}", None, Organization([204, 403])),
+        ("get", "/organizations/{organization_id}/invitations", None, Organization([200, 403])),
+        ("get", "/organizations/{organization_id}/invitations/{invitation_id}", None, Organization([200, 403])),
+        ("delete", "/organizations/{organization_id}/invitations/{invitation_id}", None, Organization([204, 403])),
+        ("post", "/invitations/{token}/accept", None, Own(404)),
         ("get", "/projects", None, Own(200)),
         ("post", "/projects", Some(json!({"name": "Another"})), Own(201)),
         ("get", "/projects/{project_id}", None, Project([200, 200, 200, 200])),
@@ -135,6 +139,9 @@ fn table() -> Vec<Row> {
         ("put", "/projects/{project_id}/members/{user_id}", role(), Project([200, 403, 403, 403])),
         ("post", "/projects/{project_id}/members", Some(json!({"email": "{email}"})), Project([201, 403, 403, 403])),
         ("delete", "/projects/{project_id}/members/{user_id}", None, Project([204, 403, 403, 403])),
+        ("get", "/projects/{project_id}/invitations", None, Project([200, 403, 403, 403])),
+        ("get", "/projects/{project_id}/invitations/{invitation_id}", None, Project([200, 403, 403, 403])),
+        ("delete", "/projects/{project_id}/invitations/{invitation_id}", None, Project([204, 403, 403, 403])),
         ("delete", "/projects/{project_id}", None, Project([204, 403, 403, 403])),
     ]
 }
@@ -222,7 +229,8 @@ impl Cast {
         let workspace = self.owner.post(&workspaces, json!({"name": "Lab"})).await.is(201).id();
         let files = format!("{workspaces}/{workspace}/files");
         let file = self.owner.post(&files, json!({"path": "a", "content": "a"})).await.is(201).id();
-        Stage { project, job, task, comment, workspace, file, organization: self.organization.clone() }
+        let invitation = self.owner.post(&format!("/projects/{project}/members"), unknown()).await.is(201).id();
+        Stage { project, job, task, comment, workspace, file, invitation, organization: self.organization.clone() }
     }
 
     /// An organization of its own to act upon: an admin, a member, and another one.
@@ -231,7 +239,9 @@ impl Cast {
         for member in [&self.clerk, &self.further] {
             add(&self.admin, &organization, member, "member").await;
         }
-        Stage { organization, ..Stage::default() }
+        let members = format!("/organizations/{organization}/members");
+        let invitation = self.admin.post(&members, unknown()).await.is(201).id();
+        Stage { organization, invitation, ..Stage::default() }
     }
 }
 
@@ -244,6 +254,12 @@ struct Stage {
     comment: String,
     workspace: String,
     file: String,
+    invitation: String,
+}
+
+/// Somebody who has no account.
+fn unknown() -> Value {
+    json!({"email": format!("unknown-{}@example.com", uuid::Uuid::now_v7().simple())})
 }
 
 async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast, status: u16) {
@@ -256,6 +272,8 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
             .replace("{comment_id}", &stage.comment)
             .replace("{workspace_id}", &stage.workspace)
             .replace("{file_id}", &stage.file)
+            .replace("{invitation_id}", &stage.invitation)
+            .replace("{token}", "wrm_none")
             .replace("{user_id}", &cast.further.id)
             .replace("{session_id}", &cast.further.id)
             .replace("{token_id}", &cast.further.id)

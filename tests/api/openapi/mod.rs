@@ -90,7 +90,9 @@ async fn the_document_is_sound_openapi_3_1() {
                 assert!(response["content"][media_type]["schema"].is_object(), "{at}: {status}");
             }
         }
-        let takes_nothing = ["/realtime/tickets", "/auth/logout", "/auth/email/verification"].contains(&path);
+        let takes_nothing =
+            ["/realtime/tickets", "/auth/logout", "/auth/email/verification", "/invitations/{token}/accept"]
+                .contains(&path);
         if matches!(method, "post" | "put" | "patch") && !takes_nothing {
             let media_type = if path == CONTENT { "text/plain" } else { "application/json" };
             assert!(operation["requestBody"]["content"][media_type]["schema"].is_object(), "{at}");
@@ -218,6 +220,13 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 304 401 404"),
     ("patch", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 401 403 404 412 422"),
     ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "204 401 403 404 412"),
+    ("get", "/projects/{project_id}/invitations", "200 401 403 404 422"),
+    ("get", "/projects/{project_id}/invitations/{invitation_id}", "200 304 401 403 404"),
+    ("delete", "/projects/{project_id}/invitations/{invitation_id}", "204 401 403 404 409"),
+    ("get", "/organizations/{organization_id}/invitations", "200 401 403 404 422"),
+    ("get", "/organizations/{organization_id}/invitations/{invitation_id}", "200 304 401 403 404"),
+    ("delete", "/organizations/{organization_id}/invitations/{invitation_id}", "204 401 403 404 409"),
+    ("post", "/invitations/{token}/accept", "200 401 403 404 409"),
     ("post", "/projects/{project_id}/workspaces", "201 400 401 403 404 409 413 415 422"),
     ("get", "/projects/{project_id}/workspaces", "200 401 403 404 422 503"),
     ("get", ROOM, "200 304 401 403 404"),

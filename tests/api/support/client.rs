@@ -181,7 +181,11 @@ impl std::ops::Deref for Person {
 
 impl Person {
     pub(super) async fn register(address: &str, name: &str) -> Self {
-        let email = format!("{name}-{}@example.com", Uuid::now_v7().simple());
+        Self::register_as(address, name, &format!("{name}-{}@example.com", Uuid::now_v7().simple())).await
+    }
+
+    pub(super) async fn register_as(address: &str, name: &str, email: &str) -> Self {
+        let email = email.to_owned();
         let password = format!("{name} has a good password");
         let client = Client::new(address);
         let account = json!({"email": email, "password": password, "full_name": name});

@@ -64,6 +64,11 @@ impl Server {
         Client::new(&self.address)
     }
 
+    /// Registers somebody with this address, and signs them in.
+    pub async fn person_with(&self, name: &str, email: &str) -> Person {
+        Person::register_as(&self.address, name, email).await
+    }
+
     /// Registers somebody of this name, with a fresh address, and signs them in.
     pub async fn person(&self, name: &str) -> Person {
         Person::register(&self.address, name).await

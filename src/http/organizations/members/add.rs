@@ -4,17 +4,29 @@ use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{access, ids::OrganizationId};
+use workroom_domain::{
+    access,
+    ids::{AccountId, OrganizationId},
+    invitation::Place,
+    text::Prose,
+};
+use workroom_projections::accounts;
 
 use crate::{
-    application::{Answer, Error, organizations::AddOrganizationMember, people::AccountRef},
+    application::{
+        Answer, Error, in_field,
+        organizations::{AddOrganizationMember, Welcome},
+        people::AccountRef,
+    },
     http::{
         State,
         extract::{Body, Caller, ClientKey, Path},
+        invitations::{self, AddedOrInvited},
         organizations::model::{OrganizationMember, OrganizationRole},
         reply::rendered,
     },
     identity::email::EmailAddress,
+    notify::outbox,
 };
 
 /// Whom to add.
@@ -26,12 +38,15 @@ pub struct AddOrganizationMemberRequest {
     email: String,
     /// As what; a member when not given.
     role: Option<OrganizationRole>,
+    /// What to tell them, in the mail that they get.
+    #[schema(max_length = 20_000)]
+    message: Option<String>,
 }
 
-/// Add a member to an organization.
+/// Add a member to an organization, and tell them by mail; whoever has no account is invited.
 #[utoipa::path(post, path = "/organizations/{organization_id}/members", tag = "organizations",
     params(("organization_id" = Uuid, Path)), request_body = AddOrganizationMemberRequest,
-    responses((status = 201, description = "Added", body = OrganizationMember)))]
+    responses((status = 201, description = "Added, or invited", body = AddedOrInvited<OrganizationMember>)))]
 pub async fn add_member(
     Extract(state): Extract<State>,
     caller: Caller,
@@ -41,16 +56,20 @@ pub async fn add_member(
 ) -> Result<Answer, Error> {
     let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
     let role = value.role.map_or(access::OrganizationRole::Member, Into::into);
-    let command = AddOrganizationMember {
-        organization_id: OrganizationId(organization_id),
-        account: AccountRef::Email(email.normalized().to_owned()),
-        role,
-    };
+    let message = value.message.as_deref().map(Prose::parse).transpose().map_err(in_field("/message"))?;
+    let message = message.filter(|message| !message.as_str().trim().is_empty());
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let organization = OrganizationId(organization_id);
+    let Some(account) = accounts::find_by_email(state.app.pool(), email.normalized()).await? else {
+        let place = Place::Organization { organization_id: organization, role };
+        return invitations::send::send(&state, &caller, place, &email, message, key).await;
+    };
+    let command = AddOrganizationMember { organization_id: organization, account: AccountRef::Id(account.id), role };
     let now = caller.context.now;
-    state
+    let welcome = Welcome { organization_id: organization, account_id: AccountId(account.id), message, now };
+    let answer = state
         .app
-        .create(&caller.context, &command, key, |added| {
+        .create_with_tables(&caller.context, &command, &welcome, key, |added| {
             let account = added.account.clone();
             let location = format!("/api/v1/organizations/{organization_id}/members/{}", account.id);
             let member = OrganizationMember {
@@ -61,7 +80,10 @@ pub async fn add_member(
                 full_name: account.full_name,
                 added_at: now,
             };
-            rendered(StatusCode::CREATED, Some(location), Some(added.version), &member)
+            let added_or_invited = AddedOrInvited::Added(member);
+            rendered(StatusCode::CREATED, Some(location), Some(added.version), &added_or_invited)
         })
-        .await
+        .await?;
+    outbox::wake();
+    Ok(answer)
 }

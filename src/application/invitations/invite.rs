@@ -1,0 +1,97 @@
+//! Invite somebody who has no account.
+
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+use workroom_domain::{
+    ids::{AccountId, InvitationId},
+    invitation::{Invitation, InvitationCommand, Place},
+    text::Prose,
+    timestamp::Timestamp,
+};
+
+use super::{Host, role_name, store};
+use crate::{
+    application::{Command, Error, TableChange, Unit},
+    notify::outbox::{self, MailKind, NewMail, Recipient},
+};
+
+/// How long an invitation can be accepted.
+const LIFETIME: Duration = Duration::hours(48);
+
+/// Invite somebody who has no account.
+#[derive(Clone, Debug)]
+pub struct Invite {
+    /// The new invitation's id.
+    pub invitation_id: InvitationId,
+    /// What it invites to, and as what.
+    pub place: Place,
+}
+
+impl Invite {
+    /// When an invitation of now can no longer be accepted.
+    pub fn expiry(now: OffsetDateTime) -> OffsetDateTime {
+        now + LIFETIME
+    }
+}
+
+impl Command for Invite {
+    /// Sequence of its last event.
+    type Reply = i64;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+        Host::of(self.place).authorize(unit).await?;
+        let expires_at = Timestamp::new(Self::expiry(unit.context().now)).map_err(Error::failure)?;
+        let send = InvitationCommand::Send { place: self.place, expires_at };
+        Ok(unit.decide::<Invitation>(&Unit::new_aggregate(self.invitation_id), send)?.sequence)
+    }
+}
+
+/// The row that says whom an invitation goes to, and its mail.
+#[derive(Clone, Debug)]
+pub struct InvitationRowToAdd {
+    /// Its id.
+    pub id: InvitationId,
+    /// What it invites to, and as what.
+    pub place: Place,
+    /// The address, as it was given.
+    pub email: String,
+    /// The address, normalized.
+    pub email_normalized: String,
+    /// What the inviting person has to say.
+    pub message: Option<Prose>,
+    /// Who invites.
+    pub invited_by: AccountId,
+    /// When.
+    pub now: OffsetDateTime,
+}
+
+impl TableChange for InvitationRowToAdd {
+    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let expires_at = Invite::expiry(self.now);
+        let invited = store::NewInvitation {
+            id: self.id.into(),
+            host: Host::of(self.place),
+            role: role_name(self.place),
+            email: &self.email,
+            email_normalized: &self.email_normalized,
+            message: self.message.as_ref().map(Prose::as_str),
+            invited_by: self.invited_by.into(),
+            created_at: self.now,
+            expires_at,
+        };
+        if !store::insert(connection, &invited).await? {
+            return Err(Error::Conflict("this address has been invited already".to_owned()));
+        }
+        let mail = NewMail {
+            to: Recipient::Invitation(self.id.into()),
+            kind: MailKind::Invitation,
+            about: None,
+            note: None,
+            reason: format!("invitation:{}", self.id),
+            due_at: self.now,
+            expires_at,
+        };
+        outbox::enqueue(connection, &mail).await?;
+        Ok(())
+    }
+}

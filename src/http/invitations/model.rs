@@ -1,0 +1,63 @@
+//! Invitations as clients see them.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::application::invitations::InvitationRow;
+
+/// Somebody without an account is asked to join.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Invitation {
+    /// Its id.
+    pub id: Uuid,
+    /// Always `invited`.
+    #[schema(example = "invited")]
+    pub status: &'static str,
+    /// The project, if it invites to one.
+    pub project_id: Option<Uuid>,
+    /// The organization, if it invites to one.
+    pub organization_id: Option<Uuid>,
+    /// The address that it went to.
+    pub email: String,
+    /// The role to be had.
+    pub role: String,
+    /// What the inviting person has to say.
+    pub message: Option<String>,
+    /// Who invites.
+    pub invited_by: Uuid,
+    /// When it was sent.
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    /// Until when it can be accepted.
+    #[serde(with = "time::serde::rfc3339")]
+    pub expires_at: OffsetDateTime,
+}
+
+impl From<InvitationRow> for Invitation {
+    fn from(row: InvitationRow) -> Self {
+        Self {
+            id: row.id,
+            status: "invited",
+            project_id: row.project_id,
+            organization_id: row.organization_id,
+            email: row.email,
+            role: row.role,
+            message: row.message,
+            invited_by: row.invited_by,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+/// A member, or an invitation to become one, which says `status: "invited"`.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum AddedOrInvited<Member> {
+    /// The address is an account's: it is a member now.
+    Added(Member),
+    /// Nobody has this address: an invitation is on its way.
+    Invited(Invitation),
+}

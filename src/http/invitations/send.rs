@@ -1,0 +1,69 @@
+//! Inviting: what adding a member becomes when nobody has the address.
+
+use axum::http::StatusCode;
+use uuid::Uuid;
+use workroom_domain::{ids::InvitationId, invitation::Place, text::Prose};
+
+use super::model::Invitation;
+use crate::{
+    application::{
+        Answer, Error, IdempotencyKey,
+        invitations::{Host, InvitationRowToAdd, Invite, role_name},
+    },
+    http::{State, extract::Caller, reply::rendered},
+    identity::email::EmailAddress,
+    notify::outbox,
+};
+
+/// Invites whoever reads mail to this address.
+///
+/// # Errors
+/// See [`Error`]; [`Error::Conflict`] when the address has been invited.
+pub async fn send(
+    state: &State,
+    caller: &Caller,
+    place: Place,
+    email: &EmailAddress,
+    message: Option<Prose>,
+    key: Option<IdempotencyKey>,
+) -> Result<Answer, Error> {
+    let id = Uuid::now_v7();
+    let invitation_id = InvitationId(id);
+    let (invited_by, now) = (caller.identity.account_id, caller.context.now);
+    let row = InvitationRowToAdd {
+        id: invitation_id,
+        place,
+        email: email.as_str().to_owned(),
+        email_normalized: email.normalized().to_owned(),
+        message,
+        invited_by,
+        now,
+    };
+    let host = Host::of(place);
+    let (project_id, organization_id) = match host {
+        Host::Project(id) => (Some(id.into()), None),
+        Host::Organization(id) => (None, Some(id.into())),
+    };
+    let command = Invite { invitation_id, place };
+    let answer = state
+        .app
+        .create_with_tables(&caller.context, &command, &row, key, |version| {
+            let invitation = Invitation {
+                id,
+                status: "invited",
+                project_id,
+                organization_id,
+                email: row.email.clone(),
+                role: role_name(place).to_owned(),
+                message: row.message.as_ref().map(|message| message.as_str().to_owned()),
+                invited_by: invited_by.into(),
+                created_at: now,
+                expires_at: Invite::expiry(now),
+            };
+            let location = format!("/api/v1{}/invitations/{id}", host.path());
+            rendered(StatusCode::CREATED, Some(location), Some(*version), &invitation)
+        })
+        .await?;
+    outbox::wake();
+    Ok(answer)
+}

@@ -1,0 +1,141 @@
+//! Follows the log for what people are told of tasks by mail: that one was assigned to them, and that one is due.
+//!
+//! The mails of a stretch of the log are added in the transaction that moves the checkpoint: none is forgotten, and the
+//! reasons keep any from being added twice. A reminder waits in the outbox for its time; should the task be done, moved or
+//! given to somebody else by then, it is dropped, for a changed date or assignee has a mail of its own.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use sqlx::{Acquire, PgConnection};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use workroom_domain::{
+    Decide,
+    event::DomainEventKind,
+    ids::AccountId,
+    task::{Task, TaskEvent},
+};
+use workroom_projections::log::{LogReader, Recorded};
+
+use super::outbox::{self, MailKind};
+use crate::application::{App, Error};
+
+/// How often the log is looked at when nobody says that it has grown.
+const INTERVAL: Duration = Duration::from_millis(500);
+const BATCH: i64 = 1000;
+/// The group whose views tell what a task says.
+const VIEWS: &str = "workspace";
+
+/// Follows the log until told to stop. Any number may run: one at a time does the work.
+pub async fn follow(app: App, shutdown: CancellationToken) {
+    let reader = LogReader::new(vec![Task::TYPE]);
+    let mut views = app.progress().watch(VIEWS);
+    loop {
+        match pass(&app, &reader).await {
+            Ok(true) if !shutdown.is_cancelled() => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!(
+                    error = error.as_ref() as &dyn std::error::Error,
+                    "the log cannot be followed for mails"
+                );
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            () = grown(&mut views) => {}
+            () = shutdown.cancelled() => return,
+        }
+    }
+}
+
+async fn grown(views: &mut Option<watch::Receiver<i64>>) {
+    let is_known = match views {
+        Some(views) => views.changed().await.is_ok(),
+        None => false,
+    };
+    if !is_known {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Reads a stretch of the log; `true` when there is more.
+async fn pass(app: &App, reader: &LogReader) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+    let mut connection = app.pool().acquire().await?;
+    let mut transaction = connection.begin().await?;
+    // Another process' follower passes over what this one is about.
+    let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(after) = after else { return Ok(false) };
+    // No further than the views are: they tell what a task says.
+    let until: Option<i64> =
+        sqlx::query_scalar("SELECT position FROM projection_checkpoints WHERE projection_group = $1")
+            .bind(VIEWS)
+            .fetch_optional(&mut *transaction)
+            .await?;
+    let entries = reader.read(&mut *transaction, after, until.unwrap_or_default(), BATCH).await?;
+    let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(false) };
+    let read = entries.len();
+    let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
+    let added = tell_assignees(&events, &mut transaction).await? + remind(&events, &mut transaction).await?;
+    sqlx::query("UPDATE notifier_checkpoint SET position = $1").bind(last).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    if added > 0 {
+        outbox::wake();
+    }
+    Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
+}
+
+/// Whom an event gives a task to.
+fn assigned(event: &DomainEventKind) -> Option<AccountId> {
+    match event {
+        DomainEventKind::Task(TaskEvent::TaskCreated { fields, .. }) => fields.assignee_id,
+        DomainEventKind::Task(TaskEvent::TaskUpdated { changes }) => changes.assignee_id.as_ref()?.to,
+        _ => None,
+    }
+}
+
+async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, Error> {
+    let told: Vec<_> =
+        events.iter().filter_map(|recorded| assigned(&recorded.event).map(|assignee| (recorded, assignee))).collect();
+    if told.is_empty() {
+        return Ok(0);
+    }
+    let kind = MailKind::TaskAssigned.as_str();
+    let added = sqlx::query(
+        "INSERT INTO mails (id, account_id, kind, about, reason, due_at, expires_at)
+         SELECT gen_random_uuid(), a.id, $4, n.task_id, $4 || ':' || n.event_id, now(), now() + interval '1 day'
+         FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS n (event_id, task_id, assignee_id)
+         JOIN accounts a ON a.id = n.assignee_id
+         ON CONFLICT (reason) DO NOTHING",
+    )
+    .bind(told.iter().map(|(recorded, _)| recorded.event_id).collect::<Vec<_>>())
+    .bind(told.iter().map(|(recorded, _)| recorded.aggregate_id).collect::<Vec<_>>())
+    .bind(told.iter().map(|(_, assignee)| Uuid::from(*assignee)).collect::<Vec<_>>())
+    .bind(kind)
+    .execute(connection)
+    .await?;
+    Ok(added.rows_affected())
+}
+
+/// Adds a reminder for each task that an event may have given a date or an assignee. What was due long before is not
+/// due: it was written down late.
+async fn remind(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, Error> {
+    let touched: BTreeSet<Uuid> = events.iter().map(|recorded| recorded.aggregate_id).collect();
+    let added = sqlx::query(
+        "INSERT INTO mails (id, account_id, kind, about, reason, due_at, expires_at)
+         SELECT gen_random_uuid(), a.id, $2, t.id,
+                $2 || ':' || t.id || ':' || a.id || ':' || (extract(epoch FROM t.due_at) * 1000000)::bigint,
+                t.due_at, t.due_at + interval '3 days'
+         FROM tasks t JOIN accounts a ON a.id = t.assignee_id
+         WHERE t.id = ANY($1) AND t.due_at > now() - interval '5 minutes' AND t.status <> 'done'
+         ON CONFLICT (reason) DO NOTHING",
+    )
+    .bind(touched.into_iter().collect::<Vec<_>>())
+    .bind(MailKind::TaskDue.as_str())
+    .execute(connection)
+    .await?;
+    Ok(added.rows_affected())
+}

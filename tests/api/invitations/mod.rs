@@ -1,0 +1,229 @@
+//! Inviting people who have no account: to projects, to organizations, and `/invitations/{token}/accept`
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    organizations::organization,
+    support::{Person, World, eventually},
+};
+
+fn unknown(name: &str) -> String {
+    format!("{name}-{}@example.com", Uuid::now_v7().simple())
+}
+
+async fn accept(person: &Person, token: &str) -> crate::support::Reply {
+    person.post(&format!("/invitations/{token}/accept"), json!({})).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unknown_address_is_invited_by_mail_and_joins_with_its_account() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let project = ada.project("Apollo").await;
+    let members = format!("/projects/{project}/members");
+    let email = unknown("Grace");
+    let invited = ada.post(&members, json!({"email": email, "role": "viewer"})).await.is(201);
+    assert_eq!((&invited.json["status"], &invited.json["email"]), (&json!("invited"), &json!(email)));
+    assert_eq!((&invited.json["role"], &invited.json["invited_by"]), (&json!("viewer"), &json!(ada.id)));
+    let path = format!("/projects/{project}/invitations/{}", invited.id());
+    assert_eq!(invited.header("location"), format!("/api/v1{path}"));
+    assert_eq!(ada.get(&path).await.is(200).json, invited.json);
+    let listed = ada.get(&format!("/projects/{project}/invitations")).await.is(200);
+    assert_eq!(listed.items(), &vec![invited.json.clone()]);
+    // Once is enough, however it is spelled.
+    ada.post(&members, json!({"email": email.to_uppercase()})).await.problem(409);
+    assert_eq!(ada.get(&members).await.is(200).items().len(), 1, "nobody has joined yet");
+
+    let subject = "You are invited to Apollo";
+    let token = world.mailed_token(&email, subject).await;
+    let mail = world.mails(&email, subject).remove(0);
+    assert!(mail.contains("ada invites you to the project"), "{mail}");
+    assert!(mail.contains("text/plain") && mail.contains("text/html"), "{mail}");
+    accept(&eve, &token).await.problem(403);
+    accept(&ada, &token).await.problem(403);
+    let anonymous = server.client();
+    anonymous.post(&format!("/invitations/{token}/accept"), json!({})).await.problem(401);
+    let grace = server.person_with("grace", &email.to_lowercase()).await;
+    grace.get(&format!("/projects/{project}")).await.problem(404);
+    let accepted = accept(&grace, &token).await.is(200);
+    assert_eq!((&accepted.json["project_id"], &accepted.json["role"]), (&json!(project), &json!("viewer")));
+    assert_eq!(accepted.json["organization_id"], json!(null));
+    assert_eq!(grace.get(&format!("/projects/{project}")).await.is(200).json["role"], "viewer");
+    // Asked again, because the first answer was lost.
+    assert_eq!(accept(&grace, &token).await.is(200).json, accepted.json);
+    accept(&eve, &token).await.problem(403);
+    assert_eq!(ada.get(&members).await.is(200).items().len(), 2);
+    assert!(ada.get(&format!("/projects/{project}/invitations")).await.is(200).items().is_empty());
+    ada.get(&path).await.problem(404);
+    ada.delete(&path).await.problem(409);
+    ada.post(&members, json!({"email": email})).await.problem(409);
+
+    let history = ada.history(&project).await;
+    let types: Vec<_> = history.iter().map(|event| event["event_type"].as_str().unwrap_or_default()).collect();
+    assert!(types.ends_with(&["InvitationSent", "InvitationAccepted", "MemberAdded"]), "{types:?}");
+    assert!(!serde_json::to_string(&history).expect("JSON").contains("@example.com"), "addresses are not in the log");
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_taken_back() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let (project, other) = (ada.project("Apollo").await, ada.project("Gemini").await);
+    let email = unknown("grace");
+    let members = format!("/projects/{project}/members");
+    let id = ada.post(&members, json!({"email": email})).await.is(201).id();
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    ada.delete(&format!("/projects/{other}/invitations/{id}")).await.problem(404);
+    ada.get(&format!("/projects/{other}/invitations/{id}")).await.problem(404);
+    ada.delete(&format!("/projects/{project}/invitations/{id}")).await.is(204);
+    ada.delete(&format!("/projects/{project}/invitations/{id}")).await.problem(404);
+    let grace = server.person_with("grace", &email).await;
+    accept(&grace, &token).await.problem(404);
+    for bad in ["x", "wrm_x", &format!("wrm_{}", "A".repeat(43)), "%00", "..%2F"] {
+        accept(&grace, bad).await.problem(404);
+    }
+    grace.get(&format!("/projects/{project}")).await.problem(404);
+    // Now that the address is an account's, it is simply added.
+    assert_eq!(ada.post(&members, json!({"email": email})).await.is(201).json["user_id"], grace.id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_good_for_two_days_and_then_can_be_sent_anew() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let email = unknown("grace");
+    let members = format!("/projects/{project}/members");
+    let invited = ada.post(&members, json!({"email": email})).await.is(201);
+    let moment = |field: &str| {
+        let text = invited.json[field].as_str().expect("a moment");
+        time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).expect("RFC 3339")
+    };
+    assert_eq!(moment("expires_at") - moment("created_at"), time::Duration::hours(48));
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    // Two days pass: in the row, which is asked whom to show, and in the log, which is asked whom to let in.
+    let pool = world.pool().await;
+    for statement in [
+        "UPDATE invitations SET expires_at = expires_at - interval '49 hours'",
+        "ALTER TABLE events DISABLE TRIGGER ALL",
+        "UPDATE events SET payload = jsonb_set(payload::jsonb, '{expires_at}', '\"2020-01-01T00:00:00Z\"')::json
+         WHERE event_type = 'InvitationSent'",
+        "ALTER TABLE events ENABLE TRIGGER ALL",
+    ] {
+        sqlx::query(statement).execute(&pool).await.expect("a statement");
+    }
+    let fresh = world.server().await;
+    let grace = server.person_with("grace", &email).await.at(&fresh.address);
+    let refused = accept(&grace, &token).await.problem(409);
+    assert!(refused.json["detail"].as_str().expect("a detail").contains("expired"), "{}", refused.text);
+    assert!(ada.get(&format!("/projects/{project}/invitations")).await.is(200).items().is_empty());
+    grace.get(&format!("/projects/{project}")).await.problem(404);
+    let other = unknown("bob");
+    ada.post(&members, json!({"email": other})).await.is(201);
+    sqlx::query("UPDATE invitations SET expires_at = now() - interval '1 second'").execute(&pool).await.expect("a row");
+    ada.post(&members, json!({"email": other})).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_races_to_accept_joins_once_and_who_races_to_invite_invites_once() {
+    let world = World::new().await;
+    let (here, there) = tokio::join!(world.server(), world.server());
+    let ada = here.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let email = unknown("grace");
+    let members = format!("/projects/{project}/members");
+    let other = ada.at(&there.address);
+    let invites = (0..20).map(|number| {
+        let person = if number % 2 == 0 { &ada } else { &other };
+        person.post(&members, json!({"email": email}))
+    });
+    let statuses: Vec<_> = futures::future::join_all(invites).await.iter().map(|reply| reply.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 1, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 19, "{statuses:?}");
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    let grace = here.person_with("grace", &email).await;
+    let elsewhere = grace.at(&there.address);
+    let accepts = (0..20).map(|number| accept(if number % 2 == 0 { &grace } else { &elsewhere }, &token));
+    for reply in futures::future::join_all(accepts).await {
+        reply.is(200);
+    }
+    let history = ada.history(&project).await;
+    let count = |event_type: &str| history.iter().filter(|event| event["event_type"] == event_type).count();
+    assert_eq!((count("InvitationSent"), count("InvitationAccepted"), count("MemberAdded")), (1, 1, 2));
+    assert_eq!(world.mails(&email, "You are invited to Apollo").len(), 1, "one mail");
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn organizations_invite_too_and_tell_those_they_add() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, bob) = (server.person("ada").await, server.person("bob").await);
+    let acme = organization(&ada, "Acme").await;
+    let members = format!("/organizations/{acme}/members");
+    let body = json!({"email": bob.email, "message": "Good to have you!\n<b>Really</b>"});
+    assert_eq!(ada.post(&members, body).await.is(201).json["user_id"], bob.id);
+    eventually("a mail", async || !world.mails(&bob.email, "You were added to Acme").is_empty()).await;
+    let mail = world.mails(&bob.email, "You were added to Acme").remove(0);
+    assert!(mail.contains("Good to have you!") && mail.contains("&lt;b&gt;Really&lt;/b&gt;"), "{mail}");
+    let email = unknown("grace");
+    let body = json!({"email": email, "role": "admin", "message": "Come!"});
+    let invited = ada.post(&members, body).await.is(201);
+    assert_eq!((&invited.json["status"], &invited.json["message"]), (&json!("invited"), &json!("Come!")));
+    let path = format!("/organizations/{acme}/invitations");
+    assert_eq!(ada.get(&path).await.is(200).items().len(), 1);
+    assert_eq!(ada.get(&format!("{path}/{}", invited.id())).await.is(200).json, invited.json);
+    bob.get(&path).await.problem(403);
+    bob.delete(&format!("{path}/{}", invited.id())).await.problem(403);
+    let token = world.mailed_token(&email, "You are invited to Acme").await;
+    assert!(world.mails(&email, "You are invited to Acme")[0].contains("Come!"));
+    let grace = server.person_with("grace", &email).await;
+    let accepted = accept(&grace, &token).await.is(200);
+    assert_eq!((&accepted.json["organization_id"], &accepted.json["role"]), (&json!(acme), &json!("admin")));
+    assert_eq!(grace.get(&format!("/organizations/{acme}")).await.is(200).json["role"], "admin");
+    let second = unknown("eve");
+    let id = grace.post(&members, json!({"email": second})).await.is(201).id();
+    grace.delete(&format!("{path}/{id}")).await.is(204);
+    assert!(grace.get(&path).await.is(200).items().is_empty());
+    ada.post(&members, json!({"email": second, "message": "x".repeat(20_001)})).await.problem(422);
+    ada.post(&members, json!({"email": "no address"})).await.problem(422);
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whom_an_invitation_went_to_is_erased_with_the_account() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let email = unknown("grace");
+    let keyed = ada.with_header("idempotency-key", "one");
+    keyed.post(&format!("/projects/{project}/members"), json!({"email": email})).await.is(201);
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    let grace = server.person_with("grace", &email).await;
+    let body = json!({"password": grace.password}).to_string();
+    grace.send(reqwest::Method::DELETE, "/auth/me", Some(body)).await.is(204);
+    let pool = world.pool().await;
+    for (table, column) in [("invitations", "email"), ("idempotency_receipts", "body"), ("accounts", "email")] {
+        let count: i64 =
+            sqlx::query_scalar(&format!("SELECT count(*) FROM {table} WHERE strpos(lower({column}), $1) > 0"))
+                .bind(email.to_lowercase())
+                .fetch_one(&pool)
+                .await
+                .expect("a count");
+        assert_eq!(count, 0, "{table}");
+    }
+    assert!(world.mails(&email, "You are invited to Apollo").is_empty(), "mails in the folder");
+    let anew = server.person_with("grace", &email).await;
+    accept(&anew, &token).await.problem(404);
+    // Nobody is invited any more, so the address can be added, or invited, anew.
+    ada.post(&format!("/projects/{project}/members"), json!({"email": email})).await.is(201);
+}
