@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
 
 use crate::{
-    application::{App, members::departures},
+    application::{App, aftermath},
     config::{Config, Role},
     database,
     event_store::{AppendLimits, EventLog},
@@ -99,7 +99,7 @@ impl Service {
         if base.plays(Role::Scheduler) {
             let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
             background.spawn(reconciler.run(base.shutdown.clone()));
-            background.spawn(departures::follow(base.app.clone(), base.shutdown.clone()));
+            background.spawn(aftermath::follow(base.app.clone(), base.shutdown.clone()));
             background.spawn(notify::tasks::follow(base.app.clone(), base.shutdown.clone()));
             if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
                 background.spawn(sender.run(base.shutdown.clone()));

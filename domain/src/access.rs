@@ -304,7 +304,8 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             JobEvent::JobStarted { .. }
             | JobEvent::JobSucceeded { .. }
             | JobEvent::JobAttemptFailed { .. }
-            | JobEvent::JobDeadLettered { .. } => Right::ServiceOnly,
+            | JobEvent::JobDeadLettered { .. }
+            | JobEvent::JobCancelled { .. } => Right::ServiceOnly,
         },
         DomainEventKind::Account(event) => match event {
             AccountEvent::SessionEnded { reason, .. } => match reason {

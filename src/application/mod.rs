@@ -7,6 +7,7 @@
 //! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
 
 pub mod accounts;
+pub mod aftermath;
 pub mod comments;
 mod context;
 mod error;

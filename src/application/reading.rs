@@ -4,6 +4,9 @@ use uuid::Uuid;
 use workroom_domain::{
     access::{self, Action, OrganizationAction, OrganizationRole, Role, Standing, Verdict},
     ids::{AccountId, ProjectId},
+    membership::Membership,
+    organization::Organization,
+    project::Project,
 };
 use workroom_projections::{
     organizations::{self, OrganizationRow},
@@ -38,6 +41,20 @@ impl App {
         let founding = projects::founding(&self.pool, id).await?.ok_or(Error::NotFound("project"))?;
         self.foundings.insert(id, founding);
         Ok(founding)
+    }
+
+    /// Whether a project was deleted that this account had an owner's rights in: its history stays open to them. Read from
+    /// the log, since the views have forgotten the roster.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn owned_before(&self, account_id: AccountId, project_id: ProjectId) -> Result<bool, Error> {
+        let project = self.log.load::<Project>(project_id.into()).await?;
+        let Project::Deleted { organization_id } = project.state else { return Ok(false) };
+        if self.log.load::<Membership>(project_id.into()).await?.state.was_owner(account_id) {
+            return Ok(true);
+        }
+        Ok(self.log.load::<Organization>(organization_id.into()).await?.state.rules_projects(account_id))
     }
 
     /// Finds an organization for one of its members.

@@ -23,7 +23,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Makes the claim, or renews it; `false` when somebody else has a later attempt by now. Only who has started the
+    /// Makes the claim, or renews it; `false` when somebody else has a later attempt by now, or the job was cancelled. Only who has started the
     /// attempt in the log does so.
     ///
     /// # Errors
@@ -74,4 +74,12 @@ impl Lease {
             }
         }
     }
+}
+
+/// Deletes claims that ran out long ago: of jobs that were taken away, or whose worker died after the outcome.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM job_leases WHERE expires_at < now() - interval '1 hour'").execute(pool).await.map(drop)
 }

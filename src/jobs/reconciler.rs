@@ -54,8 +54,13 @@ impl Reconciler {
             }
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
                 swept = Some(tokio::time::Instant::now());
-                if let Err(error) = receipts::sweep(self.app.pool()).await {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "old receipts could not be deleted");
+                for (what, swept) in [
+                    ("receipts", receipts::sweep(self.app.pool()).await.map(drop)),
+                    ("leases", lease::sweep(self.app.pool()).await),
+                ] {
+                    if let Err(error) = swept {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "old {what} could not be deleted");
+                    }
                 }
             }
         }

@@ -26,6 +26,8 @@ pub enum JobStatus {
     Completed,
     /// Given up.
     Failed,
+    /// Ended before it was done.
+    Cancelled,
 }
 
 impl JobStatus {
@@ -36,6 +38,7 @@ impl JobStatus {
             Self::Running => "running",
             Self::Completed => "completed",
             Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -126,6 +129,10 @@ impl Decide for Job {
                 let is_last = job.program_attempts() >= job.max_attempts;
                 Ok(failed(attempt, AttemptFailure::Program { outcome }, retry_at, is_last))
             }
+            JobCommand::Cancel { reason } => {
+                let is_open = matches!(self.requested()?.status, JobStatus::Pending | JobStatus::Running);
+                Ok(if is_open { vec![JobEvent::JobCancelled { reason }] } else { vec![] })
+            }
             JobCommand::Interrupt { attempt, retry_at } => {
                 let job = self.requested()?;
                 job.running(attempt)?;
@@ -161,6 +168,7 @@ impl Decide for Job {
                 job.interruptions += u32::from(*failure == AttemptFailure::Interrupted);
             }
             JobEvent::JobDeadLettered { .. } => job.status = JobStatus::Failed,
+            JobEvent::JobCancelled { .. } => job.status = JobStatus::Cancelled,
         }
     }
 

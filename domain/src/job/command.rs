@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Outcome, Work};
+use super::{CancelReason, Outcome, Work};
 use crate::ids::{AccountId, ProjectId};
 
 /// What may be asked of a job.
@@ -35,6 +35,11 @@ pub enum JobCommand {
         outcome: Outcome,
         /// When to try again, should it have failed and attempts be left.
         retry_at: OffsetDateTime,
+    },
+    /// End it, whether it waits or runs.
+    Cancel {
+        /// Why.
+        reason: CancelReason,
     },
     /// The attempt ended without an outcome: its worker died, or could not run it.
     Interrupt {

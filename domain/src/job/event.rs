@@ -68,6 +68,19 @@ pub enum JobEvent {
         /// The last attempt.
         attempt: u32,
     },
+    /// The job was ended before it was done; nothing follows.
+    JobCancelled {
+        /// Why.
+        reason: CancelReason,
+    },
+}
+
+/// Why a job was ended before it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// Its project was deleted.
+    ProjectDeleted,
 }
 
 domain_event!(JobEvent {
@@ -76,4 +89,5 @@ domain_event!(JobEvent {
     JobSucceeded => "1",
     JobAttemptFailed => "1",
     JobDeadLettered => "1",
+    JobCancelled => "1",
 });

@@ -1,6 +1,6 @@
 //! The state of a roster, and its two functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,12 +12,19 @@ use crate::{Decide, access::Role, aggregate::cqrs_aggregate, ids::AccountId};
 pub struct Membership {
     members: BTreeMap<AccountId, Role>,
     closed: bool,
+    /// Who owned the project when it was deleted.
+    former_owners: BTreeSet<AccountId>,
 }
 
 impl Membership {
     /// The account's role, if it is a member.
     pub fn role_of(&self, account_id: AccountId) -> Option<Role> {
         self.members.get(&account_id).copied()
+    }
+
+    /// Whether the account owned the project when it was deleted.
+    pub fn was_owner(&self, account_id: AccountId) -> bool {
+        self.former_owners.contains(&account_id)
     }
 
     /// All members, by account.
@@ -41,7 +48,7 @@ impl Membership {
 
 impl Decide for Membership {
     const TYPE: &'static str = "membership";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = MembershipCommand;
     type Event = MembershipEvent;
     type Refusal = MembershipRefusal;
@@ -95,14 +102,15 @@ impl Decide for Membership {
                 self.members.remove(account_id);
             }
             MembershipEvent::MembershipClosed {} => {
-                self.members.clear();
+                let members = std::mem::take(&mut self.members).into_iter();
+                self.former_owners = members.filter(|(_, role)| *role == Role::Owner).map(|(id, _)| id).collect();
                 self.closed = true;
             }
         }
     }
 
     fn weight(&self) -> usize {
-        self.members.len() * 32
+        (self.members.len() + self.former_owners.len()) * 32
     }
 }
 

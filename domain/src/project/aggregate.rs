@@ -24,7 +24,10 @@ pub enum Project {
         fields: ProjectFields,
     },
     /// Deleted.
-    Deleted,
+    Deleted {
+        /// The organization that it lived in.
+        organization_id: OrganizationId,
+    },
 }
 
 impl Project {
@@ -35,7 +38,7 @@ impl Project {
     pub fn active(&self) -> Result<(OrganizationId, &ProjectFields), ProjectRefusal> {
         match self {
             Self::Active { organization_id, fields } => Ok((*organization_id, fields)),
-            Self::Absent | Self::Deleted => Err(ProjectRefusal::Absent),
+            Self::Absent | Self::Deleted { .. } => Err(ProjectRefusal::Absent),
         }
     }
 
@@ -76,7 +79,7 @@ impl ProjectFields {
 
 impl Decide for Project {
     const TYPE: &'static str = "project";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = ProjectCommand;
     type Event = ProjectEvent;
     type Refusal = ProjectRefusal;
@@ -105,8 +108,10 @@ impl Decide for Project {
                 *self = Self::Active { organization_id: *organization_id, fields: fields.clone() };
             }
             (ProjectEvent::ProjectUpdated { changes }, Self::Active { fields, .. }) => fields.apply(changes),
-            (ProjectEvent::ProjectUpdated { .. }, _) => {}
-            (ProjectEvent::ProjectDeleted {}, _) => *self = Self::Deleted,
+            (ProjectEvent::ProjectDeleted {}, Self::Active { organization_id, .. }) => {
+                *self = Self::Deleted { organization_id: *organization_id };
+            }
+            (ProjectEvent::ProjectUpdated { .. } | ProjectEvent::ProjectDeleted {}, _) => {}
         }
     }
 

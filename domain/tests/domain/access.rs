@@ -81,6 +81,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("InvitationSent", same(MANAGE)),
         ("InvitationRevoked", same(MANAGE)),
         ("InvitationAccepted", same(Right::Invited)),
+        ("JobCancelled", same(Right::ServiceOnly)),
     ]
 }
 

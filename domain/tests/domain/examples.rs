@@ -11,7 +11,7 @@ use workroom_domain::{
     file::{Content, FileEvent, Sha256},
     ids::{AccountId, FileId, OrganizationId, ProjectId, SessionId, TaskId, TokenId, WorkspaceId},
     invitation::{InvitationEvent, Place},
-    job::{AttemptFailure, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
+    job::{AttemptFailure, CancelReason, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
     organization::{ImageUrl, OrganizationChanges, OrganizationEvent, OrganizationFields, OrganizationSettings, Slug},
     organization_slug::OrganizationSlugEvent,
@@ -290,5 +290,6 @@ fn room_events() -> Vec<DomainEventKind> {
         ]
         .map(DomainEventKind::Invitation),
     );
+    events.push(DomainEventKind::Job(JobEvent::JobCancelled { reason: CancelReason::ProjectDeleted }));
     events
 }

@@ -408,3 +408,43 @@ mod asking {
         assert_eq!(after(&[personal]).feed(id), BOB.0);
     }
 }
+
+mod cancelling {
+    use workroom_domain::job::CancelReason;
+
+    use super::*;
+
+    fn cancel() -> JobCommand {
+        JobCommand::Cancel { reason: CancelReason::ProjectDeleted }
+    }
+
+    fn cancelled() -> JobEvent {
+        JobEvent::JobCancelled { reason: CancelReason::ProjectDeleted }
+    }
+
+    #[test]
+    fn ends_a_job_that_waits_or_runs() {
+        job().given(vec![requested(2)]).when(cancel()).then_expect_events(vec![cancelled()]);
+        job().given(vec![requested(2), started(1)]).when(cancel()).then_expect_events(vec![cancelled()]);
+        let waits_again = vec![requested(2), started(1), failed(1, failure())];
+        job().given(waits_again).when(cancel()).then_expect_events(vec![cancelled()]);
+        assert_eq!(after(&[requested(2), cancelled()]).requested().unwrap().status, JobStatus::Cancelled);
+    }
+
+    #[test]
+    fn says_nothing_of_a_job_that_is_over() {
+        for history in [completed(), dead_lettered(), vec![requested(2), cancelled()]] {
+            job().given(history).when(cancel()).then_expect_events(vec![]);
+        }
+        job().given_no_previous_events().when(cancel()).then_expect_error(JobRefusal::Absent);
+    }
+
+    #[test]
+    fn leaves_nothing_to_start_or_to_report() {
+        let over = || vec![requested(2), started(1), cancelled()];
+        let refused = JobRefusal::NotWaiting { attempt: 2, status: JobStatus::Cancelled, current: 1 };
+        job().given(over()).when(start(2)).then_expect_error(refused);
+        let late = JobCommand::Finish { attempt: 1, outcome: success(), retry_at: later() };
+        job().given(over()).when(late).then_expect_error(JobRefusal::NotRunning { attempt: 1 });
+    }
+}

@@ -313,6 +313,13 @@ mod asking {
     }
 
     #[test]
+    fn a_closed_roster_remembers_its_owners() {
+        let roster = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
+        assert!(roster.was_owner(ADA) && !roster.was_owner(BOB));
+        assert!(!after(&[added(ADA, Role::Owner)]).was_owner(ADA));
+    }
+
+    #[test]
     fn a_closed_roster_gives_nobody_a_role() {
         let roster = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
         assert_eq!(roster.role_of(ADA), None);

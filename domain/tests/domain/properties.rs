@@ -247,7 +247,7 @@ mod a_project {
 
     fn holds(step: &Step<Project>) {
         match (step.before, step.after) {
-            (Project::Absent, _) | (Project::Active { .. } | Project::Deleted, Project::Deleted) => {}
+            (Project::Absent, _) | (Project::Active { .. } | Project::Deleted { .. }, Project::Deleted { .. }) => {}
             (Project::Active { .. }, Project::Active { .. }) => {
                 assert_eq!(step.before.active().unwrap().0, step.after.active().unwrap().0, "another organization");
             }
@@ -338,7 +338,9 @@ mod a_roster {
 }
 
 mod a_job {
-    use workroom_domain::job::{AttemptFailure, Job, JobCommand, JobEvent, JobState, JobStatus, MAX_INTERRUPTIONS};
+    use workroom_domain::job::{
+        AttemptFailure, CancelReason, Job, JobCommand, JobEvent, JobState, JobStatus, MAX_INTERRUPTIONS,
+    };
 
     use super::*;
 
@@ -387,6 +389,7 @@ mod a_job {
         Start(Named, u128),
         Finish(Named, Outcome, OffsetDateTime),
         Interrupt(Named, OffsetDateTime),
+        Cancel,
     }
 
     fn request() -> impl Strategy<Value = JobCommand> {
@@ -407,6 +410,7 @@ mod a_job {
             1 => (named(), outcome(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
             4 => (named(), failure(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
             3 => (named(), moment()).prop_map(|(attempt, at)| Wish::Interrupt(attempt, at)),
+            1 => Just(Wish::Cancel),
         ]
     }
 
@@ -421,11 +425,12 @@ mod a_job {
                 JobCommand::Finish { attempt: attempt.near(current), outcome, retry_at }
             }
             Wish::Interrupt(attempt, retry_at) => JobCommand::Interrupt { attempt: attempt.near(current), retry_at },
+            Wish::Cancel => JobCommand::Cancel { reason: CancelReason::ProjectDeleted },
         }
     }
 
     fn is_over(state: &JobState) -> bool {
-        matches!(state.status, JobStatus::Completed | JobStatus::Failed)
+        matches!(state.status, JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled)
     }
 
     fn holds(step: &Step<Job>) {
@@ -465,6 +470,9 @@ mod a_job {
                     let given_up = history.get(index + 1) == Some(&JobEvent::JobDeadLettered { attempt: *attempt });
                     assert_eq!(retry_at.is_none(), given_up, "a failure is retried or the last, never both or neither");
                     ended = *attempt;
+                }
+                JobEvent::JobCancelled { .. } => {
+                    assert_eq!(index, history.len() - 1, "something followed the end");
                 }
                 JobEvent::JobDeadLettered { attempt } => {
                     assert_eq!((*attempt, ended), (latest, latest));

@@ -226,6 +226,7 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Invitation(I::InvitationSent { .. }) => 48,
         DomainEventKind::Invitation(I::InvitationRevoked { .. }) => 49,
         DomainEventKind::Invitation(I::InvitationAccepted { .. }) => 50,
+        DomainEventKind::Job(J::JobCancelled { .. }) => 51,
     }
 }
 
@@ -1173,6 +1174,21 @@ mod stored_forever_as {
         }
         "#);
     }
+
+    #[test]
+    fn job_cancelled_version_1() {
+        assert_json_snapshot!(stored("JobCancelled"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobCancelled",
+          "event_version": "1",
+          "payload": {
+            "type": "JobCancelled",
+            "reason": "project_deleted"
+          }
+        }
+        "#);
+    }
 }
 
 /// What the log keeps beside every event.
@@ -1265,14 +1281,14 @@ mod cached_as {
     }
 
     #[test]
-    fn a_project_of_shape_1() {
+    fn a_project_of_shape_2() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Project(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Project>(events.take(1)), @r#"
         {
-          "shape": 1,
+          "shape": 2,
           "state": {
             "Active": {
               "organization_id": "00000000-0000-0000-0000-00000000000c",
@@ -1292,19 +1308,20 @@ mod cached_as {
     }
 
     #[test]
-    fn a_roster_of_shape_1() {
+    fn a_roster_of_shape_2() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Membership(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Membership>(events.take(1)), @r#"
         {
-          "shape": 1,
+          "shape": 2,
           "state": {
             "members": {
               "00000000-0000-0000-0000-000000000ada": "owner"
             },
-            "closed": false
+            "closed": false,
+            "former_owners": []
           }
         }
         "#);

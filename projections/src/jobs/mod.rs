@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Jobs;
-pub use query::{Due, Filter, JobRow, count_due, due, find, list, running};
+pub use query::{Due, Filter, JobRow, count_due, due, find, list, open_in_deleted, running};

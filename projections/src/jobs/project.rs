@@ -78,6 +78,11 @@ impl Row {
                 self.due_at = None;
                 JobStatus::Failed
             }
+            JobEvent::JobCancelled { .. } => {
+                self.completed_at = Some(at);
+                self.due_at = None;
+                JobStatus::Cancelled
+            }
         };
         status.as_str().clone_into(&mut self.status);
     }

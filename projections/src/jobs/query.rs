@@ -156,3 +156,18 @@ pub async fn running(pool: &PgPool, grace_seconds: f64, limit: i64) -> Result<Ve
     .fetch_all(pool)
     .await
 }
+
+/// Jobs that are not over, of a deleted project, or of all of those.
+///
+/// # Errors
+/// The database's.
+pub async fn open_in_deleted(pool: &PgPool, project_id: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT j.id FROM jobs j JOIN projects p ON p.id = j.project_id AND p.deleted
+         WHERE j.status IN ('pending', 'running') AND ($1::uuid IS NULL OR j.project_id = $1) ORDER BY j.id LIMIT $2",
+    )
+    .bind(project_id)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}

@@ -1,7 +1,9 @@
 //! Commands on jobs: people submit them; the worker starts, finishes and interrupts their attempts.
 
 mod attempt;
+mod cancel;
 mod submit;
 
 pub use attempt::{FinishAttempt, InterruptAttempt, StartAttempt};
+pub use cancel::{CancelJob, RevokeLease};
 pub use submit::{SubmitJob, SubmittedJob};

@@ -2,7 +2,6 @@
 
 mod add;
 mod change_role;
-pub mod departures;
 mod remove;
 
 pub use add::{AddMember, AddedMember};

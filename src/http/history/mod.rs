@@ -141,7 +141,7 @@ async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight)
     Ok(Json(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
 }
 
-/// A project's history, in the order in which it happened.
+/// A project's history, in the order in which it happened. That of a deleted project stays open to who owned it.
 #[utoipa::path(get, path = "/projects/{project_id}/events", tag = "history",
     params(("project_id" = Uuid, Path), HistoryParams),
     responses((status = 200, description = "A part of the history", body = History)))]
@@ -151,8 +151,13 @@ pub async fn project_events(
     Path(project_id): Path<Uuid>,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    let project = state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewHistory).await?;
-    let sight = if project.my_role.is_some() { Sight::Whole } else { Sight::Visitor };
+    let account_id = caller.identity.account_id;
+    let sight = match state.app.project_for(account_id, ProjectId(project_id), Action::ViewHistory).await {
+        Ok(project) if project.my_role.is_some() => Sight::Whole,
+        Ok(_) => Sight::Visitor,
+        Err(Error::NotFound(_)) if state.app.owned_before(account_id, ProjectId(project_id)).await? => Sight::Whole,
+        Err(refusal) => return Err(refusal),
+    };
     read(&state, project_id, params, sight).await
 }
 

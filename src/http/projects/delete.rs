@@ -23,6 +23,6 @@ pub async fn delete(
     IfMatch(if_version): IfMatch,
 ) -> Result<Response, Error> {
     let command = DeleteProject { project_id: ProjectId(project_id), if_version };
-    let done = state.app.run(&caller.context, &command).await?;
+    let done = state.app.delete_project(&caller.context, &command).await?;
     Ok(gone(done.position, done.visible, done.reply))
 }

@@ -1,3 +1,3 @@
 mod running;
-mod sandbox;
+pub mod sandbox;
 mod submitting;

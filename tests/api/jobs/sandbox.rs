@@ -51,7 +51,7 @@ fn count(marker: &str) -> usize {
     arguments.filter(|arguments| String::from_utf8_lossy(arguments).contains(marker)).count()
 }
 
-fn alive(marker: &str) -> bool {
+pub fn alive(marker: &str) -> bool {
     count(marker) > 0
 }
 
@@ -64,7 +64,7 @@ async fn becomes(what: &str, condition: impl Fn() -> bool) {
 }
 
 /// A number of seconds to sleep that no other process of the host has.
-fn unique(seconds: u32) -> String {
+pub fn unique(seconds: u32) -> String {
     static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     format!("{seconds}.{:07}{number:03}", std::process::id())
