@@ -109,8 +109,8 @@ async fn the_jobs_of_a_deleted_project_are_over_and_their_programs_stopped() {
     ada.delete(&format!("/projects/{project}")).await.is(204);
     let history = ada.history(&project).await;
     for job in [&running, &waiting] {
-        let events = history.iter().filter(|event| event["aggregate_id"] == **job);
-        let last = events.last().expect("an event");
+        let mut events = history.iter().filter(|event| event["aggregate_id"] == **job);
+        let last = events.next_back().expect("an event");
         assert_eq!((&last["event_type"], &last["data"]["reason"]), (&json!("JobCancelled"), &json!("project_deleted")));
         ada.get(&format!("/jobs/{job}")).await.problem(404);
     }
