@@ -1,4 +1,8 @@
 //! Pages of a list: newest first by id (`UUIDv7` sorts by time), continued by cursor, or by `skip`.
+//!
+//! A list belongs to a parent, and has an index on parent and id. Its query compares, and orders by, both together, as in
+//! `(c.task_id, c.id) > ($1, $2) … ORDER BY c.task_id, c.id`: with a plain `c.task_id = $1 … ORDER BY c.id` the planner may
+//! as well walk all ids, in the belief that many of them belong to that parent, and read the whole table for a small one.
 
 use uuid::Uuid;
 

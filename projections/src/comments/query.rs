@@ -57,12 +57,16 @@ pub async fn find(pool: &PgPool, task_id: Uuid, comment_id: Uuid) -> Result<Opti
 /// # Errors
 /// The database's.
 pub async fn list(pool: &PgPool, task_id: Uuid, page: Page) -> Result<Listed<CommentRow>, sqlx::Error> {
-    let rows = sqlx::query_as(&format!("{SELECT} WHERE c.task_id = $1 AND c.id > $2 ORDER BY c.id LIMIT $3 OFFSET $4"))
-        .bind(task_id)
-        .bind(page.after.unwrap_or_default())
-        .bind(page.limit + 1)
-        .bind(page.skip)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query_as(&format!(
+        "{SELECT} WHERE (c.task_id, c.id) > ($1, $2) AND (c.task_id, c.id) <= ($1, $3)
+         ORDER BY c.task_id, c.id LIMIT $4 OFFSET $5"
+    ))
+    .bind(task_id)
+    .bind(page.after.unwrap_or_default())
+    .bind(Uuid::max())
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
     Ok(Listed::from_one_more(rows, page, |row: &CommentRow| row.id))
 }

@@ -82,17 +82,20 @@ pub async fn list(
     page: Page,
 ) -> Result<Listed<JobRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    match filter.project_id {
-        Some(id) => query.push(" WHERE j.project_id = ").push_bind(id),
-        None => query.push(" WHERE j.submitted_by = ").push_bind(account_id),
+    let (parent, id) = match filter.project_id {
+        Some(id) => ("j.project_id", id),
+        None => ("j.submitted_by", account_id),
     };
+    for (start, bound) in [("WHERE", Uuid::nil()), ("AND", page.after.unwrap_or(Uuid::max()))] {
+        let relation = if start == "AND" { "<" } else { ">=" };
+        query.push(format!(" {start} ({parent}, j.id) {relation} ("));
+        query.push_bind(id).push(", ").push_bind(bound).push(")");
+    }
     if let Some(status) = filter.status {
         query.push(" AND j.status = ").push_bind(status.to_owned());
     }
-    if let Some(after) = page.after {
-        query.push(" AND j.id < ").push_bind(after);
-    }
-    query.push(" ORDER BY j.id DESC LIMIT ").push_bind(page.limit + 1).push(" OFFSET ").push_bind(page.skip);
+    query.push(format!(" ORDER BY {parent} DESC, j.id DESC LIMIT ")).push_bind(page.limit + 1);
+    query.push(" OFFSET ").push_bind(page.skip);
     let rows = query.build_query_as().fetch_all(pool).await?;
     Ok(Listed::from_one_more(rows, page, |row: &JobRow| row.id))
 }

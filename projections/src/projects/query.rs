@@ -46,17 +46,18 @@ pub struct ProjectRow {
     pub member_count: i32,
 }
 
-/// With the account bound as the first parameter.
+/// With the account bound as the first parameter. Subqueries, not joins: each is a look into an index for a row that is
+/// shown, whatever the planner expects of an account with many projects.
 const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
     p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
     p.created_by, p.created_at, p.updated_at, p.version,
-    CASE WHEN o.role = 'admin' AND NOT h.is_personal THEN 'owner' ELSE m.role::text END AS my_role,
-    COALESCE(r.member_count, 0) AS member_count
-    FROM projects p
-    LEFT JOIN rosters r ON r.project_id = p.id
-    LEFT JOIN members m ON m.project_id = p.id AND m.account_id = $1
-    LEFT JOIN organizations h ON h.id = p.organization_id
-    LEFT JOIN organization_members o ON o.organization_id = p.organization_id AND o.account_id = $1 ";
+    CASE WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
+                      WHERE o.organization_id = p.organization_id AND o.account_id = $1 AND o.role = 'admin'
+                        AND NOT h.is_personal)
+         THEN 'owner'
+         ELSE (SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = $1) END AS my_role,
+    COALESCE((SELECT r.member_count FROM rosters r WHERE r.project_id = p.id), 0) AS member_count
+    FROM projects p ";
 
 /// A living project, with the role that `account_id` has in it. Whether the account may see it is the caller's to
 /// decide.
@@ -134,10 +135,14 @@ pub async fn list(
              (SELECT p.id FROM members a JOIN projects p ON p.id = a.project_id
               WHERE a.account_id = $1 AND a.project_id < $4 AND {narrowed} ORDER BY a.project_id DESC LIMIT $5)
              UNION
-             (SELECT p.id FROM organization_members a
+             (SELECT o.id FROM organization_members a
               JOIN organizations h ON h.id = a.organization_id AND NOT h.is_personal
-              JOIN projects p ON p.organization_id = a.organization_id
-              WHERE a.account_id = $1 AND a.role = 'admin' AND p.id < $4 AND {narrowed} ORDER BY p.id DESC LIMIT $5))
+              CROSS JOIN LATERAL
+                  (SELECT p.id FROM projects p WHERE (p.organization_id, p.id) < (a.organization_id, $4)
+                     AND (p.organization_id, p.id) >= (a.organization_id, '00000000-0000-0000-0000-000000000000')
+                     AND {narrowed}
+                   ORDER BY p.organization_id DESC, p.id DESC LIMIT $5) o
+              WHERE a.account_id = $1 AND a.role = 'admin' ORDER BY o.id DESC LIMIT $5))
          {SELECT} WHERE p.id IN (SELECT id FROM mine) ORDER BY p.id DESC LIMIT $6 OFFSET $7"
     ))
     .bind(account_id)

@@ -83,6 +83,26 @@ pub struct Filter<'a> {
 }
 
 impl Filter<'_> {
+    /// The columns that hold one of a few values, their types, and what they are narrowed to.
+    fn values(&self) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
+        [
+            ("status", "task_status", self.status),
+            ("task_type", "task_type", self.task_type),
+            ("priority", "priority", self.priority),
+        ]
+        .into_iter()
+        .filter_map(|(column, sql_type, value)| Some((column, sql_type, value?)))
+    }
+
+    /// The column that decides which index a list of the newest walks: the one that leaves least, as a rule. Tasks that
+    /// nobody has are many.
+    fn leading(&self) -> &'static str {
+        match self.assignee_id {
+            Some(Some(_)) => "assignee_id",
+            _ => self.values().next().map_or("project_id", |(column, ..)| column),
+        }
+    }
+
     /// Whether the list is of what is due, in the order in which it is; else it is the newest first.
     pub fn is_by_due(&self) -> bool {
         self.due_from.is_some() || self.due_before.is_some()
@@ -113,37 +133,56 @@ pub async fn list(
     page: TaskPage,
 ) -> Result<Vec<TaskRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new(SELECT);
-    query.push("WHERE t.project_id = ").push_bind(project_id);
-    for (column, value) in [("status", filter.status), ("task_type", filter.task_type), ("priority", filter.priority)] {
-        if let Some(value) = value {
-            let sql_type = if column == "status" { "task_status" } else { column };
-            query.push(format!(" AND t.{column} = ")).push_bind(value.to_owned()).push(format!("::{sql_type}"));
-        }
-    }
-    match filter.assignee_id {
-        Some(Some(id)) => drop(query.push(" AND t.assignee_id = ").push_bind(id)),
-        Some(None) => drop(query.push(" AND t.assignee_id IS NULL")),
-        None => {}
-    }
-    if let Some(from) = filter.due_from {
-        query.push(" AND t.due_at >= ").push_bind(from);
-    }
-    if let Some(before) = filter.due_before {
-        query.push(" AND t.due_at < ").push_bind(before);
-    }
+    query.push("WHERE true");
     if filter.is_by_due() {
+        narrow(&mut query, project_id, &filter, None);
+        if let Some(from) = filter.due_from {
+            query.push(" AND t.due_at >= ").push_bind(from);
+        }
+        if let Some(before) = filter.due_before {
+            query.push(" AND t.due_at < ").push_bind(before);
+        }
         if let Some((due_at, id)) = page.after_due {
             query.push(" AND (t.due_at, t.id) > (").push_bind(due_at).push(", ").push_bind(id).push(")");
         }
         query.push(" AND t.due_at IS NOT NULL ORDER BY t.due_at, t.id");
     } else {
-        if let Some(after) = page.page.after {
-            query.push(" AND t.id < ").push_bind(after);
+        let leading = filter.leading();
+        narrow(&mut query, project_id, &filter, Some(leading));
+        // See [`crate::page`]: what leads is compared together with the id, and ordered by.
+        for (relation, bound) in [(">=", Uuid::nil()), ("<", page.page.after.unwrap_or(Uuid::max()))] {
+            query.push(format!(" AND (t.{leading}, t.id) {relation} ("));
+            push_value(&mut query, project_id, &filter, leading);
+            query.push(", ").push_bind(bound).push(")");
         }
-        query.push(" ORDER BY t.id DESC");
+        query.push(format!(" ORDER BY t.{leading} DESC, t.id DESC"));
     }
     query.push(" LIMIT ").push_bind(page.page.limit + 1).push(" OFFSET ").push_bind(page.page.skip);
     query.build_query_as().fetch_all(pool).await
+}
+
+/// Narrows a list by everything but what leads it, which narrows it anyway.
+fn narrow(query: &mut QueryBuilder<'_, Postgres>, project_id: Uuid, filter: &Filter<'_>, leading: Option<&str>) {
+    let values = filter.values().map(|(column, ..)| column);
+    let assignee = matches!(filter.assignee_id, Some(Some(_))).then_some("assignee_id");
+    for column in ["project_id"].into_iter().chain(assignee).chain(values) {
+        if leading != Some(column) {
+            query.push(format!(" AND t.{column} = "));
+            push_value(query, project_id, filter, column);
+        }
+    }
+    if filter.assignee_id == Some(None) {
+        query.push(" AND t.assignee_id IS NULL");
+    }
+}
+
+/// What a column is narrowed to.
+fn push_value(query: &mut QueryBuilder<'_, Postgres>, project_id: Uuid, filter: &Filter<'_>, column: &str) {
+    match (column, filter.values().find(|(name, ..)| *name == column)) {
+        (_, Some((_, sql_type, value))) => drop(query.push_bind(value.to_owned()).push(format!("::{sql_type}"))),
+        ("assignee_id", None) => drop(query.push_bind(filter.assignee_id.flatten())),
+        _ => drop(query.push_bind(project_id)),
+    }
 }
 
 /// Open tasks whose assignee is no longer a member: (project, task, assignee). Of one account in one project, or of all.

@@ -49,13 +49,17 @@ pub async fn find(pool: &PgPool, project_id: Uuid, workspace_id: Uuid) -> Result
 /// # Errors
 /// The database's.
 pub async fn list(pool: &PgPool, project_id: Uuid, page: Page) -> Result<Listed<WorkspaceRow>, sqlx::Error> {
-    let rows = sqlx::query_as(&format!("{WORKSPACE} WHERE project_id = $1 AND id > $2 ORDER BY id LIMIT $3 OFFSET $4"))
-        .bind(project_id)
-        .bind(page.after.unwrap_or_default())
-        .bind(page.limit + 1)
-        .bind(page.skip)
-        .fetch_all(pool)
-        .await?;
+    let rows = sqlx::query_as(&format!(
+        "{WORKSPACE} WHERE (project_id, id) > ($1, $2) AND (project_id, id) <= ($1, $3)
+         ORDER BY project_id, id LIMIT $4 OFFSET $5"
+    ))
+    .bind(project_id)
+    .bind(page.after.unwrap_or_default())
+    .bind(Uuid::max())
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
     Ok(Listed::from_one_more(rows, page, |row: &WorkspaceRow| row.id))
 }
 

@@ -90,8 +90,8 @@ const SELECT: &str = "SELECT id, project_id, organization_id, role, email, messa
 
 fn of(host: Host) -> &'static str {
     match host {
-        Host::Project(_) => "project_id = $1",
-        Host::Organization(_) => "organization_id = $1",
+        Host::Project(_) => "project_id",
+        Host::Organization(_) => "organization_id",
     }
 }
 
@@ -100,7 +100,7 @@ fn of(host: Host) -> &'static str {
 /// # Errors
 /// The database's.
 pub async fn find(pool: &PgPool, host: Host, id: Uuid) -> Result<Option<InvitationRow>, sqlx::Error> {
-    sqlx::query_as(&format!("{SELECT} AND {} AND id = $2", of(host)))
+    sqlx::query_as(&format!("{SELECT} AND {} = $1 AND id = $2", of(host)))
         .bind(host.id())
         .bind(id)
         .fetch_optional(pool)
@@ -112,13 +112,18 @@ pub async fn find(pool: &PgPool, host: Host, id: Uuid) -> Result<Option<Invitati
 /// # Errors
 /// The database's.
 pub async fn list(pool: &PgPool, host: Host, page: Page) -> Result<Listed<InvitationRow>, sqlx::Error> {
-    let rows = sqlx::query_as(&format!("{SELECT} AND {} AND id < $2 ORDER BY id DESC LIMIT $3 OFFSET $4", of(host)))
-        .bind(host.id())
-        .bind(page.after.unwrap_or(Uuid::max()))
-        .bind(page.limit + 1)
-        .bind(page.skip)
-        .fetch_all(pool)
-        .await?;
+    let parent = of(host);
+    let rows = sqlx::query_as(&format!(
+        "{SELECT} AND ({parent}, id) < ($1, $2) AND ({parent}, id) >= ($1, $3)
+         ORDER BY {parent} DESC, id DESC LIMIT $4 OFFSET $5"
+    ))
+    .bind(host.id())
+    .bind(page.after.unwrap_or(Uuid::max()))
+    .bind(Uuid::nil())
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
     Ok(Listed::from_one_more(rows, page, |row: &InvitationRow| row.id))
 }
 

@@ -1,0 +1,267 @@
+//! Every list has the index it needs: with 100,000 rows behind it, a page reads no more than a page's worth.
+//!
+//! The queries are the service's own. Postgres explains each of them as it runs (`auto_explain`), and tells its plan in a
+//! notice, which is read where sqlx puts notices: in the log.
+
+use std::{
+    fmt::Debug,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::Value;
+use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
+use tracing::field::{Field, Visit};
+use tracing_subscriber::{Layer, layer::SubscriberExt};
+use uuid::Uuid;
+use workroom::application::invitations::{self, Host};
+use workroom_domain::ids::{OrganizationId, ProjectId};
+use workroom_projections::{
+    comments, history, jobs, members, organizations,
+    page::Page,
+    projects,
+    tasks::{self, TaskPage},
+    workspaces::{self, FilePage},
+};
+
+use crate::support::World;
+
+/// Most rows that a page of 21 may touch, over all tables of its query: some joins look every row up in turn.
+const MOST: f64 = 1000.0;
+
+#[derive(Clone, Default)]
+struct Plans(Arc<Mutex<Vec<Value>>>);
+
+struct Message(String);
+
+impl Visit for Message {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        if field.name() == "message" {
+            self.0 = format!("{value:?}");
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.0 = value.to_owned();
+        }
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Plans {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        if let Some((_, plan)) = message.0.split_once("plan:\n") {
+            self.0.lock().expect("a lock").push(serde_json::from_str(plan).expect("a plan"));
+        }
+    }
+}
+
+/// Rows that a node and those below it have touched, wanted or not.
+fn touched(node: &Value) -> f64 {
+    let number = |name: &str| node[name].as_f64().unwrap_or_default();
+    let wasted: f64 = ["Rows Removed by Filter", "Rows Removed by Index Recheck", "Rows Removed by Join Filter"]
+        .iter()
+        .map(|name| number(name))
+        .sum();
+    let own = (number("Actual Rows") + wasted) * number("Actual Loops").max(1.0);
+    let below = node["Plans"].as_array().map_or(0.0, |plans| plans.iter().map(touched).sum());
+    own + below
+}
+
+async fn explaining(world: &World) -> PgPool {
+    let options = world.pool().await.connect_options();
+    PgPoolOptions::new()
+        .max_connections(1)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                connection
+                    .execute(
+                        "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;
+                         SET auto_explain.log_timing = off; SET auto_explain.log_format = json;
+                         SET auto_explain.log_level = notice; SET client_min_messages = notice;",
+                    )
+                    .await?;
+                Ok(())
+            })
+        })
+        .connect_with((*options).clone())
+        .await
+        .expect("a connection")
+}
+
+fn id(kind: u32, number: u32) -> Uuid {
+    format!("01900000-0000-7000-8{kind:03x}-{number:012x}").parse().expect("an id")
+}
+
+/// 100,000 of each, for one account in one organization and project; and as many for others.
+const FILL: &str = r"
+CREATE FUNCTION pg_temp.id(kind int, number bigint) RETURNS uuid LANGUAGE sql AS
+    $$ SELECT ('01900000-0000-7000-8' || lpad(to_hex(kind), 3, '0') || '-' || lpad(to_hex(number), 12, '0'))::uuid $$;
+INSERT INTO accounts (id, email, email_normalized, username, personal_organization_id, created_at, updated_at)
+    SELECT pg_temp.id(1, n), n || '@example.com', n || '@example.com', 'person ' || n, pg_temp.id(2, n), now(), now()
+    FROM generate_series(0, 100000) n;
+INSERT INTO views.organizations
+    SELECT pg_temp.id(2, n), 'organization', n::text, NULL, true, false, 1, now(), now(), 1
+    FROM generate_series(0, 100000) n;
+INSERT INTO views.organization_members
+    SELECT pg_temp.id(2, 0), pg_temp.id(1, n), CASE n WHEN 0 THEN 'admin' ELSE 'member' END::organization_role, now(), now()
+    FROM generate_series(0, 100000) n;
+INSERT INTO views.organization_members
+    SELECT pg_temp.id(2, n), pg_temp.id(1, 0), 'member', now(), now() FROM generate_series(1, 100000) n;
+INSERT INTO views.projects (id, organization_id, name, description, is_public, status, priority, created_by, created_at,
+                            updated_at, version, deleted, edit_policy)
+    SELECT pg_temp.id(3, n), pg_temp.id(2, n % 2), 'project', '', false,
+           CASE WHEN n % 1000 = 0 THEN 'active' ELSE 'planning' END::project_status, 'low', pg_temp.id(1, 0), now(), now(), 1,
+           false, 'collaborators'
+    FROM generate_series(0, 200000) n;
+INSERT INTO views.members
+    SELECT pg_temp.id(3, n), pg_temp.id(1, 0), 'owner', now(), now() FROM generate_series(0, 100000) n;
+INSERT INTO views.members
+    SELECT pg_temp.id(3, 0), pg_temp.id(1, n), 'viewer', now(), now() FROM generate_series(1, 100000) n;
+INSERT INTO views.rosters (project_id, member_count, version) SELECT pg_temp.id(3, n), 1, 1 FROM generate_series(0, 100000) n;
+INSERT INTO views.tasks
+    SELECT pg_temp.id(4, n), pg_temp.id(3, n % 2), 'task', '', CASE WHEN n % 3 = 0 THEN pg_temp.id(1, n % 100) END,
+           CASE WHEN n % 1000 < 2 THEN 'in_progress' ELSE 'todo' END::task_status,
+           CASE WHEN n % 1000 < 2 THEN 'bug' ELSE 'task' END::task_type,
+           CASE WHEN n % 1000 < 2 THEN 'high' ELSE 'low' END::priority,
+           CASE WHEN n % 4 < 2 THEN now() + n * interval '1 minute' END, 0, pg_temp.id(1, 0), now(), now(), 1
+    FROM generate_series(0, 200000) n;
+INSERT INTO views.comments
+    SELECT pg_temp.id(5, n), pg_temp.id(3, 0), pg_temp.id(4, n % 2), pg_temp.id(1, n % 100), 'said', now(), now(), 1
+    FROM generate_series(0, 200000) n;
+INSERT INTO views.workspaces
+    SELECT pg_temp.id(6, n), pg_temp.id(3, n % 2), 'room', '', 0, pg_temp.id(1, 0), now(), now(), 1
+    FROM generate_series(0, 200000) n;
+INSERT INTO views.files
+    SELECT pg_temp.id(7, n), pg_temp.id(6, n % 2), 'folder ' || n % 100 || '/file ' || n, 0, ''::bytea, pg_temp.id(1, 0),
+           now(), pg_temp.id(1, 0), now(), 1
+    FROM generate_series(0, 200000) n;
+INSERT INTO views.jobs (id, project_id, submitted_by, job_type, language, timeout_seconds, max_attempts, status, attempt,
+                        created_at, version)
+    SELECT pg_temp.id(8, n), CASE WHEN n % 2 = 0 THEN pg_temp.id(3, 0) END, pg_temp.id(1, 0), 'code_execution', 'bash', 1, 1,
+           CASE WHEN n % 1000 < 2 THEN 'failed' ELSE 'completed' END, 1, now(), 1
+    FROM generate_series(0, 200000) n;
+INSERT INTO invitations (id, project_id, organization_id, role, email, email_normalized, invited_by, created_at, expires_at)
+    SELECT pg_temp.id(9, n), CASE WHEN n % 2 = 0 THEN pg_temp.id(3, 0) END, CASE WHEN n % 2 = 1 THEN pg_temp.id(2, 0) END,
+           'viewer', n || '@example.com', n || '@example.com', pg_temp.id(1, 0), now(), now() + interval '1 day'
+    FROM generate_series(0, 200000) n;
+-- And a few of each that came first, for a project that has no more.
+INSERT INTO views.tasks
+    SELECT pg_temp.id(0, n), pg_temp.id(3, 2), 'task', '', NULL, 'todo', 'task', 'low', NULL, 0, pg_temp.id(1, 0), now(), now(), 1
+    FROM generate_series(1, 5) n;
+INSERT INTO views.comments
+    SELECT pg_temp.id(0, n), pg_temp.id(3, 2), pg_temp.id(0, 1), pg_temp.id(1, 0), 'said', now(), now(), 1
+    FROM generate_series(1, 5) n;
+INSERT INTO views.workspaces
+    SELECT pg_temp.id(4095, n), pg_temp.id(3, 2), 'room', '', 0, pg_temp.id(1, 0), now(), now(), 1 FROM generate_series(1, 5) n;
+INSERT INTO views.jobs (id, project_id, submitted_by, job_type, language, timeout_seconds, max_attempts, status, attempt,
+                        created_at, version)
+    SELECT pg_temp.id(0, n), pg_temp.id(3, 2), pg_temp.id(1, 1), 'code_execution', 'bash', 1, 1, 'failed', 1, now(), 1
+    FROM generate_series(1, 5) n;
+INSERT INTO invitations (id, project_id, role, email, email_normalized, invited_by, created_at, expires_at)
+    SELECT pg_temp.id(0, n), pg_temp.id(3, 2), 'viewer', 'x' || n, 'x' || n, pg_temp.id(1, 0), now(), now() + interval '1 day'
+    FROM generate_series(1, 5) n;
+ANALYZE;
+";
+
+#[tokio::test]
+async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut connection = pool.acquire().await.expect("a connection");
+    connection.execute(FILL).await.expect("rows");
+    let plans = Plans::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
+    let pool = &explaining(&world).await;
+
+    let check = |what: &str| {
+        let plans = std::mem::take(&mut *plans.0.lock().expect("a lock"));
+        assert!(!plans.is_empty(), "{what}: nothing was explained");
+        for plan in plans {
+            let rows = touched(&plan["Plan"]);
+            assert!(rows <= MOST, "{what} touches {rows} rows: {plan:#}");
+        }
+    };
+    let (account, organization, project) = (id(1, 0), id(2, 0), id(3, 0));
+    let (task, workspace) = (id(4, 0), id(6, 0));
+    let first = Page { limit: 20, after: None, skip: 0 };
+    for (which, middle) in [("first", 0), ("middle", 50_000)] {
+        let page = |kind| Page { after: (middle > 0).then(|| id(kind, middle)), ..first };
+
+        organizations::list(pool, account, page(2)).await.expect("organizations");
+        check(&format!("{which} organizations"));
+        organizations::members(pool, organization, page(1)).await.expect("members");
+        check(&format!("{which} members of an organization"));
+        members::roster(pool, project, page(1).after, 20, 0).await.expect("members");
+        check(&format!("{which} members of a project"));
+        for (organization_id, status) in
+            [(None, None), (Some(organization), None), (None, Some("planning")), (Some(organization), Some("planning"))]
+        {
+            let filter = projects::Filter { organization_id, status };
+            projects::list(pool, account, filter, page(3)).await.expect("projects");
+            check(&format!("{which} projects, {filter:?}"));
+        }
+        let due =
+            sqlx::query_scalar("SELECT due_at FROM views.tasks WHERE id = $1").bind(id(4, middle)).fetch_one(pool);
+        let due: Option<time::OffsetDateTime> = due.await.expect("a time");
+        plans.0.lock().expect("a lock").clear();
+        let none = tasks::Filter::default();
+        for filter in [
+            none,
+            tasks::Filter { status: Some("todo"), ..none },
+            tasks::Filter { status: Some("in_progress"), ..none },
+            tasks::Filter { task_type: Some("bug"), ..none },
+            tasks::Filter { priority: Some("high"), ..none },
+            tasks::Filter { assignee_id: Some(Some(id(1, 0))), ..none },
+            tasks::Filter { assignee_id: Some(Some(id(1, 99_999))), ..none },
+            tasks::Filter { assignee_id: Some(None), ..none },
+            tasks::Filter { due_from: due, ..none },
+            tasks::Filter { due_from: due, status: Some("todo"), ..none },
+        ] {
+            let after_due = filter.is_by_due().then_some(due).flatten().map(|due| (due, id(4, middle)));
+            let page = TaskPage { page: if filter.is_by_due() { first } else { page(4) }, after_due };
+            tasks::list(pool, project, filter, page).await.expect("tasks");
+            check(&format!("{which} tasks, {filter:?}"));
+        }
+        comments::list(pool, task, page(5)).await.expect("comments");
+        check(&format!("{which} comments"));
+        workspaces::list(pool, project, page(6)).await.expect("workspaces");
+        check(&format!("{which} workspaces"));
+        for prefix in ["", "folder 42/"] {
+            let after = if middle > 0 { "folder 42/file 5" } else { "" };
+            let page = FilePage { prefix, after, skip: 0, limit: 20 };
+            workspaces::files(pool, workspace, page).await.expect("files");
+            check(&format!("{which} files, {prefix:?}"));
+        }
+        for project_id in [None, Some(project)] {
+            let filter = jobs::Filter { project_id, status: None };
+            jobs::list(pool, account, filter, page(8)).await.expect("jobs");
+            check(&format!("{which} jobs, {filter:?}"));
+        }
+        for host in [Host::Project(ProjectId(project)), Host::Organization(OrganizationId(organization))] {
+            invitations::list(pool, host, page(9)).await.expect("invitations");
+            check(&format!("{which} invitations, {host:?}"));
+        }
+    }
+    let small = id(3, 2);
+    let page = TaskPage { page: first, after_due: None };
+    assert_eq!(tasks::list(pool, small, tasks::Filter::default(), page).await.expect("tasks").len(), 5);
+    check("tasks of a small project");
+    assert_eq!(comments::list(pool, id(0, 1), first).await.expect("comments").items.len(), 5);
+    check("comments on a task with few");
+    assert_eq!(workspaces::list(pool, small, first).await.expect("workspaces").items.len(), 5);
+    check("workspaces of a small project");
+    for filter in [
+        jobs::Filter { project_id: Some(small), status: None },
+        jobs::Filter { project_id: None, status: Some("failed") },
+    ] {
+        assert_eq!(jobs::list(pool, id(1, 1), filter, first).await.expect("jobs").items.len(), 5);
+        check(&format!("few jobs, {filter:?}"));
+    }
+    let host = Host::Project(ProjectId(small));
+    assert_eq!(invitations::list(pool, host, first).await.expect("invitations").items.len(), 5);
+    check("invitations to a small project");
+    history::list(pool, project, &history::Filter::default(), 21).await.expect("history");
+    check("history");
+}
