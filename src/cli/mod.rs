@@ -87,6 +87,7 @@ fn dev_command(command: DevCommand) -> anyhow::Result<std::process::ExitCode> {
         DevCommand::Reset(args) => dev::cli::run_reset(&args).map(|()| done),
         DevCommand::Tools(args) => dev::cli::run_tools(&args).map(|()| done),
         DevCommand::Demo(args) => runtime()?.block_on(dev::demo::run(&args.url)).map(|()| done),
+        DevCommand::Seed(args) => runtime()?.block_on(dev::seed::run(&args.url)).map(|()| done),
     }
 }
 

@@ -24,7 +24,9 @@ pub enum DevCommand {
     /// Makes sure that every program is here, fetching what is missing.
     Tools(FolderArgs),
     /// Walks through the service against a running instance.
-    Demo(DemoArgs),
+    Demo(InstanceArgs),
+    /// Fills a running instance with a believable organization, as often as it is called.
+    Seed(InstanceArgs),
 }
 
 /// Which data folder.
@@ -69,9 +71,9 @@ pub struct ResetArgs {
     pub all: bool,
 }
 
-/// Which instance to walk through.
+/// Which instance to talk to.
 #[derive(Debug, Clone, clap::Args)]
-pub struct DemoArgs {
+pub struct InstanceArgs {
     /// The running instance.
     #[arg(long, env = "WORKROOM_URL", default_value = "http://127.0.0.1:8080")]
     pub url: String,

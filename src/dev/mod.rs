@@ -7,13 +7,15 @@
 //! - [`services`]: starts, stops and harms (for tests) the two servers;
 //! - [`tools`]: finds each program on the machine, or fetches it with its version and hash pinned;
 //! - [`child`] and [`exec_child`]: processes that cannot outlive the service, however it dies;
-//! - [`folder`]: the data folder: its marker, its lock, what lies where.
+//! - [`folder`]: the data folder: its marker, its lock, what lies where;
+//! - [`demo`] and [`seed`]: clients of a running instance: one shows it, the other fills it.
 //!
 //! A production deployment uses none of this: it is given `DATABASE_URL` and `NATS_URL`.
 
 pub mod address;
 pub mod child;
 pub mod cli;
+mod client;
 pub mod demo;
 pub mod doctor;
 pub mod exec_child;
@@ -21,5 +23,6 @@ pub mod folder;
 mod out;
 pub mod reset;
 mod run;
+pub mod seed;
 pub mod services;
 pub mod tools;

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Small, so that there is more than one page.
-const PAGE: usize = 5;
+const PAGE: usize = 10;
 
 /// Reads and checks the history. Returns how many events it has.
 pub(super) async fn audit(
@@ -22,7 +22,7 @@ pub(super) async fn audit(
     saw: &Seen,
     removed: i64,
 ) -> anyhow::Result<usize> {
-    stage.narrator.act("8. The auditor reads the history");
+    stage.narrator.act("12. The auditor reads the history");
     let (history, pages) = read(stage, auditor, project).await?;
     must_be_gapless(&history)?;
     must_be_equal(&history, &saw.events)?;

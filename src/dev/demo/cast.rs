@@ -102,4 +102,12 @@ impl Stage {
         }
         Ok(())
     }
+
+    /// Lets each of some subscribers see everything up to a position of the log.
+    pub(super) async fn all_see(&mut self, subscribers: [&mut Subscriber; 2], position: i64) -> anyhow::Result<()> {
+        for subscriber in subscribers {
+            self.see(subscriber, position).await?;
+        }
+        Ok(())
+    }
 }

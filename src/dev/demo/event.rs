@@ -55,36 +55,58 @@ impl Event {
     /// What it says, in a few words.
     pub(super) fn words(&self, names: &Names) -> String {
         let data = &self.data;
-        let said = |name: &str| value(&data[name]);
-        let subject = || names.of(data["account_id"].as_str().unwrap_or_default());
+        let said = |name: &str| value(&data[name], names);
+        let from_to = |change: &Value| format!("{} → {}", value(&change["from"], names), value(&change["to"], names));
         match self.kind.as_str() {
             "ProjectCreated" => format!("“{}” is founded", said("name")),
-            "ProjectUpdated" => changes(&data["changes"]),
-            "MemberAdded" => format!("{} joins as {}", subject(), said("role")),
-            "MemberRemoved" => format!("{} is removed, was {}", subject(), said("role")),
+            "ProjectUpdated" | "TaskUpdated" | "WorkspaceUpdated" => {
+                let changes = data["changes"].as_object().into_iter().flatten();
+                let words = changes.map(|(field, change)| format!("{field}: {}", from_to(change)));
+                words.collect::<Vec<_>>().join(", ")
+            }
+            "ProjectDeleted" => "the project is deleted".to_owned(),
+            "MemberAdded" => format!("{} joins as {}", said("account_id"), said("role")),
+            "MemberRoleChanged" => format!("{}: {}", said("account_id"), from_to(data)),
+            "MemberRemoved" => format!("{} is removed, was {}", said("account_id"), said("role")),
+            "MembershipClosed" => "nobody holds a right here any more".to_owned(),
+            "TaskCreated" if data["assignee_id"].is_null() => format!("“{}”", said("title")),
+            "TaskCreated" => format!("“{}”, for {}", said("title"), said("assignee_id")),
+            "TaskUnassigned" => format!("{} had it, nobody has it now", said("assignee_id")),
+            "TaskDeleted" => "the task is removed".to_owned(),
+            "CommentPosted" => format!("“{}”", said("body")),
+            "CommentEdited" => format!("“{}”", value(&data["body"]["to"], names)),
+            "CommentDeleted" => "the comment is taken back".to_owned(),
+            "WorkspaceCreated" => format!("“{}” is opened", said("name")),
+            "WorkspaceDeleted" => "the workspace is closed".to_owned(),
+            "FileCreated" => format!("{} is created", said("path")),
+            "FileMoved" => from_to(&data["path"]),
+            "FileDeleted" => format!("{} is removed", said("path")),
+            "FileContentWritten" => format!("{} bytes are written", said("size")),
+            "InvitationSent" => format!("somebody is invited as {}", said("role")),
+            "InvitationRevoked" => format!("not invited any more as {}", said("role")),
+            "InvitationAccepted" => format!("{} comes as {}", said("account_id"), said("role")),
             "JobRequested" => format!("{} code is to be run", said("language")),
             "JobStarted" => format!("attempt {} begins", said("attempt")),
             "JobSucceeded" => {
-                let outcome = &data["outcome"];
-                format!("exit code {} after {} ms", value(&outcome["exit_code"]), value(&outcome["execution_time_ms"]))
+                let outcome = |name: &str| value(&data["outcome"][name], names);
+                format!("exit code {} after {} ms", outcome("exit_code"), outcome("execution_time_ms"))
             }
+            "JobAttemptFailed" => format!("attempt {} fails", said("attempt")),
+            "JobDeadLettered" => format!("given up after attempt {}", said("attempt")),
+            "JobCancelled" => format!("ended before it was done: {}", said("reason")),
             _ => data.to_string(),
         }
     }
 }
 
-fn changes(changes: &Value) -> String {
-    let changes = changes.as_object().into_iter().flatten();
-    let words =
-        changes.map(|(field, change)| format!("{field}: {} → {}", value(&change["from"]), value(&change["to"])));
-    words.collect::<Vec<_>>().join(", ")
-}
-
-fn value(value: &Value) -> String {
-    match value.as_str() {
-        Some("") => "(empty)".to_owned(),
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
+/// A value in words; ids of people as their names.
+fn value(value: &Value, names: &Names) -> String {
+    match value {
+        Value::Null => "(none)".to_owned(),
+        Value::String(text) if text.is_empty() => "(empty)".to_owned(),
+        Value::String(text) if uuid::Uuid::try_parse(text).is_ok() => names.of(text),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) async fn run(
     project: &Project,
     ada_sees: &mut Subscriber,
 ) -> anyhow::Result<Outcome> {
-    stage.narrator.act("   Ada runs a Python program in the project, and follows it live");
+    stage.narrator.act("7. Ada runs a Python program in the project, and follows it live");
     let request = json!({
         "type": "code_execution", "language": "python", "code": CODE, "stdin": STDIN, "timeout_seconds": 10,
         "project_id": project.id,

@@ -5,24 +5,27 @@
 //! - [`client`]: the REST client: sends a request, insists on the status;
 //! - [`socket`] and [`subscriber`]: the WebSocket subscriber: insists on every place in the feed, once;
 //! - [`auditor`]: reads the history, and compares it with what the subscriber saw;
-//! - [`story`] and [`removal`]: who does what, act by act; [`cast`]: the people; [`job`]: the program they run;
+//! - [`story`] and [`removal`]: who does what, act by act; [`cast`]: the people;
+//! - [`task`], [`file`], [`job`] and [`invitation`]: what they do together;
 //! - [`event`]: an event, and its words; [`narrator`]: the one place that knows what the page looks like.
 
 mod auditor;
 mod cast;
-mod client;
 mod event;
+mod file;
+mod invitation;
 mod job;
 mod narrator;
 mod removal;
 mod socket;
 mod story;
 mod subscriber;
+mod task;
 
 use std::time::Instant;
 
+use super::client::{self, Api};
 use cast::Stage;
-use client::Api;
 
 /// Plays the story against the service at `url`, such as `http://127.0.0.1:8080`.
 ///

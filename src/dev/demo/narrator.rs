@@ -13,6 +13,10 @@ use crate::dev::out;
 const WIDTH: usize = 100;
 /// The hyphenated length of an id.
 const ID: usize = 36;
+/// The longest name of an event, `FileContentWritten`.
+const KIND: usize = 18;
+/// The columns of a path.
+const PATH: usize = 44;
 
 /// From where one looks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,8 +59,8 @@ impl Narrator {
     /// A request and its reply.
     pub(super) fn rest(&mut self, who: &str, reply: &Reply, note: &str) {
         self.look(View::Rest);
-        let path = shorten(reply.path.strip_prefix(BASE).unwrap_or(&reply.path));
-        write(&format!("    {who:<6} {:<6} {path:<42} {}  {note}", reply.method.as_str(), reply.status));
+        let path = end_of(shorten(reply.path.strip_prefix(BASE).unwrap_or(&reply.path)));
+        write(&format!("    {who:<6} {:<6} {path:<PATH$} {}  {note}", reply.method.as_str(), reply.status));
     }
 
     /// A problem document, as the client gets it.
@@ -90,7 +94,7 @@ impl Narrator {
     /// An event that a subscriber is sent.
     pub(super) fn event(&mut self, who: &str, event: &Event, names: &Names) {
         let (seq, actor) = (format!("#{}", event.seq), names.of(&event.actor));
-        self.live(who, "event", &format!("{seq:<4} {:<15} by {actor:<7} {}", event.kind, event.words(names)));
+        self.live(who, "event", &format!("{seq:<4} {:<KIND$} by {actor:<10} {}", event.kind, event.words(names)));
     }
 
     /// Something that the auditor finds.
@@ -101,11 +105,14 @@ impl Narrator {
 
     /// The history, as a table.
     pub(super) fn table(&mut self, events: &[Event], names: &Names) {
-        self.audit(&format!("{:>4}  {:>8}  {:<12}  {:<8}  {:<15}  what", "seq", "position", "time", "who", "event"));
+        self.audit(&format!(
+            "{:>4}  {:>8}  {:<12}  {:<10}  {:<KIND$}  what",
+            "seq", "position", "time", "who", "event"
+        ));
         for event in events {
             let Event { seq, position, kind, actor, .. } = event;
             let (time, who, what) = (event.time(), names.of(actor), event.words(names));
-            self.audit(&format!("{seq:>4}  {position:>8}  {time:<12}  {who:<8}  {kind:<15}  {what}"));
+            self.audit(&format!("{seq:>4}  {position:>8}  {time:<12}  {who:<10}  {kind:<KIND$}  {what}"));
         }
     }
 
@@ -163,6 +170,19 @@ pub(super) fn shorten(text: &str) -> String {
     short
 }
 
+/// A path without the first of its parts, if all of them are too long.
+fn end_of(path: String) -> String {
+    if path.chars().count() <= PATH {
+        return path;
+    }
+    let mut rest = path.as_str();
+    while rest.chars().count() >= PATH {
+        let Some(next) = rest.get(1..).and_then(|below| below.find('/')) else { return path };
+        rest = &rest[next + 1..];
+    }
+    format!("…{rest}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +193,14 @@ mod tests {
         assert_eq!(shorten(&format!("/a/{id}/b?c={id}&d=1")), "/a/…abcdef/b?c=…abcdef&d=1");
         assert_eq!(shorten("ünicode"), "ünicode");
         assert_eq!(shorten(""), "");
+    }
+
+    #[test]
+    fn of_a_long_path_the_end_is_shown() {
+        assert_eq!(end_of("/projects/…abcdef".to_owned()), "/projects/…abcdef");
+        let path = "/projects/…abcdef/workspaces/…abcdef/files/…abcdef/content".to_owned();
+        assert_eq!(end_of(path), "…/workspaces/…abcdef/files/…abcdef/content");
+        assert_eq!(end_of("x".repeat(80)), "x".repeat(80));
     }
 
     #[test]

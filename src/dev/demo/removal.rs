@@ -19,14 +19,15 @@ pub(super) async fn remove(
     ada_sees: &mut Subscriber,
     grace_sees: Subscriber,
 ) -> anyhow::Result<i64> {
-    stage.narrator.act("6. Ada removes Grace, who is cut at once");
+    stage.narrator.act("10. Ada removes Grace, who is cut at once");
     let call = Call::delete(format!("{}/members/{}", project.path, grace.id));
     let removed = stage.ask(ada, 204, "removes Grace", call).await?;
     let edit = json!({ "description": "Grace was here" });
     let call = Call::patch(project.path.as_str()).body(&edit);
-    stage.ask(grace, 404, "to her it is gone: no edit follows", call).await?;
+    stage.ask(grace, 404, "it is gone for her: no edit", call).await?;
     stage.see(ada_sees, removed.position()?).await?;
     let seq = ada_sees.seq();
+    release(stage, ada_sees).await?;
     let (saw, reason) = grace_sees.cut().await?;
     if saw.seq() >= seq {
         bail!("Grace’s socket was sent #{}, though she was removed by #{seq}", saw.seq());
@@ -36,6 +37,17 @@ pub(super) async fn remove(
     Ok(seq)
 }
 
+/// Nobody keeps a task of a project that they have left.
+async fn release(stage: &mut Stage, ada_sees: &mut Subscriber) -> anyhow::Result<()> {
+    let who = ada_sees.who();
+    let event = ada_sees.next_event("Grace’s task being taken from her").await?;
+    stage.narrator.event(who, event, &stage.names);
+    if event.kind != "TaskUnassigned" {
+        bail!("{who}’s socket waited for Grace’s task being taken from her and got {}", event.kind);
+    }
+    Ok(())
+}
+
 /// Ada's connection is lost; two changes happen meanwhile; she resumes from where she was.
 pub(super) async fn resume(
     stage: &mut Stage,
@@ -43,11 +55,11 @@ pub(super) async fn resume(
     project: &Project,
     ada_sees: Subscriber,
 ) -> anyhow::Result<Seen> {
-    stage.narrator.act("7. Ada’s connection is lost, and resumed");
+    stage.narrator.act("11. Ada’s connection is lost, and resumed");
     let saw = ada_sees.lose();
     let last = saw.seq();
     stage.narrator.live(ada.name, "(lost)", &format!("the last event was #{last}"));
-    let first = edit(stage, ada, project, "description", "With notes by Ada", "while nobody is watching").await?;
+    let first = edit(stage, ada, project, "description", "Notes by Ada", "while nobody is watching").await?;
     let second = edit(stage, ada, project, "priority", "low", "and once more").await?;
     let socket = stage.connect(ada).await?;
     let mut ada_sees = Subscriber::subscribe(socket, saw).await?;

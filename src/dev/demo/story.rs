@@ -7,8 +7,9 @@ use super::{
     auditor,
     cast::{Person, Stage},
     client::{BASE, Call, Reply},
-    job, removal,
+    file, invitation, job, removal,
     subscriber::{Seen, Subscriber, refused},
+    task,
 };
 
 /// How it ended.
@@ -38,8 +39,11 @@ pub(super) async fn play(stage: &mut Stage) -> anyhow::Result<Ending> {
     let grace = stage.welcome("Grace", "Grace Hopper").await?;
     let project = found(stage, &ada).await?;
     let mut ada_sees = watch(stage, &ada, &project).await?;
-    let grace_sees = work_together(stage, &ada, &grace, &project, &mut ada_sees).await?;
+    let mut grace_sees = work_together(stage, &ada, &grace, &project, &mut ada_sees).await?;
+    task::assign(stage, &ada, &grace, &project, [&mut ada_sees, &mut grace_sees]).await?;
+    file::share(stage, &ada, &grace, &project, [&mut ada_sees, &mut grace_sees]).await?;
     let outcome = job::run(stage, &ada, &project, &mut ada_sees).await?;
+    invitation::send_and_revoke(stage, &ada, &project, &mut ada_sees).await?;
     be_refused(stage, &ada, &grace, &project).await?;
     let removed = removal::remove(stage, &ada, &grace, &project, &mut ada_sees, grace_sees).await?;
     let ada_saw = removal::resume(stage, &ada, &project, ada_sees).await?;
@@ -59,10 +63,15 @@ async fn arrive(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 async fn found(stage: &mut Stage, ada: &Person) -> anyhow::Result<Project> {
-    stage.narrator.act("2. Ada founds a project");
+    stage.narrator.act("2. Ada founds an organization, and a project in it");
+    let society = json!({ "name": "Analytical Society" });
+    let call = Call::post(format!("{BASE}/organizations")).body(&society);
+    let society = stage.ask(ada, 201, "founds “Analytical Society”", call).await?;
+    society.must_say("/role", &json!("admin"))?;
     let key = Uuid::now_v7().to_string();
     let request = json!({
         "name": "Analytical Engine", "description": "Notes", "status": "planning", "priority": "medium",
+        "organization_id": society.text("/id")?,
     });
     let call = Call::post(format!("{BASE}/projects")).key(&key).body(&request);
     let reply = stage.ask(ada, 201, "founds “Analytical Engine”", call).await?;
@@ -72,6 +81,7 @@ async fn found(stage: &mut Stage, ada: &Person) -> anyhow::Result<Project> {
         return Err(reply.unexpected(&format!("with Location {:?}", reply.header("location"))));
     }
     reply.must_say("/role", &json!("owner"))?;
+    reply.must_say("/organization_id", &request["organization_id"])?;
     stage.ask(ada, 200, "and reads it back at once", Call::get(path.as_str())).await?;
     Ok(Project { id, path, key, request, reply })
 }
@@ -123,7 +133,7 @@ async fn work_together(
 }
 
 async fn be_refused(stage: &mut Stage, ada: &Person, grace: &Person, project: &Project) -> anyhow::Result<()> {
-    stage.narrator.act("5. What may not be is refused, and a retry is no second time");
+    stage.narrator.act("9. What may not be is refused, and a retry is no second time");
     let stranger = stage.welcome("Sam", "Sam Stranger").await?;
     stage.ask(&stranger, 404, "to a stranger it does not exist", Call::get(project.path.as_str())).await?;
     stage.ask(&stranger, 404, "nor does its history", Call::get(format!("{}/events", project.path))).await?;

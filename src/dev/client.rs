@@ -1,4 +1,4 @@
-//! The REST client: one request at a time, and a clear sentence when the reply is not the expected one.
+//! The REST client of the demo and the seed: a clear sentence when the reply is not the expected one.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -6,7 +6,10 @@ use std::{
 };
 
 use anyhow::{Context, anyhow, bail};
-use reqwest::{Method, Url, header::HeaderMap};
+use reqwest::{
+    Method, Url,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue},
+};
 use serde_json::Value;
 
 /// Where the API begins.
@@ -27,7 +30,13 @@ pub(super) struct Call<'a> {
     path: String,
     token: Option<&'a str>,
     key: Option<&'a str>,
-    body: Option<&'a Value>,
+    body: Option<Body<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Body<'a> {
+    Json(&'a Value),
+    Text(&'a str),
 }
 
 impl<'a> Call<'a> {
@@ -50,6 +59,11 @@ impl<'a> Call<'a> {
         Self::new(Method::PATCH, path)
     }
 
+    /// Writes anew.
+    pub(super) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// Removes.
     pub(super) fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path)
@@ -67,7 +81,12 @@ impl<'a> Call<'a> {
 
     /// With a JSON body.
     pub(super) fn body(self, body: &'a Value) -> Self {
-        Self { body: Some(body), ..self }
+        Self { body: Some(Body::Json(body)), ..self }
+    }
+
+    /// With a body that is plain text.
+    pub(super) fn plain(self, text: &'a str) -> Self {
+        Self { body: Some(Body::Text(text)), ..self }
     }
 }
 
@@ -81,7 +100,7 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The headers.
     pub(super) headers: HeaderMap,
-    /// The body; null when there is none.
+    /// The body; null when there is none, and a text when it is plain text.
     pub(super) body: Value,
 }
 
@@ -90,7 +109,7 @@ impl Api {
     pub(super) fn new(url: &str) -> anyhow::Result<Self> {
         let parsed = Url::parse(url).with_context(|| format!("{url} is not a URL such as http://127.0.0.1:8080"))?;
         if parsed.scheme() != "http" || parsed.host_str().is_none() {
-            bail!("the demo speaks plain HTTP: give it a URL such as http://127.0.0.1:8080 instead of {url}");
+            bail!("only plain HTTP is spoken here: give a URL such as http://127.0.0.1:8080 instead of {url}");
         }
         // The WebSocket goes straight to the service; so do the requests.
         let http = reqwest::Client::builder().timeout(WITHIN).no_proxy().build()?;
@@ -122,15 +141,17 @@ impl Api {
         if let Some(key) = key {
             request = request.header("Idempotency-Key", key);
         }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+        request = match body {
+            Some(Body::Json(json)) => request.json(json),
+            Some(Body::Text(text)) => request.header(CONTENT_TYPE, "text/plain; charset=utf-8").body(text.to_owned()),
+            None => request,
+        };
         let response = request.send().await.map_err(|error| self.unanswered(&method, &path, error))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.map_err(|error| self.unanswered(&method, &path, error))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let body =
-            read(&text).with_context(|| format!("{method} {path} answered {status} with a body that is no JSON"))?;
+        let body = read(&headers, text)
+            .with_context(|| format!("{method} {path} answered {status} with a body that is no JSON"))?;
         Ok(Reply { method, path, status, headers, body })
     }
 
@@ -150,8 +171,13 @@ impl Api {
     }
 }
 
-fn read(text: &str) -> serde_json::Result<Value> {
-    if text.is_empty() { Ok(Value::Null) } else { serde_json::from_str(text) }
+fn read(headers: &HeaderMap, text: String) -> serde_json::Result<Value> {
+    let media_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    match text.as_str() {
+        _ if media_type.starts_with(b"text/plain") => Ok(Value::String(text)),
+        "" => Ok(Value::Null),
+        json => serde_json::from_str(json),
+    }
 }
 
 impl Reply {
