@@ -4,10 +4,12 @@
 mod commands;
 mod http_client;
 mod logins;
+mod mail_sink;
 mod pgbench;
 mod report;
 mod samples;
 mod server;
+mod tasks;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -28,6 +30,9 @@ enum Benchmark {
     Commands(Options),
     /// What a flood of sign-ins costs those who are signed in, in time and memory.
     Logins(Options),
+    /// Reads and lists at 100,000 tasks beside a bare health request, creating tasks beside changing projects, and the
+    /// reminders of 10,000 tasks that are due at one moment.
+    Tasks(Options),
 }
 
 /// How long to measure, and where to write the figures.
@@ -39,7 +44,7 @@ pub struct Options {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Measure only these: insert, append, command, history.
+    /// Measure only these: insert, append, command, history; create, lists, reminders.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.
@@ -67,6 +72,7 @@ fn main() -> ExitCode {
                     match benchmark {
                         Benchmark::Commands(options) => commands::run(&options).await,
                         Benchmark::Logins(options) => logins::run(&options).await,
+                        Benchmark::Tasks(options) => tasks::run(&options).await,
                     }
                 })
             },

@@ -21,12 +21,26 @@ impl Server {
     /// # Errors
     /// It does not come up within twenty seconds.
     pub async fn start(binary: &Path, database_url: &str, nats_url: &str) -> anyhow::Result<Self> {
+        Self::start_with(binary, database_url, nats_url, &[]).await
+    }
+
+    /// As [`Server::start`], with further settings.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(
+        binary: &Path,
+        database_url: &str,
+        nats_url: &str,
+        variables: &[(&str, String)],
+    ) -> anyhow::Result<Self> {
         let mut child = Command::new(binary)
             .args(["serve", "--port", "0"])
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
             .env("RUST_LOG", "error")
             .env("WORKROOM_TRUSTED_PROXIES", "1")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

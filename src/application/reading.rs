@@ -1,5 +1,6 @@
 //! What an account may read: the same table of roles × actions, asked of the views.
 
+use futures::TryFutureExt;
 use uuid::Uuid;
 use workroom_domain::{
     access::{self, Action, OrganizationAction, OrganizationRole, Role, Standing, Verdict},
@@ -91,6 +92,20 @@ impl App {
             Verdict::Forbidden => Err(Error::Forbidden),
             Verdict::Hidden => Err(Error::NotFound("organization")),
         }
+    }
+
+    /// As [`App::project_for`], and meanwhile looks something up in the project, which is for those only who may see it.
+    ///
+    /// # Errors
+    /// As [`App::project_for`], or the look-up's.
+    pub async fn project_with<T>(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+        look: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<(ProjectRow, T), Error> {
+        tokio::try_join!(self.project_for(account_id, project_id, action), look.map_err(Error::from))
     }
 
     /// Finds a project for an account that wants to do something in it, if it may.

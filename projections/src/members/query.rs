@@ -33,6 +33,18 @@ pub struct Roster {
 const SELECT: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.email, a.username, a.full_name
     FROM members m LEFT JOIN accounts a ON a.id = m.account_id ";
 
+const SELECT_WITH_VERSION: &str =
+    "SELECT m.account_id, m.role::text AS role, m.added_at, a.email, a.username, a.full_name,
+    (SELECT r.version FROM rosters r WHERE r.project_id = m.project_id) AS version
+    FROM members m LEFT JOIN accounts a ON a.id = m.account_id ";
+
+#[derive(FromRow)]
+struct RosterRow {
+    #[sqlx(flatten)]
+    member: MemberRow,
+    version: Option<i64>,
+}
+
 /// One member of a project.
 ///
 /// # Errors
@@ -80,14 +92,9 @@ pub async fn roster(
     limit: i64,
     skip: i64,
 ) -> Result<Roster, sqlx::Error> {
-    let version = sqlx::query_scalar("SELECT version FROM rosters WHERE project_id = $1")
-        .bind(project_id)
-        .fetch_optional(pool)
-        .await?
-        .unwrap_or_default();
-    let members = sqlx::query_as(&format!(
-        "{SELECT} WHERE m.project_id = $1 AND m.account_id > $2
-         ORDER BY m.account_id LIMIT $3 OFFSET $4"
+    // In one statement: the version is that of the roster which is shown.
+    let rows: Vec<RosterRow> = sqlx::query_as(&format!(
+        "{SELECT_WITH_VERSION} WHERE m.project_id = $1 AND m.account_id > $2 ORDER BY m.account_id LIMIT $3 OFFSET $4"
     ))
     .bind(project_id)
     .bind(after.unwrap_or_default())
@@ -95,5 +102,16 @@ pub async fn roster(
     .bind(skip)
     .fetch_all(pool)
     .await?;
+    let version = match rows.first() {
+        Some(row) => row.version,
+        None => {
+            sqlx::query_scalar("SELECT version FROM rosters WHERE project_id = $1")
+                .bind(project_id)
+                .fetch_optional(pool)
+                .await?
+        }
+    };
+    let members = rows.into_iter().map(|row| row.member).collect();
+    let version = version.unwrap_or_default();
     Ok(Roster { members, version })
 }

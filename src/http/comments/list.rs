@@ -29,10 +29,11 @@ pub async fn list(
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
     let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
     let pool = state.app.pool();
-    tasks::find(pool, project_id, task_id).await?.ok_or(Error::NotFound("task"))?;
-    let listed = comments::list(pool, task_id, page).await?;
+    let look = async { tokio::try_join!(tasks::find(pool, project_id, task_id), comments::list(pool, task_id, page)) };
+    let (project, (task, listed)) =
+        state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
+    task.ok_or(Error::NotFound("task"))?;
     let is_member = project.my_role.is_some();
     Items::of(listed, |row| {
         let comment = Comment::from(row);

@@ -30,8 +30,8 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
-    let row = comments::find(state.app.pool(), task_id, comment_id).await?;
+    let look = comments::find(state.app.pool(), task_id, comment_id);
+    let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
     let row = row.filter(|row| row.project_id == project_id).ok_or(Error::NotFound("comment"))?;
     let comment = Comment::from(row);
     let comment = if project.my_role.is_some() { comment } else { comment.for_visitors() };

@@ -59,11 +59,14 @@ pub async fn list(
     let page = page(params.limit, None, params.skip)?;
     let after = params.cursor.as_deref().map(decode).transpose()?.unwrap_or_default();
     let prefix = params.prefix.unwrap_or_default();
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewFiles).await?;
-    let pool = state.app.pool();
-    workspaces::find(pool, project_id, workspace_id).await?.ok_or(Error::NotFound("workspace"))?;
     let page = FilePage { prefix: &prefix, after: &after, skip: page.skip, limit: page.limit };
-    let mut rows = workspaces::files(pool, workspace_id, page).await?;
+    let (account_id, pool) = (caller.identity.account_id, state.app.pool());
+    let look = async {
+        tokio::try_join!(workspaces::find(pool, project_id, workspace_id), workspaces::files(pool, workspace_id, page))
+    };
+    let (_, (workspace, mut rows)) =
+        state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
+    workspace.ok_or(Error::NotFound("workspace"))?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -38,6 +38,8 @@ async fn find(state: &State, (project_id, workspace_id, file_id): (Uuid, Uuid, U
 
 /// A file, for a caller who wants to look at it.
 async fn find_for(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<FileRow, Error> {
-    state.app.project_for(caller.identity.account_id, ProjectId(path.0), Action::ViewFiles).await?;
-    find(state, path).await
+    let (account_id, look) =
+        (caller.identity.account_id, workspaces::find_file(state.app.pool(), path.0, path.1, path.2));
+    let (_, row) = state.app.project_with(account_id, ProjectId(path.0), Action::ViewFiles, look).await?;
+    row.ok_or(Error::NotFound("file"))
 }

@@ -27,9 +27,10 @@ pub async fn list(
     Query(params): Query<PageParams>,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewMembers).await?;
     let page = params.page()?;
-    let roster = members::roster(state.app.pool(), project_id, page.after, page.limit + 1, page.skip).await?;
+    let look = members::roster(state.app.pool(), project_id, page.after, page.limit + 1, page.skip);
+    let account_id = caller.identity.account_id;
+    let (_, roster) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
     let listed = Listed::from_one_more(roster.members, page, |member| member.account_id);
     let items = Items::of(listed, |row| Ok(Member::from(row)))?;
     Ok(found(roster.version, &items))

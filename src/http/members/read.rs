@@ -27,7 +27,7 @@ pub async fn read(
     Query(params): Query<ReadParams>,
 ) -> Result<Json<Member>, Error> {
     at_position(&state, params.min_position).await?;
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewMembers).await?;
-    let member = members::find(state.app.pool(), project_id, user_id).await?.ok_or(Error::NotFound("member"))?;
-    Ok(Json(member.into()))
+    let (account_id, look) = (caller.identity.account_id, members::find(state.app.pool(), project_id, user_id));
+    let (_, member) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
+    Ok(Json(member.ok_or(Error::NotFound("member"))?.into()))
 }

@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// Members, and workspaces, that a project shows; there are lists for the rest.
+const SHOWN: i64 = 100;
+
 /// How fresh the answer must be.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -55,33 +58,39 @@ pub async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewProject).await?;
-    let members: Vec<Member> = match project.my_role {
-        Some(_) => {
-            let roster = members::roster(state.app.pool(), project_id, None, 100, 0).await?;
-            roster.members.into_iter().map(Member::from).collect()
-        }
-        None => Vec::new(),
+    let (account_id, pool) = (caller.identity.account_id, state.app.pool());
+    let page = Page { limit: SHOWN, after: None, skip: 0 };
+    let look = async {
+        tokio::try_join!(
+            members::roster(pool, project_id, None, SHOWN, 0),
+            members::first_owner(pool, project_id),
+            workspaces::list(pool, project_id, page)
+        )
     };
-    let owner = match project.my_role {
-        Some(_) => members::first_owner(state.app.pool(), project_id).await?.map(Member::from),
+    let (project, (roster, owner, workspaces)) =
+        state.app.project_with(account_id, ProjectId(project_id), Action::ViewProject, look).await?;
+    if project.my_role.is_none() {
+        let detail = ProjectDetail {
+            owner: None,
+            lead: None,
+            members: Vec::new(),
+            workspaces: Vec::new(),
+            project: project.into(),
+        };
+        return found_unless(&known, detail.project.version, Sight::More, &detail);
+    }
+    let lead = match project.team_lead {
+        Some(lead) => match roster.members.iter().find(|member| member.account_id == lead) {
+            Some(member) => Some(member.clone()),
+            None => members::find(pool, project_id, lead).await?,
+        },
         None => None,
     };
-    let lead = match (&project.my_role, project.team_lead) {
-        (Some(_), Some(lead)) => members::find(state.app.pool(), project_id, lead).await?.map(Member::from),
-        _ => None,
-    };
-    let workspaces: Vec<Workspace> = match project.my_role {
-        Some(_) => {
-            let page = Page { limit: 100, after: None, skip: 0 };
-            let listed = workspaces::list(state.app.pool(), project_id, page).await?;
-            listed.items.into_iter().map(Workspace::from).collect()
-        }
-        None => Vec::new(),
-    };
+    let members: Vec<Member> = roster.members.into_iter().map(Member::from).collect();
+    let workspaces: Vec<Workspace> = workspaces.items.into_iter().map(Workspace::from).collect();
+    let (owner, lead) = (owner.map(Member::from), lead.map(Member::from));
     let version = project.version;
-    let sight = Sight::more_if(project.member_count > 1 || project.my_role.is_none() || !workspaces.is_empty());
+    let sight = Sight::more_if(project.member_count > 1 || !workspaces.is_empty());
     let detail = ProjectDetail { project: project.into(), owner, lead, members, workspaces };
     found_unless(&known, version, sight, &detail)
 }

@@ -110,8 +110,8 @@ pub async fn list(
     let page = page(params.limit, cursor, params.skip)?;
     let after_due = due_cursor.map(decode).transpose()?;
     let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
-    let rows = tasks::list(state.app.pool(), project_id, filter, TaskPage { page, after_due }).await?;
+    let look = tasks::list(state.app.pool(), project_id, filter, TaskPage { page, after_due });
+    let (project, rows) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
     let listed = Listed::from_one_more(rows, page, |row: &TaskRow| row.id);
     let behind = listed.next.and_then(|_| listed.items.last()).and_then(|row| Some((row.due_at?, row.id)));
     let mut items = Items::of(listed, |row| {

@@ -30,9 +30,9 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
-    let row = tasks::find(state.app.pool(), project_id, task_id).await?.ok_or(Error::NotFound("task"))?;
-    let task = Task::from(row);
+    let look = tasks::find(state.app.pool(), project_id, task_id);
+    let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
+    let task = Task::from(row.ok_or(Error::NotFound("task"))?);
     let task = if project.my_role.is_some() { task } else { task.for_visitors() };
     let sight = Sight::more_if(task.comment_count > 0 || task.assignee_id.is_some());
     found_unless(&known, task.version, sight, &task)

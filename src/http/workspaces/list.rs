@@ -28,7 +28,7 @@ pub async fn list(
 ) -> Result<Json<Items<Workspace>>, Error> {
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewFiles).await?;
-    let listed = workspaces::list(state.app.pool(), project_id, page).await?;
+    let (account_id, look) = (caller.identity.account_id, workspaces::list(state.app.pool(), project_id, page));
+    let (_, listed) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

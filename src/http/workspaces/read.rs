@@ -29,8 +29,8 @@ pub async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    state.app.project_for(caller.identity.account_id, ProjectId(project_id), Action::ViewFiles).await?;
-    let row = workspaces::find(state.app.pool(), project_id, workspace_id).await?;
+    let (account_id, look) = (caller.identity.account_id, workspaces::find(state.app.pool(), project_id, workspace_id));
+    let (_, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
     let workspace = Workspace::from(row.ok_or(Error::NotFound("workspace"))?);
     found_unless(&known, workspace.version, Sight::Plain, &workspace)
 }
