@@ -16,6 +16,9 @@ use workroom_projections::{
 
 use super::{App, Error};
 
+/// How the views call who may look at a public project without being its member.
+const VISITOR: &str = "visitor";
+
 /// The role that a view's column names.
 ///
 /// # Errors
@@ -26,6 +29,27 @@ pub fn parse_role(role: &str) -> Result<Role, Error> {
         "collaborator" => Ok(Role::Collaborator),
         "viewer" => Ok(Role::Viewer),
         other => Err(Error::failure(format!("unknown role {other}"))),
+    }
+}
+
+/// Asks whether somebody who stands so to a project may do something in it: a role, [`VISITOR`], or nothing. Answers
+/// the role; none for a visitor.
+///
+/// # Errors
+/// As [`App::project_for`].
+pub fn admit(standing: Option<&str>, action: Action) -> Result<Option<Role>, Error> {
+    let (standing, role) = match standing {
+        None => (Standing::Stranger, None),
+        Some(VISITOR) => (Standing::Visitor, None),
+        Some(role) => {
+            let role = parse_role(role)?;
+            (Standing::Member(role), Some(role))
+        }
+    };
+    match access::decide(standing, action) {
+        Verdict::Allowed => Ok(role),
+        Verdict::Forbidden => Err(Error::Forbidden),
+        Verdict::Hidden => Err(Error::NotFound("project")),
     }
 }
 
@@ -121,15 +145,8 @@ impl App {
         let project = projects::find(&self.pool, Uuid::from(project_id), account_id.into())
             .await?
             .ok_or(Error::NotFound("project"))?;
-        let standing = match &project.my_role {
-            Some(role) => Standing::Member(parse_role(role)?),
-            None if project.is_public => Standing::Visitor,
-            None => Standing::Stranger,
-        };
-        match access::decide(standing, action) {
-            Verdict::Allowed => Ok(project),
-            Verdict::Forbidden => Err(Error::Forbidden),
-            Verdict::Hidden => Err(Error::NotFound("project")),
-        }
+        let visitor = project.is_public.then_some(VISITOR);
+        admit(project.my_role.as_deref().or(visitor), action)?;
+        Ok(project)
     }
 }

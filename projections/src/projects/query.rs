@@ -83,6 +83,17 @@ pub async fn any_in(pool: &PgPool, organization_id: Uuid) -> Result<bool, sqlx::
         .await
 }
 
+/// How an account (`account`) stands to a living project (`project`), as one value that a list can carry along: a role, an
+/// owner's for admins of the organization; `visitor`; null to whom the project does not exist.
+pub const STANDING: &str = "(SELECT CASE
+        WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
+                     WHERE o.organization_id = p.organization_id AND o.account_id = reader.account AND o.role = 'admin'
+                       AND NOT h.is_personal)
+        THEN 'owner'
+        ELSE COALESCE((SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = reader.account),
+                      CASE WHEN p.is_public THEN 'visitor' END) END
+    FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)";
+
 /// What about a project never changes.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct Founding {

@@ -1,12 +1,20 @@
 //! `/projects/{project_id}/events` and `/auth/me/events`: the ordered history of a feed.
 
 use axum::{Json, extract::State as Extract};
+use futures::TryFutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use workroom_domain::{Decide, access::Action, comment::Comment, ids::ProjectId, project::Project, task::Task};
+use workroom_domain::{
+    Decide,
+    access::Action,
+    comment::Comment,
+    ids::{AccountId, ProjectId},
+    project::Project,
+    task::Task,
+};
 use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
 
 use super::{
@@ -111,7 +119,13 @@ enum Sight {
 /// The aggregates that visitors see.
 const SEEN_BY_VISITORS: [&str; 3] = [Project::TYPE, Task::TYPE, Comment::TYPE];
 
-async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight) -> Result<Json<History>, Error> {
+/// Reads a part of a feed, and meanwhile finds out how much of it its reader may see.
+async fn read(
+    state: &State,
+    feed_id: Uuid,
+    params: HistoryParams,
+    sight: impl Future<Output = Result<Sight, Error>>,
+) -> Result<Json<History>, Error> {
     let limit = page::limit(params.limit)?;
     for (pointer, bound) in [("/after", params.after), ("/before", params.before), ("/cursor", params.cursor)] {
         if bound.is_some_and(i64::is_negative) {
@@ -127,7 +141,8 @@ async fn read(state: &State, feed_id: Uuid, params: HistoryParams, sight: Sight)
         from: params.from,
         to: params.to,
     };
-    let mut rows = history::list(state.app.pool(), feed_id, &filter, limit + 1).await?;
+    let look = history::list(state.app.pool(), feed_id, &filter, limit + 1);
+    let (sight, mut rows) = tokio::try_join!(sight, look.map_err(Error::from))?;
     let page_size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > page_size;
     rows.truncate(page_size);
@@ -151,14 +166,17 @@ pub async fn project_events(
     Path(project_id): Path<Uuid>,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    let account_id = caller.identity.account_id;
-    let sight = match state.app.project_for(account_id, ProjectId(project_id), Action::ViewHistory).await {
-        Ok(project) if project.my_role.is_some() => Sight::Whole,
-        Ok(_) => Sight::Visitor,
-        Err(Error::NotFound(_)) if state.app.owned_before(account_id, ProjectId(project_id)).await? => Sight::Whole,
-        Err(refusal) => return Err(refusal),
-    };
+    let sight = project_sight(&state, caller.identity.account_id, ProjectId(project_id));
     read(&state, project_id, params, sight).await
+}
+
+async fn project_sight(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Sight, Error> {
+    match state.app.project_for(account_id, project_id, Action::ViewHistory).await {
+        Ok(project) if project.my_role.is_some() => Ok(Sight::Whole),
+        Ok(_) => Ok(Sight::Visitor),
+        Err(Error::NotFound(_)) if state.app.owned_before(account_id, project_id).await? => Ok(Sight::Whole),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// An organization's history, in the order in which it happened.
@@ -171,8 +189,8 @@ pub async fn organization_events(
     Path(organization_id): Path<Uuid>,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    state.app.organization_for(caller.identity.account_id, organization_id).await?;
-    read(&state, organization_id, params, Sight::Whole).await
+    let member = state.app.organization_for(caller.identity.account_id, organization_id);
+    read(&state, organization_id, params, member.map_ok(|_| Sight::Whole)).await
 }
 
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project.
@@ -183,5 +201,5 @@ pub async fn account_events(
     caller: Caller,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    read(&state, caller.identity.account_id.into(), params, Sight::Whole).await
+    read(&state, caller.identity.account_id.into(), params, async { Ok(Sight::Whole) }).await
 }

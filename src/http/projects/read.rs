@@ -4,7 +4,10 @@ use axum::{extract::State as Extract, response::Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::{Action, Role},
+    ids::ProjectId,
+};
 use workroom_projections::{members, page::Page, workspaces};
 
 use super::model::Project;
@@ -61,13 +64,9 @@ pub async fn read(
     let (account_id, pool) = (caller.identity.account_id, state.app.pool());
     let page = Page { limit: SHOWN, after: None, skip: 0 };
     let look = async {
-        tokio::try_join!(
-            members::roster(pool, project_id, None, SHOWN, 0),
-            members::first_owner(pool, project_id),
-            workspaces::list(pool, project_id, page)
-        )
+        tokio::try_join!(members::roster(pool, project_id, None, SHOWN, 0), workspaces::list(pool, project_id, page))
     };
-    let (project, (roster, owner, workspaces)) =
+    let (project, (roster, workspaces)) =
         state.app.project_with(account_id, ProjectId(project_id), Action::ViewProject, look).await?;
     if project.my_role.is_none() {
         let detail = ProjectDetail {
@@ -79,6 +78,13 @@ pub async fn read(
         };
         return found_unless(&known, detail.project.version, Sight::More, &detail);
     }
+    // A small roster is shown whole: who founded it, or owns it longest, is among those.
+    let owner = if i64::from(project.member_count) <= SHOWN {
+        let owners = roster.members.iter().filter(|member| member.role == Role::Owner.as_str());
+        owners.min_by_key(|member| (member.added_at, member.account_id)).cloned()
+    } else {
+        members::first_owner(pool, project_id).await?
+    };
     let lead = match project.team_lead {
         Some(lead) => match roster.members.iter().find(|member| member.account_id == lead) {
             Some(member) => Some(member.clone()),

@@ -9,12 +9,12 @@ use uuid::Uuid;
 use workroom_domain::{access::Action, ids::ProjectId, project, task, timestamp::Timestamp};
 use workroom_projections::{
     page::Listed,
-    tasks::{self, DueCursor, Filter, TaskPage, TaskRow},
+    tasks::{self, DueCursor, Filter, TaskList, TaskPage, TaskRow},
 };
 
 use super::model::{Task, TaskStatus, TaskType};
 use crate::{
-    application::Error,
+    application::{Error, reading},
     http::{
         State,
         extract::{Caller, Path, Query},
@@ -110,13 +110,18 @@ pub async fn list(
     let page = page(params.limit, cursor, params.skip)?;
     let after_due = due_cursor.map(decode).transpose()?;
     let account_id = caller.identity.account_id;
-    let look = tasks::list(state.app.pool(), project_id, filter, TaskPage { page, after_due });
-    let (project, rows) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
-    let listed = Listed::from_one_more(rows, page, |row: &TaskRow| row.id);
+    let part = TaskPage { page, after_due };
+    let TaskList { tasks, standing } =
+        tasks::list(state.app.pool(), project_id, filter, part, account_id.into()).await?;
+    let is_member = match standing {
+        Some(standing) => reading::admit(standing.as_deref(), Action::ViewTasks)?.is_some(),
+        None => state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?.my_role.is_some(),
+    };
+    let listed = Listed::from_one_more(tasks, page, |row: &TaskRow| row.id);
     let behind = listed.next.and_then(|_| listed.items.last()).and_then(|row| Some((row.due_at?, row.id)));
     let mut items = Items::of(listed, |row| {
         let task = Task::from(row);
-        Ok(if project.my_role.is_some() { task } else { task.for_visitors() })
+        Ok(if is_member { task } else { task.for_visitors() })
     })?;
     if filter.is_by_due() {
         items.next_cursor = behind.map(encode);

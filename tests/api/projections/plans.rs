@@ -221,7 +221,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
         ] {
             let after_due = filter.is_by_due().then_some(due).flatten().map(|due| (due, id(4, middle)));
             let page = TaskPage { page: if filter.is_by_due() { first } else { page(4) }, after_due };
-            tasks::list(pool, project, filter, page).await.expect("tasks");
+            tasks::list(pool, project, filter, page, account).await.expect("tasks");
             check(&format!("{which} tasks, {filter:?}"));
         }
         comments::list(pool, task, page(5)).await.expect("comments");
@@ -246,7 +246,8 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
     }
     let small = id(3, 2);
     let page = TaskPage { page: first, after_due: None };
-    assert_eq!(tasks::list(pool, small, tasks::Filter::default(), page).await.expect("tasks").len(), 5);
+    let few = tasks::list(pool, small, tasks::Filter::default(), page, account).await.expect("tasks");
+    assert_eq!((few.tasks.len(), few.standing.flatten().as_deref()), (5, Some("owner")));
     check("tasks of a small project");
     assert_eq!(comments::list(pool, id(0, 1), first).await.expect("comments").items.len(), 5);
     check("comments on a task with few");
