@@ -32,6 +32,9 @@ pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
         ("synchronous_commit", "on"),
         // Every statement is prepared once and run often; planning anew costs more than a better plan could save.
         ("plan_cache_mode", "force_generic_plan"),
+        // A list walks an index in its own order and stops after a page. A bitmap gathers all there is first, which looks as
+        // cheap to a planner that has no statistics yet.
+        ("enable_bitmapscan", "off"),
     ]))
 }
 

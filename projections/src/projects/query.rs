@@ -154,7 +154,7 @@ pub async fn list(
                      AND {narrowed}
                    ORDER BY p.organization_id DESC, p.id DESC LIMIT $5) o
               WHERE a.account_id = $1 AND a.role = 'admin' ORDER BY o.id DESC LIMIT $5))
-         {SELECT} WHERE p.id IN (SELECT id FROM mine) ORDER BY p.id DESC LIMIT $6 OFFSET $7"
+         {SELECT} JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id ORDER BY p.id DESC"
     ))
     .bind(account_id)
     .bind(filter.organization_id)
