@@ -45,6 +45,24 @@ struct RosterRow {
     version: Option<i64>,
 }
 
+/// One member of a project, and the roster's version.
+///
+/// # Errors
+/// The database's.
+pub async fn find_with_version(
+    pool: &PgPool,
+    project_id: Uuid,
+    account_id: Uuid,
+) -> Result<Option<(MemberRow, i64)>, sqlx::Error> {
+    let row: Option<RosterRow> =
+        sqlx::query_as(&format!("{SELECT_WITH_VERSION} WHERE m.project_id = $1 AND m.account_id = $2"))
+            .bind(project_id)
+            .bind(account_id)
+            .fetch_optional(pool)
+            .await?;
+    Ok(row.map(|row| (row.member, row.version.unwrap_or_default())))
+}
+
 /// One member of a project.
 ///
 /// # Errors

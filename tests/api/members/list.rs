@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::support::World;
@@ -45,7 +46,15 @@ async fn one_member_can_be_read_where_their_location_says() {
     let added = ada.invite(&project, &grace, "viewer").await;
     let location = added.header("location").strip_prefix("/api/v1").expect("an address in the API");
     for person in [&ada, &grace] {
-        assert_eq!(person.get(location).await.is(200).json, added.json);
+        let read = person.get(location).await.is(200);
+        assert_eq!(read.json, added.json);
+        person.with_header("if-none-match", read.header("etag")).get(location).await.is(304);
     }
+    // The version is the roster's, and good for a change of it.
+    let known = ada.get(location).await.is(200).header("etag").to_owned();
+    let change = json!({"role": "collaborator"});
+    ada.with_header("if-match", &known).patch(location, change.clone()).await.is(200);
+    ada.with_header("if-match", &known).patch(location, change).await.problem(412);
+    ada.with_header("if-none-match", &known).get(location).await.is(200);
     ada.get(&format!("/projects/{project}/members/{}", Uuid::now_v7())).await.problem(404);
 }

@@ -204,7 +204,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/projects/{project_id}/events", "200 401 404 422 503"),
     ("get", "/projects/{project_id}/members", "200 401 403 404 422 503"),
     ("post", "/projects/{project_id}/members", "201 400 401 403 404 409 413 415 422"),
-    ("get", "/projects/{project_id}/members/{user_id}", "200 401 403 404"),
+    ("get", "/projects/{project_id}/members/{user_id}", "200 304 401 403 404"),
     ("patch", "/projects/{project_id}/members/{user_id}", "200 400 401 403 404 409 412 413 415 422"),
     ("put", "/projects/{project_id}/members/{user_id}", "200 400 401 403 404 409 412 413 415 422"),
     ("delete", "/projects/{project_id}/members/{user_id}", "204 401 403 404 409 412"),
