@@ -23,6 +23,7 @@ use super::{
     projects::DeleteProject,
     tasks::UnassignTask,
 };
+
 const INTERVAL: Duration = Duration::from_secs(2);
 const BATCH: i64 = 500;
 
@@ -58,50 +59,50 @@ impl App {
     async fn release_tasks(&self, correlation_id: Uuid, of: Option<(ProjectId, AccountId)>) -> Result<(), Error> {
         let of = of.map(|(project, account)| (project.into(), account.into()));
         let context = Context::new(Actor::System(SystemActor::Reconciler), correlation_id);
-        loop {
-            let assigned = tasks::assigned_to_departed(self.pool(), of, BATCH).await?;
-            let is_last = is_last(assigned.len());
-            let released = assigned.into_iter().map(|(project, task, assignee)| {
-                let (app, context) = (self.clone(), context.clone());
-                async move {
-                    let unassign = UnassignTask {
-                        project_id: ProjectId(project),
-                        task_id: TaskId(task),
-                        assignee_id: AccountId(assignee),
-                    };
-                    app.run(&context, &unassign).await
-                }
-            });
-            futures::future::try_join_all(released).await?;
-            if is_last {
-                return Ok(());
-            }
-        }
+        let context = &context;
+        let find = || tasks::assigned_to_departed(self.pool(), of, BATCH);
+        repeat_until_none(find, |(project, task, assignee)| async move {
+            let unassign = UnassignTask {
+                project_id: ProjectId(project),
+                task_id: TaskId(task),
+                assignee_id: AccountId(assignee),
+            };
+            self.run(context, &unassign).await
+        })
+        .await
     }
 
     /// Ends the jobs of a deleted project, or of all.
     async fn end_jobs(&self, correlation_id: Uuid, of: Option<ProjectId>) -> Result<(), Error> {
         let context = Context::new(Actor::System(SystemActor::Reconciler), correlation_id);
-        loop {
-            let open = jobs::open_in_deleted(self.pool(), of.map(Into::into), BATCH).await?;
-            let is_last = is_last(open.len());
-            let ended = open.into_iter().map(|job| {
-                let (app, context) = (self.clone(), context.clone());
-                async move {
-                    let cancel = CancelJob { job_id: JobId(job), reason: CancelReason::ProjectDeleted };
-                    app.run_with_tables(&context, &cancel, &RevokeLease { job_id: JobId(job) }).await
-                }
-            });
-            futures::future::try_join_all(ended).await?;
-            if is_last {
-                return Ok(());
-            }
-        }
+        let context = &context;
+        let find = || jobs::open_in_deleted(self.pool(), of.map(Into::into), BATCH);
+        repeat_until_none(find, |job| async move {
+            let cancel = CancelJob { job_id: JobId(job), reason: CancelReason::ProjectDeleted };
+            self.run_with_tables(context, &cancel, &RevokeLease { job_id: JobId(job) }).await
+        })
+        .await
     }
 }
 
-fn is_last(found: usize) -> bool {
-    i64::try_from(found).unwrap_or(BATCH) < BATCH
+/// Does something about everything that is found, until nothing is. What the views do not show in time would be found
+/// again and again: then it is for [`follow`] to come back.
+async fn repeat_until_none<T, Found, Acted>(find: impl Fn() -> Found, act: impl Fn(T) -> Acted) -> Result<(), Error>
+where
+    Found: Future<Output = Result<Vec<T>, sqlx::Error>>,
+    Acted: Future<Output = Result<Done<()>, Error>>,
+{
+    loop {
+        let found = find().await?;
+        let is_last = i64::try_from(found.len()).unwrap_or(BATCH) < BATCH;
+        let done = futures::future::try_join_all(found.into_iter().map(&act)).await?;
+        if !done.iter().all(|done| done.visible) {
+            return Err(Error::Busy { detail: "the read models are behind", retry_after: INTERVAL });
+        }
+        if is_last {
+            return Ok(());
+        }
+    }
 }
 
 /// Finds what commands have left behind that nobody saw to, until told to stop.

@@ -134,21 +134,23 @@ impl TableChange for EraseRows<'_> {
         .bind(account_id)
         .execute(&mut *connection)
         .await?;
+        // Replies that were kept for others, too: a member list shows whom it names, an invitation where it went.
+        sqlx::query(
+            "DELETE FROM idempotency_receipts
+             WHERE principal = $1 OR strpos(body, $2) > 0
+                OR strpos(lower(body), (SELECT '\"' || email_normalized || '\"' FROM accounts WHERE id = $1)) > 0
+                OR EXISTS (SELECT FROM invitations i JOIN accounts a ON a.email_normalized = i.email_normalized
+                           WHERE a.id = $1 AND strpos(body, i.id::text) > 0)",
+        )
+        .bind(account_id)
+        .bind(account_id.to_string())
+        .execute(&mut *connection)
+        .await?;
         // Whoever invited the address knew it before there was an account.
         sqlx::query(
             "DELETE FROM invitations WHERE email_normalized = (SELECT email_normalized FROM accounts WHERE id = $1)",
         )
         .bind(account_id)
-        .execute(&mut *connection)
-        .await?;
-        // Replies that were kept for others, too: a member list shows whom it names.
-        sqlx::query(
-            "DELETE FROM idempotency_receipts
-             WHERE principal = $1 OR strpos(body, $2) > 0
-                OR strpos(lower(body), (SELECT email_normalized FROM accounts WHERE id = $1)) > 0",
-        )
-        .bind(account_id)
-        .bind(account_id.to_string())
         .execute(&mut *connection)
         .await?;
         // Sessions, tokens, tickets, mails and identities go with it.

@@ -16,16 +16,27 @@ use workroom_domain::{
     ids::AccountId,
     task::{Task, TaskEvent},
 };
-use workroom_projections::log::{LogReader, Recorded};
+use workroom_projections::log::{LogError, LogReader, Recorded};
 
 use super::outbox::{self, MailKind};
-use crate::application::{App, Error};
+use crate::application::App;
 
 /// How often the log is looked at when nobody says that it has grown.
 const INTERVAL: Duration = Duration::from_millis(500);
 const BATCH: i64 = 1000;
 /// The group whose views tell what a task says.
 const VIEWS: &str = "workspace";
+
+/// Why a stretch of the log was not read.
+#[derive(Debug, thiserror::Error)]
+enum FollowError {
+    /// The log itself.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
 
 /// Follows the log until told to stop. Any number may run: one at a time does the work.
 pub async fn follow(app: App, shutdown: CancellationToken) {
@@ -35,11 +46,15 @@ pub async fn follow(app: App, shutdown: CancellationToken) {
         match pass(&app, &reader).await {
             Ok(true) if !shutdown.is_cancelled() => continue,
             Ok(_) => {}
-            Err(error) => {
-                tracing::debug!(
-                    error = error.as_ref() as &dyn std::error::Error,
-                    "the log cannot be followed for mails"
+            // What cannot be read does not mend itself: nobody is told of anything any more.
+            Err(FollowError::Log(error)) if error.position().is_some() => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the log does not read: no mails about tasks"
                 );
+            }
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the log cannot be followed for mails");
             }
         }
         tokio::select! {
@@ -61,7 +76,7 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 }
 
 /// Reads a stretch of the log; `true` when there is more.
-async fn pass(app: &App, reader: &LogReader) -> Result<bool, Box<dyn std::error::Error + Send + Sync>> {
+async fn pass(app: &App, reader: &LogReader) -> Result<bool, FollowError> {
     let mut connection = app.pool().acquire().await?;
     let mut transaction = connection.begin().await?;
     // Another process' follower passes over what this one is about.
@@ -97,7 +112,7 @@ fn assigned(event: &DomainEventKind) -> Option<AccountId> {
     }
 }
 
-async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, Error> {
+async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let told: Vec<_> =
         events.iter().filter_map(|recorded| assigned(&recorded.event).map(|assignee| (recorded, assignee))).collect();
     if told.is_empty() {
@@ -122,7 +137,7 @@ async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> R
 
 /// Adds a reminder for each task that an event may have given a date or an assignee. What was due long before is not
 /// due: it was written down late.
-async fn remind(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, Error> {
+async fn remind(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let touched: BTreeSet<Uuid> = events.iter().map(|recorded| recorded.aggregate_id).collect();
     let added = sqlx::query(
         "INSERT INTO mails (id, account_id, kind, about, reason, due_at, expires_at)

@@ -46,18 +46,34 @@ pub struct ProjectRow {
     pub member_count: i32,
 }
 
-/// With the account bound as the first parameter. Subqueries, not joins: each is a look into an index for a row that is
-/// shown, whatever the planner expects of an account with many projects.
-const SELECT: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
+/// The role of an account in a project `p`: an owner's for admins of its organization, unless that is a personal one.
+/// Subqueries, not joins: each is a look into an index for a row that is shown, whatever the planner expects of an account
+/// with many projects.
+macro_rules! role_of {
+    ($account:literal) => {
+        concat!(
+            "CASE WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
+                               WHERE o.organization_id = p.organization_id AND o.account_id = ",
+            $account,
+            " AND o.role = 'admin' AND NOT h.is_personal)
+             THEN 'owner'
+             ELSE (SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = ",
+            $account,
+            ") END"
+        )
+    };
+}
+
+/// With the account bound as the first parameter.
+const SELECT: &str = concat!(
+    "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
     p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
-    p.created_by, p.created_at, p.updated_at, p.version,
-    CASE WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
-                      WHERE o.organization_id = p.organization_id AND o.account_id = $1 AND o.role = 'admin'
-                        AND NOT h.is_personal)
-         THEN 'owner'
-         ELSE (SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = $1) END AS my_role,
+    p.created_by, p.created_at, p.updated_at, p.version, ",
+    role_of!("$1"),
+    " AS my_role,
     COALESCE((SELECT r.member_count FROM rosters r WHERE r.project_id = p.id), 0) AS member_count
-    FROM projects p ";
+    FROM projects p "
+);
 
 /// A living project, with the role that `account_id` has in it. Whether the account may see it is the caller's to
 /// decide.
@@ -85,14 +101,12 @@ pub async fn any_in(pool: &PgPool, organization_id: Uuid) -> Result<bool, sqlx::
 
 /// How an account (`account`) stands to a living project (`project`), as one value that a list can carry along: a role, an
 /// owner's for admins of the organization; `visitor`; null to whom the project does not exist.
-pub const STANDING: &str = "(SELECT CASE
-        WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
-                     WHERE o.organization_id = p.organization_id AND o.account_id = reader.account AND o.role = 'admin'
-                       AND NOT h.is_personal)
-        THEN 'owner'
-        ELSE COALESCE((SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = reader.account),
-                      CASE WHEN p.is_public THEN 'visitor' END) END
-    FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)";
+pub const STANDING: &str = concat!(
+    "(SELECT COALESCE(",
+    role_of!("reader.account"),
+    ", CASE WHEN p.is_public THEN 'visitor' END)
+    FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)"
+);
 
 /// What about a project never changes.
 #[derive(Clone, Copy, Debug, FromRow)]
