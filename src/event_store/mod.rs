@@ -13,7 +13,7 @@ mod cache;
 mod load;
 pub mod receipts;
 mod request;
-mod snapshot;
+pub mod snapshot;
 mod store;
 mod writer;
 
