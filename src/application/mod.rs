@@ -39,7 +39,7 @@ pub use error::{Error, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use precondition::IfVersion;
 pub use run::{Command, Done};
-pub use tables::TableChange;
+pub use tables::{At, Bytea, Change, TableChange};
 pub use unit::Unit;
 
 use crate::event_store::EventLog;

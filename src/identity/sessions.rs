@@ -1,6 +1,7 @@
 //! An account's sessions: listed, and ended before their time.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -9,7 +10,7 @@ use workroom_domain::{
 };
 
 use super::{Identity, revocations};
-use crate::application::{Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
+use crate::application::{At, Change, Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
 
 const ENDED_MEANWHILE: &str = "the session has ended meanwhile";
 
@@ -86,19 +87,26 @@ struct EndOne {
     now: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct EndedSession {
+    id: Uuid,
+    account_id: Uuid,
+    now: At,
+}
+
 impl TableChange for EndOne {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let ended =
-            sqlx::query("UPDATE sessions SET ended_at = $3 WHERE id = $1 AND account_id = $2 AND ended_at IS NULL")
-                .bind(Uuid::from(self.session_id))
-                .bind(Uuid::from(self.account_id))
-                .bind(self.now)
-                .execute(&mut *connection)
-                .await?;
-        if ended.rows_affected() == 0 {
-            return Err(Error::Conflict(ENDED_MEANWHILE.to_owned()));
-        }
-        Ok(revocations::record(connection, &[self.session_id.into()]).await?)
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let ended = EndedSession { id: self.session_id.into(), account_id: self.account_id.into(), now: At(self.now) };
+        let end = Change::new(
+            "UPDATE sessions t SET ended_at = a.now
+             FROM jsonb_to_record($1) AS a (id uuid, account_id uuid, now timestamptz)
+             WHERE t.id = a.id AND t.account_id = a.account_id AND t.ended_at IS NULL",
+            &ended,
+        )?;
+        Ok(vec![
+            end.or(|| Error::Conflict(ENDED_MEANWHILE.to_owned())),
+            revocations::record(&[self.session_id.into()])?,
+        ])
     }
 }
 
@@ -138,21 +146,23 @@ impl Command for EndSessions {
     }
 }
 
+#[derive(Serialize)]
+struct EndedSessions {
+    account_id: Uuid,
+    keep: Option<Uuid>,
+    now: At,
+}
+
 /// Ends the rows of an account's sessions, but perhaps one.
-pub(super) async fn end_rows(
-    connection: &mut PgConnection,
-    account_id: AccountId,
-    keep: Option<SessionId>,
-    now: OffsetDateTime,
-) -> Result<(), Error> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
-         RETURNING id",
+pub(super) fn end_rows(account_id: AccountId, keep: Option<SessionId>, now: OffsetDateTime) -> Result<Change, Error> {
+    let ended = EndedSessions { account_id: account_id.into(), keep: keep.map(Uuid::from), now: At(now) };
+    Change::new(
+        "WITH ended AS (
+             UPDATE sessions t SET ended_at = a.now
+             FROM jsonb_to_record($1) AS a (account_id uuid, keep uuid, now timestamptz)
+             WHERE t.account_id = a.account_id AND t.id IS DISTINCT FROM a.keep AND t.ended_at IS NULL
+             RETURNING t.id)
+         INSERT INTO ended_credentials (id) SELECT id FROM ended ON CONFLICT DO NOTHING",
+        &ended,
     )
-    .bind(Uuid::from(account_id))
-    .bind(keep.map(Uuid::from))
-    .bind(now)
-    .fetch_all(&mut *connection)
-    .await?;
-    Ok(revocations::record(connection, &ids).await?)
 }

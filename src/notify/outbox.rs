@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
-use sqlx::PgConnection;
+use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use crate::application::{At, Change, Error};
 
 /// Rung when a mail was added by this process; the sender's timer finds those of others.
 static ADDED: LazyLock<Notify> = LazyLock::new(Notify::new);
@@ -86,31 +88,47 @@ pub struct NewMail {
     pub expires_at: OffsetDateTime,
 }
 
-/// Adds a mail; `false` when there is one for this reason.
+#[derive(Serialize)]
+struct MailRow<'a> {
+    id: Uuid,
+    account_id: Option<Uuid>,
+    invitation_id: Option<Uuid>,
+    kind: &'static str,
+    about: Option<Uuid>,
+    note: Option<&'a str>,
+    reason: &'a str,
+    due_at: At,
+    expires_at: At,
+}
+
+/// Adds a mail, unless there is one for this reason.
 ///
 /// # Errors
-/// The database's.
-pub async fn enqueue(connection: &mut PgConnection, mail: &NewMail) -> Result<bool, sqlx::Error> {
+/// What JSON cannot hold, which there is none of.
+pub fn enqueue(mail: &NewMail) -> Result<Change, Error> {
     let (account_id, invitation_id) = match mail.to {
         Recipient::Account(id) => (Some(id), None),
         Recipient::Invitation(id) => (None, Some(id)),
     };
-    let added = sqlx::query(
+    let row = MailRow {
+        id: Uuid::now_v7(),
+        account_id,
+        invitation_id,
+        kind: mail.kind.as_str(),
+        about: mail.about,
+        note: mail.note.as_deref(),
+        reason: &mail.reason,
+        due_at: At(mail.due_at),
+        expires_at: At(mail.expires_at),
+    };
+    Change::new(
         "INSERT INTO mails (id, account_id, invitation_id, kind, about, note, reason, due_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (reason) DO NOTHING",
+         SELECT id, account_id, invitation_id, kind, about, note, reason, due_at, expires_at
+         FROM jsonb_to_record($1) AS a (id uuid, account_id uuid, invitation_id uuid, kind text, about uuid, note text,
+                                        reason text, due_at timestamptz, expires_at timestamptz)
+         ON CONFLICT (reason) DO NOTHING",
+        &row,
     )
-    .bind(Uuid::now_v7())
-    .bind(account_id)
-    .bind(invitation_id)
-    .bind(mail.kind.as_str())
-    .bind(mail.about)
-    .bind(&mail.note)
-    .bind(&mail.reason)
-    .bind(mail.due_at)
-    .bind(mail.expires_at)
-    .execute(connection)
-    .await?;
-    Ok(added.rows_affected() == 1)
 }
 
 /// Tells this process' sender that there is something to do; to be called after the commit.
