@@ -73,6 +73,8 @@ pub struct Config {
     pub access_token_seconds: u64,
     /// How long a session holds without a new sign-in, in days.
     pub session_days: u64,
+    /// Sessions that an account can have at a time; one more ends the oldest.
+    pub session_limit: u32,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicyConfig,
     /// How often signing in may fail.
@@ -145,6 +147,7 @@ impl Default for Config {
             audience: "workroom".to_owned(),
             access_token_seconds: 15 * 60,
             session_days: 30,
+            session_limit: 100,
             password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
             login_throttle: LoginThrottleConfig {
                 address_attempts: 100,
@@ -206,6 +209,7 @@ impl Config {
             audience: self.audience.clone(),
             access_token_lifetime: Duration::from_secs(self.access_token_seconds),
             session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
+            session_limit: self.session_limit.clamp(1, 1000),
             password_policy: PasswordPolicy { min_length, max_length, refuse_common },
             address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
             account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
@@ -218,7 +222,7 @@ impl Config {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 32] = [
+const SETTINGS: [&str; 33] = [
     "host",
     "port",
     "roles",
@@ -226,6 +230,7 @@ const SETTINGS: [&str; 32] = [
     "audience",
     "access_token_seconds",
     "session_days",
+    "session_limit",
     "password_policy",
     "password_policy__min_length",
     "password_policy__max_length",

@@ -95,6 +95,8 @@ impl Identity {
             PasswordChange::Reset => SessionEnd::PasswordReset,
         };
         let SetPassword { account_id, keep, .. } = *tables.as_ref();
+        // One append ends the rest; it may only be so large.
+        self.end_excess(context, account_id).await?;
         let command = EndSessions { account_id, causes, reason, keep };
         let Done { reply: ended, position, visible } =
             self.inner.app.run_with_tables(context, &command, &tables).await?;

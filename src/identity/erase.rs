@@ -42,6 +42,7 @@ impl Identity {
         hand_over: bool,
     ) -> Result<Done<()>, Error> {
         let app = &self.inner.app;
+        self.end_excess(context, account_id).await?;
         for _ in 0..ROUNDS {
             let going_on = sessions::live(app.pool(), account_id, context.now).await?;
             let sessions: Vec<Uuid> = going_on.into_iter().map(|session| session.id).collect();

@@ -170,6 +170,7 @@ impl Identity {
         let context = Context::new(Actor::System(actor), Uuid::now_v7());
         let tables = SetDeactivated { account_id, deactivated, now: context.now };
         if deactivated {
+            self.end_excess(&context, account_id).await?;
             let command = EndSessions {
                 account_id,
                 causes: vec![AccountCommand::Deactivate],

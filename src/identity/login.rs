@@ -150,6 +150,7 @@ impl Identity {
         let created_at = context.now;
         let tables = InsertSession { account_id, session_id, salt, proof, user_agent, created_at, expires_at };
         self.inner.app.run_with_tables(context, &record, &tables).await?;
+        self.end_excess(context, account_id).await?;
         Ok(pair)
     }
 }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
     account::{Account, AccountCommand, SessionEnd},
+    actor::{Actor, SystemActor},
     ids::{AccountId, SessionId},
 };
 
@@ -143,6 +144,94 @@ impl Command for EndSessions {
             account = unit.decide(&account, AccountCommand::EndSession { session_id, reason: self.reason })?;
         }
         Ok(ids)
+    }
+}
+
+/// Sessions ended by one append.
+const END_AT_ONCE: i64 = 500;
+
+/// Ends the oldest of an account's sessions that are too many. Replies with those that it ended.
+struct EndExcess {
+    account_id: AccountId,
+    limit: i64,
+    now: OffsetDateTime,
+}
+
+/// The oldest sessions beyond the limit, oldest first, a portion at a time; the arguments are those of [`ExcessRow`].
+const EXCESS: &str = "SELECT id FROM (
+        SELECT s.id FROM sessions s
+        WHERE s.account_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
+        ORDER BY s.created_at DESC, s.id DESC OFFSET $3) excess
+    ORDER BY id LIMIT $4";
+
+impl Command for EndExcess {
+    type Reply = Vec<Uuid>;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.account_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Vec<Uuid>, Error> {
+        // The account first: whoever begins or ends a session moves it, so the rows are the same when the append commits.
+        let mut account = unit.read::<Account>(self.account_id).await?;
+        let excess: Vec<Uuid> = sqlx::query_scalar(EXCESS)
+            .bind(Uuid::from(self.account_id))
+            .bind(self.now)
+            .bind(self.limit)
+            .bind(END_AT_ONCE)
+            .fetch_all(unit.pool())
+            .await?;
+        for id in &excess {
+            let reason = SessionEnd::SessionLimit;
+            account = unit.decide(&account, AccountCommand::EndSession { session_id: SessionId(*id), reason })?;
+        }
+        Ok(excess)
+    }
+}
+
+#[derive(Serialize)]
+struct ExcessRow {
+    account_id: Uuid,
+    now: At,
+    most: i64,
+    at_once: i64,
+}
+
+impl TableChange for EndExcess {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let row =
+            ExcessRow { account_id: self.account_id.into(), now: At(self.now), most: self.limit, at_once: END_AT_ONCE };
+        let end = Change::new(
+            "WITH excess AS (
+                 SELECT id FROM (
+                     SELECT s.id FROM sessions s, jsonb_to_record($1) AS a (account_id uuid, now timestamptz, most bigint)
+                     WHERE s.account_id = a.account_id AND s.ended_at IS NULL AND s.expires_at > a.now
+                     ORDER BY s.created_at DESC, s.id DESC OFFSET ($1->>'most')::bigint) newest
+                 ORDER BY id LIMIT ($1->>'at_once')::bigint),
+             ended AS (
+                 UPDATE sessions t SET ended_at = ($1->>'now')::timestamptz FROM excess WHERE t.id = excess.id
+                 RETURNING t.id)
+             INSERT INTO ended_credentials (id) SELECT id FROM ended ON CONFLICT DO NOTHING",
+            &row,
+        )?;
+        Ok(vec![end])
+    }
+}
+
+impl Identity {
+    /// Ends the oldest sessions of an account that are more than it may have: one append a portion, however many there are.
+    pub(super) async fn end_excess(&self, context: &Context, account_id: AccountId) -> Result<(), Error> {
+        let limit = i64::from(self.inner.config.session_limit);
+        // Nobody asked for these ends: the service does it.
+        let context = Context { actor: Actor::System(SystemActor::Identity), ..context.clone() };
+        loop {
+            let end = EndExcess { account_id, limit, now: context.now };
+            let ended = self.inner.app.run_with_tables(&context, &end, &end).await?.reply;
+            self.inner.revocations.end(&ended);
+            if i64::try_from(ended.len()).unwrap_or_default() < END_AT_ONCE {
+                return Ok(());
+            }
+        }
     }
 }
 

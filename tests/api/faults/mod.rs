@@ -1,7 +1,9 @@
 //! What the service does while parts of it, or what it stands on, are killed, frozen, or lose their data.
 
+mod aborted;
 mod answers;
 mod events_stream;
+mod failover;
 mod frozen;
 pub mod load;
 mod nats;
