@@ -89,6 +89,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// Who mails are from.
     pub mail_from: String,
+    /// How late a reminder of a task may come, in minutes after it was due, when nobody was there to send it in time.
+    pub reminder_latest_minutes: u64,
     /// Where mails are written when there is no mail server: for development.
     pub mail_folder: Option<PathBuf>,
     /// The address of the pages that mails link to.
@@ -160,6 +162,7 @@ impl Default for Config {
             identity_webhook: None,
             smtp_url: None,
             mail_from: "Workroom <workroom@localhost>".to_owned(),
+            reminder_latest_minutes: 7 * 24 * 60,
             mail_folder: None,
             app_url: "http://127.0.0.1:8080".to_owned(),
             allowed_origins: Vec::new(),
@@ -196,6 +199,11 @@ impl Config {
         }
     }
 
+    /// How late a reminder may come; a hundred years are never.
+    pub fn reminder_latest(&self) -> Duration {
+        Duration::from_secs(self.reminder_latest_minutes.min(100 * 365 * 24 * 60) * 60)
+    }
+
     /// What identity needs of it.
     ///
     /// # Errors
@@ -222,7 +230,7 @@ impl Config {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 33] = [
+const SETTINGS: [&str; 34] = [
     "host",
     "port",
     "roles",
@@ -247,6 +255,7 @@ const SETTINGS: [&str; 33] = [
     "identity_webhook__secrets",
     "smtp_url",
     "mail_from",
+    "reminder_latest_minutes",
     "mail_folder",
     "app_url",
     "allowed_origins",

@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
 
 use crate::{
-    application::{App, aftermath},
+    application::{App, reactor},
     config::{Config, Role},
     database,
     event_store::{AppendLimits, EventLog},
@@ -99,8 +99,12 @@ impl Service {
         if base.plays(Role::Scheduler) {
             let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
             background.spawn(reconciler.run(base.shutdown.clone()));
-            background.spawn(aftermath::follow(base.app.clone(), base.shutdown.clone()));
-            background.spawn(notify::tasks::follow(base.app.clone(), base.shutdown.clone()));
+            background.spawn(reactor::follow(base.app.clone(), base.shutdown.clone()));
+            background.spawn(notify::tasks::follow(
+                base.app.clone(),
+                base.config.reminder_latest(),
+                base.shutdown.clone(),
+            ));
             if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
                 background.spawn(sender.run(base.shutdown.clone()));
             } else {

@@ -121,6 +121,7 @@ impl LogReader {
             "job",
             "membership",
             "organization",
+            "organization_projects",
             "organization_slug",
             "project",
             "task",

@@ -210,6 +210,12 @@ impl From<WorkspaceRefusal> for Error {
     }
 }
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<FileRefusal> for Error {
     fn from(refusal: FileRefusal) -> Self {
         match refusal {}

@@ -167,7 +167,11 @@ impl App {
         receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
     ) -> Result<Attempt<C::Reply>, Error> {
         let mut unit = Unit::new(&self.log, &self.pool, context);
-        let reply = match command.decide(&mut unit).await {
+        let decided = match unit.admit_actor().await {
+            Ok(()) => command.decide(&mut unit).await,
+            Err(refusal) => Err(refusal),
+        };
+        let reply = match decided {
             Ok(reply) => reply,
             Err(refusal) if refusal.depends_on_state() && !unit.is_current().await? => {
                 unit.evict();

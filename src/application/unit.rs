@@ -7,6 +7,7 @@ use uuid::Uuid;
 use workroom_domain::{
     Decide,
     access::{self, Action, OrganizationAction, Role, Standing, Verdict},
+    account::{Account, AccountRefusal},
     ids::{OrganizationId, ProjectId},
     membership::Membership,
     organization::Organization,
@@ -173,6 +174,20 @@ impl<'a> Unit<'a> {
         });
         self.decided.push(Box::new(Arc::clone(&next)));
         Ok(next)
+    }
+
+    /// Insists that the asking account can act; asked before every command. The append is guarded by this: nothing is
+    /// written in the name of an account behind its deactivation or erasure.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] for an account that is deactivated or erased.
+    pub(super) async fn admit_actor(&mut self) -> Result<(), Error> {
+        let Some(account_id) = self.context.actor.account() else { return Ok(()) };
+        match self.read::<Account>(account_id).await?.state.active() {
+            // It begins with this command: it registers.
+            Ok(()) | Err(AccountRefusal::Absent) => Ok(()),
+            Err(refusal) => Err(refusal.into()),
+        }
     }
 
     /// Asks whether the caller may do this in the project, by the roster that the append will be guarded with.

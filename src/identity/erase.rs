@@ -7,10 +7,7 @@ use workroom_domain::ids::AccountId;
 
 use super::{Identity, revocations, sessions};
 use crate::{
-    application::{
-        Change, Context, Done, Error, TableChange,
-        accounts::{EraseAccount, LeaveEverything},
-    },
+    application::{Change, Context, Done, Error, TableChange, accounts::EraseAccount},
     notify,
 };
 
@@ -34,7 +31,7 @@ impl Identity {
         self.erase_account(context, account_id, false).await
     }
 
-    /// Erases an account in its own name; see [`EraseAccount::hand_over`].
+    /// Erases an account, in its own name or the service's; see [`EraseAccount::hand_over`].
     pub(super) async fn erase_account(
         &self,
         context: &Context,
@@ -62,7 +59,9 @@ impl Identity {
                 Ok(done) => {
                     self.inner.revocations.end(&ended);
                     notify::erase_files(self.inner.config.mail_folder.as_deref(), &mailed).await;
-                    self.leave_behind(context, account_id).await;
+                    if done.visible {
+                        app.leave_everything(context.correlation_id, account_id).await;
+                    }
                     return Ok(done);
                 }
                 Err(Error::Conflict(detail)) if detail == CHANGED_MEANWHILE => {}
@@ -70,14 +69,6 @@ impl Identity {
             }
         }
         Err(Error::Conflict(CHANGED_MEANWHILE.to_owned()))
-    }
-
-    /// Nobody can add an erased account to a project; whoever did so just before it was erased is undone here, or by the
-    /// next sweep.
-    async fn leave_behind(&self, context: &Context, account_id: AccountId) {
-        if let Err(error) = self.inner.app.run(context, &LeaveEverything { account_id }).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "an erased account is left on a roster for now");
-        }
     }
 
     /// The digest that an erased identity of another issuer is remembered by.

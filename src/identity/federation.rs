@@ -141,7 +141,8 @@ impl Identity {
         .await?;
         let Some(known) = self.known(issuer, subject).await? else { return Ok(()) };
         let account_id = AccountId(known.account_id);
-        let context = Context::new(Actor::Account(account_id), Uuid::now_v7());
+        // Not in the account's name: it may be deactivated.
+        let context = Context::new(Actor::System(SystemActor::Identity), Uuid::now_v7());
         match self.erase_account(&context, account_id, true).await {
             // Somebody else was as fast.
             Ok(_) | Err(Error::Unauthenticated(_)) => Ok(()),

@@ -69,6 +69,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
             [MANAGE_ORGANIZATION, MANAGE_ORGANIZATION, Right::InOrganization(OrganizationAction::View)],
         ),
         ("OrganizationDeleted", same(Right::InOrganization(OrganizationAction::Delete))),
+        ("ProjectAddedToOrganization", same(Right::FoundProject)),
         ("SlugClaimed", same(EDIT_ORGANIZATION)),
         ("SlugReleased", same(EDIT_ORGANIZATION)),
         ("WorkspaceCreated", same(FILES)),

@@ -4,6 +4,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
+    access::OrganizationRole,
     account::Account,
     ids::InvitationId,
     invitation::{Invitation, InvitationCommand, Place},
@@ -12,7 +13,7 @@ use workroom_domain::{
     timestamp::Timestamp,
 };
 
-use crate::application::{At, Change, Command, Error, TableChange, Unit};
+use crate::application::{At, Change, Command, Error, TableChange, Unit, accounts::lives};
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ impl Command for AcceptInvitation {
             }
             Place::Organization { organization_id, role } => {
                 let organization = unit.read::<Organization>(organization_id).await?;
+                insist_on_an_admin(unit, &organization.state).await?;
                 if organization.state.active()?.role_of(account_id).is_none() {
                     unit.decide(&organization, OrganizationCommand::AddMember { account_id, role })?;
                 }
@@ -57,6 +59,16 @@ impl Command for AcceptInvitation {
         }
         Ok(place)
     }
+}
+
+/// Nobody joins an organization that nobody can act for any more: its admins are erased, and its invitations with them.
+async fn insist_on_an_admin(unit: &mut Unit<'_>, organization: &Organization) -> Result<(), Error> {
+    for (account_id, role) in organization.active()?.members() {
+        if role == OrganizationRole::Admin && lives(unit, account_id).await? {
+            return Ok(());
+        }
+    }
+    Err(Error::NotFound("invitation"))
 }
 
 /// Notes that an invitation was accepted: the address may be invited again, and the link may be followed again.
