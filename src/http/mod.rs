@@ -4,6 +4,7 @@
 //! own included, leaves as `application/problem+json` ([`problem`]).
 
 pub mod auth;
+mod beside;
 pub mod client_address;
 pub mod comments;
 mod drain;

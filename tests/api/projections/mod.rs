@@ -1,5 +1,6 @@
 //! Read models: visible at once everywhere, provable, repairable, and halted one group at a time.
 
+mod decided;
 mod plans;
 mod poison;
 
