@@ -72,8 +72,20 @@ impl EventLog {
     /// # Errors
     /// The database cannot be asked for the head of the log.
     pub async fn open(pool: PgPool, limits: AppendLimits) -> Result<Self, sqlx::Error> {
-        let head: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM events").fetch_one(&pool).await?;
         let options: PgConnectOptions = (*pool.connect_options()).clone();
+        Self::open_with(pool, options, limits).await
+    }
+
+    /// As [`EventLog::open`], with the writer connecting with `options`.
+    ///
+    /// # Errors
+    /// The database cannot be asked for the head of the log.
+    pub async fn open_with(
+        pool: PgPool,
+        options: PgConnectOptions,
+        limits: AppendLimits,
+    ) -> Result<Self, sqlx::Error> {
+        let head: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM events").fetch_one(&pool).await?;
         let (queue, waiting) = mpsc::channel(limits.queue);
         let (head, _) = watch::channel(head);
         tokio::spawn(writer::Writer::new(options, waiting, head.clone(), limits.batch_events).run());

@@ -2,8 +2,9 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use workroom_projections::session;
 
 use super::{
     AppendError, AppendRequest, Appended,
@@ -179,7 +180,7 @@ impl Writer {
     async fn attempt(&mut self, batch: &[Pending]) -> Attempt {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => match tokio::time::timeout(STATEMENT_DEADLINE, self.options.connect()).await {
+            None => match tokio::time::timeout(STATEMENT_DEADLINE, session::begin(&self.options)).await {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the event log cannot be reached");
@@ -213,7 +214,7 @@ impl Writer {
         let mut pause = Duration::from_millis(20);
         while tokio::time::Instant::now() < deadline {
             let answer = tokio::time::timeout_at(deadline, async {
-                let mut connection = self.options.connect().await?;
+                let mut connection = session::begin(&self.options).await?;
                 let position = batch::committed_position(&mut connection, first.event_id).await?;
                 Ok::<_, sqlx::Error>((connection, position))
             })
