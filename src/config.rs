@@ -1,7 +1,12 @@
-//! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`, `NATS_URL`). Every
-//! setting is listed in `.env.example`.
+//! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`,
+//! `DIRECT_URL`, `NATS_URL`). Every setting is listed in `.env.example`.
 
-use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use figment::{
     Figment,
@@ -59,8 +64,10 @@ pub struct Config {
     pub host: IpAddr,
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
-    /// Postgres, as a URL.
+    /// Postgres, as a URL; may lead through a pooler that keeps sessions.
     pub database_url: String,
+    /// Postgres itself, as a URL, where `database_url` leads through a pooler: for migrations, the log's writer, leaders.
+    pub direct_url: Option<String>,
     /// NATS, as a URL.
     pub nats_url: String,
     /// The parts this process plays.
@@ -93,8 +100,8 @@ pub struct Config {
     pub reminder_latest_minutes: u64,
     /// Where mails are written when there is no mail server: for development.
     pub mail_folder: Option<PathBuf>,
-    /// The address of the pages that mails link to.
-    pub app_url: String,
+    /// The address of the pages that mails link to; where the service listens when not given.
+    pub app_url: Option<String>,
     /// Origins whose pages may call the API and open WebSockets from a browser, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
     /// Largest request body, in bytes.
@@ -143,6 +150,7 @@ impl Default for Config {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8080,
             database_url: "postgres://workroom@127.0.0.1:5432/workroom".to_owned(),
+            direct_url: None,
             nats_url: "nats://127.0.0.1:4222".to_owned(),
             roles: Role::ALL.into(),
             issuer: "workroom".to_owned(),
@@ -164,7 +172,7 @@ impl Default for Config {
             mail_from: "Workroom <workroom@localhost>".to_owned(),
             reminder_latest_minutes: 7 * 24 * 60,
             mail_folder: None,
-            app_url: "http://127.0.0.1:8080".to_owned(),
+            app_url: None,
             allowed_origins: Vec::new(),
             body_limit_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
@@ -184,18 +192,18 @@ impl Config {
     pub fn load() -> anyhow::Result<Self> {
         let config = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file("workroom.toml"))
-            .merge(Env::raw().only(&["DATABASE_URL", "NATS_URL"]))
+            .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "NATS_URL"]))
             .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
     }
 
-    /// What mail needs of it.
-    pub fn mail(&self) -> MailConfig {
+    /// What mail needs of it, in a process that listens at `address`.
+    pub fn mail(&self, address: SocketAddr) -> MailConfig {
         MailConfig {
             smtp_url: self.smtp_url.clone(),
             from: self.mail_from.clone(),
             folder: self.mail_folder.clone(),
-            app_url: self.app_url.clone(),
+            app_url: self.app_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address))),
         }
     }
 
@@ -226,6 +234,11 @@ impl Config {
             mail_folder: self.mail_folder.clone(),
         })
     }
+}
+
+/// An address that a browser on this machine can open: a service that listens everywhere is also there.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address }
 }
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development

@@ -4,15 +4,15 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpSocket, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
 
 use crate::{
     application::{App, reactor},
     config::{Config, Role},
-    database,
-    event_store::{AppendLimits, EventLog},
+    database::{self, Database, Patience},
+    event_store::{AppendLimits, EventLog, IncarnationWatch},
     http,
     identity::Identity,
     jobs::{
@@ -29,6 +29,9 @@ use crate::{
 
 /// How long background work may take to end at shutdown.
 const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
 
 /// How often what has had its time is deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
@@ -49,6 +52,8 @@ pub struct Service {
 /// What all roles share.
 struct Base {
     config: Arc<Config>,
+    database: Database,
+    /// How to connect for what belongs to one session.
     options: PgConnectOptions,
     pool: PgPool,
     log: EventLog,
@@ -66,12 +71,13 @@ impl Service {
     /// Whatever keeps it from starting, as one sentence.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let address = SocketAddr::new(config.host, config.port);
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("the service cannot listen on {address}"))?;
+        // Taken at once, so that a taken port is told at once; nobody is let in before there is somebody to answer.
+        let port = reserve(address).with_context(|| format!("the service cannot listen on {address}"))?;
+        let address = port.local_addr()?;
         let base = Base::open(config).await?;
         let mut tasks = Vec::new();
-        let (current_epoch, follow_epoch) = epoch::follow(base.pool.clone()).await?;
-        tasks.push(tokio::spawn(follow_epoch));
+        tasks.push(tokio::spawn(base.log.incarnations().clone().run(base.pool.clone())));
+        let current_epoch = epoch::follow(base.log.incarnations());
         let doorbell =
             Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
         let announce = doorbell.announce();
@@ -105,14 +111,14 @@ impl Service {
                 base.config.reminder_latest(),
                 base.shutdown.clone(),
             ));
-            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
+            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail(address))? {
                 background.spawn(sender.run(base.shutdown.clone()));
             } else {
                 tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
             }
         }
         background.close();
-        let identity = Identity::open(base.app.clone(), base.config.identity()?).await?;
+        let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
         tasks.push(tokio::spawn(identity.clone().run(base.messaging.clone())));
         if base.plays(Role::Scheduler) {
             tasks.push(tokio::spawn(sweep(identity.clone())));
@@ -148,7 +154,7 @@ impl Service {
             readiness,
             sandbox: gate(sandbox),
         });
-        let address = listener.local_addr()?;
+        let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
         let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
     }
@@ -180,16 +186,30 @@ impl Service {
 
 impl Base {
     async fn open(config: Config) -> anyhow::Result<Self> {
-        let options = database::options(&config.database_url)?;
-        let pool = database::pool(options.clone(), config.database_connections);
-        database::migrate(&options).await?;
         let messaging = Messaging::connect(&config.nats_url).await.context("NATS_URL is not an address of NATS")?;
-        let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
+        let database = Database::of(&config)?;
+        database.ready(Patience::Endless).await?;
+        let options = database.direct().clone();
+        let watch = IncarnationWatch::default();
+        let pool = database.pool_watched(config.database_connections, watch.clone());
+        let log = database
+            .patiently(Patience::Endless, async || {
+                database::migrate(&options).await?;
+                let (pool, options) = (pool.clone(), options.clone());
+                Ok(EventLog::open_with(pool, options, watch.clone(), AppendLimits::default()).await?)
+            })
+            .await?;
         let progress = Progress::new(pool.clone());
         let app = App::new(pool.clone(), log.clone(), progress.clone());
         let shutdown = CancellationToken::new();
         let relay_config = RelayConfig::default();
-        Ok(Self { config: Arc::new(config), options, pool, log, progress, app, messaging, shutdown, relay_config })
+        let config = Arc::new(config);
+        Ok(Self { config, database, options, pool, log, progress, app, messaging, shutdown, relay_config })
+    }
+
+    /// Does what takes the database, however long that is away.
+    async fn patiently<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.database.patiently(Patience::Endless, work).await
     }
 
     fn plays(&self, role: Role) -> bool {
@@ -231,6 +251,14 @@ impl Base {
             }
         }
     }
+}
+
+/// Takes an address without listening on it yet.
+fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Has identity delete what has had its time, every few minutes.

@@ -20,6 +20,7 @@ pub mod progress;
 pub mod projects;
 pub mod rebuild;
 pub mod runner;
+pub mod session;
 pub mod tasks;
 pub mod workspaces;
 

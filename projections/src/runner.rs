@@ -11,7 +11,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Acquire, ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Acquire, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     describe::describe,
     log::{LogError, LogReader, Recorded},
     progress::Progress,
+    session,
 };
 
 const BATCH: i64 = 1000;
@@ -139,7 +140,7 @@ impl Runner {
         tracing::error!(group = self.group.name, reason, "projection HALTED: its views no longer follow the log");
         self.progress.halted(self.group.name, reason.clone());
         let stored = async {
-            let mut connection = self.options.connect().await?;
+            let mut connection = session::begin(&self.options).await?;
             sqlx::query(
                 "UPDATE projection_checkpoints SET halted_at = position, halt_reason = $2 WHERE projection_group = $1",
             )
@@ -154,7 +155,7 @@ impl Runner {
     }
 
     async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
-        let mut connection = answer(self.options.connect()).await?;
+        let mut connection = answer(session::begin(&self.options)).await?;
         let mut position = self.win(&mut connection).await?;
         tracing::debug!(group = self.group.name, position, "leading");
         let mut stored = position;

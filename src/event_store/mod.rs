@@ -166,19 +166,20 @@ impl EventLog {
     /// # Errors
     /// The database cannot be asked for the head of the log.
     pub async fn open(pool: PgPool, limits: AppendLimits) -> Result<Self, sqlx::Error> {
-        Self::open_watched(pool, IncarnationWatch::default(), limits).await
+        let options: PgConnectOptions = (*pool.connect_options()).clone();
+        Self::open_with(pool, options, IncarnationWatch::default(), limits).await
     }
 
-    /// As [`EventLog::open`], with a watch that others share.
+    /// As [`EventLog::open`], with the writers connecting with `options`, and a watch that others share.
     ///
     /// # Errors
     /// As [`EventLog::open`].
-    pub async fn open_watched(
+    pub async fn open_with(
         pool: PgPool,
+        options: PgConnectOptions,
         watch: IncarnationWatch,
         limits: AppendLimits,
     ) -> Result<Self, sqlx::Error> {
-        let options: PgConnectOptions = (*pool.connect_options()).clone();
         let head: i64 = {
             let mut connection = pool.acquire().await?;
             watch.verify(&mut connection).await?;

@@ -5,7 +5,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sqlx::{ConnectOptions, PgConnection, Row, postgres::PgConnectOptions};
+use sqlx::{PgConnection, Row, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
@@ -163,7 +163,7 @@ impl Session {
 }
 
 async fn connect(options: &PgConnectOptions, watch: &IncarnationWatch) -> Result<Open, sqlx::Error> {
-    let mut connection = options.connect().await?;
+    let mut connection = workroom_projections::session::begin(options).await?;
     let incarnation = watch.verify(&mut connection).await?;
     let row =
         sqlx::query("SELECT pid, backend_start::text AS started FROM pg_stat_activity WHERE pid = pg_backend_pid()")

@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use sqlx::{ConnectOptions, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 use tokio::{
     sync::watch,
@@ -11,7 +11,7 @@ use tokio::{
 use workroom_projections::{
     describe::describe,
     history::{self, EventRow},
-    log,
+    log, session,
 };
 
 use super::{
@@ -137,7 +137,7 @@ impl Relay {
     /// Waits for NATS, then for the lock that makes this relay the leader.
     async fn win(&self) -> Result<PgConnection, Setback> {
         self.messaging.connected().await;
-        let mut connection = answer(self.options.connect()).await?;
+        let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
         loop {
             self.messaging.connected().await;

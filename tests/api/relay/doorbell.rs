@@ -26,10 +26,10 @@ impl Side {
     async fn open(world: &World, pool: &PgPool, tasks: &mut JoinSet<()>) -> Self {
         let log = EventLog::open(pool.clone(), AppendLimits::default()).await.expect("the log");
         let progress = Progress::new(pool.clone());
-        let (epoch, follow) = epoch::follow(pool.clone()).await.expect("an epoch");
+        let epoch = epoch::follow(log.incarnations());
         let doorbell = Doorbell::new(connect(world).await, epoch, log.clone(), progress.clone());
         let announce = doorbell.announce();
-        tasks.spawn(follow);
+        tasks.spawn(log.incarnations().clone().run(pool.clone()));
         tasks.spawn(doorbell.run());
         Self { log, progress, announce }
     }
