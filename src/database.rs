@@ -8,6 +8,7 @@ use sqlx::{
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use workroom_projections::progress::Positions;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -44,10 +45,22 @@ pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
 /// (<https://github.com/launchbadge/sqlx/issues/4385>): so transactions on this pool begin only in tasks that nobody
 /// cancels.
 pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
+    pool_options(connections).connect_lazy_with(options)
+}
+
+fn pool_options(connections: u32) -> PgPoolOptions {
+    PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false)
+}
+
+/// Connections that views are read through for clients. After a crash of the server none is handed out before the views show
+/// again what they showed before, as [`Positions::admit`] tells.
+pub fn pool_of_views(options: PgConnectOptions, connections: u32, positions: &Positions) -> PgPool {
+    let positions = positions.clone();
+    pool_options(connections)
+        .after_connect(move |connection, _| {
+            let positions = positions.clone();
+            Box::pin(async move { positions.admit(connection).await })
+        })
         .connect_lazy_with(options)
 }
 

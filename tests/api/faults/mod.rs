@@ -3,9 +3,11 @@
 mod answers;
 mod events_stream;
 mod frozen;
+mod frozen_leader;
 pub mod load;
 mod nats;
 mod postgres;
+mod recovery;
 mod removal;
 mod server;
 mod worker;

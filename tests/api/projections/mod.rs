@@ -1,7 +1,9 @@
 //! Read models: visible at once everywhere, provable, repairable, and halted one group at a time.
 
+mod names;
 mod plans;
 mod poison;
+mod stall;
 
 use std::{
     sync::{
