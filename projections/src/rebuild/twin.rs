@@ -35,6 +35,16 @@ const STATEMENTS: &str = "
          attribute AS (
              SELECT a.*, l.twin, l.name FROM live l JOIN pg_attribute a ON a.attrelid = l.oid
              WHERE a.attnum > 0 AND NOT a.attisdropped),
+         -- Lists of settings as the catalog has them, and as statements have them.
+         setting AS (
+             SELECT o.options, p.prefix,
+                    (SELECT string_agg(format('%s%s = %L', p.prefix, split_part(s, '=', 1), substr(s, strpos(s, '=') + 1)),
+                                       ', ' ORDER BY n)
+                     FROM unnest(o.options) WITH ORDINALITY AS each (s, n)) AS settings
+             FROM (SELECT reloptions FROM live UNION SELECT index_options FROM index UNION SELECT attoptions FROM attribute
+                   UNION SELECT t.reloptions FROM live l JOIN pg_class t ON t.oid = l.reltoastrelid) AS o (options),
+                  (VALUES (''), ('toast.')) AS p (prefix)
+             WHERE o.options IS NOT NULL),
          sequence AS (
              SELECT format('%I.%I', $1, s.relname) AS sequence, s.relname AS sequence_name, d.deptype, a.attname, a.name, a.twin
              FROM live l JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = l.oid
@@ -60,9 +70,8 @@ const STATEMENTS: &str = "
         SELECT 1, 2, index_name, replace(pg_get_indexdef(indexrelid), ' ON ' || name || ' ', ' ON ' || twin || ' ')
         FROM index WHERE NOT constrains
         UNION ALL
-        SELECT 1, 3, index_name, format('ALTER INDEX %I.%I SET (%s = %L)', $3, index_name, split_part(o, '=', 1),
-                                        substr(o, strpos(o, '=') + 1))
-        FROM index, unnest(index_options) o WHERE constrains
+        SELECT 1, 3, index_name, format('ALTER INDEX %I.%I SET (%s)', $3, index_name, settings)
+        FROM index, setting WHERE constrains AND options = index_options AND prefix = ''
         UNION ALL
         SELECT 1, 4, index_name, format('ALTER TABLE %s CLUSTER ON %I', twin, index_name) FROM index WHERE indisclustered
         UNION ALL
@@ -71,19 +80,17 @@ const STATEMENTS: &str = "
                       ELSE format('USING INDEX %I', (SELECT index_name FROM index WHERE indisreplident)) END)
         FROM live l WHERE l.relreplident <> 'd'
         UNION ALL
-        SELECT 1, 5, l.relname, format('ALTER TABLE %s SET (%s = %L)', l.twin, split_part(o, '=', 1), substr(o, strpos(o, '=') + 1))
-        FROM live l, unnest(l.reloptions) o
+        SELECT 1, 5, l.relname, format('ALTER TABLE %s SET (%s)', l.twin, settings)
+        FROM live l JOIN setting ON options = l.reloptions AND prefix = ''
         UNION ALL
-        SELECT 1, 5, l.relname,
-               format('ALTER TABLE %s SET (toast.%s = %L)', l.twin, split_part(o, '=', 1), substr(o, strpos(o, '=') + 1))
-        FROM live l JOIN pg_class t ON t.oid = l.reltoastrelid, unnest(t.reloptions) o
+        SELECT 1, 5, l.relname, format('ALTER TABLE %s SET (%s)', l.twin, settings)
+        FROM live l JOIN pg_class t ON t.oid = l.reltoastrelid JOIN setting ON options = t.reloptions AND prefix = 'toast.'
         UNION ALL
         SELECT 1, 6, attname, format('ALTER TABLE %s ALTER COLUMN %I SET STATISTICS %s', twin, attname, attstattarget)
         FROM attribute WHERE attstattarget >= 0
         UNION ALL
-        SELECT 1, 6, attname, format('ALTER TABLE %s ALTER COLUMN %I SET (%s = %L)', twin, attname, split_part(o, '=', 1),
-                                     substr(o, strpos(o, '=') + 1))
-        FROM attribute, unnest(attoptions) o
+        SELECT 1, 6, attname, format('ALTER TABLE %s ALTER COLUMN %I SET (%s)', twin, attname, settings)
+        FROM attribute JOIN setting ON options = attoptions AND prefix = ''
         UNION ALL
         SELECT 1, 7, stxname, format('CREATE STATISTICS %I.%I%s ON %s FROM %s', $3, stxname, COALESCE(' (' || kinds || ')', ''),
                                      pg_get_statisticsobjdef_columns(oid), twin)

@@ -10,4 +10,5 @@ mod postgres;
 mod recovery;
 mod removal;
 mod server;
+mod stuck;
 mod worker;
