@@ -17,7 +17,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 use tokio::time::Instant;
-use workroom_projections::{describe::describe, session};
+use workroom_projections::{describe::describe, progress::Positions, session};
 
 use crate::{config::Config, event_store::IncarnationWatch};
 
@@ -182,19 +182,18 @@ impl Database {
         pool(self.queries.options.clone(), connections)
     }
 
-    /// Connections that queries share, each of which finds out whether the database is still the one that this process
-    /// remembers, before it is used.
-    pub fn pool_watched(&self, connections: u32, watch: IncarnationWatch) -> PgPool {
+    /// Connections that queries share, each of which finds out before it is used whether the database is still the one that this
+    /// process remembers. After a crash none is handed out before the views show again what they showed before, as
+    /// [`Positions::admit`] tells. Only for a database with a schema.
+    pub fn pool_watched(&self, connections: u32, watch: &IncarnationWatch, positions: &Positions) -> PgPool {
+        let (watch, positions) = (watch.clone(), positions.clone());
         pool_options(connections)
             .after_connect(move |connection, _| {
-                let watch = watch.clone();
+                let (watch, positions) = (watch.clone(), positions.clone());
                 Box::pin(async move {
                     session::prepare(connection).await?;
-                    // Before the first look at the log there is nothing to drop, and perhaps no schema.
-                    if watch.generation() > 0 {
-                        watch.verify(connection).await?;
-                    }
-                    Ok(())
+                    watch.verify(connection).await?;
+                    positions.admit(connection).await
                 })
             })
             .connect_lazy_with(self.queries.options.clone())

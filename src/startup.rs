@@ -6,7 +6,13 @@ use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{net::TcpSocket, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
+use workroom_projections::{
+    describe::describe,
+    leader::Election,
+    log,
+    progress::{Positions, Progress},
+    runner::Runner,
+};
 
 use crate::{
     application::{App, reactor},
@@ -23,7 +29,7 @@ use crate::{
     live::{Hub, HubConfig, Limits, Live},
     messaging::{Messaging, doorbell::Doorbell, epoch},
     notify::{self, Sender},
-    readiness,
+    readiness::{self, Followers},
     relay::{Relay, RelayConfig},
 };
 
@@ -32,6 +38,9 @@ const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1024;
+
+/// How long a start waits for the views.
+const VIEWS_SHOWN: Duration = Duration::from_secs(5);
 
 /// How often what has had its time is deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
@@ -82,6 +91,7 @@ impl Service {
             Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
         let announce = doorbell.announce();
         tasks.push(tokio::spawn(doorbell.run()));
+        let election = Election::start(base.options.clone());
         if base.plays(Role::Projector) {
             for group in workroom_projections::groups() {
                 let runner = Runner::new(
@@ -90,11 +100,12 @@ impl Service {
                     base.log.head(),
                     base.progress.clone(),
                     Arc::clone(&announce),
+                    election.clone(),
                 );
                 tasks.push(tokio::spawn(runner.run()));
             }
         }
-        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(&mut tasks));
+        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(election.clone(), &mut tasks));
         let background = TaskTracker::new();
         let sandbox = if base.plays(Role::Worker) { base.sandbox().await } else { Ok(None) };
         if let Ok(Some(sandbox)) = &sandbox {
@@ -103,7 +114,8 @@ impl Service {
             background.spawn(worker.run(base.worker_slots(), base.shutdown.clone()));
         }
         if base.plays(Role::Scheduler) {
-            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
+            let stream = &base.relay_config.jobs_stream;
+            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), stream, election);
             background.spawn(reconciler.run(base.shutdown.clone()));
             background.spawn(reactor::follow(base.app.clone(), base.shutdown.clone()));
             background.spawn(notify::tasks::follow(
@@ -135,10 +147,13 @@ impl Service {
             limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
             shutdown: base.shutdown.clone(),
         };
+        let (followers, watch_followers) = Followers::watch(base.pool.clone(), base.relay_config.clone());
+        tasks.push(tokio::spawn(watch_followers));
         let readiness = readiness::probe(
             base.pool.clone(),
             base.messaging.clone(),
             base.progress.clone(),
+            followers,
             relay_status,
             base.plays(Role::Worker).then(|| match &sandbox {
                 Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
@@ -154,6 +169,7 @@ impl Service {
             readiness,
             sandbox: gate(sandbox),
         });
+        base.views_shown().await?;
         let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
         let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
@@ -191,7 +207,8 @@ impl Base {
         database.ready(Patience::Endless).await?;
         let options = database.direct().clone();
         let watch = IncarnationWatch::default();
-        let pool = database.pool_watched(config.database_connections, watch.clone());
+        let positions = Positions::default();
+        let pool = database.pool_watched(config.database_connections, &watch, &positions);
         let log = database
             .patiently(Patience::Endless, async || {
                 database::migrate(&options).await?;
@@ -199,7 +216,7 @@ impl Base {
                 Ok(EventLog::open_with(pool, options, watch.clone(), AppendLimits::default()).await?)
             })
             .await?;
-        let progress = Progress::new(pool.clone());
+        let progress = Progress::of(positions, pool.clone());
         let app = App::new(pool.clone(), log.clone(), progress.clone());
         let shutdown = CancellationToken::new();
         let relay_config = RelayConfig::default();
@@ -212,17 +229,32 @@ impl Base {
         self.database.patiently(Patience::Endless, work).await
     }
 
+    /// Waits until the views show what the log holds: whoever comes now may have been told of all of it, by a process that has
+    /// died with the database. Not for ever, for they may be behind for a reason that waiting does not mend.
+    async fn views_shown(&self) -> Result<(), sqlx::Error> {
+        let head = log::head(&self.pool).await?;
+        if !self.progress.reached(head, tokio::time::Instant::now() + VIEWS_SHOWN).await {
+            tracing::warn!(head, "the views are behind the log: reads may show less than was acknowledged");
+        }
+        Ok(())
+    }
+
     fn plays(&self, role: Role) -> bool {
         self.config.roles.contains(&role)
     }
 
-    fn start_relay(&self, tasks: &mut Vec<JoinHandle<()>>) -> watch::Receiver<crate::relay::RelayStatus> {
+    fn start_relay(
+        &self,
+        election: Election,
+        tasks: &mut Vec<JoinHandle<()>>,
+    ) -> watch::Receiver<crate::relay::RelayStatus> {
         let relay = Relay::new(
             self.pool.clone(),
             self.options.clone(),
             self.log.head(),
             self.messaging.clone(),
             self.relay_config.clone(),
+            election,
         );
         let status = relay.status();
         tasks.push(tokio::spawn(relay.run()));

@@ -1,8 +1,9 @@
 //! Mails that wait to be sent.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use serde::Serialize;
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -129,6 +130,35 @@ pub fn enqueue(mail: &NewMail) -> Result<Change, Error> {
          ON CONFLICT (reason) DO NOTHING",
         &row,
     )
+}
+
+/// The mail that has waited longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// For how long it has been due.
+    pub waits: Duration,
+    /// How often it was tried to send it.
+    pub attempts: i32,
+}
+
+/// Whether mails do not leave: the one that has been due longest, if that is for longer than `patience` and none has left since.
+///
+/// # Errors
+/// The database's.
+pub async fn overdue(pool: &PgPool, patience: Duration) -> Result<Option<Overdue>, sqlx::Error> {
+    // One that is tried in vain is due again within minutes; so far the index leads past reminders of times to come.
+    let found: Option<(f64, i32)> = sqlx::query_as(
+        "SELECT extract(epoch FROM now() - due_at)::double precision, attempts FROM mails
+         WHERE sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL
+           AND COALESCE(retry_at, due_at) < now() + interval '6 minutes'
+           AND due_at < now() - make_interval(secs => $1)
+           AND NOT EXISTS (SELECT FROM mails WHERE sent_at IS NOT NULL AND sent_at > now() - make_interval(secs => $1))
+         ORDER BY COALESCE(retry_at, due_at) LIMIT 1",
+    )
+    .bind(patience.as_secs_f64())
+    .fetch_optional(pool)
+    .await?;
+    Ok(found.map(|(seconds, attempts)| Overdue { waits: Duration::from_secs_f64(seconds.max(0.0)), attempts }))
 }
 
 /// Tells this process' sender that there is something to do; to be called after the commit.
