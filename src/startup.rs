@@ -102,6 +102,7 @@ impl Service {
                     Arc::clone(&announce),
                     election.clone(),
                 );
+                let runner = runner.with_recent(base.log.recent());
                 tasks.push(tokio::spawn(runner.run()));
             }
         }
@@ -256,6 +257,7 @@ impl Base {
             self.relay_config.clone(),
             election,
         );
+        let relay = relay.with_recent(self.log.recent());
         let status = relay.status();
         tasks.push(tokio::spawn(relay.run()));
         status

@@ -19,7 +19,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use sqlx::{PgConnection, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 use tokio::{
     sync::watch,
@@ -215,7 +215,7 @@ async fn beat_while_connected(
     terms: &Terms,
     beating: &watch::Sender<bool>,
 ) -> Result<std::convert::Infallible, sqlx::Error> {
-    let mut connection = in_time(options.connect()).await?;
+    let mut connection = in_time(crate::session::begin(options)).await?;
     in_time(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
     let mut ticks = interval(BEAT);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

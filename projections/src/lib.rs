@@ -22,6 +22,7 @@ pub mod page;
 pub mod progress;
 pub mod projects;
 pub mod rebuild;
+pub mod recent;
 pub mod runner;
 pub mod session;
 pub mod tasks;

@@ -20,6 +20,7 @@ use crate::{
     leader::Election,
     log::{LogError, LogReader, Recorded},
     progress::Progress,
+    recent::RecentEvents,
     session,
 };
 
@@ -118,6 +119,12 @@ impl Runner {
         Self { group, reader, options, head, progress, announce, election }
     }
 
+    /// The same runner, which takes what this process has just written from memory.
+    #[must_use]
+    pub fn with_recent(self, recent: RecentEvents) -> Self {
+        Self { reader: self.reader.with_recent(recent), ..self }
+    }
+
     /// Runs until the task is aborted; aborting at any point leaves views and checkpoint consistent.
     pub async fn run(mut self) {
         loop {
@@ -169,10 +176,16 @@ impl Runner {
         let mut stored = position;
         let mut stored_at = Instant::now();
         self.moved(&incarnation, position);
+        let mut must_look = true;
         while term.goes_on() {
-            // Seen before the read: what rings afterwards is not missed.
-            self.head.mark_unchanged();
-            let entries = answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?;
+            // Seen before the read: what rings afterwards is not missed. Where nobody has told of more, the timer looks.
+            let head = *self.head.borrow_and_update();
+            let entries = if must_look || head > position {
+                answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?
+            } else {
+                Vec::new()
+            };
+            must_look = false;
             let read = entries.len();
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
@@ -180,7 +193,7 @@ impl Runner {
                     stored = position;
                     stored_at = Instant::now();
                 }
-                self.wait(stored < position).await;
+                must_look = self.wait(stored < position).await;
                 continue;
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
@@ -250,12 +263,17 @@ impl Runner {
         (self.announce)(self.group.name, incarnation, position);
     }
 
-    async fn wait(&mut self, unstored: bool) {
+    /// Waits for the doorbell; `true` when it was the timer.
+    async fn wait(&mut self, unstored: bool) -> bool {
         let backstop = if unstored { IDLE_CHECKPOINT } else { BACKSTOP };
-        // A closed doorbell leaves the timer.
-        let closed = matches!(tokio::time::timeout(backstop, self.head.changed()).await, Ok(Err(_)));
-        if closed {
-            tokio::time::sleep(backstop).await;
+        match tokio::time::timeout(backstop, self.head.changed()).await {
+            Ok(Ok(())) => false,
+            // A closed doorbell leaves the timer.
+            Ok(Err(_)) => {
+                tokio::time::sleep(backstop).await;
+                true
+            }
+            Err(_) => true,
         }
     }
 }

@@ -23,11 +23,12 @@ mod snapshot;
 mod store;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
+use workroom_projections::recent::{RecentEvents, StoredEvent};
 
 pub use cache::{AggregateCache, Versioned};
 pub use incarnation::{Incarnation, IncarnationWatch, begin_epoch};
@@ -89,6 +90,7 @@ struct Shared {
     watch: IncarnationWatch,
     head: watch::Sender<i64>,
     heads: heads::Heads,
+    recent: RecentEvents,
     limits: AppendLimits,
 }
 
@@ -110,6 +112,42 @@ impl Shared {
         let places = feeds.ids.iter().zip(&committed.places).zip(&feeds.events);
         let places = places.map(|((feed, before), events)| (*feed, before + i64::from(*events)));
         self.heads.committed(generation, committed.head, after, sequences, places);
+    }
+
+    /// Keeps what an append wrote for those who follow the log.
+    fn keep_recent(
+        &self,
+        requests: impl Iterator<Item = AppendRequest>,
+        committed: &session::Committed,
+        feeds: &writer::Feeds,
+    ) {
+        let Some(recorded_at) = committed.recorded_at else { return };
+        let mut places: HashMap<Uuid, i64> = feeds.ids.iter().copied().zip(committed.places.iter().copied()).collect();
+        let mut position = committed.head;
+        let events = requests.flat_map(|request| request.streams).flat_map(|stream| {
+            let StreamAppend { expected, feed_id, events } = stream;
+            (expected.sequence + 1..).zip(events).map(move |(sequence, event)| (expected, feed_id, sequence, event))
+        });
+        let stored = events.map(|(expected, feed_id, sequence, event)| {
+            let place = places.entry(feed_id).or_default();
+            *place += 1;
+            position += 1;
+            StoredEvent {
+                position,
+                event_id: event.event_id,
+                feed_id,
+                feed_seq: *place,
+                aggregate_type: expected.aggregate_type,
+                aggregate_id: expected.aggregate_id,
+                sequence,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload: event.payload,
+                metadata: event.metadata,
+                recorded_at,
+            }
+        });
+        self.recent.push(stored);
     }
 
     /// Tells everyone here that the log reaches to a position that this process has written.
@@ -188,7 +226,8 @@ impl EventLog {
         let (queue, waiting) = mpsc::channel(limits.queue);
         let (table_queue, waiting_with_tables) = mpsc::channel(limits.queue);
         let (head, _) = watch::channel(head);
-        let shared = Arc::new(Shared { options, watch: watch.clone(), head, heads: heads::Heads::default(), limits });
+        let (heads, recent) = (heads::Heads::default(), RecentEvents::default());
+        let shared = Arc::new(Shared { options, watch: watch.clone(), head, heads, recent, limits });
         tokio::spawn(writer::Writer::new(Arc::clone(&shared), waiting).run());
         writer::start_table_writers(&shared, waiting_with_tables);
         let cache = AggregateCache::new();
@@ -196,6 +235,7 @@ impl EventLog {
         watch.on_change(move |_, head| {
             dropped.clear();
             if let Some(shared) = told.upgrade() {
+                shared.recent.clear();
                 shared.head.send_replace(head);
             }
         });
@@ -209,6 +249,11 @@ impl EventLog {
             room: Arc::new(Semaphore::new(limits.queue_bytes / 1024)),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What this process has just written, for those in it who follow the log.
+    pub fn recent(&self) -> RecentEvents {
+        self.inner.shared.recent.clone()
     }
 
     /// Knows when the database has become another.

@@ -151,7 +151,7 @@ impl Writer {
                 Attempt::Committed(committed) => {
                     let feeds = Feeds { ids: feeds, events: feed_events };
                     self.shared.committed(generation, &committed, batch.events(), batch.sequences(), &feeds);
-                    return self.answer_committed(batch, &committed);
+                    return self.answer_committed(batch, &committed, &feeds);
                 }
                 Attempt::Obstructed(obstacles) => batch = batch.without(&obstacles),
                 Attempt::Lost if repeats < MAX_REPEATS => repeats += 1,
@@ -183,14 +183,20 @@ impl Writer {
         }
     }
 
-    fn answer_committed(&self, batch: Batch, committed: &Committed) {
+    fn answer_committed(&self, batch: Batch, committed: &Committed, feeds: &Feeds) {
         let mut position = committed.head;
-        let last = batch.pendings().last().and_then(|pending| pending.request.last_event());
-        for pending in batch.into_pendings() {
-            position += i64::try_from(pending.request.event_count()).unwrap_or_default();
+        let mut pendings = batch.into_pendings();
+        let last = pendings.last().and_then(|pending| pending.request.last_event());
+        let counts: Vec<usize> = pendings.iter().map(|pending| pending.request.event_count()).collect();
+        let requests = pendings.iter_mut().map(|pending| std::mem::take(&mut pending.request));
+        self.shared.keep_recent(requests, committed, feeds);
+        // The views first: whoever is answered waits for them.
+        let events: usize = counts.iter().sum();
+        self.shared.announce_own(committed.head + i64::try_from(events).unwrap_or_default(), last);
+        for (pending, count) in pendings.into_iter().zip(counts) {
+            position += i64::try_from(count).unwrap_or_default();
             pending.answer(Ok(Appended { position }));
         }
-        self.shared.announce_own(position, last);
     }
 }
 
@@ -223,7 +229,7 @@ pub(super) fn start_table_writers(shared: &Arc<Shared>, waiting: mpsc::Receiver<
     }
 }
 
-async fn commit_with_tables(shared: &Shared, session: &mut Session, pending: Pending) {
+async fn commit_with_tables(shared: &Shared, session: &mut Session, mut pending: Pending) {
     for settlement in &pending.request.depends_on {
         if !settlement.committed().await {
             return pending.answer(Err(AppendError::Conflict));
@@ -244,8 +250,10 @@ async fn commit_with_tables(shared: &Shared, session: &mut Session, pending: Pen
                 shared.committed(generation, &committed, events, request.sequences(), &feeds);
                 let position = committed.head + i64::try_from(events).unwrap_or_default();
                 let last = request.last_event();
-                pending.answer(Ok(Appended { position }));
-                return shared.announce_own(position, last);
+                let request = std::mem::take(&mut pending.request);
+                shared.keep_recent(std::iter::once(request), &committed, &feeds);
+                shared.announce_own(position, last);
+                return pending.answer(Ok(Appended { position }));
             }
             Attempt::Lost | Attempt::Outdated => continue,
             Attempt::Obstructed(_) => AppendError::Conflict,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
@@ -65,7 +65,7 @@ impl Reconciler {
     /// Waits until it leads, then works until another does, or it is told to stop.
     async fn lead(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
         let options = self.app.pool().connect_options();
-        let mut connection = tokio::time::timeout(PATIENCE, options.connect()).await??;
+        let mut connection = tokio::time::timeout(PATIENCE, workroom_projections::session::begin(&options)).await??;
         let term = tokio::select! {
             term = self.election.win(&mut connection, "reconciler") => term?,
             () = shutdown.cancelled() => return Ok(()),
