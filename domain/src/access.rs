@@ -14,6 +14,7 @@ use crate::{
     job::JobEvent,
     membership::MembershipEvent,
     organization::OrganizationEvent,
+    organization_projects::OrganizationProjectsEvent,
     organization_slug::OrganizationSlugEvent,
     project::{EditPolicy, ProjectEvent},
     task::TaskEvent,
@@ -279,6 +280,9 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             }
             OrganizationEvent::OrganizationDeleted {} => Right::InOrganization(OrganizationAction::Delete),
         },
+        DomainEventKind::OrganizationProjects(OrganizationProjectsEvent::ProjectAddedToOrganization { .. }) => {
+            Right::FoundProject
+        }
         DomainEventKind::OrganizationSlug(event) => match event {
             OrganizationSlugEvent::SlugClaimed { .. } | OrganizationSlugEvent::SlugReleased { .. } => {
                 Right::InOrganization(OrganizationAction::Edit)
@@ -309,7 +313,9 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
         },
         DomainEventKind::Account(event) => match event {
             AccountEvent::SessionEnded { reason, .. } => match reason {
-                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated => Right::ServiceOnly,
+                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated | SessionEnd::SessionLimit => {
+                    Right::ServiceOnly
+                }
                 SessionEnd::LoggedOut
                 | SessionEnd::Revoked
                 | SessionEnd::PasswordChanged

@@ -11,6 +11,7 @@ use crate::{
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     organization::{Organization, OrganizationEvent},
+    organization_projects::{OrganizationProjects, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent},
     task::{Task, TaskEvent},
@@ -34,6 +35,8 @@ pub enum DomainEventKind {
     Comment(CommentEvent),
     /// Of an organization.
     Organization(OrganizationEvent),
+    /// Of an organization's projects.
+    OrganizationProjects(OrganizationProjectsEvent),
     /// Of an organization's slug.
     OrganizationSlug(OrganizationSlugEvent),
     /// Of a workspace and the tree of its files.
@@ -74,6 +77,7 @@ impl DomainEventKind {
             Task::TYPE => serde_json::from_str(payload).map(Self::Task),
             Comment::TYPE => serde_json::from_str(payload).map(Self::Comment),
             Organization::TYPE => serde_json::from_str(payload).map(Self::Organization),
+            OrganizationProjects::TYPE => serde_json::from_str(payload).map(Self::OrganizationProjects),
             OrganizationSlug::TYPE => serde_json::from_str(payload).map(Self::OrganizationSlug),
             Workspace::TYPE => serde_json::from_str(payload).map(Self::Workspace),
             File::TYPE => serde_json::from_str(payload).map(Self::File),
@@ -93,6 +97,7 @@ impl DomainEventKind {
             Self::Task(event) => event.event_type(),
             Self::Comment(event) => event.event_type(),
             Self::Organization(event) => event.event_type(),
+            Self::OrganizationProjects(event) => event.event_type(),
             Self::OrganizationSlug(event) => event.event_type(),
             Self::Workspace(event) => event.event_type(),
             Self::File(event) => event.event_type(),

@@ -22,6 +22,7 @@ pub mod job;
 pub mod membership;
 pub mod metadata;
 pub mod organization;
+pub mod organization_projects;
 pub mod organization_slug;
 pub mod project;
 pub mod task;

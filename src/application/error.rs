@@ -140,6 +140,8 @@ impl From<AppendError> for Error {
                 detail: "the database did not answer in time; the command may or may not have been carried out",
                 retry_after: Duration::from_secs(2),
             },
+            AppendError::TooLarge => Self::Conflict("this changes too much at once; do it in parts".to_owned()),
+            AppendError::TableRefused(_) => Self::failure(error),
             AppendError::Refused(error) => error.into(),
         }
     }
@@ -209,6 +211,12 @@ impl From<WorkspaceRefusal> for Error {
             | WorkspaceRefusal::IsAFolder(_)
             | WorkspaceRefusal::Full { .. } => Self::Conflict(refusal.to_string()),
         }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }
 

@@ -7,7 +7,6 @@
 //! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
 
 pub mod accounts;
-pub mod aftermath;
 pub mod comments;
 mod context;
 mod error;
@@ -20,11 +19,13 @@ pub mod organizations;
 pub mod people;
 mod precondition;
 pub mod projects;
+pub mod reactor;
 pub mod reading;
 mod run;
 mod tables;
 pub mod tasks;
 mod unit;
+mod views;
 pub mod workspaces;
 
 use std::{sync::Arc, time::Duration};
@@ -39,7 +40,7 @@ pub use error::{Error, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use precondition::IfVersion;
 pub use run::{Command, Done};
-pub use tables::TableChange;
+pub use tables::{At, Bytea, Change, TableChange};
 pub use unit::Unit;
 
 use crate::event_store::EventLog;

@@ -1,15 +1,16 @@
-//! Proves law 9 by replay: for every event, its actor held the right to cause it at its position.
+//! Proves law 9 by replay: for every event, its actor could act, and held the right to cause it, at its position.
 //!
-//! The replay keeps nothing but the rosters, folded event by event, and asks the table of roles × actions in between:
+//! The replay keeps nothing but accounts and rosters, folded event by event, and asks the table of roles × actions in between:
 //! it shares the table with the service, but none of the code that loads, caches or guards.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{self, Action, OrganizationAction, Right, Standing, Verdict},
+    access::{self, Action, OrganizationAction, OrganizationRole, Right, Role, Standing, Verdict},
+    account::{Account, AccountEvent, AccountRefusal},
     actor::Actor,
     comment::CommentEvent,
     event::DomainEventKind,
@@ -18,7 +19,7 @@ use workroom_domain::{
     job::JobEvent,
     membership::{Membership, MembershipEvent},
     organization::{Organization, OrganizationEvent},
-    project::{Project, ProjectEvent},
+    project::{Project, ProjectChanges, ProjectEvent},
     timestamp::Timestamp,
 };
 use workroom_projections::log::{LogError, LogReader, Recorded};
@@ -52,11 +53,14 @@ pub struct Report {
 /// Who belongs where, and who said what.
 #[derive(Default)]
 struct Rosters {
+    accounts: HashMap<Uuid, Account>,
     projects: HashMap<Uuid, Membership>,
     fields: HashMap<Uuid, Project>,
     /// The organization of each project, also of deleted ones.
     homes: HashMap<Uuid, Uuid>,
     organizations: HashMap<Uuid, Organization>,
+    /// The projects in each organization that are not deleted.
+    living: HashMap<Uuid, BTreeSet<Uuid>>,
     authors: HashMap<Uuid, AccountId>,
     invitations: HashMap<Uuid, Invitation>,
     /// What somebody has accepted and not taken yet, by feed.
@@ -66,6 +70,11 @@ struct Rosters {
 impl Rosters {
     fn judge(&self, recorded: &Recorded) -> Result<(), String> {
         let actor = recorded.metadata.actor;
+        self.can_act(recorded)?;
+        self.leaves_nothing(recorded)?;
+        if actor.account().is_none() && self.settles_erasure(recorded) {
+            return Ok(());
+        }
         let is_subject = match &recorded.event {
             DomainEventKind::Membership(event) => event.subject().is_some() && event.subject() == actor.account(),
             DomainEventKind::Organization(event) => event.subject().is_some() && event.subject() == actor.account(),
@@ -135,6 +144,75 @@ impl Rosters {
                 Actor::System(_) => Ok(()),
                 Actor::Account(_) => Err("only the service itself may".to_owned()),
             },
+        }
+    }
+
+    /// Whether the actor's account is there, and neither deactivated nor erased.
+    fn can_act(&self, recorded: &Recorded) -> Result<(), String> {
+        let Some(account_id) = recorded.metadata.actor.account() else { return Ok(()) };
+        let registers = matches!(recorded.event, DomainEventKind::Account(AccountEvent::AccountRegistered { .. }))
+            && recorded.aggregate_id == account_id.0;
+        if registers {
+            return Ok(());
+        }
+        let account = self.accounts.get(&account_id.0).copied().unwrap_or_default();
+        account.active().map_err(|refusal| format!("the actor could not act: {refusal}"))
+    }
+
+    fn is_erased(&self, account_id: AccountId) -> bool {
+        self.accounts.get(&account_id.0).is_some_and(|account| account.active() == Err(AccountRefusal::Erased))
+    }
+
+    /// Whether an organization that is deleted has no projects.
+    fn leaves_nothing(&self, recorded: &Recorded) -> Result<(), String> {
+        let DomainEventKind::Organization(OrganizationEvent::OrganizationDeleted {}) = recorded.event else {
+            return Ok(());
+        };
+        match self.living.get(&recorded.aggregate_id).filter(|projects| !projects.is_empty()) {
+            None => Ok(()),
+            Some(projects) => {
+                let some: Vec<_> = projects.iter().take(3).map(Uuid::to_string).collect();
+                Err(format!("{} projects are left in it, such as {}", projects.len(), some.join(", ")))
+            }
+        }
+    }
+
+    /// Whether the service puts in order what an erased account has left: takes it off, and hands over, or ends, what
+    /// nobody else could.
+    fn settles_erasure(&self, recorded: &Recorded) -> bool {
+        let roster = project_of(recorded).and_then(|id| self.projects.get(&id));
+        let all_erased = |mut ids: Box<dyn Iterator<Item = AccountId> + '_>| ids.all(|id| self.is_erased(id));
+        match &recorded.event {
+            DomainEventKind::Membership(MembershipEvent::MemberRemoved { account_id, .. })
+            | DomainEventKind::Organization(OrganizationEvent::OrganizationMemberRemoved { account_id, .. }) => {
+                self.is_erased(*account_id)
+            }
+            DomainEventKind::Membership(MembershipEvent::MemberRoleChanged { to: Role::Owner, .. }) => roster
+                .is_some_and(|roster| {
+                    let owners = roster.members().filter(|(_, role)| *role == Role::Owner).map(|(id, _)| id);
+                    all_erased(Box::new(owners))
+                }),
+            DomainEventKind::Organization(OrganizationEvent::OrganizationMemberRoleChanged {
+                to: OrganizationRole::Admin,
+                ..
+            }) => {
+                let state = self.organizations.get(&recorded.aggregate_id).and_then(|found| found.active().ok());
+                state.is_some_and(|state| {
+                    let admins = state.members().filter(|(_, role)| *role == OrganizationRole::Admin);
+                    all_erased(Box::new(admins.map(|(id, _)| id)))
+                })
+            }
+            DomainEventKind::Project(ProjectEvent::ProjectDeleted {})
+            | DomainEventKind::Membership(MembershipEvent::MembershipClosed {}) => {
+                roster.is_some_and(|roster| all_erased(Box::new(roster.members().map(|(id, _)| id))))
+            }
+            // Whoever is gone leads nothing.
+            DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
+                let lead = changes.team_lead.as_ref().filter(|lead| lead.to.is_none()).and_then(|lead| lead.from);
+                let only = ProjectChanges { team_lead: changes.team_lead.clone(), ..ProjectChanges::default() };
+                *changes == only && lead.is_some_and(|lead| self.is_erased(lead))
+            }
+            _ => false,
         }
     }
 
@@ -208,12 +286,21 @@ impl Rosters {
     }
 
     fn fold(&mut self, recorded: &Recorded) {
+        if let DomainEventKind::Account(event) = &recorded.event {
+            self.accounts.entry(recorded.aggregate_id).or_default().evolve(event);
+        }
         if let DomainEventKind::Membership(event) = &recorded.event {
             self.projects.entry(recorded.aggregate_id).or_default().evolve(event);
         }
         if let DomainEventKind::Project(event) = &recorded.event {
             if let ProjectEvent::ProjectCreated { organization_id, .. } = event {
                 self.homes.insert(recorded.aggregate_id, organization_id.0);
+                self.living.entry(organization_id.0).or_default().insert(recorded.aggregate_id);
+            }
+            let home =
+                self.homes.get(&recorded.aggregate_id).filter(|_| matches!(event, ProjectEvent::ProjectDeleted {}));
+            if let Some(projects) = home.and_then(|home| self.living.get_mut(home)) {
+                projects.remove(&recorded.aggregate_id);
             }
             self.fields.entry(recorded.aggregate_id).or_default().evolve(event);
         }
@@ -248,7 +335,8 @@ fn project_of(recorded: &Recorded) -> Option<Uuid> {
         DomainEventKind::Task(_)
         | DomainEventKind::Comment(_)
         | DomainEventKind::Workspace(_)
-        | DomainEventKind::File(_) => Some(recorded.feed_id),
+        | DomainEventKind::File(_)
+        | DomainEventKind::OrganizationProjects(_) => Some(recorded.feed_id),
         DomainEventKind::Invitation(event) => match event.place() {
             Place::Project { .. } => Some(recorded.feed_id),
             Place::Organization { .. } => None,

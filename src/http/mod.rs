@@ -32,4 +32,4 @@ pub mod tasks;
 pub mod webhooks;
 pub mod workspaces;
 
-pub use state::{Readiness, SandboxGate, Shared, State};
+pub use state::{Need, Readiness, SandboxGate, Shared, State};

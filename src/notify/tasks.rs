@@ -2,11 +2,13 @@
 //!
 //! The mails of a stretch of the log are added in the transaction that moves the checkpoint: none is forgotten, and the
 //! reasons keep any from being added twice. A reminder waits in the outbox for its time; should the task be done, moved or
-//! given to somebody else by then, it is dropped, for a changed date or assignee has a mail of its own.
+//! given to somebody else by then, it is dropped, for a changed date or assignee has a mail of its own. When nobody was
+//! there to add one in time, it comes late; how late is too late is a setting.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use sqlx::{Acquire, PgConnection};
+use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -38,12 +40,13 @@ enum FollowError {
     Database(#[from] sqlx::Error),
 }
 
-/// Follows the log until told to stop. Any number may run: one at a time does the work.
-pub async fn follow(app: App, shutdown: CancellationToken) {
+/// Follows the log until told to stop; no reminder comes later than `latest` after it was due. Any number may run: one
+/// at a time does the work.
+pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
     let reader = LogReader::new(vec![Task::TYPE]);
     let mut views = app.progress().watch(VIEWS);
     loop {
-        match pass(&app, &reader).await {
+        match pass(&app, &reader, latest).await {
             Ok(true) if !shutdown.is_cancelled() => continue,
             Ok(_) => {}
             // What cannot be read does not mend itself: nobody is told of anything any more.
@@ -76,10 +79,11 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 }
 
 /// Reads a stretch of the log; `true` when there is more.
-async fn pass(app: &App, reader: &LogReader) -> Result<bool, FollowError> {
+async fn pass(app: &App, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
     let mut connection = app.pool().acquire().await?;
     let mut transaction = connection.begin().await?;
-    // Another process' follower passes over what this one is about.
+    // Another process' follower passes over what this one is about; not for long, should this one stand still.
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut *transaction).await?;
     let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
         .fetch_optional(&mut *transaction)
         .await?;
@@ -94,7 +98,7 @@ async fn pass(app: &App, reader: &LogReader) -> Result<bool, FollowError> {
     let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(false) };
     let read = entries.len();
     let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
-    let added = tell_assignees(&events, &mut transaction).await? + remind(&events, &mut transaction).await?;
+    let added = tell_assignees(&events, &mut transaction).await? + remind(&events, latest, &mut transaction).await?;
     sqlx::query("UPDATE notifier_checkpoint SET position = $1").bind(last).execute(&mut *transaction).await?;
     transaction.commit().await?;
     if added > 0 {
@@ -135,21 +139,44 @@ async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> R
     Ok(added.rows_affected())
 }
 
-/// Adds a reminder for each task that an event may have given a date or an assignee. What was due long before is not
-/// due: it was written down late.
-async fn remind(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let touched: BTreeSet<Uuid> = events.iter().map(|recorded| recorded.aggregate_id).collect();
+/// When each task was last given its date and assignee by these events, or was first touched where none did that.
+fn settled(events: &[Recorded]) -> BTreeMap<Uuid, OffsetDateTime> {
+    let mut settled = BTreeMap::new();
+    for recorded in events {
+        let settles = match &recorded.event {
+            DomainEventKind::Task(TaskEvent::TaskCreated { .. }) => true,
+            DomainEventKind::Task(TaskEvent::TaskUpdated { changes }) => {
+                changes.due_at.is_some() || changes.assignee_id.is_some()
+            }
+            _ => false,
+        };
+        let at = settled.entry(recorded.aggregate_id).or_insert(recorded.recorded_at);
+        if settles {
+            *at = recorded.recorded_at;
+        }
+    }
+    settled
+}
+
+/// Adds a reminder for each task that an event may have given a date or an assignee. What was due long before that is
+/// not due: it was written down late. What has become due since is, however late this comes, up to `latest`.
+async fn remind(events: &[Recorded], latest: Duration, connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let (tasks, moments): (Vec<Uuid>, Vec<OffsetDateTime>) = settled(events).into_iter().unzip();
     let added = sqlx::query(
         "INSERT INTO mails (id, account_id, kind, about, reason, due_at, expires_at)
-         SELECT gen_random_uuid(), a.id, $2, t.id,
-                $2 || ':' || t.id || ':' || a.id || ':' || (extract(epoch FROM t.due_at) * 1000000)::bigint,
-                t.due_at, t.due_at + interval '3 days'
-         FROM tasks t JOIN accounts a ON a.id = t.assignee_id
-         WHERE t.id = ANY($1) AND t.due_at > now() - interval '5 minutes' AND t.status <> 'done'
+         SELECT gen_random_uuid(), a.id, $3, t.id,
+                $3 || ':' || t.id || ':' || a.id || ':' || (extract(epoch FROM t.due_at) * 1000000)::bigint,
+                t.due_at, t.due_at + make_interval(secs => $4)
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS n (task_id, settled_at)
+         JOIN tasks t ON t.id = n.task_id JOIN accounts a ON a.id = t.assignee_id
+         WHERE t.due_at > n.settled_at - interval '5 minutes' AND t.status <> 'done'
+           AND t.due_at + make_interval(secs => $4) > now()
          ON CONFLICT (reason) DO NOTHING",
     )
-    .bind(touched.into_iter().collect::<Vec<_>>())
+    .bind(tasks)
+    .bind(moments)
     .bind(MailKind::TaskDue.as_str())
+    .bind(latest.as_secs_f64())
     .execute(connection)
     .await?;
     Ok(added.rows_affected())

@@ -23,6 +23,7 @@ mod organizations;
 mod problems;
 mod projections;
 mod projects;
+mod races;
 mod relay;
 mod support;
 mod tasks;

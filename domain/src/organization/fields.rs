@@ -2,13 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Name, TextRefused};
+use uuid::Uuid;
+
+use crate::{
+    ids::OrganizationId,
+    text::{Name, TextRefused},
+};
 
 /// The short name in an organization's address: 2 to 64 characters, lower-case letters, digits, and single hyphens between
 /// them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Slug(String);
+
+/// How slugs of personal organizations begin.
+const PERSONAL: &str = "personal-";
 
 /// The text is no slug.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +56,18 @@ impl Slug {
         let stem = slug.trim_end_matches('-');
         let stem = if stem.len() < 2 { "organization" } else { stem };
         Self(suffix.map_or_else(|| stem.to_owned(), |suffix| format!("{stem}-{suffix}")))
+    }
+
+    /// The one that a personal organization begins with. It says nothing of the person.
+    pub fn personal(organization_id: OrganizationId) -> Self {
+        Self(format!("{PERSONAL}{}", organization_id.0.simple()))
+    }
+
+    /// The only organization that may have this slug, if it is one of a personal organization. No event claims it, so
+    /// that it belongs to its organization whether it was created by this version or by an earlier one.
+    pub fn reserved_for(&self) -> Option<OrganizationId> {
+        let id = Uuid::try_parse(self.0.strip_prefix(PERSONAL)?).ok().map(OrganizationId)?;
+        (Self::personal(id) == *self).then_some(id)
     }
 
     /// The text.
@@ -119,6 +139,17 @@ mod tests {
         }
         for bad in ["", "a", "-a", "a-", "a--b", "Acme", "ac me", "ä-b", "a_b", &"a".repeat(65)] {
             assert_eq!(Slug::parse(bad), Err(SlugRefused), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_slug_of_a_personal_organization_is_reserved_for_it() {
+        let id = OrganizationId(Uuid::from_u128(0x0198_aaaa_0000_7000_8000_0000_0000_000c));
+        let slug = Slug::personal(id);
+        assert_eq!(slug.as_str(), "personal-0198aaaa00007000800000000000000c");
+        assert_eq!((slug.reserved_for(), Slug::parse(slug.as_str())), (Some(id), Ok(slug.clone())));
+        for free in ["acme", "personal", "personal-0", "personal-0198aaaa-0000-7000-8000-00000000000c"] {
+            assert_eq!(Slug::parse(free).unwrap().reserved_for(), None, "{free}");
         }
     }
 

@@ -51,6 +51,11 @@ impl Decide for OrganizationSlug {
 
     fn decide(&self, command: SlugCommand) -> Result<Vec<OrganizationSlugEvent>, SlugTaken> {
         match command {
+            SlugCommand::Claim { slug, organization_id }
+                if slug.reserved_for().is_some_and(|owner| owner != organization_id) =>
+            {
+                Err(SlugTaken)
+            }
             SlugCommand::Claim { slug, organization_id } => match self.holder {
                 None => Ok(vec![OrganizationSlugEvent::SlugClaimed { slug, organization_id }]),
                 Some(holder) if holder == organization_id => Ok(vec![]),

@@ -69,6 +69,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
             [MANAGE_ORGANIZATION, MANAGE_ORGANIZATION, Right::InOrganization(OrganizationAction::View)],
         ),
         ("OrganizationDeleted", same(Right::InOrganization(OrganizationAction::Delete))),
+        ("ProjectAddedToOrganization", same(Right::FoundProject)),
         ("SlugClaimed", same(EDIT_ORGANIZATION)),
         ("SlugReleased", same(EDIT_ORGANIZATION)),
         ("WorkspaceCreated", same(FILES)),
@@ -107,6 +108,7 @@ fn a_session_is_ended_by_its_account_or_by_the_service_for_its_reason() {
         (SessionEnd::PasswordReset, Right::OwnAccount),
         (SessionEnd::AccountDeactivated, Right::ServiceOnly),
         (SessionEnd::AccountErased, Right::OwnAccountOrService),
+        (SessionEnd::SessionLimit, Right::ServiceOnly),
     ] {
         let ended = DomainEventKind::Account(AccountEvent::SessionEnded { session_id: SESSION, reason });
         assert_eq!(required_right(&ended, false, true), right, "{reason:?}");

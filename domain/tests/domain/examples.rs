@@ -14,6 +14,7 @@ use workroom_domain::{
     job::{AttemptFailure, CancelReason, Code, JobEvent, Language, LimitHit, Outcome, Timeout, Work},
     membership::MembershipEvent,
     organization::{ImageUrl, OrganizationChanges, OrganizationEvent, OrganizationFields, OrganizationSettings, Slug},
+    organization_projects::OrganizationProjectsEvent,
     organization_slug::OrganizationSlugEvent,
     project::{EditPolicy, Priority, ProjectChanges, ProjectEvent, ProjectFields, ProjectStatus, Schedule},
     task::{TaskChanges, TaskEvent, TaskFields, TaskStatus, TaskType},
@@ -291,5 +292,9 @@ fn room_events() -> Vec<DomainEventKind> {
         .map(DomainEventKind::Invitation),
     );
     events.push(DomainEventKind::Job(JobEvent::JobCancelled { reason: CancelReason::ProjectDeleted }));
+    events.push(DomainEventKind::OrganizationProjects(OrganizationProjectsEvent::ProjectAddedToOrganization {
+        organization_id: ORGANIZATION,
+        project_id: PROJECT,
+    }));
     events
 }

@@ -25,6 +25,7 @@ use workroom_domain::{
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
     organization::{Organization, OrganizationEvent},
+    organization_projects::{OrganizationProjects, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent, ProjectFields, Schedule},
     task::{Task, TaskEvent},
@@ -54,6 +55,7 @@ enum Payload<'a> {
     Task(&'a TaskEvent),
     Comment(&'a CommentEvent),
     Organization(&'a OrganizationEvent),
+    OrganizationProjects(&'a OrganizationProjectsEvent),
     OrganizationSlug(&'a OrganizationSlugEvent),
     Workspace(&'a WorkspaceEvent),
     File(&'a FileEvent),
@@ -77,6 +79,9 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::Task(event) => columns::<Task>(event, Payload::Task(event)),
         DomainEventKind::Comment(event) => columns::<Comment>(event, Payload::Comment(event)),
         DomainEventKind::Organization(event) => columns::<Organization>(event, Payload::Organization(event)),
+        DomainEventKind::OrganizationProjects(event) => {
+            columns::<OrganizationProjects>(event, Payload::OrganizationProjects(event))
+        }
         DomainEventKind::OrganizationSlug(event) => {
             columns::<OrganizationSlug>(event, Payload::OrganizationSlug(event))
         }
@@ -227,6 +232,7 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Invitation(I::InvitationRevoked { .. }) => 49,
         DomainEventKind::Invitation(I::InvitationAccepted { .. }) => 50,
         DomainEventKind::Job(J::JobCancelled { .. }) => 51,
+        DomainEventKind::OrganizationProjects(OrganizationProjectsEvent::ProjectAddedToOrganization { .. }) => 52,
     }
 }
 
@@ -849,6 +855,22 @@ mod stored_forever_as {
           "payload": {
             "type": "SlugReleased",
             "organization_id": "00000000-0000-0000-0000-00000000000c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn project_added_to_organization_version_1() {
+        assert_json_snapshot!(stored("ProjectAddedToOrganization"), @r#"
+        {
+          "aggregate_type": "organization_projects",
+          "event_type": "ProjectAddedToOrganization",
+          "event_version": "1",
+          "payload": {
+            "type": "ProjectAddedToOrganization",
+            "organization_id": "00000000-0000-0000-0000-00000000000c",
+            "project_id": "00000000-0000-0000-0000-0000000000a0"
           }
         }
         "#);

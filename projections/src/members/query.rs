@@ -75,6 +75,25 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
         .await
 }
 
+/// Accounts that are erased and still belong to a project, or to an organization that somebody else could go on with.
+///
+/// # Errors
+/// The database's.
+pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT m.account_id FROM members m WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = m.account_id)
+         UNION
+         SELECT m.account_id FROM organization_members m
+         WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = m.account_id)
+           AND EXISTS (SELECT FROM organization_members o JOIN accounts a ON a.id = o.account_id
+                       WHERE o.organization_id = m.organization_id)
+         ORDER BY 1 LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
 /// The projects that an account belongs to.
 ///
 /// # Errors

@@ -116,17 +116,6 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
         .await
 }
 
-/// Whether an organization has a living project.
-///
-/// # Errors
-/// The database's.
-pub async fn any_in(pool: &PgPool, organization_id: Uuid) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT EXISTS (SELECT FROM projects WHERE organization_id = $1 AND NOT deleted)")
-        .bind(organization_id)
-        .fetch_one(pool)
-        .await
-}
-
 /// How an account (`account`) stands to a living project (`project`), as one value that a list can carry along: a role, an
 /// owner's for admins of the organization; `visitor`; null to whom the project does not exist, and
 /// while the log is ahead of the views, for then only the log knows.

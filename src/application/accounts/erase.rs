@@ -1,10 +1,12 @@
 //! Erase an account: it leaves every project, and its own log ends. What is personal of it lies in tables, which change
 //! in the same transaction.
 
+use std::{cmp::Reverse, sync::Arc};
+
 use uuid::Uuid;
 use workroom_domain::{
     access::{OrganizationRole, Role},
-    account::{Account, AccountCommand, SessionEnd},
+    account::{Account, AccountCommand, AccountRefusal, SessionEnd},
     ids::{AccountId, ProjectId, SessionId},
     membership::{Membership, MembershipCommand},
     organization::{Organization, OrganizationCommand},
@@ -12,7 +14,10 @@ use workroom_domain::{
 };
 use workroom_projections::{members, organizations};
 
-use crate::application::{Command, Error, Unit, members::unlead};
+use crate::{
+    application::{Command, Error, Unit, members::unlead, views},
+    event_store::Versioned,
+};
 
 /// Erase an account.
 #[derive(Clone, Debug)]
@@ -34,12 +39,24 @@ impl Command for EraseAccount {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        let mut account = unit.read::<Account>(self.account_id).await?;
+        let account = unit.read::<Account>(self.account_id).await?;
         account.state.active().or_else(|refusal| match refusal {
-            workroom_domain::account::AccountRefusal::Deactivated => Ok(()),
+            AccountRefusal::Deactivated => Ok(()),
             other => Err(other),
         })?;
-        leave_all(unit, self.account_id, self.hand_over).await?;
+        // Who erases themselves leaves first, in their own name. The service takes somebody off who is erased already.
+        if unit.context().actor.account() == Some(self.account_id) {
+            leave_all(unit, self.account_id, self.hand_over).await?;
+            self.end(unit, account)
+        } else {
+            self.end(unit, account)?;
+            leave_all(unit, self.account_id, self.hand_over).await
+        }
+    }
+}
+
+impl EraseAccount {
+    fn end(&self, unit: &mut Unit<'_>, mut account: Arc<Versioned<Account>>) -> Result<(), Error> {
         for session_id in self.sessions.iter().copied().map(SessionId) {
             let end = AccountCommand::EndSession { session_id, reason: SessionEnd::AccountErased };
             account = unit.decide(&account, end)?;
@@ -49,7 +66,7 @@ impl Command for EraseAccount {
     }
 }
 
-/// Take an account off every roster that the views still show it on: it was added while it was being erased.
+/// Take an erased account off everything that it still belongs to: it was added while it was being erased.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveEverything {
     /// The account.
@@ -60,32 +77,68 @@ impl Command for LeaveEverything {
     type Reply = ();
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        if lives(unit, self.account_id).await? {
+            return Ok(());
+        }
         leave_all(unit, self.account_id, true).await
     }
 }
 
+/// Whether the account has not been erased; the append is guarded by this.
+pub(in crate::application) async fn lives(unit: &mut Unit<'_>, account_id: AccountId) -> Result<bool, Error> {
+    Ok(unit.read::<Account>(account_id).await?.state.active() != Err(AccountRefusal::Erased))
+}
+
+/// The first who has not been erased.
+async fn first_living(unit: &mut Unit<'_>, candidates: &[AccountId]) -> Result<Option<AccountId>, Error> {
+    for account_id in candidates {
+        if lives(unit, *account_id).await? {
+            return Ok(Some(*account_id));
+        }
+    }
+    Ok(None)
+}
+
+/// The first who can act; else the first who has not been erased.
+async fn first_to_act(unit: &mut Unit<'_>, candidates: &[AccountId]) -> Result<Option<AccountId>, Error> {
+    for account_id in candidates {
+        if unit.read::<Account>(*account_id).await?.state.active().is_ok() {
+            return Ok(Some(*account_id));
+        }
+    }
+    first_living(unit, candidates).await
+}
+
+/// Everybody else, the highest role first, and the one who registered first of those.
+fn others<R: Ord + Copy>(members: impl Iterator<Item = (AccountId, R)>, account_id: AccountId) -> Vec<AccountId> {
+    let mut others: Vec<_> = members.filter(|(id, _)| *id != account_id).collect();
+    // Ids are in the order of registration.
+    others.sort_by_key(|(id, role)| (Reverse(*role), *id));
+    others.into_iter().map(|(id, _)| id).collect()
+}
+
+/// The views tell where the account belongs, and are waited for; the aggregates decide. What somebody adds it to at the
+/// same time is left by [`LeaveEverything`], once it is erased: then nobody can add it any more.
 async fn leave_all(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) -> Result<(), Error> {
+    views::caught_up(unit.pool(), &[views::WORKSPACE]).await?;
     let mut stuck = Vec::new();
     for project_id in members::projects_of(unit.pool(), account_id.into()).await? {
         let roster = unit.read::<Membership>(project_id).await?;
         let Some(role) = roster.state.role_of(account_id) else { continue };
-        if roster.state.members().len() == 1 {
+        let others = others(roster.state.members(), account_id);
+        let Some(next) = first_living(unit, &others).await? else {
             let project = unit.read::<Project>(project_id).await?;
             unit.decide(&project, ProjectCommand::Delete)?;
             unit.decide(&roster, MembershipCommand::Close)?;
             continue;
-        }
+        };
         let mut roster = roster;
-        let has_another_owner = roster.state.members().any(|(id, role)| id != account_id && role == Role::Owner);
-        if role == Role::Owner && !has_another_owner {
+        if role == Role::Owner && roster.state.role_of(next) != Some(Role::Owner) {
             if !hand_over {
                 stuck.push(describe(unit, ProjectId(project_id)).await?);
                 continue;
             }
-            let others = roster.state.members().filter(|(id, _)| *id != account_id);
-            // Ids are in the order of registration.
-            let heir = others.max_by_key(|(id, role)| (*role, std::cmp::Reverse(*id))).map(|(id, _)| id);
-            let Some(heir) = heir else { continue };
+            let heir = first_to_act(unit, &others).await?.unwrap_or(next);
             let role = Role::Owner;
             roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
         }
@@ -114,17 +167,14 @@ async fn leave_organizations(
         let mut organization = unit.read::<Organization>(id).await?;
         let Ok(state) = organization.state.active() else { continue };
         let Some(role) = state.role_of(account_id) else { continue };
-        let others: Vec<_> = state.members().filter(|(id, _)| *id != account_id).collect();
-        if others.is_empty() {
-            continue;
-        }
-        if role == OrganizationRole::Admin && others.iter().all(|(_, role)| *role != OrganizationRole::Admin) {
+        let others = others(state.members(), account_id);
+        let Some(next) = first_living(unit, &others).await? else { continue };
+        if role == OrganizationRole::Admin && state.role_of(next) != Some(OrganizationRole::Admin) {
             if !hand_over {
                 stuck.push(format!("“{}” ({id})", state.fields.name.as_str()));
                 continue;
             }
-            // Ids are in the order of registration.
-            let Some((heir, _)) = others.iter().min_by_key(|(id, _)| *id).copied() else { continue };
+            let heir = first_to_act(unit, &others).await?.unwrap_or(next);
             let role = OrganizationRole::Admin;
             organization = unit.decide(&organization, OrganizationCommand::ChangeRole { account_id: heir, role })?;
         }

@@ -2,6 +2,7 @@
 
 mod erase;
 
+pub(super) use erase::lives;
 pub use erase::{EraseAccount, LeaveEverything};
 
 use workroom_domain::{

@@ -1,9 +1,10 @@
 //! Accept an invitation, and join.
 
-use sqlx::PgConnection;
+use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
+    access::OrganizationRole,
     account::Account,
     ids::InvitationId,
     invitation::{Invitation, InvitationCommand, InvitationRefusal, Place},
@@ -12,7 +13,7 @@ use workroom_domain::{
     timestamp::Timestamp,
 };
 
-use crate::application::{Command, Error, TableChange, Unit};
+use crate::application::{At, Change, Command, Error, TableChange, Unit, accounts::lives};
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,7 @@ impl Command for AcceptInvitation {
                 let organization = unit.read::<Organization>(organization_id).await?;
                 if !organization.state.active().is_ok_and(|state| state.role_of(account_id).is_some()) {
                     used_once(is_new)?;
+                    insist_on_an_admin(unit, &organization.state).await?;
                     unit.decide(&organization, OrganizationCommand::AddMember { account_id, role })?;
                 }
             }
@@ -65,6 +67,16 @@ fn used_once(is_new: bool) -> Result<(), Error> {
     if is_new { Ok(()) } else { Err(InvitationRefusal::Accepted.into()) }
 }
 
+/// Nobody joins an organization that nobody can act for any more: its admins are erased, and its invitations with them.
+async fn insist_on_an_admin(unit: &mut Unit<'_>, organization: &Organization) -> Result<(), Error> {
+    for (account_id, role) in organization.active()?.members() {
+        if role == OrganizationRole::Admin && lives(unit, account_id).await? {
+            return Ok(());
+        }
+    }
+    Err(Error::NotFound("invitation"))
+}
+
 /// Notes that an invitation was accepted: the address may be invited again, and the link may be followed again.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkAccepted {
@@ -74,13 +86,19 @@ pub struct MarkAccepted {
     pub at: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct AcceptedRow {
+    id: Uuid,
+    at: At,
+}
+
 impl TableChange for MarkAccepted {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query("UPDATE invitations SET accepted_at = $2 WHERE id = $1")
-            .bind(Uuid::from(self.invitation_id))
-            .bind(self.at)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let mark = Change::new(
+            "UPDATE invitations t SET accepted_at = a.at
+             FROM jsonb_to_record($1) AS a (id uuid, at timestamptz) WHERE t.id = a.id",
+            &AcceptedRow { id: self.invitation_id.into(), at: At(self.at) },
+        )?;
+        Ok(vec![mark])
     }
 }

@@ -84,10 +84,9 @@ impl From<SlugTaken> for Error {
 /// # Errors
 /// None: the texts are sound.
 pub fn personal(organization_id: OrganizationId, account_id: AccountId) -> Result<OrganizationCommand, Error> {
-    let slug = format!("personal-{}", Uuid::from(organization_id).simple());
     let fields = OrganizationFields {
         name: Name::parse("Personal").map_err(Error::failure)?,
-        slug: Slug::parse(&slug).map_err(Error::failure)?,
+        slug: Slug::personal(organization_id),
         image_url: None,
         settings: OrganizationSettings { members_can_create_projects: true },
     };

@@ -1,8 +1,11 @@
 //! Delete an organization that has no projects any more.
 
+use sqlx::PgPool;
 use uuid::Uuid;
-use workroom_domain::{access::OrganizationAction, ids::OrganizationId, organization::OrganizationCommand};
-use workroom_projections::projects;
+use workroom_domain::{
+    access::OrganizationAction, ids::OrganizationId, organization::OrganizationCommand,
+    organization_projects::OrganizationProjects,
+};
 
 use super::release;
 use crate::application::{Command, Error, IfVersion, Unit};
@@ -27,11 +30,28 @@ impl Command for DeleteOrganization {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let organization = unit.authorize_in_organization(self.organization_id, OrganizationAction::Delete).await?;
         self.if_version.check(organization.sequence)?;
-        if projects::any_in(unit.pool(), self.organization_id.into()).await? {
+        // Each project that is created from here on moves this, which guards the append; those before are in the log.
+        unit.read::<OrganizationProjects>(self.organization_id).await?;
+        if has_projects(unit.pool(), self.organization_id).await? {
             return Err(Error::Conflict("the organization has projects; delete them first".to_owned()));
         }
         let slug = organization.state.active()?.fields.slug.clone();
         release(unit, &slug, self.organization_id).await?;
         Ok(unit.decide(&organization, OrganizationCommand::Delete)?.sequence)
     }
+}
+
+/// Whether a project was created in the organization that has not been deleted; straight from the log.
+async fn has_projects(pool: &PgPool, organization_id: OrganizationId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (
+             SELECT FROM events created
+             WHERE created.event_type = 'ProjectCreated' AND created.payload->>'organization_id' = $1
+               AND (SELECT last.event_type FROM events last
+                    WHERE last.aggregate_type = 'project' AND last.aggregate_id = created.aggregate_id
+                    ORDER BY last.sequence DESC LIMIT 1) <> 'ProjectDeleted')",
+    )
+    .bind(organization_id.to_string())
+    .fetch_one(pool)
+    .await
 }

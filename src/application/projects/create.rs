@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
 use workroom_domain::{
     access::{OrganizationAction, Role},
     account::Account,
     ids::{AccountId, OrganizationId, ProjectId},
     membership::{Membership, MembershipCommand},
     organization::Organization,
+    organization_projects::{OrganizationProjects, OrganizationProjectsCommand},
     project::{Project, ProjectCommand, ProjectFields},
 };
 use workroom_projections::accounts::{self, AccountRow};
@@ -52,6 +54,10 @@ pub struct CreatedProject {
 impl Command for CreateProject {
     type Reply = CreatedProject;
 
+    fn contended(&self) -> Option<Uuid> {
+        self.organization_id.map(Into::into)
+    }
+
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<CreatedProject, Error> {
         let account_id = unit.context().account()?;
         // An account that is being erased founds nothing: the append is guarded by this.
@@ -71,6 +77,12 @@ impl Command for CreateProject {
         let fields = ProjectFields { team_lead: lead, ..self.fields.clone() };
         let create = ProjectCommand::Create { organization_id, fields: fields.clone() };
         let project = unit.decide::<Project>(&Unit::new_aggregate(self.project_id), create)?;
+        if !organization.state.active()?.is_personal {
+            // Whoever deletes the organization at the same time is guarded by this.
+            let projects = unit.read::<OrganizationProjects>(organization_id).await?;
+            let add = OrganizationProjectsCommand::Add { organization_id, project_id: self.project_id };
+            unit.decide(&projects, add)?;
+        }
         let found = MembershipCommand::Found { owner: account_id };
         let mut roster = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
         for account_id in lead.into_iter().chain(team) {

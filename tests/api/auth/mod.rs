@@ -2,7 +2,7 @@
 
 mod access_token;
 mod erasure;
-mod external;
+pub mod external;
 mod keys;
 mod login;
 mod password;
@@ -12,4 +12,4 @@ mod register;
 mod sessions;
 mod throttle;
 mod tokens;
-mod webhook;
+pub mod webhook;

@@ -14,7 +14,7 @@ use crate::support::{Client, Reply, Server, World};
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// An identity provider that tells of its people.
-struct Provider {
+pub struct Provider {
     client: Client,
 }
 
@@ -34,7 +34,7 @@ impl Provider {
         client.send(Method::POST, "/webhooks/identity", Some(body.to_owned())).await
     }
 
-    async fn tell(&self, kind: &str, data: Value) -> Reply {
+    pub async fn tell(&self, kind: &str, data: Value) -> Reply {
         let (id, at) = (format!("msg_{}", Uuid::now_v7().simple()), now());
         let body = json!({"type": kind, "data": data}).to_string();
         self.send("svix", &id, at, &Self::sign(&id, at, &body), &body).await
@@ -45,7 +45,7 @@ fn now() -> i64 {
     time::OffsetDateTime::now_utc().unix_timestamp()
 }
 
-async fn start(world: &World, issuer: &Issuer) -> (Server, Provider) {
+pub async fn start(world: &World, issuer: &Issuer) -> (Server, Provider) {
     let issuers = issuer.setting();
     let settings = [
         ("WORKROOM_EXTERNAL_ISSUERS", issuers.as_str()),
@@ -57,7 +57,7 @@ async fn start(world: &World, issuer: &Issuer) -> (Server, Provider) {
     (server, provider)
 }
 
-fn person(updated_at: i64, name: &str) -> Value {
+pub fn person(updated_at: i64, name: &str) -> Value {
     json!({"id": "user_1", "first_name": name, "last_name": "Lovelace", "username": "ada-l", "updated_at": updated_at,
         "primary_email_address_id": "e1",
         "email_addresses": [{"id": "e1", "email_address": "ada@example.com", "verification": {"status": "verified"}}]})

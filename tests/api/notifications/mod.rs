@@ -207,3 +207,42 @@ async fn a_server_that_is_away_when_a_task_is_due_gets_the_reminder_later() {
     assert_eq!(mails.mails(&ada.email, "Due: Launch").len(), 1);
     assert_eq!(mails.mails(&ada.email, "Assigned to you: Launch").len(), 1);
 }
+
+/// Plants a task that was written down an hour ago, assigned, and due so many minutes ago.
+async fn plant(world: &World, ada: &Person, project: &str, title: &str, minutes: i64) {
+    let due = (OffsetDateTime::now_utc() - time::Duration::minutes(minutes)).format(&Rfc3339).expect("a moment");
+    let created = json!({
+        "type": "TaskCreated", "project_id": project, "title": title, "description": "", "status": "todo",
+        "task_type": "task", "priority": "medium", "assignee_id": ada.id, "due_at": due,
+    });
+    sqlx::query(
+        "INSERT INTO events SELECT l.position + 1, gen_random_uuid(), $1::uuid,
+             (SELECT max(feed_seq) + 1 FROM events WHERE feed_id = $1::uuid), 'task', gen_random_uuid()::text, 1,
+             'TaskCreated', '1', $2::json, l.metadata, now() - interval '1 hour'
+         FROM (SELECT * FROM events ORDER BY position DESC LIMIT 1) l",
+    )
+    .bind(project)
+    .bind(created.to_string())
+    .execute(&world.pool().await)
+    .await
+    .expect("an event");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_comes_late_when_nobody_was_there_to_send_it_and_too_late_never() {
+    let (world, mails) = (World::new().await, MailServer::new(Manner::Takes).await);
+    let first = world.server_with(&["--roles", "api,live,projector,relay"], &[]).await;
+    let ada = first.person("ada").await;
+    let project = ada.project("Apollo").await;
+    // Nobody looks after reminders meanwhile: one has become due 40 minutes ago, one 10, one before it was written down.
+    for (title, minutes) in [("too late", 40), ("late", 10), ("long ago", 70)] {
+        plant(&world, &ada, &project, title, minutes).await;
+    }
+    let settings = [("WORKROOM_SMTP_URL", mails.url()), ("WORKROOM_REMINDER_LATEST_MINUTES", "30".to_owned())];
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _scheduler = world.server_with(&[], &settings).await;
+    eventually("the late reminder", async || !mails.mails(&ada.email, "Due: late").is_empty()).await;
+    settled(&world).await;
+    let due = mails.taken().iter().filter(|mail| mail.header("Subject").starts_with("Due: ")).count();
+    assert_eq!(due, 1);
+}

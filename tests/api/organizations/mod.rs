@@ -97,6 +97,29 @@ async fn no_two_organizations_have_the_same_slug_whoever_is_quicker() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_slug_of_a_personal_organization_is_its_own() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let listed = ada.get("/organizations").await.is(200);
+    let personal = &listed.items()[0];
+    let slug = personal["slug"].as_str().expect("a slug");
+    grace.post("/organizations", json!({"name": "Acme", "slug": slug})).await.problem(409);
+    let acme = organization(&grace, "Acme").await;
+    grace.patch(&format!("/organizations/{acme}"), json!({"slug": slug})).await.problem(409);
+    // A name that makes the same slug is given another one.
+    let made = grace.post("/organizations", json!({"name": slug.replace('-', " ")})).await.is(201).json;
+    assert_ne!(made["slug"], slug);
+    // It stays reserved while its organization goes by another one, which may take it again.
+    let path = format!("/organizations/{}", personal["id"].as_str().expect("an id"));
+    ada.patch(&path, json!({"slug": "ada-s-own"})).await.is(200);
+    grace.post("/organizations", json!({"name": "Acme", "slug": slug})).await.problem(409);
+    grace.post("/organizations", json!({"name": "Acme", "slug": "ada-s-own"})).await.problem(409);
+    ada.patch(&path, json!({"slug": slug})).await.is(200);
+    grace.post("/organizations", json!({"name": "Acme", "slug": "ada-s-own"})).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_organization_is_refused_with_the_field_named() {
     let world = World::new().await;
     let server = world.server().await;

@@ -129,6 +129,11 @@ impl Client {
         self.try_send(method, path, body).await.expect("a reply")
     }
 
+    /// As [`Client::delete`], for services that may die meanwhile.
+    pub async fn try_delete(&self, path: &str) -> reqwest::Result<Reply> {
+        self.try_send(Method::DELETE, path, None).await
+    }
+
     /// As [`Client::send`], for services that may die meanwhile.
     pub async fn try_send(&self, method: Method, path: &str, body: Option<String>) -> reqwest::Result<Reply> {
         let path = path

@@ -1,0 +1,23 @@
+//! What can have happened to an organization's projects.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::domain_event,
+    ids::{OrganizationId, ProjectId},
+};
+
+/// What can have happened to an organization's projects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum OrganizationProjectsEvent {
+    /// A project was created in the organization.
+    ProjectAddedToOrganization {
+        /// The organization.
+        organization_id: OrganizationId,
+        /// The project.
+        project_id: ProjectId,
+    },
+}
+
+domain_event!(OrganizationProjectsEvent { ProjectAddedToOrganization => "1" });

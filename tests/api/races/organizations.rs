@@ -1,0 +1,66 @@
+//! Rules about organizations and what is in them.
+
+use futures::future::join_all;
+use serde_json::json;
+
+use super::{ROUNDS, assert_proved, instances};
+use crate::{
+    organizations::organization,
+    support::{Person, World},
+};
+
+/// Deletes an organization on one instance while a project is created in it on the other; returns whether each was done.
+async fn round(number: usize, ada: &Person, there: &str) -> (bool, bool) {
+    let acme = organization(ada, "Acme").await;
+    let (deleter, founder) =
+        if number.is_multiple_of(2) { (ada.clone(), ada.at(there)) } else { (ada.at(there), ada.clone()) };
+    // The instance that deletes has been asked about it before, or has not.
+    if number % 4 < 2 {
+        deleter.patch(&format!("/organizations/{acme}"), json!({"name": "Ajax"})).await.is(200);
+    }
+    let path = format!("/organizations/{acme}");
+    let project = json!({"name": "Apollo", "organization_id": acme});
+    let (deleted, founded) = tokio::join!(deleter.delete(&path), founder.post("/projects", project));
+    assert!(matches!(deleted.status, 204 | 409), "{}", deleted.text);
+    assert!(matches!(founded.status, 201 | 404), "{}", founded.text);
+    (deleted.status == 204, founded.status == 201)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_project_is_created_in_an_organization_that_is_deleted_in_two_hundred_rounds() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let ada = here.person("ada").await;
+    let mut outcomes = Vec::new();
+    for chunk in 0..ROUNDS / 4 {
+        outcomes.extend(join_all((0..4).map(|lane| round(chunk * 4 + lane, &ada, &there.address))).await);
+    }
+    let orphans = outcomes.iter().filter(|outcome| **outcome == (true, true)).count();
+    let deleted = outcomes.iter().filter(|(deleted, _)| *deleted).count();
+    eprintln!("{deleted} of {} organizations deleted", outcomes.len());
+    assert_eq!(orphans, 0, "projects without an organization, in {} rounds", outcomes.len());
+    assert!(outcomes.iter().all(|(deleted, founded)| deleted | founded), "one of the two goes through");
+    assert_proved(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_organization_can_be_deleted_once_its_projects_are() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let ada = here.person("ada").await;
+    let acme = organization(&ada, "Acme").await;
+    let path = format!("/organizations/{acme}");
+    let body = json!({"name": "Apollo", "organization_id": acme});
+    let mut projects = Vec::new();
+    for client in [&ada, &ada.at(&there.address), &ada] {
+        projects.push(client.post("/projects", body.clone()).await.is(201).id());
+    }
+    for (number, project) in projects.iter().enumerate() {
+        ada.delete(&path).await.problem(409);
+        let client = if number == 1 { ada.at(&there.address) } else { ada.clone() };
+        client.delete(&format!("/projects/{project}")).await.is(204);
+    }
+    ada.at(&there.address).delete(&path).await.is(204);
+    ada.post("/projects", body).await.problem(404);
+    assert_proved(&world).await;
+}
