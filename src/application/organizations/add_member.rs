@@ -47,7 +47,6 @@ impl Command for AddOrganizationMember {
         // The right first: who may not manage members must not learn which addresses have accounts.
         let organization =
             unit.authorize_in_organization(self.organization_id, OrganizationAction::ManageMembers).await?;
-        let nobody = || Error::invalid("/email", "no account has this e-mail address");
         let account = self.account.find(unit.pool()).await?.ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
         if unit.read::<Account>(account.id).await?.state.active() == Err(AccountRefusal::Erased) {
@@ -57,6 +56,10 @@ impl Command for AddOrganizationMember {
         let organization = unit.decide(&organization, add)?;
         Ok(AddedOrganizationMember { account, version: organization.sequence })
     }
+}
+
+fn nobody() -> Error {
+    Error::invalid("/email", "no account has this e-mail address")
 }
 
 /// Tells a new member by mail.
@@ -85,6 +88,7 @@ impl TableChange for Welcome {
             due_at: *now,
             expires_at: *now + Duration::days(1),
         };
-        Ok(vec![outbox::enqueue(&mail)?])
+        // Whoever is erased meanwhile has no account any more.
+        Ok(vec![outbox::enqueue(&mail)?.unless(&[("mails_account_id_fkey", nobody)])])
     }
 }
