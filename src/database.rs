@@ -79,9 +79,12 @@ pub fn closed_in_transaction() -> u64 {
 /// with it.
 async fn is_outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Unprepared, or the transaction would begin with its first message and not with its statement.
-    let asked = connection.fetch_one("SELECT now() = statement_timestamp()").await;
-    // A failed transaction answers nothing but that.
-    let is_outside = asked.and_then(|row| row.try_get(0)).unwrap_or(false);
+    let is_outside = match connection.fetch_one("SELECT now() = statement_timestamp()").await {
+        Ok(row) => row.try_get(0)?,
+        // In a failed transaction nothing is answered.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("25P02") => false,
+        Err(error) => return Err(error),
+    };
     if !is_outside {
         let count = CLOSED_IN_TRANSACTION.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::error!(count, "a connection came back in a transaction, and is closed");
