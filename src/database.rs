@@ -281,7 +281,11 @@ impl Way {
     /// Where it leads and who says so, as words for a sentence.
     fn named(&self) -> String {
         let (place, setting) = (self.place(), self.setting);
-        if self.given { format!("at {place} ({setting})") } else { format!("at {place} (the default: {setting} is not set)") }
+        if self.given {
+            format!("at {place} ({setting})")
+        } else {
+            format!("at {place} (the default: {setting} is not set)")
+        }
     }
 
     /// What an error of the driver means.

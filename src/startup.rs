@@ -115,9 +115,7 @@ impl Service {
             }
         }
         background.close();
-        let identity = base
-            .patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await)
-            .await?;
+        let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
         tasks.push(tokio::spawn(identity.clone().run(base.messaging.clone())));
         if base.plays(Role::Scheduler) {
             tasks.push(tokio::spawn(sweep(identity.clone())));

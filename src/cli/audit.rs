@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::output;
-use crate::{audit, config::Config, database::{Database, Patience}};
+use crate::{
+    audit,
+    config::Config,
+    database::{Database, Patience},
+};
 
 /// What to prove.
 #[derive(Subcommand)]

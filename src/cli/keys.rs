@@ -5,7 +5,11 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::output;
-use crate::{config::Config, database::{Database, Patience}, identity::keys};
+use crate::{
+    config::Config,
+    database::{Database, Patience},
+    identity::keys,
+};
 
 /// What to do with the keys that sign access tokens.
 #[derive(Subcommand)]

@@ -11,7 +11,10 @@ use workroom_projections::{
 };
 
 use super::output;
-use crate::{config::Config, database::{Database, Patience}};
+use crate::{
+    config::Config,
+    database::{Database, Patience},
+};
 
 /// What to do with the read models.
 #[derive(Subcommand)]

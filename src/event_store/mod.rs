@@ -80,11 +80,7 @@ impl EventLog {
     ///
     /// # Errors
     /// The database cannot be asked for the head of the log.
-    pub async fn open_with(
-        pool: PgPool,
-        options: PgConnectOptions,
-        limits: AppendLimits,
-    ) -> Result<Self, sqlx::Error> {
+    pub async fn open_with(pool: PgPool, options: PgConnectOptions, limits: AppendLimits) -> Result<Self, sqlx::Error> {
         let head: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM events").fetch_one(&pool).await?;
         let (queue, waiting) = mpsc::channel(limits.queue);
         let (head, _) = watch::channel(head);
