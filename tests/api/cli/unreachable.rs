@@ -66,6 +66,14 @@ async fn a_wrong_password_and_a_wrong_name_are_told_at_once() {
 }
 
 #[tokio::test]
+async fn a_database_of_somebody_elses_is_told_at_once() {
+    let world = World::new().await;
+    for arguments in [&["audit", "access"][..], &["projections", "verify"], &["keys", "list"]] {
+        refused(arguments, Some(&world.database_url), &["DATABASE_URL", "workroom migrate"], AT_ONCE).await;
+    }
+}
+
+#[tokio::test]
 async fn a_missing_setting_is_told_as_such() {
     // Whatever listens at the default place on this machine, it is not this user's.
     refused(&["audit", "access"], None, &["DATABASE_URL is not set", "5432"], SOON).await;

@@ -15,9 +15,9 @@ const DEFAULTS: [(&str, &str); 23] = [
     ("search_path", "pg_catalog"),
     ("synchronous_commit", "off"),
     ("lock_timeout", "1"),
-    ("statement_timeout", "300"),
-    ("idle_in_transaction_session_timeout", "50"),
-    ("idle_session_timeout", "100"),
+    ("statement_timeout", "2000"),
+    ("idle_in_transaction_session_timeout", "2000"),
+    ("idle_session_timeout", "2000"),
     ("timezone", "'Asia/Kathmandu'"),
     ("datestyle", "'SQL, DMY'"),
     ("intervalstyle", "'sql_standard'"),
@@ -34,15 +34,16 @@ const DEFAULTS: [(&str, &str); 23] = [
     ("jit", "on"),
 ];
 
-async fn set_default(world: &World, of: &str, name: &str, value: &str) {
+/// Sets defaults of the database, or of the role in it.
+async fn set_defaults(world: &World, of_role: bool, defaults: &[(&str, &str)]) {
     let mut connection = PgConnection::connect(&world.database_url).await.expect("a connection");
-    // The defaults that are there already would hinder the next one.
-    sqlx::query("SET default_transaction_read_only = off").execute(&mut connection).await.expect("a setting");
     let database: String =
         sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await.expect("a name");
-    let whose =
-        if of == "role" { format!("ROLE CURRENT_USER IN DATABASE {database}") } else { format!("DATABASE {database}") };
-    sqlx::query(&format!("ALTER {whose} SET {name} = {value}")).execute(&mut connection).await.expect("a default");
+    let whose = if of_role { "ROLE CURRENT_USER IN DATABASE" } else { "DATABASE" };
+    for (name, value) in defaults {
+        let statement = format!("ALTER {whose} {database} SET {name} = {value}");
+        sqlx::query(&statement).execute(&mut connection).await.expect("a default");
+    }
 }
 
 /// What a session of the pool is set to.
@@ -55,7 +56,7 @@ async fn settings(pool: &PgPool) -> BTreeMap<String, String> {
 #[tokio::test]
 async fn repeatable_read_as_the_default_changes_nothing() {
     let world = World::new().await;
-    set_default(&world, "database", "default_transaction_isolation", "'repeatable read'").await;
+    set_defaults(&world, false, &[("default_transaction_isolation", "'repeatable read'")]).await;
     let (one, two) = (world.server().await, world.server().await);
     use_it(&world, &one, &two).await;
 }
@@ -64,14 +65,11 @@ async fn repeatable_read_as_the_default_changes_nothing() {
 async fn the_service_relies_on_no_default() {
     let usual = settings(&World::new().await.pool().await).await;
     let world = World::new().await;
-    for (name, value) in DEFAULTS {
-        set_default(&world, "database", name, value).await;
-    }
-    set_default(&world, "role", "default_transaction_isolation", "'repeatable read'").await;
-    set_default(&world, "role", "statement_timeout", "200").await;
+    set_defaults(&world, true, &[("default_transaction_isolation", "'repeatable read'"), ("lock_timeout", "2")]).await;
     if usual.contains_key("transaction_timeout") {
-        set_default(&world, "database", "transaction_timeout", "400").await;
+        set_defaults(&world, false, &[("transaction_timeout", "2000")]).await;
     }
+    set_defaults(&world, false, &DEFAULTS).await;
     let there = settings(&world.pool().await).await;
     for (name, _) in DEFAULTS {
         assert_eq!(there.get(name), usual.get(name), "{name}");
@@ -83,7 +81,7 @@ async fn the_service_relies_on_no_default() {
 #[tokio::test]
 async fn a_default_that_switches_the_logs_protection_off_is_refused() {
     let world = World::new().await;
-    set_default(&world, "database", "session_replication_role", "replica").await;
+    set_defaults(&world, false, &[("session_replication_role", "replica")]).await;
     let (good, text) = world.command(&["migrate"]).await;
     assert!(!good && text.contains("session_replication_role") && text.contains("DATABASE_URL"), "{text}");
 }
