@@ -166,6 +166,29 @@ impl Database {
         Ok(Self { queries, direct })
     }
 
+    /// The database for a command that somebody has typed: ready, and with the service's schema in it.
+    ///
+    /// # Errors
+    /// As [`Database::ready`]; somebody else's database.
+    pub async fn for_command(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::of(config)?;
+        database.ready(Patience::COMMAND).await?;
+        let has_schema: bool = database
+            .patiently(Patience::COMMAND, async || {
+                let mut connection = session::begin(database.direct()).await?;
+                let has = "SELECT to_regclass('public.events') IS NOT NULL";
+                Ok(sqlx::query_scalar(has).fetch_one(&mut connection).await?)
+            })
+            .await?;
+        let way = database.direct_way();
+        anyhow::ensure!(
+            has_schema,
+            "the database {} holds no Workroom: is it the right one? `workroom migrate` would make one there",
+            way.named()
+        );
+        Ok(database)
+    }
+
     /// How to connect for queries.
     pub fn options(&self) -> &PgConnectOptions {
         &self.queries.options

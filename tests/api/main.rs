@@ -9,6 +9,7 @@ mod audit;
 mod auth;
 mod cli;
 mod comments;
+mod database;
 mod event_store;
 mod faults;
 mod history;
