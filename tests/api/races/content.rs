@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{ROUNDS, assert_proved, count, instances, rounds};
 use crate::support::{World, eventually};
 
-/// Events of one type behind the end of what they belong to; `$child` names it in their payload.
+/// Events of one type behind the end of what they belong to, which `key` names in their payload.
 fn behind(child: &str, key: &str, end: &str) -> String {
     format!(
         "SELECT count(*) FROM events c JOIN events e ON e.aggregate_id = c.payload->>'{key}' AND e.event_type = '{end}'
@@ -33,8 +33,8 @@ async fn nothing_is_said_about_a_task_nor_written_to_a_workspace_that_is_deleted
             let body = json!({"path": "a", "content": "a"});
             let file = ada.post(&format!("{room}/files"), body).await.is(201).id();
             let content = format!("{room}/files/{file}/content");
-            let text = Some(json!("b").to_string());
-            tokio::join!(ada.delete(&room), other.send(Method::PUT, &content, text))
+            let other = other.with_header("content-type", "text/plain; charset=utf-8");
+            tokio::join!(ada.delete(&room), other.send(Method::PUT, &content, Some("b".to_owned())))
         };
         gone.is(204);
         assert!(matches!(said.status, 200 | 201 | 204 | 404), "{}", said.text);
