@@ -1,7 +1,12 @@
-//! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`, `NATS_URL`). Every
-//! setting is listed in `.env.example`.
+//! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`,
+//! `DIRECT_URL`, `NATS_URL`). Every setting is listed in `.env.example`.
 
-use std::{collections::BTreeSet, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use figment::{
     Figment,
@@ -59,8 +64,10 @@ pub struct Config {
     pub host: IpAddr,
     /// Port to listen on; 0 takes any free one.
     pub port: u16,
-    /// Postgres, as a URL.
+    /// Postgres, as a URL; may lead through a pooler that keeps sessions.
     pub database_url: String,
+    /// Postgres itself, as a URL, where `database_url` leads through a pooler: for migrations, the log's writer, leaders.
+    pub direct_url: Option<String>,
     /// NATS, as a URL.
     pub nats_url: String,
     /// The parts this process plays.
@@ -73,6 +80,8 @@ pub struct Config {
     pub access_token_seconds: u64,
     /// How long a session holds without a new sign-in, in days.
     pub session_days: u64,
+    /// Sessions that an account can have at a time; one more ends the oldest.
+    pub session_limit: u32,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicyConfig,
     /// How often signing in may fail.
@@ -91,8 +100,8 @@ pub struct Config {
     pub reminder_latest_minutes: u64,
     /// Where mails are written when there is no mail server: for development.
     pub mail_folder: Option<PathBuf>,
-    /// The address of the pages that mails link to.
-    pub app_url: String,
+    /// The address of the pages that mails link to; where the service listens when not given.
+    pub app_url: Option<String>,
     /// Origins whose pages may call the API and open WebSockets from a browser, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
     /// Largest request body, in bytes.
@@ -141,12 +150,14 @@ impl Default for Config {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8080,
             database_url: "postgres://workroom@127.0.0.1:5432/workroom".to_owned(),
+            direct_url: None,
             nats_url: "nats://127.0.0.1:4222".to_owned(),
             roles: Role::ALL.into(),
             issuer: "workroom".to_owned(),
             audience: "workroom".to_owned(),
             access_token_seconds: 15 * 60,
             session_days: 30,
+            session_limit: 100,
             password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
             login_throttle: LoginThrottleConfig {
                 address_attempts: 100,
@@ -161,7 +172,7 @@ impl Default for Config {
             mail_from: "Workroom <workroom@localhost>".to_owned(),
             reminder_latest_minutes: 7 * 24 * 60,
             mail_folder: None,
-            app_url: "http://127.0.0.1:8080".to_owned(),
+            app_url: None,
             allowed_origins: Vec::new(),
             body_limit_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
@@ -181,18 +192,18 @@ impl Config {
     pub fn load() -> anyhow::Result<Self> {
         let config = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file("workroom.toml"))
-            .merge(Env::raw().only(&["DATABASE_URL", "NATS_URL"]))
+            .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "NATS_URL"]))
             .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
     }
 
-    /// What mail needs of it.
-    pub fn mail(&self) -> MailConfig {
+    /// What mail needs of it, in a process that listens at `address`.
+    pub fn mail(&self, address: SocketAddr) -> MailConfig {
         MailConfig {
             smtp_url: self.smtp_url.clone(),
             from: self.mail_from.clone(),
             folder: self.mail_folder.clone(),
-            app_url: self.app_url.clone(),
+            app_url: self.app_url.clone().unwrap_or_else(|| format!("http://{}", reachable(address))),
         }
     }
 
@@ -214,6 +225,7 @@ impl Config {
             audience: self.audience.clone(),
             access_token_lifetime: Duration::from_secs(self.access_token_seconds),
             session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
+            session_limit: self.session_limit.clamp(1, 1000),
             password_policy: PasswordPolicy { min_length, max_length, refuse_common },
             address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
             account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
@@ -224,9 +236,14 @@ impl Config {
     }
 }
 
+/// An address that a browser on this machine can open: a service that listens everywhere is also there.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address }
+}
+
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 33] = [
+const SETTINGS: [&str; 34] = [
     "host",
     "port",
     "roles",
@@ -234,6 +251,7 @@ const SETTINGS: [&str; 33] = [
     "audience",
     "access_token_seconds",
     "session_days",
+    "session_limit",
     "password_policy",
     "password_policy__min_length",
     "password_policy__max_length",

@@ -1,54 +1,95 @@
-//! The connection to Postgres: how every part of the service connects, and the schema it finds there.
+//! The connection to Postgres: where it is, how every part of the service connects, and the schema it finds there.
+//!
+//! There may be two ways to it: `DATABASE_URL`, for queries, which may lead through a connection pooler that keeps
+//! sessions, and `DIRECT_URL`, for what belongs to one session: migrations, the log's writer, leaders. Without the latter
+//! both go the same way. [`Database::ready`] makes sure that they are what the service takes them for.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 
 use anyhow::Context;
 use sqlx::{
-    ConnectOptions, Connection, PgPool,
+    ConnectOptions, Connection, Executor, PgConnection, PgPool, Row,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::Instant;
+use workroom_projections::{describe::describe, progress::Positions, session};
+
+use crate::{config::Config, event_store::IncarnationWatch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// How long a connection may take to come about.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How to connect: the views are found without naming their schema, and nothing waits for ever.
+/// How often a process that waits for the database says that it still does.
+const SAY_SO: Duration = Duration::from_secs(30);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often two sessions are asked whether they are still their own.
+const SESSION_TRIALS: usize = 4;
+
+/// How to connect. Every session is then [prepared](session::prepare).
 ///
 /// # Errors
 /// The URL is not one of Postgres.
 pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url).context("DATABASE_URL is not a Postgres URL")?;
-    Ok(options.application_name("workroom").options([
-        ("search_path", "views,public"),
-        ("statement_timeout", "20s"),
-        ("idle_in_transaction_session_timeout", "20s"),
-        // A client that is gone must not keep its locks: the server finds out within seconds.
-        ("tcp_keepalives_idle", "2"),
-        ("tcp_keepalives_interval", "1"),
-        ("tcp_keepalives_count", "3"),
-        ("tcp_user_timeout", "5000"),
-        ("synchronous_commit", "on"),
-        // Every statement is prepared once and run often; planning anew costs more than a better plan could save.
-        ("plan_cache_mode", "force_generic_plan"),
-        // A list walks an index in its own order and stops after a page. A bitmap gathers all there is first, which looks as
-        // cheap to a planner that has no statistics yet.
-        ("enable_bitmapscan", "off"),
-    ]))
+    parse(url, "DATABASE_URL")
+}
+
+fn parse(url: &str, setting: &str) -> anyhow::Result<PgConnectOptions> {
+    let wanted = || format!("{setting} is not a Postgres URL (postgres://user:password@host:port/database)");
+    anyhow::ensure!(url.starts_with("postgres://") || url.starts_with("postgresql://"), wanted());
+    let options = PgConnectOptions::from_str(url).with_context(wanted)?;
+    // Poolers refuse startup parameters that they do not know.
+    Ok(options.application_name("workroom").extra_float_digits(None))
 }
 
 /// Connections that queries share.
 ///
-/// A future that is dropped inside `begin()` can leave a pooled connection in a transaction
-/// (<https://github.com/launchbadge/sqlx/issues/4385>): so transactions on this pool begin only in tasks that nobody
-/// cancels.
+/// Nobody begins a transaction on them: a future that is dropped inside `begin()` can leave a connection in one
+/// (<https://github.com/launchbadge/sqlx/issues/4385>), and what is committed on it later is lost. What must be together
+/// is one statement; `clippy.toml` forbids the rest. A connection that comes back in a transaction all the same is closed and counted:
+/// [`closed_in_transaction`].
 pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
+    pool_options(connections)
+        .after_connect(|connection, _| Box::pin(session::prepare(connection)))
+        .connect_lazy_with(options)
+}
+
+fn pool_options(connections: u32) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .connect_lazy_with(options)
+        .after_release(|connection, _| Box::pin(is_outside_transactions(connection)))
+}
+
+static CLOSED_IN_TRANSACTION: AtomicU64 = AtomicU64::new(0);
+
+/// How many connections came back to a pool of this process in a transaction, and were closed.
+pub fn closed_in_transaction() -> u64 {
+    CLOSED_IN_TRANSACTION.load(Ordering::Relaxed)
+}
+
+/// Whether a connection may be used by somebody else. Outside of a transaction each statement is one of its own and begins
+/// with it.
+async fn is_outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // Unprepared, or the transaction would begin with its first message and not with its statement.
+    let is_outside = match connection.fetch_one("SELECT now() = statement_timestamp()").await {
+        Ok(row) => row.try_get(0)?,
+        // In a failed transaction nothing is answered.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("25P02") => false,
+        Err(error) => return Err(error),
+    };
+    if !is_outside {
+        let count = CLOSED_IN_TRANSACTION.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::error!(count, "a connection came back in a transaction, and is closed");
+    }
+    Ok(is_outside)
 }
 
 /// Brings the schema up to date. On a connection of its own: what migrations create without naming a schema belongs into
@@ -57,13 +98,354 @@ pub fn pool(options: PgConnectOptions, connections: u32) -> PgPool {
 /// # Errors
 /// The database cannot be reached, or holds a schema of a newer version.
 pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
-    let options = options.clone().options([("search_path", "public"), ("statement_timeout", "0")]);
-    let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, options.connect());
+    let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, session::begin(options));
     let mut connection = connecting
         .await
-        .map_err(|_| anyhow::anyhow!("the database does not answer"))?
+        .map_err(|_| sqlx::Error::PoolTimedOut)
+        .and_then(|begun| begun)
         .context("the database cannot be reached")?;
+    sqlx::raw_sql("SET search_path = public; SET statement_timeout = 0").execute(&mut connection).await?;
     MIGRATIONS.run(&mut connection).await.context("the database could not be brought up to date")?;
     connection.close().await.ok();
     Ok(())
+}
+
+/// How long to wait for a database that is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Until it is there: a service comes up with its database, in whatever order.
+    Endless,
+    /// As long as it is slow or starting, at most this long. What is not there at all is told at once: somebody waits.
+    Brief(Duration),
+}
+
+impl Patience {
+    /// That of a command that somebody has typed.
+    pub const COMMAND: Self = Self::Brief(Duration::from_secs(10));
+}
+
+/// One way to the database.
+#[derive(Clone, Debug)]
+struct Way {
+    options: PgConnectOptions,
+    /// The setting that says so.
+    setting: &'static str,
+    /// Whether it was set at all.
+    given: bool,
+}
+
+/// The database of this deployment, and the ways to it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    queries: Way,
+    direct: Option<Way>,
+}
+
+/// Why a database cannot be used now.
+enum Fault {
+    /// Another try may find it.
+    Slow(String),
+    /// Nothing answers there. It may be away, or the setting may be wrong.
+    Nobody(String),
+    /// Somebody has to change something.
+    Final(String),
+}
+
+impl Database {
+    /// The database that is configured; asks it nothing yet.
+    ///
+    /// # Errors
+    /// A setting that is not a URL of Postgres.
+    pub fn of(config: &Config) -> anyhow::Result<Self> {
+        let given = config.database_url != Config::default().database_url;
+        let queries = Way { options: options(&config.database_url)?, setting: "DATABASE_URL", given };
+        let direct = config.direct_url.as_deref().filter(|url| !url.trim().is_empty());
+        let direct = direct
+            .map(|url| anyhow::Ok(Way { options: parse(url, "DIRECT_URL")?, setting: "DIRECT_URL", given: true }))
+            .transpose()?;
+        Ok(Self { queries, direct })
+    }
+
+    /// How to connect for queries.
+    pub fn options(&self) -> &PgConnectOptions {
+        &self.queries.options
+    }
+
+    /// How to connect for what belongs to one session.
+    pub fn direct(&self) -> &PgConnectOptions {
+        &self.direct_way().options
+    }
+
+    fn direct_way(&self) -> &Way {
+        self.direct.as_ref().unwrap_or(&self.queries)
+    }
+
+    /// Connections that queries share.
+    pub fn pool(&self, connections: u32) -> PgPool {
+        pool(self.queries.options.clone(), connections)
+    }
+
+    /// Connections that queries share, each of which finds out before it is used whether the database is still the one that this
+    /// process remembers. After a crash none is handed out before the views show again what they showed before, as
+    /// [`Positions::admit`] tells. Only for a database with a schema.
+    pub fn pool_watched(&self, connections: u32, watch: &IncarnationWatch, positions: &Positions) -> PgPool {
+        let (watch, positions) = (watch.clone(), positions.clone());
+        pool_options(connections)
+            .after_connect(move |connection, _| {
+                let (watch, positions) = (watch.clone(), positions.clone());
+                Box::pin(async move {
+                    session::prepare(connection).await?;
+                    watch.verify(connection).await?;
+                    positions.admit(connection).await
+                })
+            })
+            .connect_lazy_with(self.queries.options.clone())
+    }
+
+    /// Waits until the database can be used as the service does: each way leads to a server that takes writes, keeps
+    /// sessions apart and protects the log, and both lead to one database.
+    ///
+    /// # Errors
+    /// One sentence that names the setting and where it points, never the password.
+    pub async fn ready(&self, patience: Patience) -> anyhow::Result<()> {
+        self.wait(patience, async || self.probe().await).await
+    }
+
+    /// Does what takes the database, again if it is away: nothing but another try helps, and `work` is done whole or not
+    /// at all.
+    ///
+    /// # Errors
+    /// What `work` fails with, unless it is the absence of the database, for which see [`Patience`].
+    pub async fn patiently<T>(
+        &self,
+        patience: Patience,
+        work: impl AsyncFn() -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let failure = std::cell::RefCell::new(None);
+        let done = self
+            .wait(patience, async || match work().await {
+                Ok(done) => Ok(done),
+                Err(error) => {
+                    let away = error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>());
+                    match away.map(|error| self.queries.fault(error)) {
+                        Some(fault @ (Fault::Slow(_) | Fault::Nobody(_))) => Err(fault),
+                        Some(Fault::Final(_)) | None => {
+                            let sentence = format!("{error:#}");
+                            failure.replace(Some(error));
+                            Err(Fault::Final(sentence))
+                        }
+                    }
+                }
+            })
+            .await;
+        done.map_err(|error| failure.take().unwrap_or(error))
+    }
+
+    /// Tries until it works, or there is no point in trying further.
+    async fn wait<T>(&self, patience: Patience, attempt: impl AsyncFn() -> Result<T, Fault>) -> anyhow::Result<T> {
+        let began = Instant::now();
+        let mut said: Option<Instant> = None;
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let reason = match attempt().await {
+                Ok(done) => {
+                    if said.is_some() {
+                        tracing::info!(seconds = began.elapsed().as_secs(), "Postgres is there");
+                    }
+                    return Ok(done);
+                }
+                Err(Fault::Final(reason)) => anyhow::bail!(reason),
+                Err(Fault::Nobody(reason)) if patience != Patience::Endless => anyhow::bail!(reason),
+                Err(Fault::Slow(reason) | Fault::Nobody(reason)) => reason,
+            };
+            match patience {
+                Patience::Brief(limit) if began.elapsed() + pause >= limit => anyhow::bail!(reason),
+                Patience::Brief(_) => {}
+                Patience::Endless => {
+                    let seconds = began.elapsed().as_secs();
+                    if said.is_none() {
+                        tracing::warn!(reason, "waiting for Postgres");
+                    } else if said.is_some_and(|said| said.elapsed() >= SAY_SO) {
+                        tracing::warn!(reason, seconds, "still waiting for Postgres");
+                    }
+                    if said.is_none_or(|said| said.elapsed() >= SAY_SO) {
+                        said = Some(Instant::now());
+                    }
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn probe(&self) -> Result<(), Fault> {
+        let mut direct = self.direct_way().probe().await?;
+        if self.direct.is_some() {
+            let mut queries = self.queries.probe().await?;
+            self.probe_same(&mut direct, &mut queries).await?;
+            queries.close().await.ok();
+        }
+        direct.close().await.ok();
+        Ok(())
+    }
+
+    /// A lock that is taken one way is seen the other way: it is one database.
+    async fn probe_same(&self, direct: &mut PgConnection, queries: &mut PgConnection) -> Result<(), Fault> {
+        let number = i32::from_ne_bytes(uuid::Uuid::new_v4().as_bytes()[..4].try_into().unwrap_or_default());
+        let seen = async {
+            sqlx::query("SELECT pg_advisory_lock(7770009, $1)").bind(number).execute(&mut *direct).await?;
+            sqlx::query_scalar::<_, bool>(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = 7770009
+                     AND objid = ($1::bigint & 4294967295)::oid
+                     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
+            )
+            .bind(i64::from(number))
+            .fetch_one(&mut *queries)
+            .await
+        };
+        let way = self.direct_way();
+        if in_time(way, seen).await? {
+            return Ok(());
+        }
+        Err(Fault::Final(format!(
+            "{} ({}) and {} ({}) lead to different databases",
+            way.setting,
+            way.place(),
+            self.queries.setting,
+            self.queries.place()
+        )))
+    }
+}
+
+impl Way {
+    /// Where it leads, without user and password.
+    fn place(&self) -> String {
+        let (host, port) = (self.options.get_host(), self.options.get_port());
+        match self.options.get_socket() {
+            Some(socket) => format!("{}, port {port}", socket.display()),
+            None if host.starts_with('/') => format!("{host}, port {port}"),
+            None if host.contains(':') => format!("[{}]:{port}", host.trim_matches(['[', ']'])),
+            None => format!("{host}:{port}"),
+        }
+    }
+
+    /// Where it leads and who says so, as words for a sentence.
+    fn named(&self) -> String {
+        let (place, setting) = (self.place(), self.setting);
+        if self.given {
+            format!("at {place} ({setting})")
+        } else {
+            format!("at {place} (the default: {setting} is not set)")
+        }
+    }
+
+    /// What an error of the driver means.
+    fn fault(&self, error: &sqlx::Error) -> Fault {
+        let at = self.named();
+        match error {
+            sqlx::Error::Io(error) => Fault::Nobody(format!("Postgres cannot be reached {at}: {error}")),
+            sqlx::Error::PoolTimedOut => Fault::Slow(format!("Postgres does not answer {at}")),
+            sqlx::Error::Database(answer) => {
+                let code = answer.code().unwrap_or_default();
+                let message = answer.message();
+                // pgbouncer says with one code that its server is away, and that it will never take this client.
+                let hopeless = ["unsupported startup parameter", "no such", "not allowed", "auth"];
+                let away = ["57P", "53", "08"].iter().any(|class| code.starts_with(class))
+                    && !(code == "08P01" && hopeless.iter().any(|words| message.contains(words)));
+                let sentence = format!("Postgres {at} answers: {message}");
+                if away { Fault::Slow(sentence) } else { Fault::Final(sentence) }
+            }
+            error => Fault::Final(format!("what answers {at} does not speak as Postgres does: {}", describe(error))),
+        }
+    }
+
+    /// Opens a session that has been found to be one.
+    async fn probe(&self) -> Result<PgConnection, Fault> {
+        let at = self.named();
+        // As they come: settings must not stay behind in a pooler that shares sessions.
+        let mut one = in_time(self, self.options.connect()).await?;
+        let mut other = in_time(self, self.options.connect()).await?;
+        if !in_time(self, are_apart(&mut one, &mut other)).await? {
+            return Err(Fault::Final(format!(
+                "what answers {at} is a connection pooler that gives every transaction another session (pgbouncer: \
+                 pool_mode = transaction): point {} at Postgres itself, or at a pool that keeps sessions (pool_mode = \
+                 session)",
+                self.setting
+            )));
+        }
+        other.close().await.ok();
+        in_time(self, session::prepare(&mut one)).await?;
+        let facts = sqlx::raw_sql(
+            "SELECT pg_is_in_recovery()::text AS standby, current_setting('session_replication_role') AS triggers",
+        );
+        let facts = in_time(self, facts.fetch_one(&mut one)).await?;
+        let fact = |name| facts.try_get::<String, _>(name).map_err(|error| self.fault(&error));
+        if fact("standby")? == "true" {
+            return Err(Fault::Slow(format!("Postgres {at} is a standby and only reads")));
+        }
+        if fact("triggers")? != "origin" {
+            return Err(Fault::Final(format!(
+                "the database {at} sets session_replication_role, which switches off what protects the log: reset it"
+            )));
+        }
+        Ok(one)
+    }
+}
+
+/// Whether two connections are two sessions, each of which remembers what it was told while the other is at work. A
+/// pooler that deals out sessions by the transaction gives the second what the first has just put back, or the first
+/// something else while the second keeps it.
+async fn are_apart(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    const WHO: &str = "SELECT pg_backend_pid()::text || ' ' || coalesce(current_setting('workroom.session', true), '')";
+    async fn who(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
+        sqlx::raw_sql(WHO).fetch_one(connection).await?.try_get(0)
+    }
+    for trial in 0..SESSION_TRIALS {
+        let mark = format!("SELECT set_config('workroom.session', 'trial-{trial}', false)");
+        sqlx::raw_sql(&mark).execute(&mut *one).await?;
+        let before = who(one).await?;
+        sqlx::raw_sql("BEGIN").execute(&mut *other).await?;
+        let others = who(other).await?;
+        let after = who(one).await?;
+        sqlx::raw_sql("ROLLBACK").execute(&mut *other).await?;
+        let pid = |who: &str| who.split(' ').next().map(str::to_owned);
+        if before != after || !after.ends_with(&format!(" trial-{trial}")) || pid(&before) == pid(&others) {
+            return Ok(false);
+        }
+        std::mem::swap(one, other);
+    }
+    Ok(true)
+}
+
+/// Waits for the database, but not longer than a connection may take.
+async fn in_time<T>(way: &Way, asked: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
+    match tokio::time::timeout(ACQUIRE_TIMEOUT, asked).await {
+        Ok(answered) => answered.map_err(|error| way.fault(&error)),
+        Err(_) => Err(way.fault(&sqlx::Error::PoolTimedOut)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(url: &str, given: bool) -> Way {
+        Way { options: options(url).unwrap(), setting: "DATABASE_URL", given }
+    }
+
+    #[test]
+    fn a_way_is_named_without_its_password() {
+        let named = way("postgres://ada:swordfish@db.example:6000/x", true).named();
+        assert_eq!(named, "at db.example:6000 (DATABASE_URL)");
+        assert!(way("postgres://ada@db/x", false).named().ends_with("DATABASE_URL is not set)"));
+        assert_eq!(way("postgres://ada@[::1]:7/x", true).place(), "[::1]:7");
+    }
+
+    #[test]
+    fn what_is_no_url_of_postgres_is_refused() {
+        for url in ["", "swordfish", "mysql://ada:swordfish@db/x", "postgres://ada:swordfish@db:port/x"] {
+            let error = format!("{:#}", options(url).unwrap_err());
+            assert!(error.contains("DATABASE_URL is not a Postgres URL") && !error.contains("swordfish"), "{error}");
+        }
+    }
 }

@@ -1,41 +1,66 @@
 //! What the service needs, and whether it has it.
+//!
+//! What follows the log (views, relay) is watched from outside, by the checkpoints that it stores: so every process can name what
+//! stands still, whichever process leads it, and whatever the reason.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::FutureExt;
 use sqlx::PgPool;
-use tokio::sync::watch;
-use workroom_projections::{log, progress::Progress};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use workroom_projections::{GROUPS, log, progress::Progress};
 
-use crate::{http::Readiness, messaging::Messaging, relay::RelayStatus};
+use crate::{
+    http::{Need, Readiness},
+    messaging::Messaging,
+    notify,
+    relay::{RelayConfig, RelayStatus},
+};
 
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often followers are looked at.
+const LOOKS: Duration = Duration::from_secs(1);
+/// A follower that is behind and has not moved for so long is stuck.
+const STUCK: Duration = Duration::from_secs(5);
+/// How long a mail may be overdue while none leaves.
+const MAIL_OVERDUE: Duration = Duration::from_mins(2);
 
-type Check = (&'static str, Result<String, String>);
+type Check = (&'static str, Need);
 
 /// Asks each need in turn.
 pub fn probe(
     pool: PgPool,
     messaging: Messaging,
     progress: Progress,
+    followers: Followers,
     relay: Option<watch::Receiver<RelayStatus>>,
     sandbox: Option<Result<String, String>>,
 ) -> Readiness {
     Arc::new(move || {
         let (pool, messaging, progress, relay) = (pool.clone(), messaging.clone(), progress.clone(), relay.clone());
-        let sandbox = sandbox.clone();
+        let (followers, sandbox) = (followers.clone(), sandbox.clone());
         async move {
-            let mut checks = vec![
-                ("postgres", postgres(&pool).await),
-                ("nats", nats(&messaging)),
-                ("projections", projections(&pool, &progress).await),
+            let status = relay.map(|status| status.borrow().clone());
+            let mut checks: Vec<Check> = vec![
+                ("postgres", postgres(&pool).await.into()),
+                ("nats", nats(&messaging).into()),
+                ("projections", projections(&pool, &progress, &followers).await.into()),
+                ("relay", relay_check(status.as_ref(), &followers).into()),
             ];
-            if let Some(status) = relay {
-                checks.push(relay_check(&status.borrow()));
+            if let Some(mails) = mails(&pool).await {
+                checks.push(("mails", mails));
             }
             if let Some(sandbox) = sandbox {
                 // Everything but running code works without one, so its absence is told but takes nobody out of service.
-                checks.push(("sandbox", Ok(sandbox.unwrap_or_else(|reason| format!("code is refused: {reason}")))));
+                let detail = sandbox.unwrap_or_else(|reason| format!("code is refused: {reason}"));
+                checks.push(("sandbox", Need::Met(detail)));
             }
             checks
         }
@@ -44,7 +69,7 @@ pub fn probe(
 }
 
 async fn postgres(pool: &PgPool) -> Result<String, String> {
-    match tokio::time::timeout(PATIENCE, log::head(pool)).await {
+    match timeout(PATIENCE, log::head(pool)).await {
         Ok(Ok(head)) => Ok(format!("log at position {head}")),
         Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "Postgres is not ready");
@@ -58,8 +83,8 @@ fn nats(messaging: &Messaging) -> Result<String, String> {
     if messaging.is_connected() { Ok("connected".to_owned()) } else { Err("NATS cannot be reached".to_owned()) }
 }
 
-async fn projections(pool: &PgPool, progress: &Progress) -> Result<String, String> {
-    let halted = tokio::time::timeout(
+async fn projections(pool: &PgPool, progress: &Progress, followers: &Followers) -> Result<String, String> {
+    let halted = timeout(
         PATIENCE,
         sqlx::query_scalar::<_, String>(
             "SELECT projection_group FROM projection_checkpoints WHERE halted_at IS NOT NULL",
@@ -72,18 +97,174 @@ async fn projections(pool: &PgPool, progress: &Progress) -> Result<String, Strin
     }
     halts.sort_unstable();
     halts.dedup();
+    let mut wrong = Vec::new();
     if !halts.is_empty() {
-        return Err(format!("halted: {}", halts.join(", ")));
+        wrong.push(format!("halted: {}", halts.join(", ")));
+    }
+    let stuck = followers.stuck(Kind::Views);
+    wrong.extend(stuck.into_iter().filter(|(group, _)| !halts.contains(group)).map(|(_, text)| text));
+    if !wrong.is_empty() {
+        return Err(wrong.join(", "));
     }
     let positions = progress.positions().into_iter().map(|(group, position)| format!("{group} at {position}"));
     Ok(positions.collect::<Vec<_>>().join(", "))
 }
 
-fn relay_check(status: &RelayStatus) -> Check {
-    let outcome = match &status.last_error {
-        Some(error) if status.halted => Err(format!("halted: {error}")),
-        _ if status.leading => Ok(format!("leading, at position {}", status.position)),
-        _ => Ok("standing by".to_owned()),
-    };
-    ("relay", outcome)
+fn relay_check(status: Option<&RelayStatus>, followers: &Followers) -> Result<String, String> {
+    let last_error = status.and_then(|status| status.last_error.as_deref());
+    if let (Some(status), Some(error)) = (status, last_error)
+        && status.halted
+    {
+        return Err(format!("halted: {error}"));
+    }
+    let stuck: Vec<String> = followers.stuck(Kind::Relay).into_iter().map(|(_, text)| text).collect();
+    if !stuck.is_empty() {
+        let reason = last_error.map(|error| format!(" ({error})")).unwrap_or_default();
+        return Err(format!("{}{reason}", stuck.join(", ")));
+    }
+    match status {
+        Some(status) if status.leading => Ok(format!("leading, at position {}", status.position)),
+        Some(_) => Ok("standing by".to_owned()),
+        None => Ok("another process'".to_owned()),
+    }
+}
+
+/// Whether mails leave. That they do not is told, but takes nobody out of service: everything else works without.
+async fn mails(pool: &PgPool) -> Option<Need> {
+    match timeout(PATIENCE, notify::overdue(pool, MAIL_OVERDUE)).await {
+        Ok(Ok(None)) => Some(Need::Met("leaving".to_owned())),
+        Ok(Ok(Some(overdue))) => {
+            let minutes = overdue.waits.as_secs() / 60;
+            let tried = if overdue.attempts == 0 { "nobody has tried to send it" } else { "sending fails" };
+            Some(Need::Impaired(format!("none leaves: one has been due for {minutes} minutes, and {tried}")))
+        }
+        // That is told already.
+        Ok(Err(_)) | Err(_) => None,
+    }
+}
+
+/// What follows the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Views,
+    Relay,
+}
+
+/// How far a follower was found, and since when it has been there while the log is further.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    position: i64,
+    since: Instant,
+}
+
+#[derive(Default)]
+struct Seen {
+    head: i64,
+    places: BTreeMap<(Kind, String), Place>,
+}
+
+impl Seen {
+    /// Takes note of where everything is now.
+    fn note(&mut self, head: i64, found: BTreeMap<(Kind, String), i64>, now: Instant) {
+        self.places.retain(|name, _| found.contains_key(name));
+        for (name, position) in found {
+            let place = self.places.entry(name).or_insert(Place { position, since: now });
+            if place.position != position || position >= head {
+                *place = Place { position, since: now };
+            }
+        }
+        self.head = head;
+    }
+
+    fn stuck(&self, kind: Kind, now: Instant) -> Vec<(String, String)> {
+        let stuck = self.places.iter().filter(|((of, _), place)| *of == kind && now - place.since >= STUCK);
+        stuck
+            .map(|((_, name), Place { position, since })| {
+                let seconds = (now - *since).as_secs();
+                (name.clone(), format!("stuck: {name} at {position} of {} for {seconds} s", self.head))
+            })
+            .collect()
+    }
+}
+
+/// What follows the log, and whether it moves. Cheap to clone.
+#[derive(Clone)]
+pub struct Followers {
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Followers {
+    /// Starts to watch. The returned task runs until it is aborted.
+    pub fn watch(pool: PgPool, relay: RelayConfig) -> (Self, impl Future<Output = ()> + Send) {
+        let followers = Self { seen: Arc::default() };
+        let seen = Arc::clone(&followers.seen);
+        let task = async move {
+            loop {
+                // Without an answer nothing is known, and time does not count.
+                match timeout(PATIENCE, look(&pool, &relay)).await {
+                    Ok(Ok((head, found))) => lock(&seen).note(head, found, Instant::now()),
+                    Ok(Err(_)) | Err(_) => *lock(&seen) = Seen::default(),
+                }
+                sleep(LOOKS).await;
+            }
+        };
+        (followers, task)
+    }
+
+    fn stuck(&self, kind: Kind) -> Vec<(String, String)> {
+        lock(&self.seen).stuck(kind, Instant::now())
+    }
+}
+
+fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The head of the log, and how far everything is that follows it.
+async fn look(pool: &PgPool, relay: &RelayConfig) -> Result<(i64, BTreeMap<(Kind, String), i64>), sqlx::Error> {
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "SELECT 'views', projection_group, position FROM projection_checkpoints
+         UNION ALL SELECT 'relay', stream, position FROM relay_checkpoints
+         UNION ALL SELECT 'log', '', COALESCE((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0)",
+    )
+    .fetch_all(pool)
+    .await?;
+    let mut head = 0;
+    let mut found: BTreeMap<_, _> = GROUPS.iter().map(|group| ((Kind::Views, (*group).to_owned()), 0)).collect();
+    found.extend([&relay.events_stream, &relay.jobs_stream].map(|stream| ((Kind::Relay, stream.clone()), 0)));
+    for (what, name, position) in rows {
+        match what.as_str() {
+            "log" => head = position,
+            "views" => drop(found.entry((Kind::Views, name)).and_modify(|at| *at = position)),
+            _ => drop(found.entry((Kind::Relay, name)).and_modify(|at| *at = position)),
+        }
+    }
+    Ok((head, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_behind_and_does_not_move_is_stuck() {
+        let began = Instant::now();
+        let at = |position| BTreeMap::from([((Kind::Views, "workspace".to_owned()), position)]);
+        let mut seen = Seen::default();
+        // At the head for long.
+        seen.note(7, at(7), began);
+        seen.note(7, at(7), began + STUCK * 2);
+        // Behind, but on its way.
+        let mut now = began + STUCK * 2;
+        for position in 7..20 {
+            now += LOOKS;
+            seen.note(100, at(position), now);
+            assert_eq!(seen.stuck(Kind::Views, now), []);
+        }
+        assert_eq!(seen.stuck(Kind::Relay, now + STUCK), []);
+        let [(name, text)] = &seen.stuck(Kind::Views, now + STUCK)[..] else { panic!("not stuck") };
+        assert_eq!((name.as_str(), text.as_str()), ("workspace", "stuck: workspace at 19 of 100 for 5 s"));
+        seen.note(100, at(100), now + STUCK);
+        assert_eq!(seen.stuck(Kind::Views, now + STUCK), []);
+    }
 }

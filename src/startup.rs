@@ -4,15 +4,21 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{net::TcpSocket, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use workroom_projections::{describe::describe, progress::Progress, runner::Runner};
+use workroom_projections::{
+    describe::describe,
+    leader::Election,
+    log,
+    progress::{Positions, Progress},
+    runner::Runner,
+};
 
 use crate::{
     application::{App, reactor},
     config::{Config, Role},
-    database,
-    event_store::{AppendLimits, EventLog},
+    database::{self, Database, Patience},
+    event_store::{AppendLimits, EventLog, IncarnationWatch},
     http,
     identity::Identity,
     jobs::{
@@ -23,12 +29,18 @@ use crate::{
     live::{Hub, HubConfig, Limits, Live},
     messaging::{Messaging, doorbell::Doorbell, epoch},
     notify::{self, Sender},
-    readiness,
+    readiness::{self, Followers},
     relay::{Relay, RelayConfig},
 };
 
 /// How long background work may take to end at shutdown.
 const WIND_DOWN: Duration = Duration::from_secs(10);
+
+/// Connections that may wait to be taken.
+const BACKLOG: u32 = 1024;
+
+/// How long a start waits for the views.
+const VIEWS_SHOWN: Duration = Duration::from_secs(5);
 
 /// How often what has had its time is deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
@@ -49,6 +61,8 @@ pub struct Service {
 /// What all roles share.
 struct Base {
     config: Arc<Config>,
+    database: Database,
+    /// How to connect for what belongs to one session.
     options: PgConnectOptions,
     pool: PgPool,
     log: EventLog,
@@ -66,16 +80,18 @@ impl Service {
     /// Whatever keeps it from starting, as one sentence.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let address = SocketAddr::new(config.host, config.port);
-        let listener =
-            TcpListener::bind(address).await.with_context(|| format!("the service cannot listen on {address}"))?;
+        // Taken at once, so that a taken port is told at once; nobody is let in before there is somebody to answer.
+        let port = reserve(address).with_context(|| format!("the service cannot listen on {address}"))?;
+        let address = port.local_addr()?;
         let base = Base::open(config).await?;
         let mut tasks = Vec::new();
-        let (current_epoch, follow_epoch) = epoch::follow(base.pool.clone()).await?;
-        tasks.push(tokio::spawn(follow_epoch));
+        tasks.push(tokio::spawn(base.log.incarnations().clone().run(base.pool.clone())));
+        let current_epoch = epoch::follow(base.log.incarnations());
         let doorbell =
             Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
         let announce = doorbell.announce();
         tasks.push(tokio::spawn(doorbell.run()));
+        let election = Election::start(base.options.clone());
         if base.plays(Role::Projector) {
             for group in workroom_projections::groups() {
                 let runner = Runner::new(
@@ -84,11 +100,13 @@ impl Service {
                     base.log.head(),
                     base.progress.clone(),
                     Arc::clone(&announce),
+                    election.clone(),
                 );
+                let runner = runner.with_recent(base.log.recent());
                 tasks.push(tokio::spawn(runner.run()));
             }
         }
-        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(&mut tasks));
+        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(election.clone(), &mut tasks));
         let background = TaskTracker::new();
         let sandbox = if base.plays(Role::Worker) { base.sandbox().await } else { Ok(None) };
         if let Ok(Some(sandbox)) = &sandbox {
@@ -97,7 +115,8 @@ impl Service {
             background.spawn(worker.run(base.worker_slots(), base.shutdown.clone()));
         }
         if base.plays(Role::Scheduler) {
-            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream);
+            let stream = &base.relay_config.jobs_stream;
+            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), stream, election);
             background.spawn(reconciler.run(base.shutdown.clone()));
             background.spawn(reactor::follow(base.app.clone(), base.shutdown.clone()));
             background.spawn(notify::tasks::follow(
@@ -105,14 +124,14 @@ impl Service {
                 base.config.reminder_latest(),
                 base.shutdown.clone(),
             ));
-            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail())? {
+            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail(address))? {
                 background.spawn(sender.run(base.shutdown.clone()));
             } else {
                 tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
             }
         }
         background.close();
-        let identity = Identity::open(base.app.clone(), base.config.identity()?).await?;
+        let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
         tasks.push(tokio::spawn(identity.clone().run(base.messaging.clone())));
         if base.plays(Role::Scheduler) {
             tasks.push(tokio::spawn(sweep(identity.clone())));
@@ -129,10 +148,13 @@ impl Service {
             limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
             shutdown: base.shutdown.clone(),
         };
+        let (followers, watch_followers) = Followers::watch(base.pool.clone(), base.relay_config.clone());
+        tasks.push(tokio::spawn(watch_followers));
         let readiness = readiness::probe(
             base.pool.clone(),
             base.messaging.clone(),
             base.progress.clone(),
+            followers,
             relay_status,
             base.plays(Role::Worker).then(|| match &sandbox {
                 Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
@@ -148,7 +170,8 @@ impl Service {
             readiness,
             sandbox: gate(sandbox),
         });
-        let address = listener.local_addr()?;
+        base.views_shown().await?;
+        let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
         let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
     }
@@ -180,30 +203,61 @@ impl Service {
 
 impl Base {
     async fn open(config: Config) -> anyhow::Result<Self> {
-        let options = database::options(&config.database_url)?;
-        let pool = database::pool(options.clone(), config.database_connections);
-        database::migrate(&options).await?;
         let messaging = Messaging::connect(&config.nats_url).await.context("NATS_URL is not an address of NATS")?;
-        let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
-        let progress = Progress::new(pool.clone());
+        let database = Database::of(&config)?;
+        database.ready(Patience::Endless).await?;
+        let options = database.direct().clone();
+        let watch = IncarnationWatch::default();
+        let positions = Positions::default();
+        let pool = database.pool_watched(config.database_connections, &watch, &positions);
+        let log = database
+            .patiently(Patience::Endless, async || {
+                database::migrate(&options).await?;
+                let (pool, options) = (pool.clone(), options.clone());
+                Ok(EventLog::open_with(pool, options, watch.clone(), AppendLimits::default()).await?)
+            })
+            .await?;
+        let progress = Progress::of(positions, pool.clone());
         let app = App::new(pool.clone(), log.clone(), progress.clone());
         let shutdown = CancellationToken::new();
         let relay_config = RelayConfig::default();
-        Ok(Self { config: Arc::new(config), options, pool, log, progress, app, messaging, shutdown, relay_config })
+        let config = Arc::new(config);
+        Ok(Self { config, database, options, pool, log, progress, app, messaging, shutdown, relay_config })
+    }
+
+    /// Does what takes the database, however long that is away.
+    async fn patiently<T>(&self, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+        self.database.patiently(Patience::Endless, work).await
+    }
+
+    /// Waits until the views show what the log holds: whoever comes now may have been told of all of it, by a process that has
+    /// died with the database. Not for ever, for they may be behind for a reason that waiting does not mend.
+    async fn views_shown(&self) -> Result<(), sqlx::Error> {
+        let head = log::head(&self.pool).await?;
+        if !self.progress.reached(head, tokio::time::Instant::now() + VIEWS_SHOWN).await {
+            tracing::warn!(head, "the views are behind the log: reads may show less than was acknowledged");
+        }
+        Ok(())
     }
 
     fn plays(&self, role: Role) -> bool {
         self.config.roles.contains(&role)
     }
 
-    fn start_relay(&self, tasks: &mut Vec<JoinHandle<()>>) -> watch::Receiver<crate::relay::RelayStatus> {
+    fn start_relay(
+        &self,
+        election: Election,
+        tasks: &mut Vec<JoinHandle<()>>,
+    ) -> watch::Receiver<crate::relay::RelayStatus> {
         let relay = Relay::new(
             self.pool.clone(),
             self.options.clone(),
             self.log.head(),
             self.messaging.clone(),
             self.relay_config.clone(),
+            election,
         );
+        let relay = relay.with_recent(self.log.recent());
         let status = relay.status();
         tasks.push(tokio::spawn(relay.run()));
         status
@@ -231,6 +285,14 @@ impl Base {
             }
         }
     }
+}
+
+/// Takes an address without listening on it yet.
+fn reserve(address: SocketAddr) -> std::io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// Has identity delete what has had its time, every few minutes.

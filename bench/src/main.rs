@@ -2,6 +2,7 @@
 //! result, the absolute figures only say how fast the machine was. `./dev bench` runs them from a fresh clone.
 
 mod commands;
+mod hot;
 mod http_client;
 mod logins;
 mod mail_sink;
@@ -28,6 +29,9 @@ enum Benchmark {
     /// Commands: pgbench's one-row insert, appends into the log, and whole commands over HTTP, at 1, 16 and 64
     /// connections; and commands on aggregates with short and long histories.
     Commands(Options),
+    /// Sixty-four clients on one project beside the same on a project each, through one and two instances; an append of
+    /// 10,000 events to one feed beside 10,000 feeds.
+    Hot(Options),
     /// What a flood of sign-ins costs those who are signed in, in time and memory.
     Logins(Options),
     /// Reads and lists at 100,000 tasks beside a bare health request, creating tasks beside changing projects, and the
@@ -44,7 +48,7 @@ pub struct Options {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Measure only these: insert, append, command, history; create, lists, reminders.
+    /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.
@@ -71,6 +75,7 @@ fn main() -> ExitCode {
                 runtime.block_on(async {
                     match benchmark {
                         Benchmark::Commands(options) => commands::run(&options).await,
+                        Benchmark::Hot(options) => hot::run(&options).await,
                         Benchmark::Logins(options) => logins::run(&options).await,
                         Benchmark::Tasks(options) => tasks::run(&options).await,
                     }

@@ -313,7 +313,9 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
         },
         DomainEventKind::Account(event) => match event {
             AccountEvent::SessionEnded { reason, .. } => match reason {
-                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated => Right::ServiceOnly,
+                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated | SessionEnd::SessionLimit => {
+                    Right::ServiceOnly
+                }
                 SessionEnd::LoggedOut
                 | SessionEnd::Revoked
                 | SessionEnd::PasswordChanged

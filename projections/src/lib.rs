@@ -2,7 +2,8 @@
 //! folder.
 //!
 //! [`log`] reads the event log, [`runner`] keeps the views of a group at its head, [`progress`] lets a reply wait until
-//! they are, [`rebuild`] makes them again from nothing and [`verify`](rebuild::verify) compares.
+//! they are, [`incarnation`] tells which run of the server that holds for, [`leader`] elects who does what one process at a
+//! time does, [`rebuild`] makes them again from nothing and [`verify`](rebuild::verify) compares.
 //!
 //! To add a view: a folder with `project.rs` (implement [`Projection`]) and `query.rs`, its tables in schema `views` by
 //! a migration, and a line in [`groups`].
@@ -11,7 +12,9 @@ pub mod accounts;
 pub mod comments;
 pub mod describe;
 pub mod history;
+pub mod incarnation;
 pub mod jobs;
+pub mod leader;
 pub mod log;
 pub mod members;
 pub mod organizations;
@@ -19,7 +22,9 @@ pub mod page;
 pub mod progress;
 pub mod projects;
 pub mod rebuild;
+pub mod recent;
 pub mod runner;
+pub mod session;
 pub mod tasks;
 pub mod workspaces;
 

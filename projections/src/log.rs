@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::recent::{RecentEvents, StoredEvent};
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use futures::TryStreamExt;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
@@ -103,12 +104,19 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 pub struct LogReader {
     wanted: Vec<&'static str>,
     upcasters: Vec<Box<dyn EventUpcaster>>,
+    recent: RecentEvents,
 }
 
 impl LogReader {
     /// A reader of these aggregate types.
     pub fn new(wanted: Vec<&'static str>) -> Self {
-        Self { wanted, upcasters: upcast::upcasters() }
+        Self { wanted, upcasters: upcast::upcasters(), recent: RecentEvents::default() }
+    }
+
+    /// The same reader, which takes what this process has just written from memory.
+    #[must_use]
+    pub fn with_recent(self, recent: RecentEvents) -> Self {
+        Self { recent, ..self }
     }
 
     /// A reader of every event.
@@ -140,6 +148,10 @@ impl LogReader {
         until: i64,
         limit: i64,
     ) -> Result<Vec<Entry>, LogError> {
+        let recent = self.recent.after(after, usize::try_from(limit).unwrap_or_default(), BATCH_BYTES);
+        if !recent.is_empty() {
+            return recent.iter().take_while(|event| event.position <= until).map(|event| self.entry(event)).collect();
+        }
         let mut rows = sqlx::query(
             "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type,
                     event_version, recorded_at,
@@ -196,6 +208,31 @@ impl LogReader {
             event,
             metadata: Metadata::from_map(&map).map_err(unreadable)?,
             recorded_at: row.try_get("recorded_at")?,
+        };
+        Ok(Entry { position, recorded: Some(recorded) })
+    }
+
+    /// What was just written is in today's form.
+    fn entry(&self, stored: &StoredEvent) -> Result<Entry, LogError> {
+        let position = stored.position;
+        if !self.wanted.contains(&stored.aggregate_type) {
+            return Ok(Entry { position, recorded: None });
+        }
+        let event = DomainEventKind::decode(stored.aggregate_type, &stored.payload)
+            .map_err(|source| LogError::Event { position, source })?;
+        let unreadable = |source| LogError::Metadata { position, source };
+        let map: HashMap<String, String> =
+            serde_json::from_str(&stored.metadata).map_err(|_| unreadable(UnreadableMetadata::Missing("metadata")))?;
+        let recorded = Recorded {
+            position,
+            event_id: stored.event_id,
+            feed_id: stored.feed_id,
+            feed_seq: stored.feed_seq,
+            aggregate_id: stored.aggregate_id,
+            sequence: stored.sequence,
+            event,
+            metadata: Metadata::from_map(&map).map_err(unreadable)?,
+            recorded_at: stored.recorded_at,
         };
         Ok(Entry { position, recorded: Some(recorded) })
     }

@@ -1,41 +1,75 @@
 //! How far each group's views are, and waiting for them (law 5: a reply means visible).
+//!
+//! Views commit without waiting for the disk, so after a crash of the database they go back, and the runner makes up for it. All
+//! that is known of how far they are therefore holds within one [`Incarnation`] of the server: with another, everything is
+//! unknown until it is told or read anew, whoever waits goes on waiting, and no pooled connection is handed out before the
+//! views show again what the log held when they went back ([`Positions::admit`]): nobody is ever told less than they were before.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgExecutor, PgPool};
 use tokio::{
     sync::watch,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
-use crate::GROUPS;
+use crate::{GROUPS, incarnation::Incarnation, log};
 
 /// How long a waiter trusts its doorbells before it asks the database.
 const PATIENCE: Duration = Duration::from_millis(30);
+/// How long connections wait after a crash until the views are back. Then reads may show less than before: the views may be
+/// behind for a reason that waiting does not mend.
+const RECOVERY: Duration = Duration::from_secs(3);
+const RECOVERY_LOOKS: Duration = Duration::from_millis(5);
 
-/// How far each group is, as this process knows it: from its own runner, or from the messages of another process'.
+/// What this process knows of how far each group is: from its own runners, from the messages of other processes', from the
+/// database. Cheap to clone.
 #[derive(Clone)]
-pub struct Progress {
-    groups: Arc<BTreeMap<&'static str, watch::Sender<i64>>>,
-    halts: Arc<Mutex<BTreeMap<&'static str, String>>>,
-    asking: Arc<tokio::sync::Mutex<()>>,
-    pool: PgPool,
+pub struct Positions {
+    inner: Arc<Inner>,
 }
 
-impl Progress {
-    /// Nothing known yet.
-    pub fn new(pool: PgPool) -> Self {
+struct Inner {
+    groups: BTreeMap<&'static str, watch::Sender<i64>>,
+    state: Mutex<State>,
+    /// Held by the one who looks whether the views are back.
+    admitting: tokio::sync::Mutex<()>,
+}
+
+/// What the positions hold for.
+#[derive(Default)]
+struct State {
+    incarnation: Option<Incarnation>,
+    /// Counts how often everything became unknown.
+    generation: u64,
+    /// Whether the views may be behind what they have shown before.
+    is_recovering: bool,
+}
+
+impl Default for Positions {
+    fn default() -> Self {
         let groups = GROUPS.into_iter().map(|name| (name, watch::channel(0).0)).collect();
-        Self { groups: Arc::new(groups), halts: Arc::default(), asking: Arc::default(), pool }
+        Self { inner: Arc::new(Inner { groups, state: Mutex::default(), admitting: tokio::sync::Mutex::default() }) }
+    }
+}
+
+impl Positions {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that a group's views show everything up to `position`.
-    pub fn advance(&self, group: &str, position: i64) {
-        if let Some(sender) = self.groups.get(group) {
+    /// Takes note that in this incarnation a group's views show everything up to `position`. What is told of another incarnation
+    /// than the one that this process knows is not believed.
+    pub fn advance(&self, group: &str, incarnation: &Incarnation, position: i64) {
+        let state = self.state();
+        if state.incarnation.as_ref() != Some(incarnation) {
+            return;
+        }
+        if let Some(sender) = self.inner.groups.get(group) {
             sender.send_if_modified(|known| {
                 let ahead = position > *known;
                 *known = position.max(*known);
@@ -44,14 +78,124 @@ impl Progress {
         }
     }
 
-    /// Tells whenever this process learns that a group has moved on.
+    /// Takes note of what the server itself said it was. If that is news, everything else that is known becomes unknown.
+    pub fn observe(&self, incarnation: &Incarnation) {
+        let mut state = self.state();
+        if state.incarnation.as_ref() == Some(incarnation) {
+            return;
+        }
+        if state.incarnation.is_some() {
+            tracing::warn!(%incarnation, "the database has come back from a crash, or is another one: the views may have gone back");
+            state.is_recovering = true;
+        }
+        self.forget(&mut state);
+        state.incarnation = Some(incarnation.clone());
+    }
+
+    /// Makes unknown all that is known: the views may have gone back.
+    pub fn reset(&self) {
+        let mut state = self.state();
+        state.is_recovering |= state.incarnation.is_some();
+        self.forget(&mut state);
+        state.incarnation = None;
+    }
+
+    fn forget(&self, state: &mut State) {
+        state.generation += 1;
+        for sender in self.inner.groups.values() {
+            sender.send_replace(0);
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.state().generation
+    }
+
+    fn is_recovering(&self) -> bool {
+        self.state().is_recovering
+    }
+
+    fn recovered(&self, incarnation: &Incarnation) {
+        let mut state = self.state();
+        if state.incarnation.as_ref() == Some(incarnation) {
+            state.is_recovering = false;
+        }
+    }
+
+    /// To be called with each new connection that views are read through, before it is used. Where the server has changed since
+    /// the last one, waits until the views show what the log holds, for three seconds at most. So whoever reads through an old
+    /// connection gets an error, and whoever reads through a new one sees at least what anybody saw before.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn admit(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let incarnation = Incarnation::of(&mut *connection).await?;
+        self.observe(&incarnation);
+        if !self.is_recovering() {
+            return Ok(());
+        }
+        let _turn = self.inner.admitting.lock().await;
+        let deadline = Instant::now() + RECOVERY;
+        let head = log::head(&mut *connection).await?;
+        while self.is_recovering() {
+            let stored = Checkpoints::read(&mut *connection).await?;
+            self.learn(&stored);
+            if GROUPS.iter().all(|group| stored.is_halted(group) || stored.position(group) >= head) {
+                self.recovered(&incarnation);
+            } else if Instant::now() >= deadline {
+                tracing::warn!(head, "the views do not come back: reads may show less than before");
+                self.recovered(&incarnation);
+            } else {
+                sleep(RECOVERY_LOOKS).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn learn(&self, stored: &Checkpoints) {
+        self.observe(&stored.incarnation);
+        for (group, at, _) in &stored.groups {
+            self.advance(group, &stored.incarnation, *at);
+        }
+    }
+}
+
+/// How far each group is, and waiting for it. Cheap to clone.
+#[derive(Clone)]
+pub struct Progress {
+    positions: Positions,
+    halts: Arc<Mutex<BTreeMap<&'static str, String>>>,
+    asking: Arc<tokio::sync::Mutex<()>>,
+    pool: PgPool,
+}
+
+impl std::ops::Deref for Progress {
+    type Target = Positions;
+
+    fn deref(&self) -> &Positions {
+        &self.positions
+    }
+}
+
+impl Progress {
+    /// Nothing known yet, over a pool whose connections are not kept back after a crash.
+    pub fn new(pool: PgPool) -> Self {
+        Self::of(Positions::default(), pool)
+    }
+
+    /// What `positions` know, which the connections of `pool` are admitted by.
+    pub fn of(positions: Positions, pool: PgPool) -> Self {
+        Self { positions, halts: Arc::default(), asking: Arc::default(), pool }
+    }
+
+    /// Tells whenever what this process knows of a group changes.
     pub fn watch(&self, group: &str) -> Option<watch::Receiver<i64>> {
-        self.groups.get(group).map(watch::Sender::subscribe)
+        self.inner.groups.get(group).map(watch::Sender::subscribe)
     }
 
     /// The position of each group.
     pub fn positions(&self) -> Vec<(&'static str, i64)> {
-        self.groups.iter().map(|(name, sender)| (*name, *sender.borrow())).collect()
+        self.inner.groups.iter().map(|(name, sender)| (*name, *sender.borrow())).collect()
     }
 
     pub(crate) fn halted(&self, group: &'static str, reason: String) {
@@ -71,11 +215,20 @@ impl Progress {
     /// Waits until every group's views show everything up to `position`; `false` when the deadline came first, or when a
     /// group has halted: nobody knows for how long, and one group's trouble must not slow commands of another down.
     pub async fn reached(&self, position: i64, deadline: Instant) -> bool {
-        let mut all = true;
-        for (name, sender) in self.groups.iter() {
-            all &= self.group_reached(name, sender, position, deadline).await;
+        loop {
+            let generation = self.generation();
+            let mut all = true;
+            for (name, sender) in &self.inner.groups {
+                all &= self.group_reached(name, sender, position, deadline).await;
+            }
+            // While one group was waited for, what was known of another may have become void.
+            if self.generation() == generation {
+                return all;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
         }
-        all
     }
 
     async fn group_reached(&self, name: &str, sender: &watch::Sender<i64>, position: i64, deadline: Instant) -> bool {
@@ -90,13 +243,10 @@ impl Progress {
             }
             // The doorbell may be broken (another process leads, and NATS is away): ask, one waiter at a time.
             if let Ok(_turn) = self.asking.try_lock()
-                && let Ok(stored) = checkpoints(&self.pool).await
+                && let Ok(Ok(stored)) = timeout_at(deadline, Checkpoints::read(&self.pool)).await
             {
-                let halted = stored.iter().any(|(group, at, halted)| group == name && *halted && *at < position);
-                for (group, at, _) in stored {
-                    self.advance(&group, at);
-                }
-                if halted {
+                self.learn(&stored);
+                if stored.is_halted(name) && stored.position(name) < position {
                     return false;
                 }
             }
@@ -104,12 +254,39 @@ impl Progress {
     }
 }
 
-/// The stored checkpoint of each group that has one, and whether the group has halted.
-///
-/// # Errors
-/// The database's.
-pub async fn checkpoints(pool: &PgPool) -> Result<Vec<(String, i64, bool)>, sqlx::Error> {
-    sqlx::query_as("SELECT projection_group, position, halted_at IS NOT NULL FROM projection_checkpoints")
-        .fetch_all(pool)
-        .await
+/// What the database says of how far the groups are.
+#[derive(Clone, Debug)]
+pub struct Checkpoints {
+    /// What it holds for.
+    pub incarnation: Incarnation,
+    /// The position of each group that has one, and whether the group has halted.
+    pub groups: Vec<(String, i64, bool)>,
+}
+
+impl Checkpoints {
+    /// Asks the database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn read(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
+        let rows: Vec<(String, Option<String>, Option<i64>, bool)> = sqlx::query_as(
+            "SELECT i.name, c.projection_group, c.position, c.halted_at IS NOT NULL
+             FROM view_incarnation() AS i (name) LEFT JOIN projection_checkpoints c ON true",
+        )
+        .fetch_all(executor)
+        .await?;
+        let incarnation = rows.first().map(|row| row.0.as_str().into()).ok_or(sqlx::Error::RowNotFound)?;
+        let groups = rows.into_iter().filter_map(|(_, group, at, halted)| Some((group?, at?, halted))).collect();
+        Ok(Self { incarnation, groups })
+    }
+
+    /// How far a group is; 0 for one that has never begun.
+    pub fn position(&self, group: &str) -> i64 {
+        self.groups.iter().find(|(name, ..)| name == group).map_or(0, |(_, at, _)| *at)
+    }
+
+    /// Whether a group has halted.
+    pub fn is_halted(&self, group: &str) -> bool {
+        self.groups.iter().any(|(name, _, halted)| name == group && *halted)
+    }
 }

@@ -1,9 +1,16 @@
 //! Making views again from nothing, beside the live ones; and proving that the live ones equal such a replay (law 7).
+//!
+//! A rebuild holds the runner off only for the last stretch of the log and for the exchange itself. All that takes longer the
+//! more rows there are happens before: the replay, and the comparison, which sees live tables and replay at one position in
+//! one snapshot while the runner goes on.
+
+mod twin;
 
 use std::time::Duration;
 
 use sqlx::{Acquire, PgConnection, Row};
 
+use self::twin::Twin;
 use crate::{
     Group,
     log::{LogError, LogReader, Recorded},
@@ -12,8 +19,16 @@ use crate::{
 const BATCH: i64 = 5000;
 const LIVE: &str = "views";
 
-/// How long each try to take the live tables waits, in milliseconds.
-const LOCK_PATIENCE_MS: [u64; 12] = [50, 50, 50, 50, 50, 50, 100, 200, 400, 400, 1500, 3000];
+/// Positions that may be left for the time in which the runner is held off.
+const LAST_STRETCH: i64 = 250;
+
+/// How often it is tried to take the live tables, how long each try waits, and how long the runner has in between to catch up.
+const LOCK_ATTEMPTS: u32 = 30;
+const LOCK_PATIENCE: Duration = Duration::from_millis(150);
+const LOCK_PAUSE: Duration = Duration::from_millis(350);
+
+/// How long vacuums may take to give way.
+const VACUUM_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Told how far a replay is: positions done, and in all.
 pub type Report<'a> = &'a (dyn Fn(i64, i64) + Send + Sync);
@@ -62,6 +77,14 @@ pub enum ReplayError {
     /// Somebody has held one of the views all the while.
     #[error("the views are in use and cannot be exchanged: is a backup or a long query running? Try again after it")]
     Busy,
+    /// A table has what a rebuild would lose.
+    #[error("the table {table} has {what}, which a rebuild cannot keep: remove that first")]
+    Unsupported {
+        /// The table.
+        table: &'static str,
+        /// What it has.
+        what: String,
+    },
     /// A batch could not be applied.
     #[error("the events up to position {position} cannot be applied")]
     Apply {
@@ -120,40 +143,22 @@ pub async fn rebuild(
     }
     drop_schema(connection, &schema).await?;
     drop_schema(connection, &retired).await?;
-    create_copy(connection, group, &schema).await?;
+    run(connection, &format!("CREATE SCHEMA {schema}")).await?;
+    let mut twins = Vec::new();
+    for table in group.tables() {
+        twins.push(Twin::create(connection, table, &schema).await?);
+    }
     show(connection, &schema).await?;
     sqlx::query("SET synchronous_commit = off").execute(&mut *connection).await?;
-    let reader = LogReader::new(group.reads());
-    let mut done = 0;
-    // Chase the live checkpoint; the last stretch is done while the runner is held off, so it must be short.
-    loop {
-        let position = checkpoint(connection, group).await?;
-        if position - done < BATCH && done > 0 || position == 0 {
-            break;
-        }
-        while done < position {
-            let mut transaction = connection.begin().await?;
-            done = replay_batch(&mut transaction, group, &reader, done, position).await?;
-            transaction.commit().await?;
-            report(done, position);
-        }
-    }
-    let mut transaction = connection.begin().await?;
-    // The swap must not be lost to a crash while views committed after it survive.
-    sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
-    let position = hold_runner(&mut transaction, group).await?;
-    while done < position {
-        done = replay_batch(&mut transaction, group, &reader, done, position).await?;
-    }
-    report(done, position);
-    let comparison = compare(&mut transaction, group, &schema, position).await?;
-    lock_live(&mut transaction, group).await?;
-    run(&mut transaction, &format!("CREATE SCHEMA {retired}")).await?;
+    let mut replay = Replay { group, reader: LogReader::new(group.reads()), done: 0, report };
+    replay.chase(connection).await?;
+    // Plans of the first queries are made from what is known of the tables.
     for table in group.tables() {
-        run(&mut transaction, &format!("ALTER TABLE {LIVE}.{table} SET SCHEMA {retired}")).await?;
-        run(&mut transaction, &format!("ALTER TABLE {schema}.{table} SET SCHEMA {LIVE}")).await?;
+        run(connection, &format!("ANALYZE {schema}.{table}")).await?;
     }
-    transaction.commit().await?;
+    let comparison = replay.compare(connection, &schema).await?;
+    replay.chase(connection).await?;
+    replay.exchange(connection, &twins, &schema, &retired).await?;
     // One at a time: a statement planned before the swap may hold one of them and wait for another.
     for table in group.tables() {
         run(connection, &format!("DROP TABLE {retired}.{table}")).await?;
@@ -161,6 +166,105 @@ pub async fn rebuild(
     drop_schema(connection, &retired).await?;
     drop_schema(connection, &schema).await?;
     Ok(comparison)
+}
+
+/// A replay beside the live views, and how far it is.
+struct Replay<'a> {
+    group: &'a Group,
+    reader: LogReader,
+    done: i64,
+    report: Report<'a>,
+}
+
+impl Replay<'_> {
+    /// Replays until the live checkpoint is near.
+    async fn chase(&mut self, connection: &mut PgConnection) -> Result<(), ReplayError> {
+        loop {
+            let position = checkpoint(connection, self.group).await?;
+            if position - self.done <= LAST_STRETCH {
+                return Ok(());
+            }
+            while self.done < position {
+                let mut transaction = connection.begin().await?;
+                let done = self.batch(&mut transaction, self.done, position).await?;
+                transaction.commit().await?;
+                self.done = done;
+                (self.report)(self.done, position);
+            }
+        }
+    }
+
+    async fn batch(&self, connection: &mut PgConnection, after: i64, until: i64) -> Result<i64, ReplayError> {
+        replay_batch(connection, self.group, &self.reader, after, until).await
+    }
+
+    /// Compares with the live views at the position where these are, which one snapshot keeps while the runner goes on.
+    async fn compare(&mut self, connection: &mut PgConnection, schema: &str) -> Result<Comparison, ReplayError> {
+        let mut transaction = connection.begin().await?;
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").execute(&mut *transaction).await?;
+        let position = checkpoint(&mut transaction, self.group).await?;
+        let mut done = self.done;
+        while done < position {
+            done = self.batch(&mut transaction, done, position).await?;
+        }
+        let comparison = compare(&mut transaction, self.group, schema, position).await?;
+        transaction.commit().await?;
+        self.done = done;
+        Ok(comparison)
+    }
+
+    /// Lets the twins take the places of the live tables.
+    async fn exchange(
+        &mut self,
+        connection: &mut PgConnection,
+        twins: &[Twin],
+        schema: &str,
+        retired: &str,
+    ) -> Result<(), ReplayError> {
+        let mut transaction = connection.begin().await?;
+        // The swap must not be lost to a crash while views committed after it survive.
+        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
+        self.hold_vacuums(&mut transaction, schema).await?;
+        for attempt in 0..LOCK_ATTEMPTS {
+            if attempt > 0 {
+                tokio::time::sleep(LOCK_PAUSE).await;
+            }
+            self.chase(&mut transaction).await?;
+            // What is taken and written from here on is given back at once when the tables cannot be had.
+            let mut held = transaction.begin().await?;
+            let position = hold_runner(&mut held, self.group).await?;
+            let mut done = self.done;
+            while done < position {
+                done = self.batch(&mut held, done, position).await?;
+            }
+            if lock(&mut held, &self.tables(schema), "ACCESS EXCLUSIVE", LOCK_PATIENCE).await? {
+                run(&mut held, &format!("CREATE SCHEMA {retired}")).await?;
+                for twin in twins {
+                    twin.take_over(&mut held, schema, retired).await?;
+                }
+                held.commit().await?;
+                transaction.commit().await?;
+                (self.report)(done, position);
+                return Ok(());
+            }
+            held.rollback().await?;
+        }
+        Err(ReplayError::Busy)
+    }
+
+    /// Keeps vacuums off the tables. They give way, but only to somebody whom they find waiting for a second: too long for
+    /// the time in which the runner is held off.
+    async fn hold_vacuums(&self, connection: &mut PgConnection, schema: &str) -> Result<(), ReplayError> {
+        match lock(connection, &self.tables(schema), "SHARE UPDATE EXCLUSIVE", VACUUM_PATIENCE).await? {
+            true => Ok(()),
+            false => Err(ReplayError::Busy),
+        }
+    }
+
+    fn tables(&self, schema: &str) -> Vec<String> {
+        let tables = self.group.tables();
+        [LIVE, schema].iter().flat_map(|schema| tables.iter().map(move |table| format!("{schema}.{table}"))).collect()
+    }
 }
 
 async fn run(connection: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
@@ -201,27 +305,32 @@ async fn hold_runner(connection: &mut PgConnection, group: &Group) -> Result<i64
     Ok(position.unwrap_or_default())
 }
 
-/// Takes the live tables from their readers, all or none. Readers name tables in any order, so that whoever waits for
-/// the next table while it holds the last one can close a circle with one of them. The wait is therefore short: it ends
-/// long before PostgreSQL looks for circles (`deadlock_timeout`, 1 s) and would end a reader. Each try waits longer,
-/// for the sake of vacuums, which give way only to somebody found waiting that long.
-async fn lock_live(transaction: &mut PgConnection, group: &Group) -> Result<(), ReplayError> {
-    let tables: Vec<_> = group.tables().iter().map(|table| format!("{LIVE}.{table}")).collect();
-    let lock = format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", tables.join(", "));
-    for patience in LOCK_PATIENCE_MS {
-        let mut attempt = transaction.begin().await?;
-        run(&mut attempt, &format!("SET LOCAL lock_timeout = {patience}")).await?;
-        match run(&mut attempt, &lock).await {
-            Ok(()) => {
-                run(&mut attempt, "SET LOCAL lock_timeout = 0").await?;
-                return Ok(attempt.commit().await?);
-            }
-            Err(error) if lock_not_available(&error) => attempt.rollback().await?,
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(Duration::from_millis(patience)).await;
+/// Locks tables, all or none; `false` when that takes too long. Readers name tables in any order, so that whoever waits for
+/// the next table while it holds the last one can close a circle with one of them. A wait to take tables from readers must
+/// therefore be short: then it ends long before PostgreSQL looks for circles (`deadlock_timeout`, 1 s) and would end a reader.
+async fn lock(
+    connection: &mut PgConnection,
+    tables: &[String],
+    mode: &str,
+    patience: Duration,
+) -> Result<bool, ReplayError> {
+    if tables.is_empty() {
+        return Ok(true);
     }
-    Err(ReplayError::Busy)
+    let mut attempt = connection.begin().await?;
+    run(&mut attempt, &format!("SET LOCAL lock_timeout = {}", patience.as_millis())).await?;
+    match run(&mut attempt, &format!("LOCK TABLE {} IN {mode} MODE", tables.join(", "))).await {
+        Ok(()) => {
+            run(&mut attempt, "SET LOCAL lock_timeout = 0").await?;
+            attempt.commit().await?;
+            Ok(true)
+        }
+        Err(error) if lock_not_available(&error) => {
+            attempt.rollback().await?;
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn lock_not_available(error: &sqlx::Error) -> bool {

@@ -1,7 +1,6 @@
 //! Keeps the views of one group at the head of the log.
 //!
-//! Any number of processes run a runner for each group; a session advisory lock elects one leader, and the others try
-//! again a few times a second. The leader reads what lies behind its checkpoint, in batches, and applies each batch in
+//! Any number of processes run a runner for each group, and elect one leader ([`leader`](crate::leader)). The leader reads what lies behind its checkpoint, in batches, and applies each batch in
 //! the transaction that moves the checkpoint: views and checkpoint go forward together, and after a crash back
 //! together, so that transaction need not wait for the disk (`synchronous_commit=off`). A doorbell wakes it; a timer is
 //! the backstop.
@@ -11,20 +10,25 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Acquire, ConnectOptions, PgConnection, postgres::PgConnectOptions};
+use sqlx::{Acquire, PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Group,
     describe::describe,
+    incarnation::Incarnation,
+    leader::Election,
     log::{LogError, LogReader, Recorded},
     progress::Progress,
+    recent::RecentEvents,
+    session,
 };
 
 const BATCH: i64 = 1000;
 /// How long the database may take over anything; it ends its own statements sooner.
 const SILENCE: Duration = Duration::from_secs(25);
-const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
+/// The pause before another try to lead.
+const PAUSE: Duration = Duration::from_millis(50);
 const BACKSTOP: Duration = Duration::from_millis(100);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
 /// From so many events in a batch on the log is busy, and others get so many turns before the next batch is read: each
@@ -34,8 +38,8 @@ const TURNS: usize = 16;
 /// How often a checkpoint is stored while nothing that passes concerns the group.
 const IDLE_CHECKPOINT: Duration = Duration::from_millis(20);
 
-/// What to call when a group has moved: tells other processes.
-pub type Announce = Arc<dyn Fn(&'static str, i64) + Send + Sync>;
+/// What to call when a group has moved, in an incarnation of the server: tells other processes.
+pub type Announce = Arc<dyn Fn(&'static str, &Incarnation, i64) + Send + Sync>;
 
 /// Keeps one group's views at the head of the log.
 pub struct Runner {
@@ -45,6 +49,7 @@ pub struct Runner {
     head: watch::Receiver<i64>,
     progress: Progress,
     announce: Announce,
+    election: Election,
 }
 
 /// Why a runner stopped leading.
@@ -54,7 +59,7 @@ enum Setback {
     Log(#[from] LogError),
     #[error("a batch up to position {position} could not be applied")]
     Apply { position: i64, source: sqlx::Error },
-    #[error("another process moved the checkpoint")]
+    #[error("another process leads")]
     Deposed,
     #[error("the database does not answer")]
     Silence,
@@ -108,9 +113,16 @@ impl Runner {
         head: watch::Receiver<i64>,
         progress: Progress,
         announce: Announce,
+        election: Election,
     ) -> Self {
         let reader = LogReader::new(group.reads());
-        Self { group, reader, options, head, progress, announce }
+        Self { group, reader, options, head, progress, announce, election }
+    }
+
+    /// The same runner, which takes what this process has just written from memory.
+    #[must_use]
+    pub fn with_recent(self, recent: RecentEvents) -> Self {
+        Self { reader: self.reader.with_recent(recent), ..self }
     }
 
     /// Runs until the task is aborted; aborting at any point leaves views and checkpoint consistent.
@@ -124,7 +136,7 @@ impl Runner {
                         error = &setback as &dyn std::error::Error,
                         "projection paused"
                     );
-                    tokio::time::sleep(ELECTION_INTERVAL).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(setback) => {
                     self.halt(&setback).await;
@@ -139,7 +151,7 @@ impl Runner {
         tracing::error!(group = self.group.name, reason, "projection HALTED: its views no longer follow the log");
         self.progress.halted(self.group.name, reason.clone());
         let stored = async {
-            let mut connection = self.options.connect().await?;
+            let mut connection = session::begin(&self.options).await?;
             sqlx::query(
                 "UPDATE projection_checkpoints SET halted_at = position, halt_reason = $2 WHERE projection_group = $1",
             )
@@ -154,16 +166,26 @@ impl Runner {
     }
 
     async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
-        let mut connection = answer(self.options.connect()).await?;
-        let mut position = self.win(&mut connection).await?;
+        let mut connection = answer(session::begin(&self.options)).await?;
+        answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
+        let incarnation = answer(Incarnation::of(&mut connection)).await?;
+        self.progress.observe(&incarnation);
+        let term = self.election.win(&mut connection, self.group.name).await?;
+        let mut position = answer(self.checkpoint(&mut connection)).await?;
         tracing::debug!(group = self.group.name, position, "leading");
         let mut stored = position;
         let mut stored_at = Instant::now();
-        self.moved(position);
-        loop {
-            // Seen before the read: what rings afterwards is not missed.
-            self.head.mark_unchanged();
-            let entries = answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?;
+        self.moved(&incarnation, position);
+        let mut must_look = true;
+        while term.goes_on() {
+            // Seen before the read: what rings afterwards is not missed. Where nobody has told of more, the timer looks.
+            let head = *self.head.borrow_and_update();
+            let entries = if must_look || head > position {
+                answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?
+            } else {
+                Vec::new()
+            };
+            must_look = false;
             let read = entries.len();
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
@@ -171,7 +193,7 @@ impl Runner {
                     stored = position;
                     stored_at = Instant::now();
                 }
-                self.wait(stored < position).await;
+                must_look = self.wait(stored < position).await;
                 continue;
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
@@ -181,42 +203,30 @@ impl Runner {
                 stored_at = Instant::now();
             }
             position = last;
-            self.moved(position);
+            self.moved(&incarnation, position);
             if read >= CROWD {
                 for _ in 0..TURNS {
                     tokio::task::yield_now().await;
                 }
             }
         }
+        Err(Setback::Deposed)
     }
 
-    /// Waits for the lock that makes this process the group's leader, and returns the checkpoint.
-    async fn win(&self, connection: &mut PgConnection) -> Result<i64, Setback> {
-        sqlx::query("SET synchronous_commit = off").execute(&mut *connection).await?;
-        loop {
-            let won: bool = answer(
-                sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext($1))")
-                    .bind(self.group.name)
-                    .fetch_one(&mut *connection),
-            )
-            .await?;
-            if won {
-                break;
-            }
-            tokio::time::sleep(ELECTION_INTERVAL).await;
-        }
-        let position = sqlx::query_scalar(
+    /// Where the group stands.
+    async fn checkpoint(&self, connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
             "INSERT INTO projection_checkpoints AS c (projection_group) VALUES ($1)
              ON CONFLICT (projection_group) DO UPDATE SET position = c.position RETURNING position",
         )
         .bind(self.group.name)
         .fetch_one(connection)
-        .await?;
-        Ok(position)
+        .await
     }
 
     /// Applies events and moves the checkpoint, in one transaction. The checkpoint first: its row lock is what a
-    /// rebuild takes to hold this runner off, and its old value shows whether this process still leads.
+    /// rebuild takes to hold this runner off. That this process still leads needs no look: its lock lasts as long as the
+    /// session that this transaction is one of, and whoever was deposed has lost both.
     async fn apply(
         &self,
         connection: &mut PgConnection,
@@ -247,18 +257,23 @@ impl Runner {
         Ok(())
     }
 
-    fn moved(&self, position: i64) {
+    fn moved(&self, incarnation: &Incarnation, position: i64) {
         self.progress.resumed(self.group.name);
-        self.progress.advance(self.group.name, position);
-        (self.announce)(self.group.name, position);
+        self.progress.advance(self.group.name, incarnation, position);
+        (self.announce)(self.group.name, incarnation, position);
     }
 
-    async fn wait(&mut self, unstored: bool) {
+    /// Waits for the doorbell; `true` when it was the timer.
+    async fn wait(&mut self, unstored: bool) -> bool {
         let backstop = if unstored { IDLE_CHECKPOINT } else { BACKSTOP };
-        // A closed doorbell leaves the timer.
-        let closed = matches!(tokio::time::timeout(backstop, self.head.changed()).await, Ok(Err(_)));
-        if closed {
-            tokio::time::sleep(backstop).await;
+        match tokio::time::timeout(backstop, self.head.changed()).await {
+            Ok(Ok(())) => false,
+            // A closed doorbell leaves the timer.
+            Ok(Err(_)) => {
+                tokio::time::sleep(backstop).await;
+                true
+            }
+            Err(_) => true,
         }
     }
 }

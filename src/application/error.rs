@@ -136,6 +136,8 @@ impl From<AppendError> for Error {
                 detail: "the database did not answer in time; the command may or may not have been carried out",
                 retry_after: Duration::from_secs(2),
             },
+            AppendError::TooLarge => Self::Conflict("this changes too much at once; do it in parts".to_owned()),
+            AppendError::TableRefused(_) => Self::failure(error),
             AppendError::Refused(error) => error.into(),
         }
     }

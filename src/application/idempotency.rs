@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{
     App, Command, Context, Done, Error,
     run::Ran,
-    tables::{Append, ByTheBatch, TableChange},
+    tables::{NoTables, TableChange},
 };
 use crate::event_store::{Receipt, receipts, receipts::KeptReply};
 
@@ -88,7 +88,7 @@ impl App {
         key: Option<IdempotencyKey>,
         render: impl Fn(&C::Reply) -> Result<Rendered, Error> + Sync,
     ) -> Result<Answer, Error> {
-        self.create_by(context, command, &ByTheBatch, key, render).await
+        self.create_with_tables(context, command, &NoTables, key, render).await
     }
 
     /// As [`App::create`], together with a change of tables outside the log.
@@ -103,19 +103,8 @@ impl App {
         key: Option<IdempotencyKey>,
         render: impl Fn(&C::Reply) -> Result<Rendered, Error> + Sync,
     ) -> Result<Answer, Error> {
-        self.create_by(context, command, tables, key, render).await
-    }
-
-    async fn create_by<C: Command>(
-        &self,
-        context: &Context,
-        command: &C,
-        append: &impl Append,
-        key: Option<IdempotencyKey>,
-        render: impl Fn(&C::Reply) -> Result<Rendered, Error> + Sync,
-    ) -> Result<Answer, Error> {
         let Some(key) = key else {
-            return match self.run_with(context, command, append, |_| Ok(None)).await? {
+            return match self.run_with(context, command, tables, |_| Ok(None)).await? {
                 Ran::Now(Done { reply, position, visible }) => {
                     Ok(Answer { rendered: render(&reply)?, position, visible, replayed: false })
                 }
@@ -137,7 +126,7 @@ impl App {
                 body: rendered.body,
             }))
         };
-        let refusal = match self.run_with(context, command, append, receipt).await {
+        let refusal = match self.run_with(context, command, tables, receipt).await {
             Ok(Ran::Now(Done { reply, position, visible })) => {
                 return Ok(Answer { rendered: render(&reply)?, position, visible, replayed: false });
             }

@@ -33,14 +33,14 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use workroom_projections::{progress::Progress, projects::Founding};
+use workroom_projections::{history::Cause, progress::Progress};
 
 pub use context::{Context, now};
 pub use error::{Error, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use precondition::IfVersion;
 pub use run::{Command, Done};
-pub use tables::TableChange;
+pub use tables::{At, Bytea, Change, TableChange};
 pub use unit::Unit;
 
 use crate::event_store::EventLog;
@@ -49,8 +49,8 @@ use crate::event_store::EventLog;
 const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
 /// Locks that keep this process' own commands on one aggregate from racing each other. A collision only costs time.
 const LANES: usize = 4096;
-/// Projects whose founding is remembered: it never changes, and every reply about a project tells it.
-const FOUNDINGS: u64 = 20_000;
+/// Things whose creation is remembered: it never changes, and replies about them tell it.
+const CREATIONS: u64 = 20_000;
 
 /// The application: what handlers call. Cheap to clone.
 #[derive(Clone)]
@@ -73,16 +73,16 @@ pub struct Inner {
     progress: Progress,
     lanes: Box<[Mutex<()>]>,
     in_flight: idempotency::InFlight,
-    foundings: moka::sync::Cache<Uuid, Founding>,
+    creations: moka::sync::Cache<(&'static str, Uuid), Cause>,
 }
 
 impl App {
     /// Over a database, its log, and what is known of its views.
     pub fn new(pool: PgPool, log: EventLog, progress: Progress) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
-        let foundings = moka::sync::Cache::new(FOUNDINGS);
+        let creations = moka::sync::Cache::new(CREATIONS);
         let in_flight = idempotency::InFlight::default();
-        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, foundings }) }
+        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, creations }) }
     }
 
     /// The database, for queries.

@@ -10,8 +10,9 @@ use workroom_domain::{
     project::Project,
 };
 use workroom_projections::{
+    history::{self, Cause},
     organizations::{self, OrganizationRow},
-    projects::{self, Founding, ProjectRow},
+    projects::{self, ProjectRow},
 };
 
 use super::{App, Error};
@@ -54,18 +55,20 @@ pub fn admit(standing: Option<&str>, action: Action) -> Result<Option<Role>, Err
 }
 
 impl App {
-    /// Who founded a project, and when. Answered from memory after the first time.
+    /// Who created something, and when: whose first event that is, whether the views show it or not. Answered from memory
+    /// after the first time.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a project that the views do not show.
-    pub async fn founding(&self, project_id: ProjectId) -> Result<Founding, Error> {
-        let id = Uuid::from(project_id);
-        if let Some(known) = self.foundings.get(&id) {
-            return Ok(known);
+    /// The log cannot be read.
+    pub async fn creation(&self, aggregate_type: &'static str, id: Uuid) -> Result<Option<Cause>, Error> {
+        if let Some(known) = self.creations.get(&(aggregate_type, id)) {
+            return Ok(Some(known));
         }
-        let founding = projects::founding(&self.pool, id).await?.ok_or(Error::NotFound("project"))?;
-        self.foundings.insert(id, founding);
-        Ok(founding)
+        let creation = history::cause(&self.pool, aggregate_type, id, 1).await?;
+        if let Some(creation) = creation {
+            self.creations.insert((aggregate_type, id), creation);
+        }
+        Ok(creation)
     }
 
     /// Whether a project was deleted that this account had an owner's rights in: its history stays open to them. Read from

@@ -11,15 +11,16 @@ use uuid::Uuid;
 
 use super::{
     App, Context, Error, Unit,
-    tables::{Append, ByTheBatch, TableChange},
+    tables::{NoTables, TableChange},
+    unit::Memory,
 };
-use crate::event_store::{AppendError, Receipt};
+use crate::event_store::{AppendError, Enqueued, Receipt};
 
 /// How often a command is decided anew before its caller is told that others keep changing the resource. Each
 /// conflict means that somebody else got through, so this is far beyond what real contention needs.
-const TRIES: u32 = 200;
-/// After so many tries in a row, wait a little, at random, to break step with the others.
-const EAGER_TRIES: u32 = 8;
+const MAX_ATTEMPTS: u32 = 200;
+/// After so many attempts in a row, wait a little, at random, to break step with the others.
+const EAGER_ATTEMPTS: u32 = 8;
 
 /// Something that may be asked of the application.
 pub trait Command: Sync {
@@ -27,7 +28,8 @@ pub trait Command: Sync {
     type Reply: Send;
 
     /// The aggregate that the command writes and others are likely to write at the same time. Commands of one process
-    /// on one such aggregate wait for each other instead of racing.
+    /// on one such aggregate are decided one after the other, each on the state that the one before it leaves, instead of
+    /// racing; they are committed together.
     fn contended(&self) -> Option<Uuid> {
         None
     }
@@ -53,12 +55,16 @@ pub(super) enum Ran<R> {
     Before,
 }
 
-/// What a try came to.
-enum Try<R> {
-    Committed(R, i64),
+/// What an attempt came to.
+enum Attempt<R> {
+    /// Decided, and on its way to the log.
+    Sent {
+        reply: R,
+        enqueued: Enqueued,
+        memory: Memory,
+    },
     Unchanged(R),
     Moved,
-    AnsweredBefore,
 }
 
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -69,7 +75,7 @@ impl App {
     /// # Errors
     /// See [`Error`]. Nothing was committed, but for [`Error::Busy`] that says so.
     pub async fn run<C: Command>(&self, context: &Context, command: &C) -> Result<Done<C::Reply>, Error> {
-        match self.run_with(context, command, &ByTheBatch, |_| Ok(None)).await? {
+        match self.run_with(context, command, &NoTables, |_| Ok(None)).await? {
             Ran::Now(done) => Ok(done),
             Ran::Before => Err(Error::failure("a command without a receipt met one")),
         }
@@ -95,18 +101,11 @@ impl App {
         &self,
         context: &Context,
         command: &C,
-        append: &impl Append,
+        tables: &impl TableChange,
         receipt: impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync,
     ) -> Result<Ran<C::Reply>, Error> {
-        let (reply, position) = {
-            let _lane = match command.contended() {
-                Some(id) => Some(self.lane(id).lock().await),
-                None => None,
-            };
-            match self.commit(context, command, append, &receipt).await? {
-                Some(committed) => committed,
-                None => return Ok(Ran::Before),
-            }
+        let Some((reply, position)) = self.commit(context, command, tables, &receipt).await? else {
+            return Ok(Ran::Before);
         };
         let visible = self.visible(position).await;
         Ok(Ran::Now(Done { reply, position, visible }))
@@ -117,35 +116,56 @@ impl App {
         &self,
         context: &Context,
         command: &C,
-        append: &impl Append,
+        tables: &impl TableChange,
         receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
     ) -> Result<Option<(C::Reply, i64)>, Error> {
-        for tries in 0..TRIES {
-            if tries >= EAGER_TRIES {
-                let jitter = HASHER.hash_one((context.correlation_id, tries)) % 5000;
+        for attempt in 0..MAX_ATTEMPTS {
+            if attempt >= EAGER_ATTEMPTS {
+                let jitter = HASHER.hash_one((context.correlation_id, attempt)) % 5000;
                 tokio::time::sleep(Duration::from_micros(jitter)).await;
             }
-            match self.try_once(context, command, append, receipt).await? {
-                Try::Committed(reply, position) => return Ok(Some((reply, position))),
-                Try::Unchanged(reply) => {
+            let lane = match command.contended() {
+                Some(id) => Some(self.lane(id).lock().await),
+                None => None,
+            };
+            match self.attempt(context, command, tables, receipt).await? {
+                Attempt::Sent { reply, enqueued, memory } => {
+                    // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
+                    let lane = if tables.is_empty() {
+                        drop(lane);
+                        None
+                    } else {
+                        lane
+                    };
+                    match enqueued.committed().await {
+                        Ok(appended) => {
+                            memory.keep(&self.log);
+                            return Ok(Some((reply, appended.position)));
+                        }
+                        Err(AppendError::Conflict) => memory.evict(&self.log),
+                        Err(AppendError::ReceiptExists) => return Ok(None),
+                        Err(error) => return Err(tables.refusal(error)),
+                    }
+                    drop(lane);
+                }
+                Attempt::Unchanged(reply) => {
                     // What was read may be newer than this process has heard of: the log itself says how far it is.
                     let head = workroom_projections::log::head(&self.pool).await?;
                     return Ok(Some((reply, head)));
                 }
-                Try::Moved => {}
-                Try::AnsweredBefore => return Ok(None),
+                Attempt::Moved => {}
             }
         }
         Err(AppendError::Conflict.into())
     }
 
-    async fn try_once<C: Command>(
+    async fn attempt<C: Command>(
         &self,
         context: &Context,
         command: &C,
-        append: &impl Append,
+        tables: &impl TableChange,
         receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
-    ) -> Result<Try<C::Reply>, Error> {
+    ) -> Result<Attempt<C::Reply>, Error> {
         let mut unit = Unit::new(&self.log, &self.pool, context);
         let decided = match unit.admit_actor().await {
             Ok(()) => command.decide(&mut unit).await,
@@ -153,38 +173,27 @@ impl App {
         };
         let reply = match decided {
             Ok(reply) => reply,
-            Err(refusal) if refusal.depends_on_state() && !unit.still_stands().await? => {
-                unit.forget();
-                return Ok(Try::Moved);
+            Err(refusal) if refusal.depends_on_state() && !unit.is_current().await? => {
+                unit.evict();
+                return Ok(Attempt::Moved);
             }
             Err(refusal) => return Err(refusal),
         };
         if unit.is_empty() {
-            // Nothing to append means nothing that guards it: look whether what was read still stands.
-            if unit.still_stands().await? {
-                return Ok(Try::Unchanged(reply));
+            // Nothing to append means nothing that guards it: look whether what was read still holds.
+            if unit.is_current().await? {
+                return Ok(Attempt::Unchanged(reply));
             }
-            unit.forget();
-            return Ok(Try::Moved);
+            unit.evict();
+            return Ok(Attempt::Moved);
         }
-        let read = unit.aggregates();
-        let (request, remember) = unit.into_append(receipt(&reply)?);
-        match append.append(self, request).await? {
-            Ok(appended) => {
-                for remember in remember {
-                    remember(&self.log);
-                }
-                Ok(Try::Committed(reply, appended.position))
-            }
-            Err(AppendError::Conflict) => {
-                for (aggregate_type, id) in read {
-                    self.log.forget(aggregate_type, id);
-                }
-                Ok(Try::Moved)
-            }
-            Err(AppendError::ReceiptExists) => Ok(Try::AnsweredBefore),
-            Err(other) => Err(other.into()),
+        let (mut request, memory) = unit.into_append(receipt(&reply)?);
+        request.tables = tables.statements()?;
+        let enqueued = self.log.enqueue(request)?;
+        if tables.is_empty() {
+            memory.keep_uncommitted(&self.log, &enqueued.settlement);
         }
+        Ok(Attempt::Sent { reply, enqueued, memory })
     }
 
     fn lane(&self, id: Uuid) -> &tokio::sync::Mutex<()> {

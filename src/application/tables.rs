@@ -1,55 +1,126 @@
-//! Commands that change tables outside the log (personal data, credentials) together with it: one transaction, so that
-//! neither is ever there without the other.
+//! Commands that change tables outside the log (personal data, credentials, contents) together with it: in the append's own
+//! statement, so that neither is ever there without the other, and no transaction waits for a client.
 
-use std::future::Future;
+use serde::Serialize;
 
-use sqlx::{Connection, PgConnection};
-
-use super::{App, Error};
-use crate::event_store::{AppendError, AppendRequest, Appended, EventLog};
+use super::Error;
+use crate::event_store::{AppendError, TableStatement};
 
 /// A change of tables outside the log that commits with a command's events.
+///
+/// To add one: a type with the arguments, and its [`TableChange::changes`]: SQL that finds them in `$1`, one `jsonb`
+/// object, best as `FROM jsonb_to_record($1) AS a (id uuid, …)`.
 pub trait TableChange: Sync {
-    /// Makes the change. May be called several times, each in a transaction of its own.
-    fn apply(&self, connection: &mut PgConnection) -> impl Future<Output = Result<(), Error>> + Send;
-}
+    /// The statements, in order. May be asked several times: each attempt runs them anew.
+    ///
+    /// # Errors
+    /// Arguments that JSON cannot hold.
+    fn changes(&self) -> Result<Vec<Change>, Error>;
 
-/// How a command's events reach the log.
-pub(super) trait Append: Sync {
-    fn append(
-        &self,
-        app: &App,
-        request: AppendRequest,
-    ) -> impl Future<Output = Result<Result<Appended, AppendError>, Error>> + Send;
-}
+    /// Whether there is nothing to change at all.
+    fn is_empty(&self) -> bool {
+        false
+    }
 
-/// With everything else that waits, through the writer: nothing outside the log changes.
-pub(super) struct ByTheBatch;
+    /// The statements as the log takes them.
+    ///
+    /// # Errors
+    /// As [`TableChange::changes`].
+    fn statements(&self) -> Result<Vec<TableStatement>, Error> {
+        Ok(self.changes()?.into_iter().map(|change| change.statement).collect())
+    }
 
-impl Append for ByTheBatch {
-    async fn append(&self, app: &App, request: AppendRequest) -> Result<Result<Appended, AppendError>, Error> {
-        Ok(app.log.append(request).await)
+    /// What it means that the append failed.
+    fn refusal(&self, error: AppendError) -> Error {
+        let Ok(changes) = self.changes() else { return error.into() };
+        match error {
+            AppendError::TableRefused(number) => {
+                let refusal = changes.get(number).and_then(|change| change.unchanged);
+                refusal.map_or_else(|| AppendError::TableRefused(number).into(), |refusal| refusal())
+            }
+            AppendError::Refused(sqlx::Error::Database(database)) => {
+                let violated = |(name, _): &&(&str, Refusal)| database.constraint() == Some(*name);
+                let refusal = changes.iter().flat_map(|change| change.constraints).find(violated);
+                match refusal {
+                    Some((_, refusal)) => refusal(),
+                    None => AppendError::Refused(sqlx::Error::Database(database)).into(),
+                }
+            }
+            error => error.into(),
+        }
     }
 }
 
-impl<T: TableChange> Append for T {
-    async fn append(&self, app: &App, request: AppendRequest) -> Result<Result<Appended, AppendError>, Error> {
-        let mut connection = app.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
-        // The tables first: the log's lock, taken by the append, is held for as short as can be.
-        self.apply(&mut transaction).await?;
-        let appended = match EventLog::append_within(&mut transaction, &request).await {
-            Ok(appended) => appended,
-            Err(error) => {
-                transaction.rollback().await?;
-                return Ok(Err(error));
-            }
-        };
-        if let Err(error) = transaction.commit().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a commit was not confirmed");
-            return Ok(Err(AppendError::OutcomeUnknown));
-        }
-        app.log.announce(appended.position);
-        Ok(Ok(appended))
+type Refusal = fn() -> Error;
+
+/// One statement of a [`TableChange`], and what it means when it cannot be carried out.
+pub struct Change {
+    statement: TableStatement,
+    unchanged: Option<Refusal>,
+    constraints: &'static [(&'static str, Refusal)],
+}
+
+impl Change {
+    /// A statement that finds its arguments, the fields of `arguments`, in `$1`.
+    ///
+    /// # Errors
+    /// Arguments that JSON cannot hold.
+    pub fn new(sql: &'static str, arguments: &impl Serialize) -> Result<Self, Error> {
+        let arguments = serde_json::to_string(arguments).map_err(Error::failure)?;
+        let statement = TableStatement { sql, arguments, is_required: false };
+        Ok(Self { statement, unchanged: None, constraints: &[] })
+    }
+
+    /// Makes the change by itself, as no event explains it; the number of rows.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn run(self, pool: &sqlx::PgPool) -> Result<u64, Error> {
+        let arguments: serde_json::Value = serde_json::from_str(&self.statement.arguments).map_err(Error::failure)?;
+        let done = sqlx::query(self.statement.sql).bind(arguments).execute(pool).await?;
+        Ok(done.rows_affected())
+    }
+
+    /// The command is refused so when no row is changed or found.
+    #[must_use]
+    pub fn or(mut self, refusal: Refusal) -> Self {
+        self.statement.is_required = true;
+        self.unchanged = Some(refusal);
+        self
+    }
+
+    /// The command is refused so when one of these constraints is violated.
+    #[must_use]
+    pub fn unless(mut self, constraints: &'static [(&'static str, Refusal)]) -> Self {
+        self.constraints = constraints;
+        self
+    }
+}
+
+/// Nothing outside the log changes.
+pub(super) struct NoTables;
+
+impl TableChange for NoTables {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn is_empty(&self) -> bool {
+        true
+    }
+}
+
+/// A point in time as Postgres reads it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(transparent)]
+pub struct At(#[serde(with = "time::serde::rfc3339")] pub time::OffsetDateTime);
+
+/// Bytes as Postgres reads them into a `bytea`.
+#[derive(Clone, Debug)]
+pub struct Bytea<'a>(pub &'a [u8]);
+
+impl Serialize for Bytea<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&format!("\\x{}", hex::encode(self.0)))
     }
 }

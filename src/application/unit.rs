@@ -1,6 +1,6 @@
-//! A unit of work: what one try of a command has read and decided.
+//! A unit of work: what one attempt of a command has read and decided.
 
-use std::sync::Arc;
+use std::{any::Any, sync::Arc};
 
 use sqlx::PgPool;
 use uuid::Uuid;
@@ -16,24 +16,83 @@ use workroom_domain::{
 
 use super::{Context, Error};
 use crate::event_store::{
-    AppendRequest, EventLog, Expected, LoadError, Receipt, Stored, StreamAppend, Versioned, serialize_events,
+    AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StreamAppend, Versioned,
+    serialize_events,
 };
 
-type Remember = Box<dyn FnOnce(&EventLog) + Send + Sync>;
+/// A state of an aggregate, of whatever type.
+trait AnyState: Send + Sync {
+    fn as_any(&self) -> &(dyn Any + Send + Sync);
+    fn expected(&self) -> Expected;
+    fn evict(&self, log: &EventLog, generation: u64);
+    fn remember_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
+    fn remember(&self, log: &EventLog, generation: u64);
+}
 
-/// What one try of a command has read and decided. Everything read becomes a guard of the append.
+impl<A: Stored> AnyState for Arc<Versioned<A>> {
+    fn as_any(&self) -> &(dyn Any + Send + Sync) {
+        self
+    }
+
+    fn expected(&self) -> Expected {
+        Expected { aggregate_type: <A as Decide>::TYPE, aggregate_id: self.id, sequence: self.sequence }
+    }
+
+    fn evict(&self, log: &EventLog, generation: u64) {
+        log.evict_exact(self, generation);
+    }
+
+    fn remember_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement) {
+        log.remember_uncommitted(Arc::clone(self), generation, settlement);
+    }
+
+    fn remember(&self, log: &EventLog, generation: u64) {
+        log.remember(Arc::clone(self), generation);
+    }
+}
+
+/// What an attempt of a command has read and decided. Everything read becomes a guard of the append.
 pub struct Unit<'a> {
     log: &'a EventLog,
     pool: &'a PgPool,
     context: &'a Context,
-    read: Vec<Expected>,
+    generation: u64,
+    read: Vec<Box<dyn AnyState>>,
+    depends_on: Vec<Settlement>,
     streams: Vec<StreamAppend>,
-    remember: Vec<Remember>,
+    decided: Vec<Box<dyn AnyState>>,
+}
+
+/// What an attempt leaves in memory: what it read, to be evicted when it turns out to be old, and what it decided, to be
+/// kept.
+pub(super) struct Memory {
+    generation: u64,
+    read: Vec<Box<dyn AnyState>>,
+    decided: Vec<Box<dyn AnyState>>,
+}
+
+impl Memory {
+    /// Keeps what was decided for the next command, which then depends on this one.
+    pub(super) fn keep_uncommitted(&self, log: &EventLog, settlement: &Settlement) {
+        self.decided.iter().for_each(|state| state.remember_uncommitted(log, self.generation, settlement));
+    }
+
+    /// Keeps what was decided, now that it is committed.
+    pub(super) fn keep(&self, log: &EventLog) {
+        self.decided.iter().for_each(|state| state.remember(log, self.generation));
+    }
+
+    /// Evicts what was read, so that the next attempt reads it from the log.
+    pub(super) fn evict(&self, log: &EventLog) {
+        self.read.iter().for_each(|state| state.evict(log, self.generation));
+    }
 }
 
 impl<'a> Unit<'a> {
     pub(super) fn new(log: &'a EventLog, pool: &'a PgPool, context: &'a Context) -> Self {
-        Self { log, pool, context, read: Vec::new(), streams: Vec::new(), remember: Vec::new() }
+        let generation = log.incarnations().generation();
+        let (read, depends_on, streams, decided) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { log, pool, context, generation, read, depends_on, streams, decided }
     }
 
     /// Who asks, and when.
@@ -46,18 +105,21 @@ impl<'a> Unit<'a> {
         self.pool
     }
 
-    /// Reads an aggregate. The command's outcome then holds only while it has not moved.
+    /// Reads an aggregate, always the same state within an attempt. The command's outcome then holds only while it has not
+    /// moved.
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn read<A: Stored>(&mut self, id: impl Into<Uuid>) -> Result<Arc<Versioned<A>>, LoadError> {
-        let loaded = self.log.load::<A>(id.into()).await?;
-        let expected =
-            Expected { aggregate_type: <A as Decide>::TYPE, aggregate_id: loaded.id, sequence: loaded.sequence };
-        if !self.read.contains(&expected) {
-            self.read.push(expected);
+        let id = id.into();
+        let known = self.read.iter().filter_map(|state| state.as_any().downcast_ref::<Arc<Versioned<A>>>());
+        if let Some(known) = known.into_iter().find(|known| known.id == id) {
+            return Ok(Arc::clone(known));
         }
-        Ok(loaded)
+        let Latest { versioned, settlement } = self.log.latest::<A>(id).await?;
+        self.depends_on.extend(settlement);
+        self.read.push(Box::new(Arc::clone(&versioned)));
+        Ok(versioned)
     }
 
     /// Looks at an aggregate without relying on it: no guard.
@@ -105,8 +167,12 @@ impl<'a> Unit<'a> {
                 events,
             }),
         }
-        let remembered = Arc::clone(&next);
-        self.remember.push(Box::new(move |log| log.remember(remembered)));
+        // Only the last state of an aggregate counts.
+        self.decided.retain(|state| {
+            let Expected { aggregate_type, aggregate_id, .. } = state.expected();
+            (aggregate_type, aggregate_id) != key
+        });
+        self.decided.push(Box::new(Arc::clone(&next)));
         Ok(next)
     }
 
@@ -179,34 +245,42 @@ impl<'a> Unit<'a> {
         self.streams.is_empty()
     }
 
-    /// Every aggregate that was read or written.
-    pub(super) fn aggregates(&self) -> Vec<(&'static str, Uuid)> {
-        let written = self.streams.iter().map(|stream| &stream.expected);
-        self.read.iter().chain(written).map(|e| (e.aggregate_type, e.aggregate_id)).collect()
+    /// Evicts everything read, so that the next attempt reads it from the log.
+    pub(super) fn evict(&self) {
+        self.read.iter().for_each(|state| state.evict(self.log, self.generation));
     }
 
-    /// Forgets everything read, so that the next try reads it from the log.
-    pub(super) fn forget(&self) {
-        for expected in &self.read {
-            self.log.forget(expected.aggregate_type, expected.aggregate_id);
+    /// Whether everything read still holds in the log. A refusal never reaches the append and its guards, so it is
+    /// checked by hand: a membership in this process' cache may be older than the invitation that another just answered, or
+    /// be decided and not yet committed.
+    pub(super) async fn is_current(&self) -> Result<bool, Error> {
+        for settlement in &self.depends_on {
+            if !settlement.committed().await {
+                return Ok(false);
+            }
         }
-    }
-
-    /// Whether everything read still stands in the log. A refusal never reaches the append and its guards, so it is
-    /// checked by hand: a roster in this process' cache may be older than the invitation that another just answered.
-    pub(super) async fn still_stands(&self) -> Result<bool, Error> {
-        let aggregates: Vec<_> = self.read.iter().map(|e| (e.aggregate_type, e.aggregate_id)).collect();
-        if aggregates.is_empty() {
+        let expected: Vec<_> = self.read.iter().map(|state| state.expected()).collect();
+        if expected.is_empty() {
             return Ok(true);
         }
+        let aggregates: Vec<_> = expected.iter().map(|e| (e.aggregate_type, e.aggregate_id)).collect();
         let sequences = self.log.sequences(&aggregates).await?;
-        Ok(self.read.iter().zip(sequences).all(|(expected, sequence)| expected.sequence == sequence))
+        let holds = expected.iter().zip(sequences).all(|(expected, sequence)| expected.sequence == sequence);
+        Ok(holds && self.log.incarnations().generation() == self.generation)
     }
 
-    /// Splits into what to append and what to remember once it is committed.
-    pub(super) fn into_append(self, receipt: Option<Receipt>) -> (AppendRequest, Vec<Remember>) {
+    /// Splits into what to append and what to keep in memory.
+    pub(super) fn into_append(self, receipt: Option<Receipt>) -> (AppendRequest, Memory) {
         let written: Vec<_> = self.streams.iter().map(|s| s.expected).collect();
-        let guards = self.read.into_iter().filter(|expected| !written.contains(expected)).collect();
-        (AppendRequest { streams: self.streams, guards, receipt }, self.remember)
+        let guards = self.read.iter().map(|state| state.expected()).filter(|e| !written.contains(e)).collect();
+        let request = AppendRequest {
+            streams: self.streams,
+            guards,
+            receipt,
+            tables: Vec::new(),
+            depends_on: self.depends_on,
+            generation: Some(self.generation),
+        };
+        (request, Memory { generation: self.generation, read: self.read, decided: self.decided })
     }
 }

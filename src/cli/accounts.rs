@@ -10,7 +10,7 @@ use super::output;
 use crate::{
     application::App,
     config::Config,
-    database,
+    database::{Database, Patience},
     event_store::{AppendLimits, EventLog},
     identity::{Identity, email::EmailAddress},
 };
@@ -40,7 +40,9 @@ pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
         AccountsCommand::Reactivate { account } => (account, false),
     };
     let config = Config::load()?;
-    let pool = database::pool(database::options(&config.database_url)?, 4);
+    let database = Database::of(&config)?;
+    database.ready(Patience::COMMAND).await?;
+    let pool = database.pool(4);
     let found = if let Ok(id) = Uuid::try_parse(&account) {
         accounts::find(&pool, id).await?
     } else {

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::output;
-use crate::{audit, config::Config, database};
+use crate::{
+    audit,
+    config::Config,
+    database::{Database, Patience},
+};
 
 /// What to prove.
 #[derive(Subcommand)]
@@ -21,7 +25,9 @@ pub enum AuditCommand {
 pub async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     let AuditCommand::Access = command;
     let config = Config::load()?;
-    let pool = database::pool(database::options(&config.database_url)?, 2);
+    let database = Database::of(&config)?;
+    database.ready(Patience::COMMAND).await?;
+    let pool = database.pool(2);
     let head = workroom_projections::log::head(&pool).await?;
     let report = audit::access::audit(&pool, &|done| output::progress("audit", done, head)).await?;
     for violation in &report.violations {

@@ -5,7 +5,11 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::output;
-use crate::{config::Config, database, identity::keys};
+use crate::{
+    config::Config,
+    database::{Database, Patience},
+    identity::keys,
+};
 
 /// What to do with the keys that sign access tokens.
 #[derive(Subcommand)]
@@ -29,7 +33,9 @@ pub enum KeysCommand {
 /// The database's.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     let config = Config::load()?;
-    let pool = database::pool(database::options(&config.database_url)?, 1);
+    let database = Database::of(&config)?;
+    database.ready(Patience::COMMAND).await?;
+    let pool = database.pool(1);
     if let KeysCommand::Rotate { lead_seconds, compromised } = command {
         let kid = keys::rotate(&pool, Duration::from_secs(lead_seconds), compromised).await?;
         output::line(&format!("new key: {kid}"))?;

@@ -2,16 +2,19 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Subcommand;
-use sqlx::{ConnectOptions, PgConnection};
+use sqlx::PgConnection;
 use workroom_projections::{
     Group, groups,
     rebuild::{self, Comparison},
+    session,
 };
 
 use super::output;
-use crate::{config::Config, database};
+use crate::{
+    config::Config,
+    database::{Database, Patience},
+};
 
 /// What to do with the read models.
 #[derive(Subcommand)]
@@ -32,14 +35,14 @@ pub enum ProjectionsCommand {
 /// The log cannot be replayed; the live views are untouched then.
 pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     let config = Config::load()?;
-    // A replay takes as long as it takes.
-    let options = database::options(&config.database_url)?.options([("statement_timeout", "0")]);
+    let database = Database::of(&config)?;
+    database.ready(Patience::COMMAND).await?;
     let mut differs = false;
     match command {
         ProjectionsCommand::Verify => {
             for group in groups() {
                 let report = |done, all| output::progress(group.name, done, all);
-                let mut connection = connect(&options).await?;
+                let mut connection = connect(&database).await?;
                 let comparison = rebuild::verify(&mut connection, &group, &report).await?;
                 differs |= show(&comparison)?;
             }
@@ -50,7 +53,7 @@ pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
             anyhow::ensure!(!chosen.is_empty(), "there is no such group of projections");
             for group in chosen {
                 let report = |done, all| output::progress(group.name, done, all);
-                let mut connection = connect(&options).await?;
+                let mut connection = connect(&database).await?;
                 show(&rebuild::rebuild(&mut connection, &group, &report).await?)?;
                 output::line(&format!("{}: rebuilt and swapped", group.name))?;
             }
@@ -59,9 +62,15 @@ pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     Ok(if differs { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn connect(options: &sqlx::postgres::PgConnectOptions) -> anyhow::Result<PgConnection> {
-    let connected = tokio::time::timeout(database::ACQUIRE_TIMEOUT, options.connect()).await;
-    connected.context("the database does not answer")?.context("the database cannot be reached")
+async fn connect(database: &Database) -> anyhow::Result<PgConnection> {
+    database
+        .patiently(Patience::COMMAND, async || {
+            let mut connection = session::begin(database.direct()).await?;
+            // A replay takes as long as it takes.
+            sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
+            Ok(connection)
+        })
+        .await
 }
 
 fn show(comparison: &Comparison) -> anyhow::Result<bool> {

@@ -12,7 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{output, runtime, start_logging};
 use crate::{
     config::{Config, Role},
-    database,
+    database::{self, Database, Patience},
     dev::{
         cli::{UpArgs, prepare_up},
         folder::DataFolder,
@@ -47,7 +47,11 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     start_logging(&config);
     runtime()?.block_on(async {
         let stop = stop_signal()?;
-        let service = Service::start(config).await?;
+        tokio::pin!(stop);
+        let service = tokio::select! {
+            service = Service::start(config) => service?,
+            () = &mut stop => return Ok(()),
+        };
         output::line(&format!("Workroom listens on http://{}", service.address()))?;
         stop.await;
         service.stop().await;
@@ -61,7 +65,9 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
 /// The database's.
 pub async fn migrate() -> anyhow::Result<()> {
     let config = Config::load()?;
-    database::migrate(&database::options(&config.database_url)?).await?;
+    let database = Database::of(&config)?;
+    database.ready(Patience::COMMAND).await?;
+    database.patiently(Patience::COMMAND, async || database::migrate(database.direct()).await).await?;
     output::line("the database is up to date")
 }
 

@@ -1,10 +1,15 @@
 //! States of aggregates, kept between commands. A stale one is harmless: the append checks the sequence.
+//!
+//! A state may be kept before its events are committed, so that commands on one aggregate can follow each other without waiting
+//! for the disk. It then comes with the [`Settlement`] that its reader depends on.
 
 use std::{any::Any, sync::Arc};
 
 use moka::sync::Cache;
 use uuid::Uuid;
 use workroom_domain::Decide;
+
+use super::settlement::{Settled, Settlement};
 
 /// Bytes that all cached states may take together, roughly.
 const CAPACITY: u64 = 32 * 1024 * 1024;
@@ -22,36 +27,74 @@ pub struct Versioned<A> {
     pub sequence: i64,
 }
 
-type Entry = (usize, Arc<dyn Any + Send + Sync>);
+#[derive(Clone)]
+struct Entry {
+    weight: usize,
+    state: Arc<dyn Any + Send + Sync>,
+    settlement: Option<Settlement>,
+}
 
-/// A bounded cache of aggregates, by type and id.
+/// A state, and what it depends on while its events are on their way to the log.
+pub(super) struct Cached<A> {
+    pub(super) versioned: Arc<Versioned<A>>,
+    pub(super) settlement: Option<Settlement>,
+}
+
+type Key = (&'static str, Uuid, u64);
+
+/// A bounded cache of aggregates, by type, id, and the generation of the incarnation that they belong to.
 #[derive(Clone)]
 pub struct AggregateCache {
-    states: Cache<(&'static str, Uuid), Entry>,
+    states: Cache<Key, Entry>,
+}
+
+fn key<A: Decide>(id: Uuid, generation: u64) -> Key {
+    (A::TYPE, id, generation)
 }
 
 impl AggregateCache {
     pub(super) fn new() -> Self {
-        let weigher =
-            |_: &(&'static str, Uuid), (weight, _): &Entry| u32::try_from(weight + OVERHEAD).unwrap_or(u32::MAX);
+        let weigher = |_: &Key, entry: &Entry| u32::try_from(entry.weight + OVERHEAD).unwrap_or(u32::MAX);
         Self { states: Cache::builder().max_capacity(CAPACITY).weigher(weigher).build() }
     }
 
-    pub(super) fn get<A: Decide>(&self, id: Uuid) -> Option<Arc<Versioned<A>>> {
-        let (_, state) = self.states.get(&(A::TYPE, id))?;
-        state.downcast().ok()
+    /// The newest state known, committed or on its way.
+    pub(super) fn get<A: Decide>(&self, id: Uuid, generation: u64) -> Option<Cached<A>> {
+        let key = key::<A>(id, generation);
+        let Entry { state, settlement, .. } = self.states.get(&key)?;
+        let settlement = match settlement.as_ref().map(Settlement::state) {
+            None | Some(Settled::Committed) => None,
+            Some(Settled::NotYet) => settlement,
+            Some(Settled::Failed) => {
+                self.evict_exact(key, &state);
+                return None;
+            }
+        };
+        Some(Cached { versioned: state.downcast().ok()?, settlement })
     }
 
     /// Keeps a state, unless a newer one is there: two commands may finish in another order than they committed.
-    pub(super) fn put<A: Decide>(&self, versioned: Arc<Versioned<A>>) {
-        let key = (A::TYPE, versioned.id);
-        if self.get::<A>(versioned.id).is_some_and(|known| known.sequence > versioned.sequence) {
+    pub(super) fn put<A: Decide>(&self, versioned: Arc<Versioned<A>>, generation: u64, settlement: Option<Settlement>) {
+        if self.get::<A>(versioned.id, generation).is_some_and(|known| known.versioned.sequence > versioned.sequence) {
             return;
         }
-        self.states.insert(key, (versioned.state.weight(), versioned));
+        let key = key::<A>(versioned.id, generation);
+        let weight = versioned.state.weight();
+        self.states.insert(key, Entry { weight, state: versioned, settlement });
     }
 
-    pub(super) fn remove(&self, aggregate_type: &'static str, id: Uuid) {
-        self.states.invalidate(&(aggregate_type, id));
+    pub(super) fn evict(&self, aggregate_type: &'static str, id: Uuid, generation: u64) {
+        self.states.invalidate(&(aggregate_type, id, generation));
+    }
+
+    /// Evicts this very state; one that has taken its place stays.
+    pub(super) fn evict_exact(&self, key: Key, state: &Arc<dyn Any + Send + Sync>) {
+        if self.states.get(&key).is_some_and(|entry| Arc::ptr_eq(&entry.state, state)) {
+            self.states.invalidate(&key);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.states.invalidate_all();
     }
 }

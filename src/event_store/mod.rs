@@ -1,7 +1,9 @@
 //! The event log: appending to it, and loading aggregates from it.
 //!
 //! Follow an append through the files: [`request`] says what a command wants to add and what it relied on; [`writer`]
-//! gathers what has queued up into a [`batch`] and commits it with one statement; the caller learns its position.
+//! gathers what has queued up into a [`batch`] and commits it with one statement of its [`session`]; the caller learns its
+//! position. [`settlement`] lets the next command build on an append that is still on its way; [`heads`] keeps what need not
+//! be looked up again; [`incarnation`] drops all that is remembered when the database is another.
 //! Follow a load: [`load`] takes the state from the [`cache`], else from a [`snapshot`], and reads the rest of the
 //! stream through postgres-es. [`store`] puts `cqrs_es::EventStore` over both.
 //!
@@ -10,23 +12,32 @@
 
 mod batch;
 mod cache;
+mod heads;
+mod incarnation;
 mod load;
 pub mod receipts;
 mod request;
+mod session;
+mod settlement;
 mod snapshot;
 mod store;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio::sync::{Semaphore, mpsc, watch};
 use uuid::Uuid;
+use workroom_projections::recent::{RecentEvents, StoredEvent};
 
 pub use cache::{AggregateCache, Versioned};
+pub use incarnation::{Incarnation, IncarnationWatch, begin_epoch};
 pub use load::{LoadError, Stored};
 pub use receipts::Receipt;
-pub use request::{AppendError, AppendRequest, Appended, Expected, NewEvent, StreamAppend, serialize_events};
+pub use request::{
+    AppendError, AppendRequest, Appended, Expected, NewEvent, StreamAppend, TableStatement, serialize_events,
+};
+pub use settlement::Settlement;
 pub use store::LogEventStore;
 
 /// How much may wait for the writer, and how long a caller waits for it.
@@ -36,15 +47,23 @@ pub struct AppendLimits {
     pub queue: usize,
     /// Bytes of all that waits.
     pub queue_bytes: usize,
-    /// Events in one batch.
+    /// Events in one batch, unless a single request has more.
     pub batch_events: usize,
+    /// Events that a single request may append.
+    pub request_events: usize,
     /// How long a caller waits for its commit before it gives up without knowing the outcome.
     pub wait: Duration,
 }
 
 impl Default for AppendLimits {
     fn default() -> Self {
-        Self { queue: 4096, queue_bytes: 64 * 1024 * 1024, batch_events: 512, wait: Duration::from_secs(10) }
+        Self {
+            queue: 4096,
+            queue_bytes: 64 * 1024 * 1024,
+            batch_events: 512,
+            request_events: 5_000,
+            wait: Duration::from_secs(10),
+        }
     }
 }
 
@@ -56,37 +75,190 @@ pub struct EventLog {
 
 struct Inner {
     queue: mpsc::Sender<writer::Pending>,
-    head: watch::Sender<i64>,
+    table_queue: mpsc::Sender<writer::Pending>,
+    shared: Arc<Shared>,
     cache: AggregateCache,
     loader: load::Loader,
     snapshots: snapshot::Snapshots,
-    limits: AppendLimits,
     /// How much may wait, in KiB.
     room: Arc<Semaphore>,
 }
 
+/// What the writers share with the log.
+struct Shared {
+    options: PgConnectOptions,
+    watch: IncarnationWatch,
+    head: watch::Sender<i64>,
+    heads: heads::Heads,
+    recent: RecentEvents,
+    limits: AppendLimits,
+}
+
+impl Shared {
+    fn session(&self) -> session::Session {
+        session::Session::new(self.options.clone(), self.watch.clone())
+    }
+
+    /// Notes what an append left behind.
+    fn committed(
+        &self,
+        generation: u64,
+        committed: &session::Committed,
+        events: usize,
+        sequences: impl Iterator<Item = (heads::Key, i64)>,
+        feeds: &writer::Feeds,
+    ) {
+        let after = committed.head + i64::try_from(events).unwrap_or_default();
+        let places = feeds.ids.iter().zip(&committed.places).zip(&feeds.events);
+        let places = places.map(|((feed, before), events)| (*feed, before + i64::from(*events)));
+        self.heads.committed(generation, committed.head, after, sequences, places);
+    }
+
+    /// Keeps what an append wrote for those who follow the log.
+    fn keep_recent(
+        &self,
+        requests: impl Iterator<Item = AppendRequest>,
+        committed: &session::Committed,
+        feeds: &writer::Feeds,
+    ) {
+        let Some(recorded_at) = committed.recorded_at else { return };
+        let mut places: HashMap<Uuid, i64> = feeds.ids.iter().copied().zip(committed.places.iter().copied()).collect();
+        let mut position = committed.head;
+        let events = requests.flat_map(|request| request.streams).flat_map(|stream| {
+            let StreamAppend { expected, feed_id, events } = stream;
+            (expected.sequence + 1..).zip(events).map(move |(sequence, event)| (expected, feed_id, sequence, event))
+        });
+        let stored = events.map(|(expected, feed_id, sequence, event)| {
+            let place = places.entry(feed_id).or_default();
+            *place += 1;
+            position += 1;
+            StoredEvent {
+                position,
+                event_id: event.event_id,
+                feed_id,
+                feed_seq: *place,
+                aggregate_type: expected.aggregate_type,
+                aggregate_id: expected.aggregate_id,
+                sequence,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload: event.payload,
+                metadata: event.metadata,
+                recorded_at,
+            }
+        });
+        self.recent.push(stored);
+    }
+
+    /// Tells everyone here that the log reaches to a position that this process has written.
+    fn announce_own(&self, position: i64, event_id: Option<Uuid>) {
+        if let Some(event_id) = event_id {
+            self.watch.saw(position, event_id);
+        }
+        self.announce(position);
+    }
+
+    fn announce(&self, position: i64) {
+        self.watch.heard_of(position);
+        self.head.send_if_modified(|head| {
+            let ahead = position > *head;
+            *head = position.max(*head);
+            ahead
+        });
+    }
+}
+
+/// An append on its way to the log.
+pub struct Enqueued {
+    /// What becomes of it, for those who build on it.
+    pub settlement: Settlement,
+    answer: writer::Answer,
+    wait: Duration,
+}
+
+impl Enqueued {
+    /// Waits until the events are committed.
+    ///
+    /// # Errors
+    /// See [`AppendError`]; only [`AppendError::OutcomeUnknown`] leaves open whether the events were committed.
+    pub async fn committed(self) -> Result<Appended, AppendError> {
+        match tokio::time::timeout(self.wait, self.answer).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),
+        }
+    }
+}
+
+/// A state to decide on, which may be on its way to the log.
+pub struct Latest<A> {
+    /// The state.
+    pub versioned: Arc<Versioned<A>>,
+    /// What it depends on; none when it is committed.
+    pub settlement: Option<Settlement>,
+}
+
 impl EventLog {
-    /// Opens the log: starts its writer and its snapshot writer on the current runtime. Both end when the last clone
+    /// Opens the log: starts its writers and its snapshot writer on the current runtime. They end when the last clone
     /// is dropped and everything queued is written.
     ///
     /// # Errors
     /// The database cannot be asked for the head of the log.
     pub async fn open(pool: PgPool, limits: AppendLimits) -> Result<Self, sqlx::Error> {
-        let head: i64 = sqlx::query_scalar("SELECT COALESCE(max(position), 0) FROM events").fetch_one(&pool).await?;
         let options: PgConnectOptions = (*pool.connect_options()).clone();
+        Self::open_with(pool, options, IncarnationWatch::default(), limits).await
+    }
+
+    /// As [`EventLog::open`], with the writers connecting with `options`, and a watch that others share.
+    ///
+    /// # Errors
+    /// As [`EventLog::open`].
+    pub async fn open_with(
+        pool: PgPool,
+        options: PgConnectOptions,
+        watch: IncarnationWatch,
+        limits: AppendLimits,
+    ) -> Result<Self, sqlx::Error> {
+        let head: i64 = {
+            let mut connection = pool.acquire().await?;
+            watch.verify(&mut connection).await?;
+            workroom_projections::log::head(&mut *connection).await?
+        };
         let (queue, waiting) = mpsc::channel(limits.queue);
+        let (table_queue, waiting_with_tables) = mpsc::channel(limits.queue);
         let (head, _) = watch::channel(head);
-        tokio::spawn(writer::Writer::new(options, waiting, head.clone(), limits.batch_events).run());
+        let (heads, recent) = (heads::Heads::default(), RecentEvents::default());
+        let shared = Arc::new(Shared { options, watch: watch.clone(), head, heads, recent, limits });
+        tokio::spawn(writer::Writer::new(Arc::clone(&shared), waiting).run());
+        writer::start_table_writers(&shared, waiting_with_tables);
+        let cache = AggregateCache::new();
+        let (dropped, told) = (cache.clone(), Arc::downgrade(&shared));
+        watch.on_change(move |_, head| {
+            dropped.clear();
+            if let Some(shared) = told.upgrade() {
+                shared.recent.clear();
+                shared.head.send_replace(head);
+            }
+        });
         let inner = Inner {
             queue,
-            head,
-            cache: AggregateCache::new(),
+            table_queue,
+            shared,
+            cache,
             loader: load::Loader::new(pool.clone()),
             snapshots: snapshot::Snapshots::start(pool),
-            limits,
             room: Arc::new(Semaphore::new(limits.queue_bytes / 1024)),
         };
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// What this process has just written, for those in it who follow the log.
+    pub fn recent(&self) -> RecentEvents {
+        self.inner.shared.recent.clone()
+    }
+
+    /// Knows when the database has become another.
+    pub fn incarnations(&self) -> &IncarnationWatch {
+        &self.inner.shared.watch
     }
 
     /// Appends events, all or nothing, and returns once they are committed.
@@ -94,55 +266,66 @@ impl EventLog {
     /// # Errors
     /// See [`AppendError`]; only [`AppendError::OutcomeUnknown`] leaves open whether the events were committed.
     pub async fn append(&self, request: AppendRequest) -> Result<Appended, AppendError> {
-        let (reply, outcome) = oneshot::channel();
-        let size = request.bytes().div_ceil(1024).max(1);
-        let room = Arc::clone(&self.inner.room);
-        let room = u32::try_from(size).ok().and_then(|size| room.try_acquire_many_owned(size).ok());
-        let room = room.ok_or(AppendError::Overloaded)?;
-        self.inner
-            .queue
-            .try_send(writer::Pending { request, reply, _room: room })
-            .map_err(|_| AppendError::Overloaded)?;
-        match tokio::time::timeout(self.inner.limits.wait, outcome).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),
-        }
+        self.enqueue(request)?.committed().await
     }
 
-    /// Appends inside a transaction of the caller's, who commits it and then calls [`EventLog::announce`].
+    /// Hands events to the writers, in the order of the calls. Whoever drops what is returned before the writer has come
+    /// to it takes it back.
     ///
     /// # Errors
-    /// See [`AppendError`].
-    pub async fn append_within(
-        connection: &mut PgConnection,
-        request: &AppendRequest,
-    ) -> Result<Appended, AppendError> {
-        batch::append_one(connection, request).await
+    /// [`AppendError::Overloaded`], [`AppendError::TooLarge`].
+    pub fn enqueue(&self, request: AppendRequest) -> Result<Enqueued, AppendError> {
+        let Inner { queue, table_queue, shared, room, .. } = &*self.inner;
+        if request.event_count() > shared.limits.request_events {
+            return Err(AppendError::TooLarge);
+        }
+        let size = request.bytes().div_ceil(1024).max(1);
+        let permit = u32::try_from(size).ok().and_then(|size| Arc::clone(room).try_acquire_many_owned(size).ok());
+        let permit = permit.ok_or(AppendError::Overloaded)?;
+        let queue = if request.tables.is_empty() { queue } else { table_queue };
+        let (mut pending, answer) = writer::Pending::new(request);
+        pending.permit = Some(permit);
+        let settlement = pending.settlement.clone();
+        queue.try_send(pending).map_err(|_| AppendError::Overloaded)?;
+        Ok(Enqueued { settlement, answer, wait: shared.limits.wait })
     }
 
     /// Tells everyone who follows the log that it reaches at least to `position`.
     pub fn announce(&self, position: i64) {
-        self.inner.head.send_if_modified(|head| {
-            let ahead = position > *head;
-            *head = position.max(*head);
-            ahead
-        });
+        self.inner.shared.announce(position);
     }
 
-    /// The last position known to this process; changes are a doorbell, not a promise.
+    /// The last position known to this process; changes are a doorbell, not a promise. It goes back when the database is another.
     pub fn head(&self) -> watch::Receiver<i64> {
-        self.inner.head.subscribe()
+        self.inner.shared.head.subscribe()
     }
 
-    /// The state of an aggregate, possibly a moment old: whoever appends on it finds out.
+    /// The state of an aggregate that is committed, possibly a moment old: whoever appends on it finds out.
     ///
     /// # Errors
     /// See [`LoadError`].
     pub async fn load<A: Stored>(&self, id: Uuid) -> Result<Arc<Versioned<A>>, LoadError> {
-        if let Some(cached) = self.inner.cache.get::<A>(id) {
-            return Ok(cached);
+        loop {
+            let Latest { versioned, settlement } = self.latest(id).await?;
+            match settlement {
+                None => return Ok(versioned),
+                Some(settlement) if settlement.committed().await => return Ok(versioned),
+                // What it was built on did not come about.
+                Some(_) => {}
+            }
         }
-        self.reload(id).await
+    }
+
+    /// The newest state of an aggregate, which may be on its way to the log: for those who make their append depend on it.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn latest<A: Stored>(&self, id: Uuid) -> Result<Latest<A>, LoadError> {
+        let generation = self.inner.shared.watch.generation();
+        if let Some(cache::Cached { versioned, settlement }) = self.inner.cache.get::<A>(id, generation) {
+            return Ok(Latest { versioned, settlement });
+        }
+        Ok(Latest { versioned: self.reload(id).await?, settlement: None })
     }
 
     /// The state of an aggregate as committed now, whatever the cache says.
@@ -150,26 +333,49 @@ impl EventLog {
     /// # Errors
     /// See [`LoadError`].
     pub async fn reload<A: Stored>(&self, id: Uuid) -> Result<Arc<Versioned<A>>, LoadError> {
-        let known = self.inner.cache.get::<A>(id);
+        let generation = self.inner.shared.watch.generation();
+        let known = match self.inner.cache.get::<A>(id, generation) {
+            Some(cache::Cached { versioned, settlement: None }) => Some(versioned),
+            Some(cache::Cached { versioned, settlement: Some(settlement) }) => {
+                settlement.committed().await.then_some(versioned)
+            }
+            None => None,
+        };
         let loaded = self.inner.loader.load(id, known).await?;
         if loaded.from_history >= snapshot::EVERY {
             self.inner.snapshots.offer(&loaded.versioned);
         }
-        self.remember(loaded.versioned.clone());
+        self.inner.cache.put(Arc::clone(&loaded.versioned), generation, None);
         Ok(loaded.versioned)
     }
 
-    /// Keeps a state for the next command, after its events are committed.
-    pub fn remember<A: Stored>(&self, versioned: Arc<Versioned<A>>) {
-        if versioned.sequence % snapshot::EVERY == 0 {
-            self.inner.snapshots.offer(&versioned);
-        }
-        self.inner.cache.put(versioned);
+    /// Keeps a state for the next command, before its events are committed.
+    pub fn remember_uncommitted<A: Stored>(
+        &self,
+        versioned: Arc<Versioned<A>>,
+        generation: u64,
+        settlement: &Settlement,
+    ) {
+        self.inner.cache.put(versioned, generation, Some(settlement.clone()));
     }
 
-    /// Forgets a state that turned out to be old.
-    pub fn forget(&self, aggregate_type: &'static str, id: Uuid) {
-        self.inner.cache.remove(aggregate_type, id);
+    /// Keeps a state for the next command, after its events are committed.
+    pub fn remember<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64) {
+        if versioned.sequence > 0 && versioned.sequence % snapshot::EVERY == 0 {
+            self.inner.snapshots.offer(&versioned);
+        }
+        self.inner.cache.put(versioned, generation, None);
+    }
+
+    /// Evicts a state that turned out to be old; one that has taken its place stays.
+    pub fn evict_exact<A: Stored>(&self, versioned: &Arc<Versioned<A>>, generation: u64) {
+        let state: Arc<dyn std::any::Any + Send + Sync> = Arc::clone(versioned) as _;
+        self.inner.cache.evict_exact((<A as workroom_domain::Decide>::TYPE, versioned.id, generation), &state);
+    }
+
+    /// Evicts whatever state of an aggregate is remembered.
+    pub fn evict(&self, aggregate_type: &'static str, id: Uuid) {
+        self.inner.cache.evict(aggregate_type, id, self.inner.shared.watch.generation());
     }
 
     /// The sequences that these aggregates have reached, in the order asked.

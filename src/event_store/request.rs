@@ -4,7 +4,7 @@ use cqrs_es::DomainEvent;
 use uuid::Uuid;
 use workroom_domain::metadata::Metadata;
 
-use super::Receipt;
+use super::{Receipt, settlement::Settlement};
 
 /// The sequence that an aggregate must still have when the append commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +43,20 @@ pub struct StreamAppend {
     pub events: Vec<NewEvent>,
 }
 
+/// A change of tables beside the log that commits with an append, or not at all.
+///
+/// It runs inside the append's own statement, before it, so that no transaction is ever open while the server waits for the
+/// client. Changes run in order, each sees what those before it did.
+#[derive(Clone, Debug)]
+pub struct TableStatement {
+    /// One SQL statement. Its arguments are one `jsonb` value, `$1`.
+    pub sql: &'static str,
+    /// Its arguments, JSON.
+    pub arguments: String,
+    /// Whether the append fails when no row is changed or found: [`AppendError::TableRefused`].
+    pub is_required: bool,
+}
+
 /// What one command wants to append: all of it commits, or none.
 #[derive(Clone, Debug, Default)]
 pub struct AppendRequest {
@@ -52,6 +66,12 @@ pub struct AppendRequest {
     pub guards: Vec<Expected>,
     /// The reply to give again, should the same command come again.
     pub receipt: Option<Receipt>,
+    /// Changes of tables beside the log.
+    pub tables: Vec<TableStatement>,
+    /// Appends on their way that this one was decided on: without them it does not commit either.
+    pub depends_on: Vec<Settlement>,
+    /// The generation of the incarnation that the command was decided in; none: the one at hand.
+    pub generation: Option<u64>,
 }
 
 impl AppendRequest {
@@ -64,7 +84,23 @@ impl AppendRequest {
     pub fn bytes(&self) -> usize {
         let events = self.streams.iter().flat_map(|stream| &stream.events);
         let events: usize = events.map(|event| event.payload.len() + event.metadata.len()).sum();
-        events + self.receipt.as_ref().map_or(0, |receipt| receipt.body.len())
+        let tables: usize = self.tables.iter().map(|change| change.arguments.len()).sum();
+        events + tables + self.receipt.as_ref().map_or(0, |receipt| receipt.body.len())
+    }
+
+    /// Where the request leaves the aggregates that it names.
+    pub(super) fn sequences(&self) -> impl Iterator<Item = ((&'static str, Uuid), i64)> {
+        let guards = self.guards.iter().map(|guard| ((guard.aggregate_type, guard.aggregate_id), guard.sequence));
+        let streams = self.streams.iter().map(|stream| {
+            let Expected { aggregate_type, aggregate_id, sequence } = stream.expected;
+            ((aggregate_type, aggregate_id), sequence + i64::try_from(stream.events.len()).unwrap_or_default())
+        });
+        guards.chain(streams)
+    }
+
+    /// The id of the last event.
+    pub(super) fn last_event(&self) -> Option<Uuid> {
+        Some(self.streams.last()?.events.last()?.event_id)
     }
 
     /// Every aggregate whose sequence is checked.
@@ -98,7 +134,13 @@ pub enum AppendError {
     /// The database cannot be reached; the events are not committed.
     #[error("the event log cannot be reached")]
     Unavailable,
-    /// The database refused the events.
+    /// A single append would be larger than any may be.
+    #[error("this would append too much at once")]
+    TooLarge,
+    /// A change of tables that had to change something found nothing; its number, from 0.
+    #[error("change {0} of tables does not apply")]
+    TableRefused(usize),
+    /// The database refused the events, or a change of tables.
     #[error("the event log refused the events")]
     Refused(#[source] sqlx::Error),
 }

@@ -76,14 +76,15 @@ impl<A: Stored> EventStore<A> for LogEventStore<A> {
         let request = AppendRequest { streams: vec![stream], ..AppendRequest::default() };
         self.log.append(request).await.map_err(|error| match error {
             AppendError::Conflict => {
-                self.log.forget(<A as Decide>::TYPE, id);
+                self.log.evict(<A as Decide>::TYPE, id);
                 AggregateError::AggregateConflict
             }
             other => unexpected(other),
         })?;
         // The context's state has the events applied already: cqrs-es applies each as it is written to the sink.
         let last = sequence + i64::try_from(events.len()).unwrap_or_default();
-        self.log.remember(std::sync::Arc::new(Versioned { id, state, sequence: last }));
+        let generation = self.log.incarnations().generation();
+        self.log.remember(std::sync::Arc::new(Versioned { id, state, sequence: last }), generation);
         Ok((1_usize..)
             .zip(events)
             .map(|(offset, payload)| EventEnvelope {

@@ -1,73 +1,84 @@
-//! The writer: one task a process that commits what has queued up, a batch at a time.
+//! Those who write the log: one task a process that commits what has queued up, a batch at a time; and a few that commit what
+//! comes with changes of tables, each by itself, so that a slow lock of a row holds up nobody else.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
-use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
-    AppendError, AppendRequest, Appended,
-    batch::{self, Admission, Outcome},
+    AppendError, AppendRequest, Appended, Shared,
+    batch::{Admission, Batch, Columns},
+    session::{Attempt, Committed, Session},
+    settlement::{Settled, Settlement},
 };
 
-/// How long the database may take over one batch before its connection is given up for dead.
-const STATEMENT_DEADLINE: Duration = Duration::from_secs(8);
-/// How long to try to learn what became of a batch whose connection was lost.
-const RESOLVE_DEADLINE: Duration = Duration::from_secs(8);
-/// How often a batch is sent again after its connection was lost before its commit.
-const REPEATS: u32 = 2;
-/// How many turns a batch gives to others before it goes, once there is a crowd: every batch costs its own commit, and
-/// those who are about to ask would wait for all of it. Turns, not time: an idle process goes at once.
-const TURNS: usize = 24;
-/// From this many requests in the batch before on, there is a crowd.
-const CROWD: usize = 4;
+/// How often an append is sent again after its connection was lost before its commit.
+const MAX_REPEATS: u32 = 2;
+/// How often a batch yields to other tasks before it goes, once batches are large: every batch costs its own commit, and
+/// those who are about to ask would wait for all of it. Yields, not time: an idle process goes at once.
+const LINGER_YIELDS: usize = 24;
+/// From this many requests in the batch before on, a batch lingers.
+const LINGER_FROM: usize = 4;
 /// Requests looked at for one batch; bounds the work between two commits.
 const BATCH_REQUESTS: usize = 1024;
+/// Tasks that commit what comes with changes of tables.
+const TABLE_WRITERS: usize = 4;
 
 /// A request that waits for its commit.
 pub(super) struct Pending {
     pub(super) request: AppendRequest,
-    pub(super) reply: oneshot::Sender<Result<Appended, AppendError>>,
+    pub(super) settlement: Settlement,
+    reply: Option<oneshot::Sender<Result<Appended, AppendError>>>,
     /// Its share of what may wait, given back when it is answered.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
+pub(super) type Answer = oneshot::Receiver<Result<Appended, AppendError>>;
+
 impl Pending {
-    fn answer(self, outcome: Result<Appended, AppendError>) {
-        // Nobody may be listening any more: the client went away. The events stand all the same.
-        let _ = self.reply.send(outcome);
+    pub(super) fn new(request: AppendRequest) -> (Self, Answer) {
+        let (reply, answer) = oneshot::channel();
+        (Self { request, settlement: Settlement::new(), reply: Some(reply), permit: None }, answer)
+    }
+
+    pub(super) fn answer(mut self, outcome: Result<Appended, AppendError>) {
+        self.settlement.settle(if outcome.is_ok() { Settled::Committed } else { Settled::Failed });
+        if let Some(reply) = self.reply.take() {
+            // Nobody may be listening any more: the client went away. The events stand all the same.
+            let _ = reply.send(outcome);
+        }
+    }
+
+    /// Whether the caller gave up. Before anything is written it is left that way.
+    fn is_given_up(&self) -> bool {
+        self.reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    /// Whether it was decided on what is no longer remembered.
+    fn is_outdated(&self, generation: u64) -> bool {
+        self.request.generation.is_some_and(|own| own != generation)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // What was never answered was not committed as far as anybody knows; the first word counts.
+        self.settlement.settle(Settled::Failed);
     }
 }
 
 pub(super) struct Writer {
-    options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    shared: Arc<Shared>,
+    session: Session,
     waiting: mpsc::Receiver<Pending>,
     deferred: VecDeque<Pending>,
-    head: watch::Sender<i64>,
-    batch_events: usize,
     last_batch: usize,
 }
 
-/// What happened to a batch that the database was asked to commit.
-enum Attempt {
-    Done(Outcome),
-    Refused(sqlx::Error),
-    /// The connection was lost and is back, and it is certain that nothing was committed.
-    Repeat,
-    /// The database cannot be reached, and it is certain that nothing was committed.
-    NotCommitted,
-    Unknown,
-}
-
 impl Writer {
-    pub(super) fn new(
-        options: PgConnectOptions,
-        waiting: mpsc::Receiver<Pending>,
-        head: watch::Sender<i64>,
-        batch_events: usize,
-    ) -> Self {
-        Self { options, connection: None, waiting, deferred: VecDeque::new(), head, batch_events, last_batch: 0 }
+    pub(super) fn new(shared: Arc<Shared>, waiting: mpsc::Receiver<Pending>) -> Self {
+        let session = shared.session();
+        Self { shared, session, waiting, deferred: VecDeque::new(), last_batch: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -78,20 +89,18 @@ impl Writer {
                     None => break,
                 }
             }
-            if self.last_batch >= CROWD {
-                self.wait_for_company().await;
+            if self.last_batch >= LINGER_FROM {
+                self.linger().await;
             }
             let batch = self.gather();
             self.last_batch = batch.len();
             self.commit(batch).await;
         }
-        if let Some(connection) = self.connection.take() {
-            let _ = connection.close().await;
-        }
+        self.session.close().await;
     }
 
-    async fn wait_for_company(&self) {
-        for _ in 0..TURNS {
+    async fn linger(&self) {
+        for _ in 0..LINGER_YIELDS {
             if self.deferred.len() + self.waiting.len() >= 2 * self.last_batch {
                 break;
             }
@@ -100,23 +109,21 @@ impl Writer {
     }
 
     /// Takes from the queue, in order, all that may share a batch; the rest stays in line for the next one.
-    fn gather(&mut self) -> Vec<Pending> {
-        let mut admission = Admission::default();
-        let mut batch = Vec::new();
+    fn gather(&mut self) -> Batch {
+        let mut batch = Batch::default();
         let mut deferred = VecDeque::new();
         for _ in 0..BATCH_REQUESTS {
-            if admission.events >= self.batch_events {
+            if batch.events() >= self.shared.limits.batch_events {
                 break;
             }
             let Some(pending) = self.deferred.pop_front().or_else(|| self.waiting.try_recv().ok()) else { break };
-            if pending.reply.is_closed() {
-                // The caller gave up before anything was written: leave it that way.
+            if pending.is_given_up() {
                 continue;
             }
-            if admission.admits(&pending.request) {
-                batch.push(pending);
-            } else {
-                deferred.push_back(pending);
+            match batch.admission(&pending) {
+                Admission::Joins => batch.join(pending),
+                Admission::Waits => deferred.push_back(pending),
+                Admission::Conflicts => pending.answer(Err(AppendError::Conflict)),
             }
         }
         deferred.append(&mut self.deferred);
@@ -124,121 +131,139 @@ impl Writer {
         batch
     }
 
-    async fn commit(&mut self, mut batch: Vec<Pending>) {
+    async fn commit(&mut self, mut batch: Batch) {
         let mut repeats = 0;
         while !batch.is_empty() {
-            match self.attempt(&batch).await {
-                Attempt::Repeat if repeats < REPEATS => repeats += 1,
-                Attempt::Done(Outcome::Committed { head }) => return self.answer_committed(batch, head),
-                Attempt::Done(Outcome::Obstructed(obstacles)) => {
-                    let mut rest = Vec::with_capacity(batch.len());
-                    for (number, pending) in batch.into_iter().enumerate() {
-                        match obstacles.iter().find(|(request, _)| *request == number) {
-                            Some((_, obstacle)) => pending.answer(Err((*obstacle).into())),
-                            None => rest.push(pending),
-                        }
-                    }
-                    batch = rest;
+            let Some(incarnation) = self.session.incarnation().await else {
+                return answer_all(batch, || AppendError::Unavailable);
+            };
+            let generation = incarnation.generation;
+            if batch.pendings().iter().any(|pending| pending.is_outdated(generation)) {
+                let (outdated, rest) = batch.into_pendings().into_iter().partition(|p| p.is_outdated(generation));
+                answer_all(Batch::of(outdated), || AppendError::Conflict);
+                // Whoever built on those fails with them.
+                batch = Batch::of(rest).without(&super::batch::Obstacles::default());
+                continue;
+            }
+            let columns = batch.columns(&self.shared.heads, generation);
+            let (feeds, feed_events) = (columns.feed_id.clone(), columns.feed_events.clone());
+            match self.session.append(columns, &[]).await {
+                Attempt::Committed(committed) => {
+                    let feeds = Feeds { ids: feeds, events: feed_events };
+                    self.shared.committed(generation, &committed, batch.events(), batch.sequences(), &feeds);
+                    return self.answer_committed(batch, &committed, &feeds);
                 }
+                Attempt::Obstructed(obstacles) => batch = batch.without(&obstacles),
+                Attempt::Lost if repeats < MAX_REPEATS => repeats += 1,
+                Attempt::Outdated if repeats < MAX_REPEATS => repeats += 1,
                 Attempt::Refused(error) if batch.len() == 1 => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the database refused an append");
-                    if let Some(pending) = batch.pop() {
+                    if let Some(pending) = batch.into_pendings().pop() {
                         pending.answer(Err(AppendError::Refused(error)));
-                    }
-                }
-                // One bad request must not take down those who happen to share its batch.
-                Attempt::Refused(_) => {
-                    for pending in batch {
-                        Box::pin(self.commit(vec![pending])).await;
                     }
                     return;
                 }
-                Attempt::NotCommitted | Attempt::Repeat => {
-                    return batch.into_iter().for_each(|pending| pending.answer(Err(AppendError::Unavailable)));
+                // One bad request must not take down those who happen to share its batch.
+                Attempt::Refused(_) => {
+                    for pending in batch.into_pendings() {
+                        let alone = Batch::of(vec![pending]).without(&super::batch::Obstacles::default());
+                        Box::pin(self.commit(alone)).await;
+                    }
+                    return;
                 }
-                Attempt::Unknown => {
-                    return batch.into_iter().for_each(|pending| pending.answer(Err(AppendError::OutcomeUnknown)));
+                Attempt::NotReached
+                | Attempt::Lost
+                | Attempt::Outdated
+                | Attempt::TableRefused(_)
+                | Attempt::ReceiptExists => {
+                    return answer_all(batch, || AppendError::Unavailable);
                 }
+                Attempt::Unknown => return answer_all(batch, || AppendError::OutcomeUnknown),
             }
         }
     }
 
-    fn answer_committed(&self, batch: Vec<Pending>, head: i64) {
-        let mut position = head;
-        for pending in batch {
-            position += i64::try_from(pending.request.event_count()).unwrap_or_default();
+    fn answer_committed(&self, batch: Batch, committed: &Committed, feeds: &Feeds) {
+        let mut position = committed.head;
+        let mut pendings = batch.into_pendings();
+        let last = pendings.last().and_then(|pending| pending.request.last_event());
+        let counts: Vec<usize> = pendings.iter().map(|pending| pending.request.event_count()).collect();
+        let requests = pendings.iter_mut().map(|pending| std::mem::take(&mut pending.request));
+        self.shared.keep_recent(requests, committed, feeds);
+        // The views first: whoever is answered waits for them.
+        let events: usize = counts.iter().sum();
+        self.shared.announce_own(committed.head + i64::try_from(events).unwrap_or_default(), last);
+        for (pending, count) in pendings.into_iter().zip(counts) {
+            position += i64::try_from(count).unwrap_or_default();
             pending.answer(Ok(Appended { position }));
         }
-        self.head.send_if_modified(|known| {
-            let ahead = position > *known;
-            *known = position.max(*known);
-            ahead
-        });
-    }
-
-    async fn attempt(&mut self, batch: &[Pending]) -> Attempt {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => match tokio::time::timeout(STATEMENT_DEADLINE, self.options.connect()).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "the event log cannot be reached");
-                    return Attempt::NotCommitted;
-                }
-                Err(_) => return Attempt::NotCommitted,
-            },
-        };
-        let requests = batch.iter().map(|pending| &pending.request);
-        match tokio::time::timeout(STATEMENT_DEADLINE, batch::append(&mut connection, requests)).await {
-            Ok(Ok(outcome)) => {
-                self.connection = Some(connection);
-                Attempt::Done(outcome)
-            }
-            Ok(Err(sqlx::Error::Database(error))) if !is_connection_loss(error.as_ref()) => {
-                self.connection = Some(connection);
-                Attempt::Refused(sqlx::Error::Database(error))
-            }
-            // The connection broke or hung in the middle: the commit may or may not have happened.
-            Ok(Err(_)) | Err(_) => self.resolve(batch).await,
-        }
-    }
-
-    /// Learns from the log itself what became of a batch. Whoever still writes it holds the log's lock, so once this
-    /// task has had the lock the answer is final.
-    async fn resolve(&mut self, batch: &[Pending]) -> Attempt {
-        let Some(first) = batch.iter().find_map(|p| p.request.streams.first()?.events.first()) else {
-            return Attempt::NotCommitted;
-        };
-        let deadline = tokio::time::Instant::now() + RESOLVE_DEADLINE;
-        let mut pause = Duration::from_millis(20);
-        while tokio::time::Instant::now() < deadline {
-            let answer = tokio::time::timeout_at(deadline, async {
-                let mut connection = self.options.connect().await?;
-                let position = batch::committed_position(&mut connection, first.event_id).await?;
-                Ok::<_, sqlx::Error>((connection, position))
-            })
-            .await;
-            match answer {
-                Ok(Ok((connection, position))) => {
-                    self.connection = Some(connection);
-                    return match position {
-                        Some(position) => Attempt::Done(Outcome::Committed { head: position - 1 }),
-                        None => Attempt::Repeat,
-                    };
-                }
-                Ok(Err(error)) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the event log to come back");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_millis(500));
-                }
-                Err(_) => break,
-            }
-        }
-        Attempt::Unknown
     }
 }
 
-/// Errors that the server sends while it closes the connection (SQLSTATE class 57P, and 08).
-fn is_connection_loss(error: &dyn sqlx::error::DatabaseError) -> bool {
-    error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+/// The feeds of an append, and how many events went to each.
+pub(super) struct Feeds {
+    pub(super) ids: Vec<uuid::Uuid>,
+    pub(super) events: Vec<i32>,
+}
+
+fn answer_all(batch: Batch, error: impl Fn() -> AppendError) {
+    batch.into_pendings().into_iter().for_each(|pending| pending.answer(Err(error())));
+}
+
+/// Starts those who commit what comes with changes of tables.
+pub(super) fn start_table_writers(shared: &Arc<Shared>, waiting: mpsc::Receiver<Pending>) {
+    let waiting = Arc::new(Mutex::new(waiting));
+    for _ in 0..TABLE_WRITERS {
+        let (shared, waiting) = (Arc::clone(shared), Arc::clone(&waiting));
+        tokio::spawn(async move {
+            let mut session = shared.session();
+            loop {
+                let next = waiting.lock().await.recv().await;
+                let Some(pending) = next else { break };
+                if !pending.is_given_up() {
+                    commit_with_tables(&shared, &mut session, pending).await;
+                }
+            }
+            session.close().await;
+        });
+    }
+}
+
+async fn commit_with_tables(shared: &Shared, session: &mut Session, mut pending: Pending) {
+    for settlement in &pending.request.depends_on {
+        if !settlement.committed().await {
+            return pending.answer(Err(AppendError::Conflict));
+        }
+    }
+    for _ in 0..=MAX_REPEATS {
+        let Some(incarnation) = session.incarnation().await else { break };
+        let generation = incarnation.generation;
+        if pending.is_outdated(generation) {
+            return pending.answer(Err(AppendError::Conflict));
+        }
+        let request = &pending.request;
+        let columns = Columns::of_one(request, &shared.heads, generation);
+        let feeds = Feeds { ids: columns.feed_id.clone(), events: columns.feed_events.clone() };
+        let outcome = match session.append(columns, &request.tables).await {
+            Attempt::Committed(committed) => {
+                let events = request.event_count();
+                shared.committed(generation, &committed, events, request.sequences(), &feeds);
+                let position = committed.head + i64::try_from(events).unwrap_or_default();
+                let last = request.last_event();
+                let request = std::mem::take(&mut pending.request);
+                shared.keep_recent(std::iter::once(request), &committed, &feeds);
+                shared.announce_own(position, last);
+                return pending.answer(Ok(Appended { position }));
+            }
+            Attempt::Lost | Attempt::Outdated => continue,
+            Attempt::Obstructed(_) => AppendError::Conflict,
+            Attempt::ReceiptExists => AppendError::ReceiptExists,
+            Attempt::TableRefused(number) => AppendError::TableRefused(number),
+            Attempt::Refused(error) => AppendError::Refused(error),
+            Attempt::NotReached => AppendError::Unavailable,
+            Attempt::Unknown => AppendError::OutcomeUnknown,
+        };
+        return pending.answer(Err(outcome));
+    }
+    pending.answer(Err(AppendError::Unavailable));
 }

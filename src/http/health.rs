@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::State;
+use super::{Need, State};
 
 /// The process is there.
 #[derive(Serialize, ToSchema)]
@@ -39,7 +39,7 @@ pub struct Ready {
 /// One need.
 #[derive(Serialize, ToSchema)]
 pub struct Check {
-    /// Whether it is met.
+    /// Whether it is met. One that is not takes the process out of service (503), but for `mails`.
     ok: bool,
     /// More about it.
     detail: String,
@@ -47,15 +47,15 @@ pub struct Check {
 
 /// Whether the process can serve: 200, or 503 naming what fails.
 pub async fn ready(Extract(state): Extract<State>) -> Response {
-    let checks: BTreeMap<_, _> = (state.readiness)()
-        .await
+    let needs = (state.readiness)().await;
+    let ready = !needs.iter().any(|(_, need)| matches!(need, Need::Unmet(_)));
+    let checks: BTreeMap<_, _> = needs
         .into_iter()
-        .map(|(name, outcome)| match outcome {
-            Ok(detail) => (name, Check { ok: true, detail }),
-            Err(detail) => (name, Check { ok: false, detail }),
+        .map(|(name, need)| match need {
+            Need::Met(detail) => (name, Check { ok: true, detail }),
+            Need::Impaired(detail) | Need::Unmet(detail) => (name, Check { ok: false, detail }),
         })
         .collect();
-    let ready = checks.values().all(|check| check.ok);
     let failing: Vec<_> =
         checks.iter().filter(|(_, check)| !check.ok).map(|(name, check)| format!("{name}: {}", check.detail)).collect();
     if !ready {

@@ -4,6 +4,7 @@
 //! own included, leaves as `application/problem+json` ([`problem`]).
 
 pub mod auth;
+mod beside;
 pub mod client_address;
 pub mod comments;
 mod drain;
@@ -31,4 +32,4 @@ pub mod tasks;
 pub mod webhooks;
 pub mod workspaces;
 
-pub use state::{Readiness, SandboxGate, Shared, State};
+pub use state::{Need, Readiness, SandboxGate, Shared, State};

@@ -20,6 +20,13 @@ pub struct Profile {
     pub image_url: Option<String>,
 }
 
+impl Profile {
+    /// Of an account that says nothing of itself.
+    pub fn bare(user_id: Uuid) -> Self {
+        Self { user_id, username: None, full_name: None, email: None, image_url: None }
+    }
+}
+
 impl From<AccountRow> for Profile {
     fn from(account: AccountRow) -> Self {
         Self {

@@ -4,9 +4,28 @@ use std::sync::Arc;
 
 use crate::{application::App, config::Config, identity::Identity, live::Live};
 
-/// What keeps the service from being ready, by name.
-pub type Readiness =
-    Arc<dyn Fn() -> futures::future::BoxFuture<'static, Vec<(&'static str, Result<String, String>)>> + Send + Sync>;
+/// What the service needs, by name.
+pub type Readiness = Arc<dyn Fn() -> futures::future::BoxFuture<'static, Vec<(&'static str, Need)>> + Send + Sync>;
+
+/// Whether the service has something that it needs, with more about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It has.
+    Met(String),
+    /// It has not, and works all the same, but for that.
+    Impaired(String),
+    /// It has not, and cannot serve.
+    Unmet(String),
+}
+
+impl From<Result<String, String>> for Need {
+    fn from(outcome: Result<String, String>) -> Self {
+        match outcome {
+            Ok(detail) => Self::Met(detail),
+            Err(detail) => Self::Unmet(detail),
+        }
+    }
+}
 
 /// Whether code in a language can be run here; the refusal says why not.
 pub type SandboxGate = Arc<dyn Fn(workroom_domain::job::Language) -> Result<(), String> + Send + Sync>;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use sqlx::PgConnection;
+use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -19,7 +19,7 @@ use super::{
     username::Username,
 };
 use crate::{
-    application::{Context, Done, Error, TableChange},
+    application::{Change, Context, Done, Error, TableChange},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -95,6 +95,8 @@ impl Identity {
             PasswordChange::Reset => SessionEnd::PasswordReset,
         };
         let SetPassword { account_id, keep, .. } = *tables.as_ref();
+        // One append ends the rest; it may only be so large.
+        self.end_excess(context, account_id).await?;
         let command = EndSessions { account_id, causes, reason, keep };
         let Done { reply: ended, position, visible } =
             self.inner.app.run_with_tables(context, &command, &tables).await?;
@@ -118,14 +120,19 @@ impl AsRef<Self> for SetPassword {
     }
 }
 
+#[derive(Serialize)]
+struct NewPassword<'a> {
+    account_id: Uuid,
+    hash: &'a str,
+}
+
 impl TableChange for SetPassword {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query("UPDATE accounts SET password_hash = $2 WHERE id = $1")
-            .bind(Uuid::from(self.account_id))
-            .bind(&self.hash)
-            .execute(&mut *connection)
-            .await?;
-        end_rows(connection, self.account_id, self.keep, self.now).await?;
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let set = Change::new(
+            "UPDATE accounts t SET password_hash = a.hash FROM jsonb_to_record($1) AS a (account_id uuid, hash text)
+             WHERE t.id = a.account_id",
+            &NewPassword { account_id: self.account_id.into(), hash: &self.hash },
+        )?;
         let mail = NewMail {
             to: Recipient::Account(self.account_id.into()),
             kind: MailKind::PasswordChanged,
@@ -135,7 +142,6 @@ impl TableChange for SetPassword {
             due_at: self.now,
             expires_at: self.now + time::Duration::days(1),
         };
-        outbox::enqueue(connection, &mail).await?;
-        Ok(())
+        Ok(vec![set, end_rows(self.account_id, self.keep, self.now)?, outbox::enqueue(&mail)?])
     }
 }

@@ -1,12 +1,13 @@
 //! Erasure: whatever is personal of an account is gone, what happened stays (law 6).
 
-use sqlx::{PgConnection, PgPool};
+use serde::Serialize;
+use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
 use super::{Identity, revocations, sessions};
 use crate::{
-    application::{Context, Done, Error, TableChange, accounts::EraseAccount},
+    application::{Change, Context, Done, Error, TableChange, accounts::EraseAccount},
     notify,
 };
 
@@ -38,6 +39,7 @@ impl Identity {
         hand_over: bool,
     ) -> Result<Done<()>, Error> {
         let app = &self.inner.app;
+        self.end_excess(context, account_id).await?;
         for _ in 0..ROUNDS {
             let going_on = sessions::live(app.pool(), account_id, context.now).await?;
             let sessions: Vec<Uuid> = going_on.into_iter().map(|session| session.id).collect();
@@ -48,7 +50,11 @@ impl Identity {
             ended.push(account_id.into());
             let mut mailed = invitations_of(app.pool(), account_id).await?;
             mailed.push(account_id.into());
-            let tables = EraseRows { identity: self, account_id, sessions, ended: ended.clone() };
+            let identities = identities_of(app.pool(), account_id).await?;
+            let digest = |known: &ExternalIdentity| self.identity_digest(&known.issuer, &known.subject);
+            let digests = identities.iter().map(|known| format!("\\x{}", hex::encode(digest(known)))).collect();
+            let tables =
+                EraseRows { account_id: account_id.into(), sessions, identities, digests, ended: ended.clone() };
             match app.run_with_tables(context, &command, &tables).await {
                 Ok(done) => {
                     self.inner.revocations.end(&ended);
@@ -81,71 +87,71 @@ async fn invitations_of(pool: &PgPool, account_id: AccountId) -> Result<Vec<Uuid
     .await
 }
 
-struct EraseRows<'a> {
-    identity: &'a Identity,
-    account_id: AccountId,
+#[derive(FromRow, Serialize)]
+struct ExternalIdentity {
+    issuer: String,
+    subject: String,
+}
+
+/// The identities at other issuers that an account is known by.
+async fn identities_of(pool: &PgPool, account_id: AccountId) -> Result<Vec<ExternalIdentity>, sqlx::Error> {
+    sqlx::query_as("SELECT issuer, subject FROM external_identities WHERE account_id = $1")
+        .bind(Uuid::from(account_id))
+        .fetch_all(pool)
+        .await
+}
+
+/// Deletes what is personal of an account. What it is known to have must still be all.
+#[derive(Serialize)]
+struct EraseRows {
+    account_id: Uuid,
     sessions: Vec<Uuid>,
+    identities: Vec<ExternalIdentity>,
+    digests: Vec<String>,
+    #[serde(skip)]
     ended: Vec<Uuid>,
 }
 
-impl TableChange for EraseRows<'_> {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let account_id = Uuid::from(self.account_id);
-        // The row's lock first: what refers to it cannot be added any more.
-        sqlx::query("SELECT FROM accounts WHERE id = $1 FOR UPDATE")
-            .bind(account_id)
-            .fetch_optional(&mut *connection)
-            .await?;
-        let mut going_on: Vec<Uuid> = sqlx::query_scalar(
-            "SELECT id FROM sessions WHERE account_id = $1 AND ended_at IS NULL AND expires_at > now()",
-        )
-        .bind(account_id)
-        .fetch_all(&mut *connection)
-        .await?;
-        going_on.retain(|id| !self.sessions.contains(id));
-        if !going_on.is_empty() {
-            return Err(Error::Conflict(CHANGED_MEANWHILE.to_owned()));
-        }
-        let identities: Vec<(String, String)> =
-            sqlx::query_as("SELECT issuer, subject FROM external_identities WHERE account_id = $1")
-                .bind(account_id)
-                .fetch_all(&mut *connection)
-                .await?;
-        let digests: Vec<_> =
-            identities.iter().map(|(issuer, subject)| self.identity.identity_digest(issuer, subject)).collect();
-        sqlx::query("INSERT INTO erased_identities (digest) SELECT unnest($1::bytea[]) ON CONFLICT DO NOTHING")
-            .bind(digests)
-            .execute(&mut *connection)
-            .await?;
-        revocations::record(connection, &self.ended).await?;
-        sqlx::query(
-            "DELETE FROM job_outputs WHERE job_id IN
-                 (SELECT id FROM jobs WHERE submitted_by = $1 AND project_id IS NULL)",
-        )
-        .bind(account_id)
-        .execute(&mut *connection)
-        .await?;
-        // Replies that were kept for others, too: a member list shows whom it names, an invitation where it went.
-        sqlx::query(
-            "DELETE FROM idempotency_receipts
-             WHERE principal = $1 OR strpos(body, $2) > 0
-                OR strpos(lower(body), (SELECT '\"' || email_normalized || '\"' FROM accounts WHERE id = $1)) > 0
-                OR EXISTS (SELECT FROM invitations i JOIN accounts a ON a.email_normalized = i.email_normalized
-                           WHERE a.id = $1 AND strpos(body, i.id::text) > 0)",
-        )
-        .bind(account_id)
-        .bind(account_id.to_string())
-        .execute(&mut *connection)
-        .await?;
-        // Whoever invited the address knew it before there was an account.
-        sqlx::query(
-            "DELETE FROM invitations WHERE email_normalized = (SELECT email_normalized FROM accounts WHERE id = $1)",
-        )
-        .bind(account_id)
-        .execute(&mut *connection)
-        .await?;
-        // Sessions, tokens, tickets, mails and identities go with it.
-        sqlx::query("DELETE FROM accounts WHERE id = $1").bind(account_id).execute(connection).await?;
-        Ok(())
+impl TableChange for EraseRows {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let statement = |sql| Change::new(sql, self);
+        Ok(vec![
+            // The row's lock first: what refers to it cannot be added any more.
+            statement("SELECT FROM accounts WHERE id = ($1->>'account_id')::uuid FOR UPDATE")?,
+            statement(
+                "SELECT FROM jsonb_to_record($1) AS a (account_id uuid, sessions jsonb, identities jsonb)
+                 WHERE NOT EXISTS (SELECT FROM sessions s WHERE s.account_id = a.account_id AND s.ended_at IS NULL
+                                   AND s.expires_at > now() AND NOT a.sessions ? s.id::text)
+                   AND NOT EXISTS (SELECT FROM external_identities i WHERE i.account_id = a.account_id
+                                   AND NOT a.identities @> jsonb_build_array(
+                                       jsonb_build_object('issuer', i.issuer, 'subject', i.subject)))",
+            )?
+            .or(|| Error::Conflict(CHANGED_MEANWHILE.to_owned())),
+            statement(
+                "INSERT INTO erased_identities (digest)
+                 SELECT v::bytea FROM jsonb_array_elements_text($1->'digests') v ON CONFLICT DO NOTHING",
+            )?,
+            revocations::record(&self.ended)?,
+            statement(
+                "DELETE FROM job_outputs WHERE job_id IN
+                     (SELECT id FROM jobs WHERE submitted_by = ($1->>'account_id')::uuid AND project_id IS NULL)",
+            )?,
+            // Replies that were kept for others, too: a member list shows whom it names, an invitation where it went.
+            statement(
+                "DELETE FROM idempotency_receipts r
+                 WHERE r.principal = ($1->>'account_id')::uuid OR strpos(r.body, $1->>'account_id') > 0
+                    OR strpos(lower(r.body), (SELECT '\"' || email_normalized || '\"' FROM accounts
+                                              WHERE id = ($1->>'account_id')::uuid)) > 0
+                    OR EXISTS (SELECT FROM invitations i JOIN accounts a ON a.email_normalized = i.email_normalized
+                               WHERE a.id = ($1->>'account_id')::uuid AND strpos(r.body, i.id::text) > 0)",
+            )?,
+            // Whoever invited the address knew it before there was an account.
+            statement(
+                "DELETE FROM invitations WHERE email_normalized =
+                     (SELECT email_normalized FROM accounts WHERE id = ($1->>'account_id')::uuid)",
+            )?,
+            // Sessions, tokens, tickets, mails and identities go with it.
+            statement("DELETE FROM accounts WHERE id = ($1->>'account_id')::uuid")?,
+        ])
     }
 }

@@ -1,7 +1,8 @@
 //! Accounts that another issuer vouches for: made when somebody first comes with its token or its webhook tells of them,
 //! renamed and erased as the webhook says. An account is found by issuer and subject, never by its address.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -21,7 +22,7 @@ use super::{
     username::{FullName, Username},
     webhook::event::{ExternalProfile, IdentityEvent},
 };
-use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
+use crate::application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount};
 
 const ROUNDS: u32 = 8;
 const EMAIL_TAKEN: &str = "the address is another account's";
@@ -170,6 +171,7 @@ impl Identity {
         let context = Context::new(Actor::System(actor), Uuid::now_v7());
         let tables = SetDeactivated { account_id, deactivated, now: context.now };
         if deactivated {
+            self.end_excess(&context, account_id).await?;
             let command = EndSessions {
                 account_id,
                 causes: vec![AccountCommand::Deactivate],
@@ -304,16 +306,14 @@ fn username(profile: &ExternalProfile, email: Option<&EmailAddress>, attempt: u3
     derived_username(email.map_or("user", EmailAddress::local_part), attempt)
 }
 
-fn constraint(error: sqlx::Error) -> Error {
-    match &error {
-        sqlx::Error::Database(database) => match database.constraint() {
-            Some("accounts_email") => Error::Conflict(EMAIL_TAKEN.to_owned()),
-            Some("accounts_username") => Error::Conflict(USERNAME_TAKEN.to_owned()),
-            Some("external_identities_pkey") => Error::Conflict(OVERTAKEN.to_owned()),
-            _ => error.into(),
-        },
-        _ => error.into(),
-    }
+const TAKEN: &[(&str, fn() -> Error)] = &[
+    ("accounts_email", || Error::Conflict(EMAIL_TAKEN.to_owned())),
+    ("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned())),
+    ("external_identities_pkey", overtaken),
+];
+
+fn overtaken() -> Error {
+    Error::Conflict(OVERTAKEN.to_owned())
 }
 
 struct InsertExternal {
@@ -325,46 +325,78 @@ struct InsertExternal {
     updated_at: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct ExternalRow<'a> {
+    id: Uuid,
+    email: Option<&'a str>,
+    email_normalized: Option<&'a str>,
+    username: &'a str,
+    full_name: Option<&'a str>,
+    image_url: Option<&'a str>,
+    organization: Uuid,
+    at: At,
+    version: i64,
+    issuer: &'a str,
+    subject: &'a str,
+    digest: Bytea<'a>,
+    known_at: Option<At>,
+    updated_at: At,
+}
+
+fn external_row<'a>(
+    account: &'a AccountRow,
+    email: Option<&'a EmailAddress>,
+    (issuer, subject): (&'a str, &'a str),
+    at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+) -> ExternalRow<'a> {
+    ExternalRow {
+        id: account.id,
+        email: account.email.as_deref(),
+        email_normalized: email.map(EmailAddress::normalized),
+        username: &account.username,
+        full_name: account.full_name.as_deref(),
+        image_url: account.image_url.as_deref(),
+        organization: account.personal_organization_id,
+        at: At(at),
+        version: account.version,
+        issuer,
+        subject,
+        digest: Bytea(&[]),
+        known_at: None,
+        updated_at: At(updated_at),
+    }
+}
+
 impl TableChange for InsertExternal {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let account = &self.account;
-        sqlx::query(
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let identity = (self.issuer.as_str(), self.subject.as_str());
+        let at = self.account.created_at;
+        let row = external_row(&self.account, self.email.as_ref(), identity, at, self.updated_at);
+        let row = ExternalRow { digest: Bytea(&self.digest), ..row };
+        let account = Change::new(
             "INSERT INTO accounts (id, email, email_normalized, email_verified_at, username, full_name, image_url,
                                    personal_organization_id, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
-        )
-        .bind(account.id)
-        .bind(&account.email)
-        .bind(self.email.as_ref().map(EmailAddress::normalized))
-        .bind(self.email.as_ref().map(|_| account.created_at))
-        .bind(&account.username)
-        .bind(&account.full_name)
-        .bind(&account.image_url)
-        .bind(account.personal_organization_id)
-        .bind(account.created_at)
-        .execute(&mut *connection)
-        .await
-        .map_err(constraint)?;
-        sqlx::query(
-            "INSERT INTO external_identities (issuer, subject, account_id, updated_at) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(&self.issuer)
-        .bind(&self.subject)
-        .bind(account.id)
-        .bind(self.updated_at)
-        .execute(&mut *connection)
-        .await
-        .map_err(constraint)?;
+             SELECT id, email, email_normalized, CASE WHEN email_normalized IS NOT NULL THEN at END, username, full_name,
+                    image_url, organization, at, at
+             FROM jsonb_to_record($1) AS a (id uuid, email text, email_normalized text, username text, full_name text,
+                                            image_url text, organization uuid, at timestamptz)",
+            &row,
+        )?;
+        let identity = Change::new(
+            "INSERT INTO external_identities (issuer, subject, account_id, updated_at)
+             SELECT issuer, subject, id, updated_at
+             FROM jsonb_to_record($1) AS a (issuer text, subject text, id uuid, updated_at timestamptz)",
+            &row,
+        )?;
         // A deletion notes its digest first and then looks for the identity: one of the two sees the other.
-        sqlx::query("SELECT pg_advisory_xact_lock(7770004, hashtext(encode($1, 'hex')))")
-            .bind(&self.digest)
-            .execute(&mut *connection)
-            .await?;
-        let is_erased: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM erased_identities WHERE digest = $1)")
-            .bind(&self.digest)
-            .fetch_one(connection)
-            .await?;
-        if is_erased { Err(Error::Unauthenticated(ERASED)) } else { Ok(()) }
+        let turn = Change::new("SELECT pg_advisory_xact_lock(7770004, hashtext(substr($1->>'digest', 3)))", &row)?;
+        let not_erased = Change::new(
+            "SELECT FROM jsonb_to_record($1) AS a (digest bytea)
+             WHERE NOT EXISTS (SELECT FROM erased_identities e WHERE e.digest = a.digest)",
+            &row,
+        )?;
+        Ok(vec![account.unless(TAKEN), identity, turn, not_erased.or(|| Error::Unauthenticated(ERASED))])
     }
 }
 
@@ -380,46 +412,43 @@ struct Renew {
 impl Renew {
     /// Nothing to tell the log: only the moment is noted.
     async fn note(&self, identity: &Identity) -> Result<(), Error> {
-        let mut connection = identity.inner.app.pool().acquire().await?;
-        self.mark(&mut connection).await
+        match self.mark()?.run(identity.inner.app.pool()).await? {
+            0 => Err(overtaken()),
+            _ => Ok(()),
+        }
     }
 
-    async fn mark(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let marked = sqlx::query(
-            "UPDATE external_identities SET updated_at = $4 WHERE issuer = $1 AND subject = $2 AND updated_at = $3",
-        )
-        .bind(&self.issuer)
-        .bind(&self.subject)
-        .bind(self.known_at)
-        .bind(self.updated_at)
-        .execute(connection)
-        .await?;
-        if marked.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict(OVERTAKEN.to_owned())) }
+    fn row(&self) -> ExternalRow<'_> {
+        let identity = (self.issuer.as_str(), self.subject.as_str());
+        let at = self.account.updated_at;
+        let row = external_row(&self.account, self.email.as_ref(), identity, at, self.updated_at);
+        ExternalRow { known_at: Some(At(self.known_at)), ..row }
+    }
+
+    fn mark(&self) -> Result<Change, Error> {
+        let mark = Change::new(
+            "UPDATE external_identities t SET updated_at = a.updated_at
+             FROM jsonb_to_record($1) AS a (issuer text, subject text, known_at timestamptz, updated_at timestamptz)
+             WHERE t.issuer = a.issuer AND t.subject = a.subject AND t.updated_at = a.known_at",
+            &self.row(),
+        )?;
+        Ok(mark.or(overtaken))
     }
 }
 
 impl TableChange for Renew {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        self.mark(connection).await?;
-        let account = &self.account;
-        sqlx::query(
-            "UPDATE accounts SET email = $2, email_normalized = COALESCE($3, email_normalized),
-                    email_verified_at = CASE WHEN $3 IS NULL THEN email_verified_at ELSE $7 END,
-                    username = $4, full_name = $5, image_url = $6, updated_at = $7, version = $8
-             WHERE id = $1",
-        )
-        .bind(account.id)
-        .bind(&account.email)
-        .bind(self.email.as_ref().map(EmailAddress::normalized))
-        .bind(&account.username)
-        .bind(&account.full_name)
-        .bind(&account.image_url)
-        .bind(account.updated_at)
-        .bind(account.version)
-        .execute(connection)
-        .await
-        .map_err(constraint)?;
-        Ok(())
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let update = Change::new(
+            "UPDATE accounts t SET email = a.email, email_normalized = COALESCE(a.email_normalized, t.email_normalized),
+                    email_verified_at = CASE WHEN a.email_normalized IS NULL THEN t.email_verified_at ELSE a.at END,
+                    username = a.username, full_name = a.full_name, image_url = a.image_url, updated_at = a.at,
+                    version = a.version
+             FROM jsonb_to_record($1) AS a (id uuid, email text, email_normalized text, username text, full_name text,
+                                            image_url text, at timestamptz, version bigint)
+             WHERE t.id = a.id",
+            &self.row(),
+        )?;
+        Ok(vec![self.mark()?, update.unless(TAKEN)])
     }
 }
 
@@ -429,16 +458,23 @@ struct SetDeactivated {
     now: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct DeactivatedRow {
+    account_id: Uuid,
+    at: Option<At>,
+}
+
 impl TableChange for SetDeactivated {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query("UPDATE accounts SET deactivated_at = $2 WHERE id = $1")
-            .bind(Uuid::from(self.account_id))
-            .bind(self.deactivated.then_some(self.now))
-            .execute(&mut *connection)
-            .await?;
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let set = Change::new(
+            "UPDATE accounts t SET deactivated_at = a.at
+             FROM jsonb_to_record($1) AS a (account_id uuid, at timestamptz) WHERE t.id = a.account_id",
+            &DeactivatedRow { account_id: self.account_id.into(), at: self.deactivated.then_some(At(self.now)) },
+        )?;
+        let mut changes = vec![set];
         if self.deactivated {
-            end_rows(connection, self.account_id, None, self.now).await?;
+            changes.push(end_rows(self.account_id, None, self.now)?);
         }
-        Ok(())
+        Ok(changes)
     }
 }

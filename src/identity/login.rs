@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -14,7 +15,7 @@ use workroom_domain::{
 use super::{
     Identity, TokenPair, email::EmailAddress, password::Verified, password_policy::Password, refresh_token::SessionSalt,
 };
-use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
+use crate::application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount};
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
 const WRONG: Error = Error::Unauthenticated("the e-mail address or the password is wrong");
@@ -149,6 +150,7 @@ impl Identity {
         let created_at = context.now;
         let tables = InsertSession { account_id, session_id, salt, proof, user_agent, created_at, expires_at };
         self.inner.app.run_with_tables(context, &record, &tables).await?;
+        self.end_excess(context, account_id).await?;
         Ok(pair)
     }
 }
@@ -165,22 +167,36 @@ struct InsertSession {
     expires_at: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct NewSession<'a> {
+    id: Uuid,
+    account_id: Uuid,
+    salt: Bytea<'a>,
+    created_at: At,
+    expires_at: At,
+    user_agent: Option<&'a str>,
+    proof: &'a str,
+}
+
 impl TableChange for InsertSession {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let inserted = sqlx::query(
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let row = NewSession {
+            id: self.session_id.into(),
+            account_id: self.account_id.into(),
+            salt: Bytea(self.salt.as_bytes().as_slice()),
+            created_at: At(self.created_at),
+            expires_at: At(self.expires_at),
+            user_agent: self.user_agent.as_deref(),
+            proof: &self.proof,
+        };
+        let insert = Change::new(
             "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at, user_agent)
-             SELECT $1, id, $3, $4, $4, $5, $6 FROM accounts
-             WHERE id = $2 AND password_hash = $7 AND deactivated_at IS NULL FOR SHARE",
-        )
-        .bind(Uuid::from(self.session_id))
-        .bind(Uuid::from(self.account_id))
-        .bind(self.salt.as_bytes().as_slice())
-        .bind(self.created_at)
-        .bind(self.expires_at)
-        .bind(&self.user_agent)
-        .bind(&self.proof)
-        .execute(connection)
-        .await?;
-        if inserted.rows_affected() == 1 { Ok(()) } else { Err(WRONG) }
+             SELECT a.id, c.id, a.salt, a.created_at, a.created_at, a.expires_at, a.user_agent
+             FROM accounts c, jsonb_to_record($1) AS a (id uuid, account_id uuid, salt bytea, created_at timestamptz,
+                                                        expires_at timestamptz, user_agent text, proof text)
+             WHERE c.id = a.account_id AND c.password_hash = a.proof AND c.deactivated_at IS NULL FOR SHARE OF c",
+            &row,
+        )?;
+        Ok(vec![insert.or(|| WRONG)])
     }
 }

@@ -1,10 +1,14 @@
 //! Secrets that are mailed: drawn when the mail is put together, kept as a hash, good once and not for long.
 
-use sqlx::{FromRow, PgConnection, PgPool};
+use serde::Serialize;
+use sqlx::{PgConnection, PgPool};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::{application::Error, notify::secret};
+use crate::{
+    application::{At, Bytea, Change, Error},
+    notify::secret,
+};
 
 /// What a token is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +34,6 @@ impl Purpose {
             Self::PasswordReset => Duration::hours(1),
         }
     }
-}
-
-/// A token that was taken in.
-#[derive(Clone, Debug, FromRow)]
-pub struct Redeemed {
-    /// Whose it was.
-    pub account_id: Uuid,
 }
 
 /// Draws a token for an account that has an address.
@@ -82,34 +79,39 @@ pub async fn peek(pool: &PgPool, token: &str, purpose: Purpose, now: OffsetDateT
     Ok(account_id)
 }
 
-/// Takes a token in: of several who bring it, one is its owner. All others of its account and purpose end with it.
+#[derive(Serialize)]
+struct Redeemed<'a> {
+    token_hash: Bytea<'a>,
+    account_id: Uuid,
+    purpose: &'static str,
+    now: At,
+}
+
+/// Takes an account's token in: of several who bring it, one is its owner; the others are refused so. All others of its
+/// account and purpose end with it.
 ///
 /// # Errors
-/// The database's.
-pub async fn redeem(
-    connection: &mut PgConnection,
+/// The refusal, for what is no token at all.
+pub fn redeem(
     token: &str,
     purpose: Purpose,
+    account_id: Uuid,
     now: OffsetDateTime,
-) -> Result<Option<Redeemed>, Error> {
-    let Some(hash) = secret::hash(token) else { return Ok(None) };
-    let redeemed: Option<Redeemed> = sqlx::query_as(
-        "DELETE FROM mail_tokens t USING accounts a
-         WHERE t.token_hash = $1 AND t.purpose = $2 AND t.expires_at > $3
-           AND a.id = t.account_id AND a.email_normalized = t.email_normalized
-         RETURNING t.account_id",
-    )
-    .bind(hash)
-    .bind(purpose.as_str())
-    .bind(now)
-    .fetch_optional(&mut *connection)
-    .await?;
-    if let Some(Redeemed { account_id }) = redeemed {
-        sqlx::query("DELETE FROM mail_tokens WHERE account_id = $1 AND purpose = $2")
-            .bind(account_id)
-            .bind(purpose.as_str())
-            .execute(connection)
-            .await?;
-    }
-    Ok(redeemed)
+    refusal: fn() -> Error,
+) -> Result<[Change; 2], Error> {
+    let hash = secret::hash(token).ok_or_else(refusal)?;
+    let row = Redeemed { token_hash: Bytea(&hash), account_id, purpose: purpose.as_str(), now: At(now) };
+    let redeem = Change::new(
+        "DELETE FROM mail_tokens t
+         USING accounts c, jsonb_to_record($1) AS a (token_hash bytea, account_id uuid, purpose text, now timestamptz)
+         WHERE t.token_hash = a.token_hash AND t.purpose = a.purpose AND t.expires_at > a.now
+           AND t.account_id = a.account_id AND c.id = t.account_id AND c.email_normalized = t.email_normalized",
+        &row,
+    )?;
+    let others = Change::new(
+        "DELETE FROM mail_tokens t USING jsonb_to_record($1) AS a (account_id uuid, purpose text)
+         WHERE t.account_id = a.account_id AND t.purpose = a.purpose",
+        &row,
+    )?;
+    Ok([redeem.or(refusal), others])
 }

@@ -75,6 +75,8 @@ pub struct IdentityConfig {
     pub access_token_lifetime: Duration,
     /// How long a session holds without a new sign-in.
     pub session_lifetime: Duration,
+    /// Sessions that an account can have at a time; one more ends the oldest.
+    pub session_limit: u32,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicy,
     /// How often signing in may fail from one address.

@@ -1,7 +1,6 @@
 //! What an account says of itself.
 
-use sqlx::PgConnection;
-use time::OffsetDateTime;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     account::{Account, AccountCommand, ProfileField},
@@ -14,7 +13,7 @@ use super::{
     register::USERNAME_TAKEN,
     username::{FullName, Username},
 };
-use crate::application::{Command, Context, Done, Error, IfVersion, TableChange, Unit, Violation};
+use crate::application::{At, Change, Command, Context, Done, Error, IfVersion, TableChange, Unit, Violation};
 
 const IMAGE_URL_LIMIT: usize = 2048;
 const OVERTAKEN: &str = "the profile is being changed by others; try again";
@@ -148,30 +147,41 @@ pub(super) struct UpdateProfile {
     pub(super) from: i64,
 }
 
+#[derive(Serialize)]
+struct ProfileRow<'a> {
+    id: Uuid,
+    from: i64,
+    username: &'a str,
+    full_name: Option<&'a str>,
+    image_url: Option<&'a str>,
+    at: At,
+    version: i64,
+}
+
 impl TableChange for UpdateProfile {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let account = &self.account;
-        let at: OffsetDateTime = account.updated_at;
-        let updated = sqlx::query(
-            "UPDATE accounts SET username = $3, full_name = $4, image_url = $5, updated_at = $6, version = $7
-             WHERE id = $1 AND version = $2",
-        )
-        .bind(account.id)
-        .bind(self.from)
-        .bind(&account.username)
-        .bind(&account.full_name)
-        .bind(&account.image_url)
-        .bind(at)
-        .bind(account.version)
-        .execute(connection)
-        .await;
-        match updated {
-            Ok(updated) if updated.rows_affected() == 1 => Ok(()),
-            Ok(_) => Err(Error::Conflict(OVERTAKEN.to_owned())),
-            Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_username") => {
-                Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
-            }
-            Err(error) => Err(error.into()),
-        }
+        let row = ProfileRow {
+            id: account.id,
+            from: self.from,
+            username: &account.username,
+            full_name: account.full_name.as_deref(),
+            image_url: account.image_url.as_deref(),
+            at: At(account.updated_at),
+            version: account.version,
+        };
+        let update = Change::new(
+            "UPDATE accounts t SET username = a.username, full_name = a.full_name, image_url = a.image_url,
+                    updated_at = a.at, version = a.version
+             FROM jsonb_to_record($1) AS a (id uuid, \"from\" bigint, username text, full_name text, image_url text,
+                                            at timestamptz, version bigint)
+             WHERE t.id = a.id AND t.version = a.\"from\"",
+            &row,
+        )?;
+        Ok(vec![
+            update
+                .or(|| Error::Conflict(OVERTAKEN.to_owned()))
+                .unless(&[("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned()))]),
+        ])
     }
 }

@@ -1,6 +1,7 @@
 //! What mailed tokens are for: a new password for somebody who forgot the old one, and proof of an address.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::Duration;
 use uuid::Uuid;
 use workroom_domain::{
@@ -16,7 +17,7 @@ use super::{
     mail_token::{self, Purpose},
 };
 use crate::{
-    application::{Context, Done, Error, TableChange, accounts::RecordAccount},
+    application::{At, Change, Context, Done, Error, TableChange, accounts::RecordAccount},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -74,8 +75,7 @@ impl Identity {
             return Ok(());
         }
         let mail = new_mail(context, account_id, MailKind::EmailVerification, Duration::days(1));
-        let mut connection = self.inner.app.pool().acquire().await?;
-        outbox::enqueue(&mut connection, &mail).await?;
+        outbox::enqueue(&mail)?.run(self.inner.app.pool()).await?;
         outbox::wake();
         Ok(())
     }
@@ -150,9 +150,8 @@ struct Enqueue {
 }
 
 impl TableChange for Enqueue {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let is_new = outbox::enqueue(connection, &self.mail).await?;
-        if is_new { Ok(()) } else { Err(Error::Conflict(SENT_BEFORE.to_owned())) }
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        Ok(vec![outbox::enqueue(&self.mail)?.or(|| Error::Conflict(SENT_BEFORE.to_owned()))])
     }
 }
 
@@ -168,11 +167,14 @@ impl AsRef<SetPassword> for ByToken {
 }
 
 impl TableChange for ByToken {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        redeem(connection, &self.token, Purpose::PasswordReset, self.set.account_id, self.set.now).await?;
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let SetPassword { account_id, now, .. } = self.set;
+        let redeem = mail_token::redeem(&self.token, Purpose::PasswordReset, account_id.into(), now, not_good)?;
+        let mut changes = Vec::from(redeem);
         // Whoever has the mail reads the address.
-        verified(connection, self.set.account_id, self.set.now).await?;
-        self.set.apply(connection).await
+        changes.push(verified(account_id, now)?);
+        changes.extend(self.set.changes()?);
+        Ok(changes)
     }
 }
 
@@ -183,34 +185,25 @@ struct Verify {
 }
 
 impl TableChange for Verify {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        redeem(connection, &self.token, Purpose::EmailVerification, self.account_id, self.context.now).await?;
-        verified(connection, self.account_id, self.context.now).await
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let (account_id, now) = (self.account_id, self.context.now);
+        let redeem = mail_token::redeem(&self.token, Purpose::EmailVerification, account_id.into(), now, not_good)?;
+        let mut changes = Vec::from(redeem);
+        changes.push(verified(account_id, now)?);
+        Ok(changes)
     }
 }
 
-async fn redeem(
-    connection: &mut PgConnection,
-    token: &str,
-    purpose: Purpose,
-    account_id: AccountId,
-    now: time::OffsetDateTime,
-) -> Result<(), Error> {
-    match mail_token::redeem(connection, token, purpose, now).await? {
-        Some(redeemed) if redeemed.account_id == account_id.0 => Ok(()),
-        Some(_) | None => Err(not_good()),
-    }
+#[derive(Serialize)]
+struct Verified {
+    account_id: Uuid,
+    now: At,
 }
 
-async fn verified(
-    connection: &mut PgConnection,
-    account_id: AccountId,
-    now: time::OffsetDateTime,
-) -> Result<(), Error> {
-    sqlx::query("UPDATE accounts SET email_verified_at = COALESCE(email_verified_at, $2) WHERE id = $1")
-        .bind(Uuid::from(account_id))
-        .bind(now)
-        .execute(connection)
-        .await?;
-    Ok(())
+fn verified(account_id: AccountId, now: time::OffsetDateTime) -> Result<Change, Error> {
+    Change::new(
+        "UPDATE accounts t SET email_verified_at = COALESCE(t.email_verified_at, a.now)
+         FROM jsonb_to_record($1) AS a (account_id uuid, now timestamptz) WHERE t.id = a.account_id",
+        &Verified { account_id: account_id.into(), now: At(now) },
+    )
 }

@@ -1,6 +1,7 @@
 //! Exchange of a refresh token for a new pair: one live lineage a session, whatever races.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -14,7 +15,7 @@ use super::{
     refresh_token::{Presented, Rotation, SessionRow, SessionSalt, rotate},
     revocations,
 };
-use crate::application::{Context, Error, TableChange, accounts::RecordAccount};
+use crate::application::{At, Change, Context, Error, TableChange, accounts::RecordAccount};
 
 const REFUSED: Error = Error::Unauthenticated("the refresh token is not valid");
 /// Parallel exchanges of one token settle in one round each; more means something is wrong.
@@ -81,13 +82,13 @@ impl Identity {
                 return self.pair(account_id, session_id, generation, &salt, context.now).map(Round::Pair);
             }
             Rotation::Successor(generation) => {
-                (AccountCommand::RefreshSession { session_id, generation }, Change::Rotate { to: generation })
+                (AccountCommand::RefreshSession { session_id, generation }, SessionChange::Rotate { to: generation })
             }
             Rotation::Reuse => {
                 // Whoever used it, the account itself did not ask for the end.
                 context.actor = Actor::System(SystemActor::Identity);
                 let reason = SessionEnd::RefreshTokenReused;
-                (AccountCommand::EndSession { session_id, reason }, Change::End)
+                (AccountCommand::EndSession { session_id, reason }, SessionChange::End)
             }
         };
         let tables = ChangeSession { session_id, from: stored.generation, now: context.now, change };
@@ -95,11 +96,11 @@ impl Identity {
         match (self.inner.app.run_with_tables(&context, &record, &tables).await, change) {
             (Err(Error::Conflict(detail)), _) if detail == OVERTAKEN => Ok(Round::Overtaken),
             (Err(error), _) => Err(error),
-            (Ok(_), Change::End) => {
+            (Ok(_), SessionChange::End) => {
                 self.inner.revocations.end(&[session_id.into()]);
                 Err(REFUSED)
             }
-            (Ok(_), Change::Rotate { to }) => {
+            (Ok(_), SessionChange::Rotate { to }) => {
                 self.pair(account_id, session_id, to, &salt, context.now).map(Round::Pair)
             }
         }
@@ -109,7 +110,7 @@ impl Identity {
 const OVERTAKEN: &str = "the session was changed meanwhile";
 
 #[derive(Clone, Copy)]
-enum Change {
+enum SessionChange {
     Rotate { to: u32 },
     End,
 }
@@ -118,35 +119,40 @@ struct ChangeSession {
     session_id: SessionId,
     from: i32,
     now: OffsetDateTime,
-    change: Change,
+    change: SessionChange,
+}
+
+#[derive(Serialize)]
+struct ChangedSession {
+    id: Uuid,
+    from: i32,
+    generation: i32,
+    now: At,
 }
 
 impl TableChange for ChangeSession {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let statement = match self.change {
-            Change::Rotate { .. } => {
-                "UPDATE sessions SET generation = $4, rotated_at = $3
-                 WHERE id = $1 AND generation = $2 AND ended_at IS NULL"
-            }
-            Change::End => {
-                "UPDATE sessions SET generation = $4, ended_at = $3
-                 WHERE id = $1 AND generation = $2 AND ended_at IS NULL"
-            }
-        };
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let generation = match self.change {
-            Change::Rotate { to } => i32::try_from(to).map_err(Error::failure)?,
-            Change::End => self.from,
+            SessionChange::Rotate { to } => i32::try_from(to).map_err(Error::failure)?,
+            SessionChange::End => self.from,
         };
-        if matches!(self.change, Change::End) {
-            revocations::record(connection, &[self.session_id.into()]).await?;
+        let row = ChangedSession { id: self.session_id.into(), from: self.from, generation, now: At(self.now) };
+        let sql = match self.change {
+            SessionChange::Rotate { .. } => {
+                "UPDATE sessions t SET generation = a.generation, rotated_at = a.now
+                 FROM jsonb_to_record($1) AS a (id uuid, \"from\" int, generation int, now timestamptz)
+                 WHERE t.id = a.id AND t.generation = a.\"from\" AND t.ended_at IS NULL"
+            }
+            SessionChange::End => {
+                "UPDATE sessions t SET ended_at = a.now
+                 FROM jsonb_to_record($1) AS a (id uuid, \"from\" int, now timestamptz)
+                 WHERE t.id = a.id AND t.generation = a.\"from\" AND t.ended_at IS NULL"
+            }
+        };
+        let mut changes = vec![Change::new(sql, &row)?.or(|| Error::Conflict(OVERTAKEN.to_owned()))];
+        if matches!(self.change, SessionChange::End) {
+            changes.push(revocations::record(&[self.session_id.into()])?);
         }
-        let changed = sqlx::query(statement)
-            .bind(Uuid::from(self.session_id))
-            .bind(self.from)
-            .bind(self.now)
-            .bind(generation)
-            .execute(connection)
-            .await?;
-        if changed.rows_affected() == 1 { Ok(()) } else { Err(Error::Conflict(OVERTAKEN.to_owned())) }
+        Ok(changes)
     }
 }

@@ -1,7 +1,6 @@
 //! Registration: an account and its first event, or neither.
 
-use sqlx::PgConnection;
-use time::OffsetDateTime;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     account::AccountCommand,
@@ -20,7 +19,7 @@ use super::{
 };
 use crate::{
     application::{
-        Answer, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation,
+        Answer, At, Change, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation,
         accounts::RecordAccount,
     },
     notify::outbox::{self, MailKind, NewMail},
@@ -181,36 +180,43 @@ struct InsertAccount {
     mail: NewMail,
 }
 
+#[derive(Serialize)]
+struct NewAccount<'a> {
+    id: Uuid,
+    email: Option<&'a str>,
+    email_normalized: &'a str,
+    username: &'a str,
+    full_name: Option<&'a str>,
+    password_hash: &'a str,
+    organization: Uuid,
+    at: At,
+}
+
 impl TableChange for InsertAccount {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let account = &self.account;
-        let at: OffsetDateTime = account.created_at;
-        let inserted = sqlx::query(
+        let row = NewAccount {
+            id: account.id,
+            email: account.email.as_deref(),
+            email_normalized: self.email.normalized(),
+            username: &account.username,
+            full_name: account.full_name.as_deref(),
+            password_hash: &self.password_hash,
+            organization: account.personal_organization_id,
+            at: At(account.created_at),
+        };
+        let insert = Change::new(
             "INSERT INTO accounts (id, email, email_normalized, username, full_name, password_hash,
                                    personal_organization_id, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
-        )
-        .bind(account.id)
-        .bind(&account.email)
-        .bind(self.email.normalized())
-        .bind(&account.username)
-        .bind(&account.full_name)
-        .bind(&self.password_hash)
-        .bind(account.personal_organization_id)
-        .bind(at)
-        .execute(&mut *connection)
-        .await;
-        match inserted {
-            Ok(_) => {}
-            Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_email") => {
-                return Err(Error::Conflict(EMAIL_TAKEN.to_owned()));
-            }
-            Err(sqlx::Error::Database(error)) if error.constraint() == Some("accounts_username") => {
-                return Err(Error::Conflict(USERNAME_TAKEN.to_owned()));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        outbox::enqueue(connection, &self.mail).await?;
-        Ok(())
+             SELECT id, email, email_normalized, username, full_name, password_hash, organization, at, at
+             FROM jsonb_to_record($1) AS a (id uuid, email text, email_normalized text, username text, full_name text,
+                                            password_hash text, organization uuid, at timestamptz)",
+            &row,
+        )?;
+        let insert = insert.unless(&[
+            ("accounts_email", || Error::Conflict(EMAIL_TAKEN.to_owned())),
+            ("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned())),
+        ]);
+        Ok(vec![insert, outbox::enqueue(&self.mail)?])
     }
 }

@@ -12,13 +12,16 @@ use std::{
 };
 
 use futures::StreamExt;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::access_token::MAX_LIFETIME;
-use crate::messaging::Messaging;
+use crate::{
+    application::{Change, Error},
+    messaging::Messaging,
+};
 
 const SUBJECT: &str = "workroom.credentials.ended";
 /// How often the table is read while NATS delivers, and while it does not.
@@ -49,16 +52,15 @@ struct Watched {
     ended: CancellationToken,
 }
 
-/// Notes, in the transaction that ends them, what ended.
+/// Notes, with the events that end them, what ended.
 ///
 /// # Errors
-/// The database's.
-pub(super) async fn record(connection: &mut PgConnection, ids: &[Uuid]) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO ended_credentials (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING")
-        .bind(ids)
-        .execute(connection)
-        .await
-        .map(drop)
+/// Ids that JSON cannot hold, which there are none.
+pub(super) fn record(ids: &[Uuid]) -> Result<Change, Error> {
+    Change::new(
+        "INSERT INTO ended_credentials (id) SELECT v::uuid FROM jsonb_array_elements_text($1) v ON CONFLICT DO NOTHING",
+        &ids,
+    )
 }
 
 impl Revocations {

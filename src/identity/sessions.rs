@@ -1,15 +1,17 @@
 //! An account's sessions: listed, and ended before their time.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
     account::{Account, AccountCommand, SessionEnd},
+    actor::{Actor, SystemActor},
     ids::{AccountId, SessionId},
 };
 
 use super::{Identity, revocations};
-use crate::application::{Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
+use crate::application::{At, Change, Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
 
 const ENDED_MEANWHILE: &str = "the session has ended meanwhile";
 
@@ -86,19 +88,26 @@ struct EndOne {
     now: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct EndedSession {
+    id: Uuid,
+    account_id: Uuid,
+    now: At,
+}
+
 impl TableChange for EndOne {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let ended =
-            sqlx::query("UPDATE sessions SET ended_at = $3 WHERE id = $1 AND account_id = $2 AND ended_at IS NULL")
-                .bind(Uuid::from(self.session_id))
-                .bind(Uuid::from(self.account_id))
-                .bind(self.now)
-                .execute(&mut *connection)
-                .await?;
-        if ended.rows_affected() == 0 {
-            return Err(Error::Conflict(ENDED_MEANWHILE.to_owned()));
-        }
-        Ok(revocations::record(connection, &[self.session_id.into()]).await?)
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let ended = EndedSession { id: self.session_id.into(), account_id: self.account_id.into(), now: At(self.now) };
+        let end = Change::new(
+            "UPDATE sessions t SET ended_at = a.now
+             FROM jsonb_to_record($1) AS a (id uuid, account_id uuid, now timestamptz)
+             WHERE t.id = a.id AND t.account_id = a.account_id AND t.ended_at IS NULL",
+            &ended,
+        )?;
+        Ok(vec![
+            end.or(|| Error::Conflict(ENDED_MEANWHILE.to_owned())),
+            revocations::record(&[self.session_id.into()])?,
+        ])
     }
 }
 
@@ -138,21 +147,111 @@ impl Command for EndSessions {
     }
 }
 
-/// Ends the rows of an account's sessions, but perhaps one.
-pub(super) async fn end_rows(
-    connection: &mut PgConnection,
+/// Sessions ended by one append.
+const END_AT_ONCE: i64 = 500;
+
+/// Ends the oldest of an account's sessions that are too many. Replies with those that it ended.
+struct EndExcess {
     account_id: AccountId,
-    keep: Option<SessionId>,
+    limit: i64,
     now: OffsetDateTime,
-) -> Result<(), Error> {
-    let ids: Vec<Uuid> = sqlx::query_scalar(
-        "UPDATE sessions SET ended_at = $3 WHERE account_id = $1 AND id IS DISTINCT FROM $2 AND ended_at IS NULL
-         RETURNING id",
+}
+
+/// The oldest sessions beyond the limit, oldest first, a portion at a time; the arguments are those of [`ExcessRow`].
+const EXCESS: &str = "SELECT id FROM (
+        SELECT s.id FROM sessions s
+        WHERE s.account_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2
+        ORDER BY s.created_at DESC, s.id DESC OFFSET $3) excess
+    ORDER BY id LIMIT $4";
+
+impl Command for EndExcess {
+    type Reply = Vec<Uuid>;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.account_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Vec<Uuid>, Error> {
+        // The account first: whoever begins or ends a session moves it, so the rows are the same when the append commits.
+        let mut account = unit.read::<Account>(self.account_id).await?;
+        let excess: Vec<Uuid> = sqlx::query_scalar(EXCESS)
+            .bind(Uuid::from(self.account_id))
+            .bind(self.now)
+            .bind(self.limit)
+            .bind(END_AT_ONCE)
+            .fetch_all(unit.pool())
+            .await?;
+        for id in &excess {
+            let reason = SessionEnd::SessionLimit;
+            account = unit.decide(&account, AccountCommand::EndSession { session_id: SessionId(*id), reason })?;
+        }
+        Ok(excess)
+    }
+}
+
+#[derive(Serialize)]
+struct ExcessRow {
+    account_id: Uuid,
+    now: At,
+    most: i64,
+    at_once: i64,
+}
+
+impl TableChange for EndExcess {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let row =
+            ExcessRow { account_id: self.account_id.into(), now: At(self.now), most: self.limit, at_once: END_AT_ONCE };
+        let end = Change::new(
+            "WITH excess AS (
+                 SELECT id FROM (
+                     SELECT s.id FROM sessions s, jsonb_to_record($1) AS a (account_id uuid, now timestamptz, most bigint)
+                     WHERE s.account_id = a.account_id AND s.ended_at IS NULL AND s.expires_at > a.now
+                     ORDER BY s.created_at DESC, s.id DESC OFFSET ($1->>'most')::bigint) newest
+                 ORDER BY id LIMIT ($1->>'at_once')::bigint),
+             ended AS (
+                 UPDATE sessions t SET ended_at = ($1->>'now')::timestamptz FROM excess WHERE t.id = excess.id
+                 RETURNING t.id)
+             INSERT INTO ended_credentials (id) SELECT id FROM ended ON CONFLICT DO NOTHING",
+            &row,
+        )?;
+        Ok(vec![end])
+    }
+}
+
+impl Identity {
+    /// Ends the oldest sessions of an account that are more than it may have: one append a portion, however many there are.
+    pub(super) async fn end_excess(&self, context: &Context, account_id: AccountId) -> Result<(), Error> {
+        let limit = i64::from(self.inner.config.session_limit);
+        // Nobody asked for these ends: the service does it.
+        let context = Context { actor: Actor::System(SystemActor::Identity), ..context.clone() };
+        loop {
+            let end = EndExcess { account_id, limit, now: context.now };
+            let ended = self.inner.app.run_with_tables(&context, &end, &end).await?.reply;
+            self.inner.revocations.end(&ended);
+            if i64::try_from(ended.len()).unwrap_or_default() < END_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct EndedSessions {
+    account_id: Uuid,
+    keep: Option<Uuid>,
+    now: At,
+}
+
+/// Ends the rows of an account's sessions, but perhaps one.
+pub(super) fn end_rows(account_id: AccountId, keep: Option<SessionId>, now: OffsetDateTime) -> Result<Change, Error> {
+    let ended = EndedSessions { account_id: account_id.into(), keep: keep.map(Uuid::from), now: At(now) };
+    Change::new(
+        "WITH ended AS (
+             UPDATE sessions t SET ended_at = a.now
+             FROM jsonb_to_record($1) AS a (account_id uuid, keep uuid, now timestamptz)
+             WHERE t.account_id = a.account_id AND t.id IS DISTINCT FROM a.keep AND t.ended_at IS NULL
+             RETURNING t.id)
+         INSERT INTO ended_credentials (id) SELECT id FROM ended ON CONFLICT DO NOTHING",
+        &ended,
     )
-    .bind(Uuid::from(account_id))
-    .bind(keep.map(Uuid::from))
-    .bind(now)
-    .fetch_all(&mut *connection)
-    .await?;
-    Ok(revocations::record(connection, &ids).await?)
 }

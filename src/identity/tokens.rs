@@ -1,6 +1,7 @@
 //! Personal access tokens: for programs that act for somebody who is not there to sign in.
 
-use sqlx::{FromRow, PgConnection};
+use serde::Serialize;
+use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -10,7 +11,7 @@ use workroom_domain::{
 };
 
 use super::{Identity, Scope, personal_token, revocations};
-use crate::application::{Context, Done, Error, TableChange, accounts::RecordAccount, in_field};
+use crate::application::{At, Bytea, Change, Context, Done, Error, TableChange, accounts::RecordAccount, in_field};
 
 /// Tokens that an account can have at a time.
 const MOST: i64 = 100;
@@ -109,28 +110,41 @@ struct InsertToken {
     hash: Vec<u8>,
 }
 
+#[derive(Serialize)]
+struct NewToken<'a> {
+    id: Uuid,
+    account_id: Uuid,
+    token_hash: Bytea<'a>,
+    name: &'a str,
+    scope: &'a str,
+    created_at: At,
+    expires_at: Option<At>,
+    most: i64,
+}
+
 impl TableChange for InsertToken {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let TokenSummary { id, name, scope, created_at, expires_at, .. } = &self.summary;
-        let inserted = sqlx::query(
+        let row = NewToken {
+            id: *id,
+            account_id: self.account_id.into(),
+            token_hash: Bytea(&self.hash),
+            name,
+            scope,
+            created_at: At(*created_at),
+            expires_at: expires_at.map(At),
+            most: MOST,
+        };
+        let insert = Change::new(
             "INSERT INTO personal_tokens (id, account_id, token_hash, name, scope, created_at, expires_at)
-             SELECT $1, $2, $3, $4, $5, $6, $7
-             WHERE (SELECT count(*) FROM personal_tokens WHERE account_id = $2) < $8",
-        )
-        .bind(id)
-        .bind(Uuid::from(self.account_id))
-        .bind(&self.hash)
-        .bind(name)
-        .bind(scope)
-        .bind(created_at)
-        .bind(expires_at)
-        .bind(MOST)
-        .execute(connection)
-        .await?;
-        if inserted.rows_affected() == 1 {
-            return Ok(());
-        }
-        Err(Error::Conflict(format!("an account can have {MOST} tokens; revoke one first")))
+             SELECT id, account_id, token_hash, name, scope, created_at, expires_at
+             FROM jsonb_to_record($1) AS a (id uuid, account_id uuid, token_hash bytea, name text, scope text,
+                                            created_at timestamptz, expires_at timestamptz, most bigint)
+             WHERE (SELECT count(*) FROM personal_tokens p WHERE p.account_id = a.account_id) < a.most",
+            &row,
+        )?;
+        let full = || Error::Conflict(format!("an account can have {MOST} tokens; revoke one first"));
+        Ok(vec![insert.or(full)])
     }
 }
 
@@ -139,16 +153,22 @@ struct DeleteToken {
     token_id: TokenId,
 }
 
+#[derive(Serialize)]
+struct RevokedToken {
+    id: Uuid,
+    account_id: Uuid,
+}
+
 impl TableChange for DeleteToken {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let deleted = sqlx::query("DELETE FROM personal_tokens WHERE id = $1 AND account_id = $2")
-            .bind(Uuid::from(self.token_id))
-            .bind(Uuid::from(self.account_id))
-            .execute(&mut *connection)
-            .await?;
-        if deleted.rows_affected() == 0 {
-            return Err(Error::Conflict(REVOKED_MEANWHILE.to_owned()));
-        }
-        Ok(revocations::record(connection, &[self.token_id.into()]).await?)
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let delete = Change::new(
+            "DELETE FROM personal_tokens t USING jsonb_to_record($1) AS a (id uuid, account_id uuid)
+             WHERE t.id = a.id AND t.account_id = a.account_id",
+            &RevokedToken { id: self.token_id.into(), account_id: self.account_id.into() },
+        )?;
+        Ok(vec![
+            delete.or(|| Error::Conflict(REVOKED_MEANWHILE.to_owned())),
+            revocations::record(&[self.token_id.into()])?,
+        ])
     }
 }

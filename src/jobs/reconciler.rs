@@ -3,14 +3,17 @@
 
 use std::time::Duration;
 
-use sqlx::{Acquire, PgPool};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::JobId,
 };
-use workroom_projections::jobs::{self, Due};
+use workroom_projections::{
+    jobs::{self, Due},
+    leader::{Election, Term},
+};
 
 use super::lease;
 use crate::{
@@ -27,62 +30,88 @@ const OVERDUE_SECONDS: f64 = 2.0;
 /// An attempt that was handed out and may have been lost is handed out again after this long.
 const AGAIN: Duration = Duration::from_secs(10);
 const BATCH: i64 = 500;
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Makes the queue agree with the log.
 pub struct Reconciler {
     app: App,
     messaging: Messaging,
     stream: String,
+    election: Election,
 }
 
 impl Reconciler {
     /// A reconciler of the queue of this name.
-    pub fn new(app: App, messaging: Messaging, stream: &str) -> Self {
-        Self { app, messaging, stream: stream.to_owned() }
+    pub fn new(app: App, messaging: Messaging, stream: &str, election: Election) -> Self {
+        Self { app, messaging, stream: stream.to_owned(), election }
     }
 
     /// Runs until told to stop. Any number may run: one at a time does the work.
     pub async fn run(self, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.lead(&shutdown).await {
+                tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "the reconciler does not lead");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(INTERVAL) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    /// Waits until it leads, then works until another does, or it is told to stop.
+    async fn lead(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
+        let options = self.app.pool().connect_options();
+        let mut connection = tokio::time::timeout(PATIENCE, workroom_projections::session::begin(&options)).await??;
+        let term = tokio::select! {
+            term = self.election.win(&mut connection, "reconciler") => term?,
+            () = shutdown.cancelled() => return Ok(()),
+        };
         let mut swept: Option<tokio::time::Instant> = None;
         loop {
             tokio::select! {
                 () = tokio::time::sleep(INTERVAL) => {}
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => return Ok(()),
             }
-            if let Err(error) = self.pass().await {
+            // It leads as long as its session lasts.
+            tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut connection)).await??;
+            if !term.goes_on() {
+                return Ok(());
+            }
+            if let Err(error) = self.pass(&term).await {
                 tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "jobs could not be reconciled");
             }
             if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
                 swept = Some(tokio::time::Instant::now());
-                for (what, swept) in [
-                    ("receipts", receipts::sweep(self.app.pool()).await.map(drop)),
-                    ("leases", lease::sweep(self.app.pool()).await),
-                ] {
-                    if let Err(error) = swept {
-                        tracing::warn!(error = &error as &dyn std::error::Error, "old {what} could not be deleted");
-                    }
-                }
+                self.sweep().await;
             }
         }
     }
 
-    async fn pass(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        let mut connection = self.app.pool().acquire().await?;
-        // Held for the pass: another process' reconciler passes over it meanwhile.
-        let mut transaction = connection.begin().await?;
-        let mine: bool = sqlx::query_scalar("SELECT pg_try_advisory_xact_lock(7770002, hashtext('reconciler'))")
-            .fetch_one(&mut *transaction)
-            .await?;
-        if mine {
-            self.take_from_the_lost().await?;
-            self.hand_out().await?;
+    async fn sweep(&self) {
+        for (what, swept) in [
+            ("receipts", receipts::sweep(self.app.pool()).await.map(drop)),
+            ("leases", lease::sweep(self.app.pool()).await),
+        ] {
+            if let Err(error) = swept {
+                tracing::warn!(error = &error as &dyn std::error::Error, "old {what} could not be deleted");
+            }
         }
-        transaction.rollback().await?;
-        Ok(())
     }
 
-    async fn take_from_the_lost(&self) -> Result<(), Error> {
+    async fn pass(&self, term: &Term) -> Result<(), Failure> {
+        self.take_from_the_lost(term).await?;
+        self.hand_out(term).await
+    }
+
+    async fn take_from_the_lost(&self, term: &Term) -> Result<(), Error> {
         for Due { id, attempt } in jobs::running(self.app.pool(), lease::TERM.as_secs_f64(), BATCH).await? {
+            if !term.goes_on() {
+                return Ok(());
+            }
             let attempt = u32::try_from(attempt).map_err(Error::failure)?;
             tracing::warn!(job_id = %id, attempt, "a job has lost its worker");
             let context = Context::new(Actor::System(SystemActor::Reconciler), Uuid::now_v7());
@@ -100,7 +129,7 @@ impl Reconciler {
         Ok(())
     }
 
-    async fn hand_out(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    async fn hand_out(&self, term: &Term) -> Result<(), Failure> {
         let pool = self.app.pool();
         let due = jobs::count_due(pool).await?;
         if due == 0 {
@@ -112,6 +141,9 @@ impl Reconciler {
         let again_before = if queued < due { now() - AGAIN } else { time::OffsetDateTime::UNIX_EPOCH };
         let waiting = jobs::due(pool, OVERDUE_SECONDS, again_before, BATCH).await?;
         for Due { id, attempt } in waiting {
+            if !term.goes_on() {
+                return Ok(());
+            }
             let attempt = attempt + 1;
             let again = dispatched_before(pool, id, attempt).await?;
             let suffix = again.then(|| Uuid::now_v7().to_string());

@@ -2,7 +2,8 @@
 //!
 //! Both only shorten a wait. Runners and relay have timers, and waiting replies ask the database; so messages may be
 //! lost, doubled or late, and only the newest position is ever worth sending. Subjects carry the log's epoch, so that
-//! several deployments can share a server, and so that positions of a lost future are never believed.
+//! several deployments can share a server, and so that positions of a lost future are never believed. Positions of views carry
+//! the incarnation of the server that they hold for, since a crash takes views back.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,7 @@ use async_nats::{Message, SubscribeError};
 use futures::{StreamExt, future::join_all};
 use tokio::sync::watch;
 use uuid::Uuid;
-use workroom_projections::{GROUPS, progress::Progress, runner::Announce};
+use workroom_projections::{GROUPS, incarnation::Incarnation, progress::Progress, runner::Announce};
 
 use super::Messaging;
 use crate::event_store::EventLog;
@@ -27,13 +28,16 @@ use crate::event_store::EventLog;
 const REPEAT: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How far a group is, and in which incarnation.
+type Place = (Incarnation, i64);
+
 /// Rings for other processes what happens here, and hears what happens there.
 pub struct Doorbell {
     messaging: Messaging,
     epoch: watch::Receiver<Uuid>,
     log: EventLog,
     progress: Progress,
-    groups: Arc<BTreeMap<&'static str, watch::Sender<i64>>>,
+    groups: Arc<BTreeMap<&'static str, watch::Sender<Option<Place>>>>,
     /// The furthest head that another process has told: no need to tell it again.
     heard: AtomicI64,
     /// The furthest head that this process has told, to know its own echo by.
@@ -43,7 +47,7 @@ pub struct Doorbell {
 impl Doorbell {
     /// A doorbell of the history that `epoch` names (see [`follow`](super::epoch::follow)).
     pub fn new(messaging: Messaging, epoch: watch::Receiver<Uuid>, log: EventLog, progress: Progress) -> Self {
-        let groups = GROUPS.into_iter().map(|name| (name, watch::channel(0).0)).collect();
+        let groups = GROUPS.into_iter().map(|name| (name, watch::channel(None).0)).collect();
         Self {
             messaging,
             epoch,
@@ -58,9 +62,14 @@ impl Doorbell {
     /// What a projection runner calls when its group has moved. Never blocks; only the newest position goes out.
     pub fn announce(&self) -> Announce {
         let groups = Arc::clone(&self.groups);
-        Arc::new(move |group, position| {
+        Arc::new(move |group, incarnation, position| {
+            let place = Some((incarnation.clone(), position));
             if let Some(sender) = groups.get(group) {
-                sender.send_if_modified(|known| std::mem::replace(known, position) != position);
+                sender.send_if_modified(|known| {
+                    let moved = *known != place;
+                    *known = place;
+                    moved
+                });
             }
         })
     }
@@ -86,8 +95,13 @@ impl Doorbell {
         let head = format!("workroom.{epoch}.head");
         let progress = format!("workroom.{epoch}.progress.");
         let ring = async {
-            let log = self.publish(head.clone(), self.log.head(), true);
-            let groups = self.groups.iter().map(|(name, sender)| self.publish_group(&progress, name, sender));
+            let log = self.publish_head(&head);
+            let groups = self.groups.iter().map(|(name, sender)| {
+                let places = sender.subscribe();
+                self.publish(format!("{progress}{name}"), places, |place| {
+                    place.as_ref().map(|(incarnation, position)| format!("{position} {incarnation}"))
+                })
+            });
             tokio::join!(log, join_all(groups));
         };
         tokio::select! {
@@ -96,32 +110,45 @@ impl Doorbell {
         }
     }
 
-    async fn publish_group(&self, prefix: &str, group: &'static str, sender: &watch::Sender<i64>) {
-        self.publish(format!("{prefix}{group}"), sender.subscribe(), false).await;
+    /// Publishes the head of the log, when others have not told it.
+    async fn publish_head(&self, subject: &str) {
+        self.publish(subject.to_owned(), self.log.head(), |position| {
+            let is_news = *position > 0 && *position > self.heard.load(Ordering::Relaxed);
+            is_news.then(|| {
+                self.told.fetch_max(*position, Ordering::Relaxed);
+                position.to_string()
+            })
+        })
+        .await;
     }
 
-    /// Publishes the newest position whenever there is a newer one that others have not told, and
-    /// again now and then.
-    async fn publish(&self, subject: String, mut positions: watch::Receiver<i64>, is_head: bool) {
+    /// Publishes what there is to tell of the newest position whenever there is a newer one, and again now and then.
+    async fn publish<T>(
+        &self,
+        subject: String,
+        mut positions: watch::Receiver<T>,
+        tell: impl Fn(&T) -> Option<String>,
+    ) {
         let mut state = self.messaging.state();
-        let mut sent = 0;
+        let mut sent = None;
         loop {
-            let position = *positions.borrow_and_update();
-            let known = is_head && position <= self.heard.load(Ordering::Relaxed);
             // Without a connection it would lie in a queue until it is worthless.
-            if position > 0 && position != sent && !known && state.borrow_and_update().connected {
-                if is_head {
-                    self.told.fetch_max(position, Ordering::Relaxed);
-                }
-                if self.messaging.client().publish(subject.clone(), position.to_string().into()).await.is_err() {
+            let is_connected = state.borrow_and_update().connected;
+            let text = {
+                let newest = positions.borrow_and_update();
+                if is_connected { tell(&newest) } else { None }
+            };
+            if text.is_some() && text != sent {
+                let payload = text.clone().unwrap_or_default();
+                if self.messaging.client().publish(subject.clone(), payload.into()).await.is_err() {
                     return;
                 }
-                sent = position;
+                sent = text;
             }
             tokio::select! {
                 () = moved(&mut positions) => {}
-                () = moved(&mut state) => sent = 0,
-                () = tokio::time::sleep(REPEAT) => sent = 0,
+                () = moved(&mut state) => sent = None,
+                () = tokio::time::sleep(REPEAT) => sent = None,
             }
         }
     }
@@ -145,8 +172,10 @@ impl Doorbell {
             std::future::ready(())
         });
         let groups = groups.for_each(|message| {
-            if let (Some(group), Some(position)) = (message.subject.strip_prefix(progress), position(&message)) {
-                self.progress.advance(group, position);
+            if let (Some(group), Some((incarnation, position))) =
+                (message.subject.strip_prefix(progress), place(&message))
+            {
+                self.progress.advance(group, &incarnation, position);
             }
             std::future::ready(())
         });
@@ -159,6 +188,12 @@ impl Doorbell {
 /// The position that a message tells.
 fn position(message: &Message) -> Option<i64> {
     std::str::from_utf8(&message.payload).ok()?.parse().ok()
+}
+
+/// The position that a message tells, and the incarnation that it holds for.
+fn place(message: &Message) -> Option<Place> {
+    let (position, incarnation) = std::str::from_utf8(&message.payload).ok()?.split_once(' ')?;
+    Some((incarnation.into(), position.parse().ok()?))
 }
 
 /// Waits for a change; for ever once there can be none.

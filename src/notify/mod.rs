@@ -17,5 +17,6 @@ mod sender;
 pub mod tasks;
 mod transport;
 
+pub use outbox::overdue;
 pub use sender::Sender;
 pub use transport::{MailConfig, Transport, erase_files};

@@ -1,11 +1,14 @@
 //! Mails that wait to be sent.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
-use sqlx::PgConnection;
+use serde::Serialize;
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use crate::application::{At, Change, Error};
 
 /// Rung when a mail was added by this process; the sender's timer finds those of others.
 static ADDED: LazyLock<Notify> = LazyLock::new(Notify::new);
@@ -86,31 +89,76 @@ pub struct NewMail {
     pub expires_at: OffsetDateTime,
 }
 
-/// Adds a mail; `false` when there is one for this reason.
+#[derive(Serialize)]
+struct MailRow<'a> {
+    id: Uuid,
+    account_id: Option<Uuid>,
+    invitation_id: Option<Uuid>,
+    kind: &'static str,
+    about: Option<Uuid>,
+    note: Option<&'a str>,
+    reason: &'a str,
+    due_at: At,
+    expires_at: At,
+}
+
+/// Adds a mail, unless there is one for this reason.
 ///
 /// # Errors
-/// The database's.
-pub async fn enqueue(connection: &mut PgConnection, mail: &NewMail) -> Result<bool, sqlx::Error> {
+/// What JSON cannot hold, which there is none of.
+pub fn enqueue(mail: &NewMail) -> Result<Change, Error> {
     let (account_id, invitation_id) = match mail.to {
         Recipient::Account(id) => (Some(id), None),
         Recipient::Invitation(id) => (None, Some(id)),
     };
-    let added = sqlx::query(
+    let row = MailRow {
+        id: Uuid::now_v7(),
+        account_id,
+        invitation_id,
+        kind: mail.kind.as_str(),
+        about: mail.about,
+        note: mail.note.as_deref(),
+        reason: &mail.reason,
+        due_at: At(mail.due_at),
+        expires_at: At(mail.expires_at),
+    };
+    Change::new(
         "INSERT INTO mails (id, account_id, invitation_id, kind, about, note, reason, due_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (reason) DO NOTHING",
+         SELECT id, account_id, invitation_id, kind, about, note, reason, due_at, expires_at
+         FROM jsonb_to_record($1) AS a (id uuid, account_id uuid, invitation_id uuid, kind text, about uuid, note text,
+                                        reason text, due_at timestamptz, expires_at timestamptz)
+         ON CONFLICT (reason) DO NOTHING",
+        &row,
     )
-    .bind(Uuid::now_v7())
-    .bind(account_id)
-    .bind(invitation_id)
-    .bind(mail.kind.as_str())
-    .bind(mail.about)
-    .bind(&mail.note)
-    .bind(&mail.reason)
-    .bind(mail.due_at)
-    .bind(mail.expires_at)
-    .execute(connection)
+}
+
+/// The mail that has waited longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overdue {
+    /// For how long it has been due.
+    pub waits: Duration,
+    /// How often it was tried to send it.
+    pub attempts: i32,
+}
+
+/// Whether mails do not leave: the one that has been due longest, if that is for longer than `patience` and none has left since.
+///
+/// # Errors
+/// The database's.
+pub async fn overdue(pool: &PgPool, patience: Duration) -> Result<Option<Overdue>, sqlx::Error> {
+    // One that is tried in vain is due again within minutes; so far the index leads past reminders of times to come.
+    let found: Option<(f64, i32)> = sqlx::query_as(
+        "SELECT extract(epoch FROM now() - due_at)::double precision, attempts FROM mails
+         WHERE sent_at IS NULL AND failed_at IS NULL AND dropped_at IS NULL
+           AND COALESCE(retry_at, due_at) < now() + interval '6 minutes'
+           AND due_at < now() - make_interval(secs => $1)
+           AND NOT EXISTS (SELECT FROM mails WHERE sent_at IS NOT NULL AND sent_at > now() - make_interval(secs => $1))
+         ORDER BY COALESCE(retry_at, due_at) LIMIT 1",
+    )
+    .bind(patience.as_secs_f64())
+    .fetch_optional(pool)
     .await?;
-    Ok(added.rows_affected() == 1)
+    Ok(found.map(|(seconds, attempts)| Overdue { waits: Duration::from_secs_f64(seconds.max(0.0)), attempts }))
 }
 
 /// Tells this process' sender that there is something to do; to be called after the commit.

@@ -3,7 +3,11 @@
 //! A mail that a server took and whose sender died before it could note that is sent again, with the same `Message-ID`:
 //! SMTP knows no better. Otherwise each is sent once.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use lettre::{
@@ -27,9 +31,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Mails that are on their way at a time: each takes a connection to the server, and now and then one to the database.
 const AT_ONCE: usize = 16;
-/// How long a mail is kept from other senders, unless that is renewed: so long it waits when its sender dies.
-const LEASE: Duration = Duration::from_secs(10);
-const HEARTBEAT: Duration = Duration::from_secs(3);
+/// How long a mail is kept from other senders, unless that is renewed: so long it waits when its sender dies or stands still.
+const LEASE: Duration = Duration::from_secs(2);
+const HEARTBEAT: Duration = Duration::from_millis(400);
 
 /// Sends what waits in the outbox.
 #[derive(Clone)]
@@ -62,6 +66,30 @@ enum Outcome {
     Dropped,
     Never,
     Later,
+    /// Another sender has taken it.
+    Lost,
+}
+
+/// The mails that this sender has leased, and which attempt each is.
+#[derive(Default)]
+struct Leased(Mutex<HashMap<Uuid, i32>>);
+
+impl Leased {
+    fn mails(&self) -> std::sync::MutexGuard<'_, HashMap<Uuid, i32>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, due: &[Due]) {
+        self.mails().extend(due.iter().map(|mail| (mail.id, mail.attempts)));
+    }
+
+    fn remove(&self, id: Uuid) {
+        self.mails().remove(&id);
+    }
+
+    fn all(&self) -> (Vec<Uuid>, Vec<i32>) {
+        self.mails().iter().map(|(id, attempts)| (*id, *attempts)).unzip()
+    }
 }
 
 impl Sender {
@@ -77,10 +105,17 @@ impl Sender {
 
     /// Sends until told to stop; what is on its way then is sent to its end.
     pub async fn run(self, shutdown: CancellationToken) {
+        let leased = Leased::default();
+        tokio::select! {
+            () = self.send_all(&leased, &shutdown) => {}
+            // Beside it, for whatever else is awaited there must not keep a lease from being renewed.
+            () = self.keep(&leased) => {}
+        }
+    }
+
+    async fn send_all(&self, leased: &Leased, shutdown: &CancellationToken) {
         let mut flying = FuturesUnordered::new();
-        let mut beat = tokio::time::interval(HEARTBEAT);
         let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
-        let mut leased = HashSet::new();
         // Whether there may be more to send.
         let mut more = true;
         while !shutdown.is_cancelled() {
@@ -91,19 +126,44 @@ impl Sender {
                     Vec::new()
                 });
                 more = due.len() == free;
-                leased.extend(due.iter().map(|mail| mail.id));
+                leased.add(&due);
                 flying.extend(due.into_iter().map(|mail| self.attempt(mail)));
             }
             tokio::select! {
-                Some(id) = flying.next() => drop(leased.remove(&id)),
-                _ = beat.tick() => self.renew(&leased).await,
+                Some(id) = flying.next() => leased.remove(id),
                 _ = sweep.tick() => self.sweep().await,
                 () = tokio::time::sleep(INTERVAL) => more = true,
                 () = outbox::added() => more = true,
                 () = shutdown.cancelled() => {}
             }
         }
-        while flying.next().await.is_some() {}
+        while let Some(id) = flying.next().await {
+            leased.remove(id);
+        }
+    }
+
+    /// Keeps what is on its way from other senders, for ever.
+    async fn keep(&self, leased: &Leased) {
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let (ids, attempts) = leased.all();
+            if ids.is_empty() {
+                continue;
+            }
+            let renewed = sqlx::query(
+                "UPDATE mails m SET leased_until = now() + make_interval(secs => $3)
+                 FROM unnest($1::uuid[], $2::int[]) AS mine (id, attempts)
+                 WHERE m.id = mine.id AND m.attempts = mine.attempts AND m.leased_until IS NOT NULL",
+            )
+            .bind(ids)
+            .bind(attempts)
+            .bind(LEASE.as_secs_f64())
+            .execute(&self.pool)
+            .await;
+            if let Err(error) = renewed {
+                tracing::debug!(error = &error as &dyn std::error::Error, "mails could not be kept from other senders");
+            }
+        }
     }
 
     /// Takes what is due, at most so many.
@@ -126,22 +186,18 @@ impl Sender {
         .await
     }
 
-    /// Keeps what is on its way from other senders.
-    async fn renew(&self, leased: &HashSet<Uuid>) {
-        if leased.is_empty() {
-            return;
-        }
+    /// Whether a mail is still this sender's: each lease counts another attempt. It may have stood still since it took it.
+    async fn is_ours(&self, mail: &Due) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
-            "UPDATE mails SET leased_until = now() + make_interval(secs => $2)
-             WHERE id = ANY($1) AND leased_until IS NOT NULL",
+            "UPDATE mails SET leased_until = now() + make_interval(secs => $3)
+             WHERE id = $1 AND attempts = $2 AND leased_until IS NOT NULL",
         )
-        .bind(leased.iter().copied().collect::<Vec<_>>())
+        .bind(mail.id)
+        .bind(mail.attempts)
         .bind(LEASE.as_secs_f64())
         .execute(&self.pool)
-        .await;
-        if let Err(error) = renewed {
-            tracing::debug!(error = &error as &dyn std::error::Error, "mails could not be kept from other senders");
-        }
+        .await?;
+        Ok(renewed.rows_affected() == 1)
     }
 
     /// Sends a mail, and notes what became of it.
@@ -151,17 +207,27 @@ impl Sender {
             Outcome::Later
         });
         let noted = match outcome {
-            Outcome::Sent => "UPDATE mails SET sent_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
-            Outcome::Dropped => "UPDATE mails SET dropped_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
-            Outcome::Never => "UPDATE mails SET failed_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0",
+            // Whoever else has taken it meanwhile: it has been sent.
+            Outcome::Sent => {
+                "UPDATE mails SET sent_at = now(), failed_at = NULL, leased_until = NULL
+                 WHERE id = $1 AND $2 >= 0 AND attempts >= $3"
+            }
+            Outcome::Dropped => {
+                "UPDATE mails SET dropped_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0 AND attempts = $3"
+            }
+            Outcome::Never => {
+                "UPDATE mails SET failed_at = now(), leased_until = NULL WHERE id = $1 AND $2 >= 0 AND attempts = $3"
+            }
             Outcome::Later => {
                 "UPDATE mails SET leased_until = NULL, retry_at = now() + make_interval(secs => $2),
                         failed_at = CASE WHEN expires_at < now() + make_interval(secs => $2) THEN now() END
-                 WHERE id = $1"
+                 WHERE id = $1 AND attempts = $3"
             }
+            Outcome::Lost => return mail.id,
         };
         let pause = backoff(mail.attempts);
-        if let Err(error) = sqlx::query(noted).bind(mail.id).bind(pause.as_secs_f64()).execute(&self.pool).await {
+        let noted = sqlx::query(noted).bind(mail.id).bind(pause.as_secs_f64()).bind(mail.attempts);
+        if let Err(error) = noted.execute(&self.pool).await {
             tracing::warn!(error = &error as &dyn std::error::Error, mail_id = %mail.id, "a mail could not be noted");
         }
         mail.id
@@ -181,6 +247,9 @@ impl Sender {
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
             .map_err(Error::failure)?;
+        if !self.is_ours(mail).await? {
+            return Ok(Outcome::Lost);
+        }
         match self.transport.send(mail.account_id.or(mail.invitation_id).unwrap_or(mail.id), mail.id, message).await {
             Ok(()) => Ok(Outcome::Sent),
             Err(error @ SendFailed::Refused(_)) => {

@@ -82,7 +82,8 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 async fn pass(app: &App, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
     let mut connection = app.pool().acquire().await?;
     let mut transaction = connection.begin().await?;
-    // Another process' follower passes over what this one is about.
+    // Another process' follower passes over what this one is about; not for long, should this one stand still.
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut *transaction).await?;
     let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
         .fetch_optional(&mut *transaction)
         .await?;

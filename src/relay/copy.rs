@@ -22,7 +22,7 @@ use super::{
     header,
     jobs::{JobMessage, send_job},
     resync::Cursor,
-    setback::Setback,
+    setback::{PUBLISHING_EVENT, PUBLISHING_JOB, Setback},
 };
 
 /// Bytes that may wait for their acknowledgement.
@@ -92,7 +92,7 @@ pub(super) async fn publish_jobs(jetstream: &Context, jobs: Vec<(String, JobMess
         acks.push(send_job(jetstream, &job_type, message, None).await?);
     }
     for ack in acks {
-        ack.await.map_err(Setback::nats("publishing a job"))?;
+        ack.await.map_err(Setback::nats(PUBLISHING_JOB))?;
     }
     Ok(())
 }
@@ -101,7 +101,7 @@ fn refused(error: PublishError) -> Setback {
     match error.kind() {
         PublishErrorKind::WrongLastSequence => Setback::Doubt("another message came first".to_owned()),
         PublishErrorKind::StreamNotFound => Setback::Doubt("it is missing".to_owned()),
-        _ => Setback::nats("publishing an event")(error),
+        _ => Setback::nats(PUBLISHING_EVENT)(error),
     }
 }
 

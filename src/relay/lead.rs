@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use sqlx::{ConnectOptions, PgConnection, PgPool, postgres::PgConnectOptions};
+use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use time::OffsetDateTime;
 use tokio::{
     sync::watch,
@@ -11,7 +11,10 @@ use tokio::{
 use workroom_projections::{
     describe::describe,
     history::{self, EventRow},
+    leader::{Election, Term},
     log,
+    recent::RecentEvents,
+    session,
 };
 
 use super::{
@@ -19,12 +22,14 @@ use super::{
     copy::{check_contiguous, publish_events, publish_jobs},
     jobs,
     resync::{Cursor, holds_everything, resync},
+    revive::revive,
     setback::{Setback, answer},
     streams,
 };
 use crate::messaging::Messaging;
 
-const ELECTION_INTERVAL: Duration = Duration::from_millis(200);
+/// The pause before another try to lead.
+const PAUSE: Duration = Duration::from_millis(50);
 const BACKSTOP: Duration = Duration::from_millis(500);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
 /// How often the streams are looked at although nothing seems wrong: somebody may have emptied one.
@@ -35,6 +40,8 @@ const LARGE_BATCH: usize = 4 * 1024 * 1024;
 /// same few questions, however many it holds.
 const CROWD: usize = 8;
 const GATHERING: Duration = Duration::from_millis(2);
+/// How often in a row a stream must refuse what is written to it before it is asked whether it is broken.
+const REFUSALS: u32 = 2;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -43,8 +50,10 @@ pub struct Relay {
     pool: PgPool,
     options: PgConnectOptions,
     head: watch::Receiver<i64>,
+    recent: RecentEvents,
     messaging: Messaging,
     config: RelayConfig,
+    election: Election,
     status: watch::Sender<RelayStatus>,
     /// Events to read at a time: fewer when they are large.
     batch: u16,
@@ -52,18 +61,26 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that reads the log through `pool`, holds its lock on a connection of its own made with `options`, and is
-    /// woken by `head`. The pool must reach the primary.
+    /// A relay that reads the log through `pool`, leads by a connection of its own made with `options`, and is woken by `head`.
+    /// The pool must reach the primary.
     pub fn new(
         pool: PgPool,
         options: PgConnectOptions,
         head: watch::Receiver<i64>,
         messaging: Messaging,
         config: RelayConfig,
+        election: Election,
     ) -> Self {
         let status = watch::channel(RelayStatus::default()).0;
         let batch = config.batch;
-        Self { pool, options, head, messaging, config, status, batch, salt: 0 }
+        let recent = RecentEvents::default();
+        Self { pool, options, head, recent, messaging, config, election, status, batch, salt: 0 }
+    }
+
+    /// The same relay, which takes what this process has just written from memory.
+    #[must_use]
+    pub fn with_recent(self, recent: RecentEvents) -> Self {
+        Self { recent, ..self }
     }
 
     /// How this relay is doing, and changes of that.
@@ -90,7 +107,7 @@ impl Relay {
                 status.leading = false;
                 status.halted = halted;
             });
-            sleep(if halted { HALT_PAUSE } else { ELECTION_INTERVAL }).await;
+            sleep(if halted { HALT_PAUSE } else { PAUSE }).await;
         }
     }
 
@@ -107,16 +124,17 @@ impl Relay {
     }
 
     async fn lead(&mut self) -> Result<Infallible, Setback> {
-        let mut connection = self.win().await?;
+        let (mut connection, term) = self.win().await?;
         tracing::debug!("the relay leads");
         self.status.send_modify(|status| status.leading = true);
         let mut pause = SHORTEST_PAUSE;
-        loop {
+        let mut refusals = 0;
+        while term.goes_on() {
             let generation = self.messaging.state().borrow().generation;
             let messaging = self.messaging.clone();
-            let before = self.status.borrow().position;
+            let before = self.standing();
             let setback = tokio::select! {
-                outcome = self.follow(&mut connection) => match outcome {
+                outcome = self.follow(&mut connection, &term) => match outcome {
                     Ok(never) => match never {},
                     Err(setback) => setback,
                 },
@@ -125,36 +143,47 @@ impl Relay {
             if !setback.is_doubt() {
                 return Err(setback);
             }
-            if self.status.borrow().position != before {
-                pause = SHORTEST_PAUSE;
+            let refusing = setback.refusing_stream(&self.config);
+            refusals = if refusing.is_some() { refusals + 1 } else { 0 };
+            if self.standing() != before {
+                (pause, refusals) = (SHORTEST_PAUSE, 0);
             }
             self.trouble(&setback, "relay in doubt: asking the stream where it stands");
+            if let Some(stream) = refusing
+                && refusals >= REFUSALS
+            {
+                refusals = 0;
+                if let Err(error) = revive(self.messaging.jetstream(), stream).await {
+                    tracing::debug!(stream, error = &error as &dyn std::error::Error, "a stream takes nothing");
+                }
+            }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+        Err(Setback::Deposed)
     }
 
-    /// Waits for NATS, then for the lock that makes this relay the leader.
-    async fn win(&self) -> Result<PgConnection, Setback> {
+    /// How far both streams are.
+    fn standing(&self) -> (i64, i64) {
+        let status = self.status.borrow();
+        (status.position, status.jobs_position)
+    }
+
+    /// Waits for NATS, then until this relay leads.
+    async fn win(&self) -> Result<(PgConnection, Term), Setback> {
         self.messaging.connected().await;
-        let mut connection = answer(self.options.connect()).await?;
+        let generation = self.messaging.state().borrow().generation;
+        let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
-        loop {
-            self.messaging.connected().await;
-            let won: bool = answer(
-                sqlx::query_scalar("SELECT pg_try_advisory_lock(7770002, hashtext('relay'))")
-                    .fetch_one(&mut connection),
-            )
-            .await?;
-            if won {
-                return Ok(connection);
-            }
-            sleep(ELECTION_INTERVAL).await;
+        tokio::select! {
+            term = self.election.win(&mut connection, "relay") => Ok((connection, term?)),
+            // A relay without NATS does not stand for election.
+            () = self.messaging.lost(generation) => Err(Setback::Disconnected),
         }
     }
 
     /// Follows the log from where the stream stands, until something is in doubt.
-    async fn follow(&mut self, connection: &mut PgConnection) -> Result<Infallible, Setback> {
+    async fn follow(&mut self, connection: &mut PgConnection, term: &Term) -> Result<Infallible, Setback> {
         let jetstream = self.messaging.jetstream().clone();
         let mut cursor = resync(&jetstream, &self.config, connection).await?;
         tracing::info!(
@@ -163,10 +192,11 @@ impl Relay {
             jobs = cursor.jobs_position,
             "relay in step with the stream"
         );
+        self.store(cursor, connection).await?;
         self.going_well(cursor);
         let mut inspected = Instant::now();
         let mut ahead: Option<Vec<EventRow>> = None;
-        loop {
+        while term.goes_on() {
             let after = cursor.position.min(cursor.jobs_position);
             let events = match ahead.take() {
                 Some(events) => events,
@@ -193,14 +223,22 @@ impl Relay {
             cursor = published?;
             self.store(cursor, connection).await?;
             self.going_well(cursor);
-            ahead = next?;
+            // Where nobody has told of more, the timer looks.
+            ahead = next?.or_else(|| (*self.head.borrow() <= last).then(Vec::new));
             if is_busy {
                 sleep(GATHERING).await;
             }
         }
+        Err(Setback::Deposed)
     }
 
     async fn read(&self, after: i64) -> Result<Vec<EventRow>, Setback> {
+        let recent = self.recent.after(after, usize::from(self.batch), LARGE_BATCH);
+        if let Ok(events) = recent.iter().map(|event| EventRow::from_stored(event)).collect::<Result<Vec<_>, _>>()
+            && !events.is_empty()
+        {
+            return Ok(events);
+        }
         answer(history::log_since(&self.pool, after, i64::from(self.batch))).await
     }
 

@@ -13,14 +13,18 @@
 //! earlier state: the log begins a new epoch, by which everybody who saw the lost future can tell, and the stream is
 //! made anew.
 //!
-//! One relay leads, elected by a session advisory lock as the projection runners are; a relay without NATS does not
-//! stand for election.
+//! A stream whose disk was full keeps refusing what is written to it after there is room again, until it is deleted: once there is
+//! room it is made anew ([`revive`]).
+//!
+//! One relay leads, elected as the projection runners are ([`leader`](workroom_projections::leader)); a relay without NATS does
+//! not stand for election.
 
 mod config;
 mod copy;
 mod jobs;
 mod lead;
 mod resync;
+mod revive;
 mod setback;
 mod status;
 mod streams;

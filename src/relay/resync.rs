@@ -10,7 +10,7 @@ use workroom_projections::log;
 
 use super::{
     RelayConfig,
-    setback::{Setback, answer},
+    setback::{EMPTYING_EVENTS, EMPTYING_JOBS, Setback, answer},
     streams::{self, Stamp},
 };
 
@@ -55,7 +55,7 @@ pub(super) async fn resync(
         Verdict::Holds(position) => finish(jetstream, config, connection, epoch, &stream, position).await,
         Verdict::Incomplete(reason) => {
             tracing::warn!(stream = config.events_stream, reason, "the copy of the log is incomplete: filling it anew");
-            stream.purge().await.map_err(Setback::nats("emptying a stream"))?;
+            stream.purge().await.map_err(Setback::nats(EMPTYING_EVENTS))?;
             if streams::epoch_of(&stream.cached_info().config).is_none() {
                 let adopted = streams::events_config(config, epoch);
                 jetstream.update_stream(adopted).await.map_err(Setback::nats("updating a stream"))?;
@@ -170,7 +170,7 @@ async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> 
     }
     // Jobs of a future that was lost. The stream stays, for the workers' consumer is bound to it.
     tracing::warn!(stream = config.jobs_stream, "the work queue belongs to another epoch: emptying it");
-    stream.purge().await.map_err(Setback::nats("emptying a stream"))?;
+    stream.purge().await.map_err(Setback::nats(EMPTYING_JOBS))?;
     jetstream.update_stream(streams::jobs_config(config, epoch)).await.map_err(Setback::nats("updating a stream"))?;
     Ok(())
 }

@@ -5,10 +5,17 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use workroom_projections::log::LogError;
 
-use super::PublishJobError;
+use super::{PublishJobError, RelayConfig};
 
 /// How long the database may take over one statement.
 const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
+
+/// What writes to the stream of events.
+pub(super) const PUBLISHING_EVENT: &str = "publishing an event";
+pub(super) const EMPTYING_EVENTS: &str = "emptying the stream of events";
+/// What writes to the work queue.
+pub(super) const PUBLISHING_JOB: &str = "publishing a job";
+pub(super) const EMPTYING_JOBS: &str = "emptying the work queue";
 
 /// Why the relay had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +32,9 @@ pub(super) enum Setback {
     /// The connection to NATS was lost, so whatever was in flight is in doubt.
     #[error("the connection to NATS was lost")]
     Disconnected,
+    /// Another process leads by now.
+    #[error("another process was elected")]
+    Deposed,
     /// JetStream refused something, or did not answer.
     #[error("NATS failed the relay: {doing}")]
     Nats { doing: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
@@ -49,7 +59,16 @@ impl Setback {
         match self {
             Self::Log(_) | Self::Json { .. } => true,
             Self::Database(error) => matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
-            Self::DatabaseSilent | Self::Disconnected | Self::Nats { .. } | Self::Doubt(_) => false,
+            Self::DatabaseSilent | Self::Disconnected | Self::Deposed | Self::Nats { .. } | Self::Doubt(_) => false,
+        }
+    }
+
+    /// The stream that would not take what was written to it, if it was that.
+    pub(super) fn refusing_stream<'a>(&self, config: &'a RelayConfig) -> Option<&'a str> {
+        match self {
+            Self::Nats { doing: PUBLISHING_EVENT | EMPTYING_EVENTS, .. } => Some(&config.events_stream),
+            Self::Nats { doing: PUBLISHING_JOB | EMPTYING_JOBS, .. } => Some(&config.jobs_stream),
+            _ => None,
         }
     }
 
@@ -61,7 +80,7 @@ impl Setback {
 
 impl From<PublishJobError> for Setback {
     fn from(error: PublishJobError) -> Self {
-        Self::Nats { doing: "publishing a job", source: error.into() }
+        Self::Nats { doing: PUBLISHING_JOB, source: error.into() }
     }
 }
 

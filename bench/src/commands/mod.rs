@@ -9,7 +9,7 @@ mod history;
 mod log;
 mod over_http;
 
-pub use over_http::{found_project, sign_in};
+pub use over_http::{change, found_project, sign_in};
 
 use std::path::PathBuf;
 

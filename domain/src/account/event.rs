@@ -25,6 +25,8 @@ pub enum SessionEnd {
     AccountDeactivated,
     /// The account was erased.
     AccountErased,
+    /// The account has as many newer ones as it may have.
+    SessionLimit,
 }
 
 /// A part of an account's profile. What it says is personal, and not in the log.

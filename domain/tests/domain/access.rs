@@ -108,6 +108,7 @@ fn a_session_is_ended_by_its_account_or_by_the_service_for_its_reason() {
         (SessionEnd::PasswordReset, Right::OwnAccount),
         (SessionEnd::AccountDeactivated, Right::ServiceOnly),
         (SessionEnd::AccountErased, Right::OwnAccountOrService),
+        (SessionEnd::SessionLimit, Right::ServiceOnly),
     ] {
         let ended = DomainEventKind::Account(AccountEvent::SessionEnded { session_id: SESSION, reason });
         assert_eq!(required_right(&ended, false, true), right, "{reason:?}");

@@ -1,8 +1,10 @@
 //! History: a feed's events in order. The log itself is the view, read through its index by feed; a copy could only be
 //! slower to write and later to show (see `docs/adr/0004-history-reads-the-log.md`).
 
+mod causes;
 mod published;
 mod query;
 
+pub use causes::{Cause, Which, cause, last_cause};
 pub use published::{PublishedEvent, public_actor, stored_actor};
 pub use query::{EventRow, Filter, feed_head, list, log_since, since};

@@ -5,6 +5,8 @@ use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::recent::StoredEvent;
+
 /// An event as auditors and subscribers see it.
 #[derive(Clone, Debug, FromRow)]
 pub struct EventRow {
@@ -32,6 +34,29 @@ pub struct EventRow {
     pub metadata: Json<std::collections::HashMap<String, String>>,
     /// When the log recorded it.
     pub recorded_at: OffsetDateTime,
+}
+
+impl EventRow {
+    /// From what this process has just written.
+    ///
+    /// # Errors
+    /// Payload or metadata that are no JSON, which the log would not have taken.
+    pub fn from_stored(stored: &StoredEvent) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            position: stored.position,
+            event_id: stored.event_id,
+            feed_id: stored.feed_id,
+            feed_seq: stored.feed_seq,
+            aggregate_type: stored.aggregate_type.to_owned(),
+            aggregate_id: stored.aggregate_id.to_string(),
+            sequence: stored.sequence,
+            event_type: stored.event_type.clone(),
+            event_version: stored.event_version.clone(),
+            payload: Json(RawValue::from_string(stored.payload.clone())?),
+            metadata: Json(serde_json::from_str(&stored.metadata)?),
+            recorded_at: stored.recorded_at,
+        })
+    }
 }
 
 const SELECT: &str = "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence,

@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Projects;
-pub use query::{Filter, Founding, ProjectRow, STANDING, find, founding, list};
+pub use query::{Filter, ProjectRow, STANDING, find, list};

@@ -97,31 +97,6 @@ pub const STANDING: &str = concat!(
     FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)"
 );
 
-/// What about a project never changes.
-#[derive(Clone, Copy, Debug, FromRow)]
-pub struct Founding {
-    /// Who founded it.
-    pub created_by: Uuid,
-    /// When.
-    pub created_at: OffsetDateTime,
-}
-
-/// Who founded a project, and when.
-///
-/// # Errors
-/// The database's.
-pub async fn founding(pool: &PgPool, project_id: Uuid) -> Result<Option<Founding>, sqlx::Error> {
-    // From the log: it has the founding of a project that the views may not show yet.
-    sqlx::query_as(
-        "SELECT substr(metadata->>'actor', length('account:') + 1)::uuid AS created_by,
-                (metadata->>'occurred_at')::timestamptz AS created_at
-         FROM events WHERE aggregate_type = 'project' AND aggregate_id = $1 AND sequence = 1",
-    )
-    .bind(project_id.to_string())
-    .fetch_optional(pool)
-    .await
-}
-
 /// Narrows a list of projects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {

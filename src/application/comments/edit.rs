@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use workroom_domain::{
     access::Action,
-    comment::{Comment, CommentCommand},
+    comment::{Comment, CommentCommand, CommentState},
     task::Task,
     text::Prose,
 };
@@ -22,15 +22,25 @@ pub struct EditComment {
     pub if_version: IfVersion,
 }
 
-impl Command for EditComment {
+/// A comment as it stands after the change.
+#[derive(Clone, Debug)]
+pub struct EditedComment {
+    /// What is known of it.
+    pub state: CommentState,
     /// Sequence of its last event.
-    type Reply = i64;
+    pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+impl Command for EditComment {
+    type Reply = EditedComment;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.place.comment_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<EditedComment, Error> {
         let CommentPlace { project_id, task_id, comment_id } = self.place;
         unit.authorize(project_id, Action::EditTasks).await?;
         unit.read::<Task>(task_id).await?.state.of(project_id)?;
@@ -40,6 +50,8 @@ impl Command for EditComment {
             return Err(Error::Forbidden);
         }
         self.if_version.check(comment.sequence)?;
-        Ok(unit.decide(&comment, CommentCommand::Edit { body: self.body.clone() })?.sequence)
+        let edited = unit.decide(&comment, CommentCommand::Edit { body: self.body.clone() })?;
+        let state = edited.state.on(project_id, task_id)?.clone();
+        Ok(EditedComment { state, version: edited.sequence, changed: edited.sequence != comment.sequence })
     }
 }

@@ -5,7 +5,7 @@ mod edit;
 mod post;
 
 pub use delete::DeleteComment;
-pub use edit::EditComment;
+pub use edit::{EditComment, EditedComment};
 pub use post::{PostComment, PostedComment};
 
 use workroom_domain::ids::{CommentId, ProjectId, TaskId};

@@ -2,14 +2,14 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
-use sqlx::PgConnection;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     file::{self, Content},
     ids::FileId,
 };
 
-use crate::application::{Error, TableChange};
+use crate::application::{Bytea, Change, Error, TableChange};
 
 /// Text to write into a file: at most 1 MiB of UTF-8 without NUL.
 #[derive(Clone, Debug)]
@@ -44,7 +44,7 @@ impl FileContent {
     }
 }
 
-/// Keeps the bytes, in the transaction of the event that names them.
+/// Keeps the bytes, with the event that names them.
 #[derive(Clone, Debug)]
 pub struct StoreContent {
     /// The file that they belong to.
@@ -53,16 +53,32 @@ pub struct StoreContent {
     pub content: Option<FileContent>,
 }
 
+#[derive(Serialize)]
+struct StoredContent<'a> {
+    file_id: Uuid,
+    sha256: Bytea<'a>,
+    content: &'a str,
+}
+
 impl TableChange for StoreContent {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let Some(FileContent { bytes, content }) = &self.content else { return Ok(()) };
-        sqlx::query("INSERT INTO file_contents (file_id, sha256, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-            .bind(Uuid::from(self.file_id))
-            .bind(content.sha256.0)
-            .bind(bytes.as_ref())
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let Some(FileContent { bytes, content }) = &self.content else { return Ok(Vec::new()) };
+        let stored = StoredContent {
+            file_id: self.file_id.into(),
+            sha256: Bytea(&content.sha256.0),
+            content: std::str::from_utf8(bytes).map_err(Error::failure)?,
+        };
+        let store = Change::new(
+            "INSERT INTO file_contents (file_id, sha256, content)
+             SELECT file_id, sha256, convert_to(content, 'UTF8')
+             FROM jsonb_to_record($1) AS a (file_id uuid, sha256 bytea, content text) ON CONFLICT DO NOTHING",
+            &stored,
+        )?;
+        Ok(vec![store])
+    }
+
+    fn is_empty(&self) -> bool {
+        self.content.is_none()
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use workroom_domain::{
     access::Action,
-    file::File,
+    file::{Content, File},
     ids::{FileId, ProjectId, WorkspaceId},
-    workspace::Workspace,
+    workspace::{FilePath, Workspace},
 };
 
 pub use content::{FileContent, StoreContent};
@@ -33,6 +33,32 @@ pub struct FilePlace {
     pub workspace_id: WorkspaceId,
     /// The file, of that workspace.
     pub file_id: FileId,
+}
+
+/// A file as it stands after a change.
+#[derive(Clone, Debug)]
+pub struct ChangedFile {
+    /// Where it lies.
+    pub path: FilePath,
+    /// What is in it.
+    pub content: Content,
+    /// How many events it has had.
+    pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+impl ChangedFile {
+    fn of(
+        place: FilePlace,
+        workspace: &Versioned<Workspace>,
+        file: &Versioned<File>,
+        changed: bool,
+    ) -> Result<Self, Error> {
+        let (path, entry) = workspace.state.of(place.project_id)?.file(place.file_id)?;
+        let version = entry.placed + file.sequence;
+        Ok(Self { path: path.clone(), content: file.state.content(), version, changed })
+    }
 }
 
 impl FilePlace {

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use workroom_domain::workspace::{FilePath, WorkspaceCommand};
 
-use super::FilePlace;
+use super::{ChangedFile, FilePlace};
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Put a file elsewhere in its workspace.
@@ -18,17 +18,16 @@ pub struct MoveFile {
 }
 
 impl Command for MoveFile {
-    type Reply = ();
+    type Reply = ChangedFile;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.place.workspace_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        let (workspace, _) = self.place.open(unit, &self.if_version).await?;
-        if let Some(path) = self.path.clone() {
-            unit.decide(&workspace, WorkspaceCommand::MoveFile { file_id: self.place.file_id, path })?;
-        }
-        Ok(())
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<ChangedFile, Error> {
+        let (workspace, file) = self.place.open(unit, &self.if_version).await?;
+        let Some(path) = self.path.clone() else { return ChangedFile::of(self.place, &workspace, &file, false) };
+        let moved = unit.decide(&workspace, WorkspaceCommand::MoveFile { file_id: self.place.file_id, path })?;
+        ChangedFile::of(self.place, &moved, &file, moved.sequence != workspace.sequence)
     }
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 use workroom_domain::file::{Content, FileCommand};
 
-use super::FilePlace;
+use super::{ChangedFile, FilePlace};
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Write all of a file anew.
@@ -18,16 +18,16 @@ pub struct WriteFile {
 }
 
 impl Command for WriteFile {
-    type Reply = ();
+    type Reply = ChangedFile;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.place.file_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        let (_, file) = self.place.open(unit, &self.if_version).await?;
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<ChangedFile, Error> {
+        let (workspace, file) = self.place.open(unit, &self.if_version).await?;
         let FilePlace { project_id, workspace_id, .. } = self.place;
-        unit.decide(&file, FileCommand::Write { project_id, workspace_id, content: self.content })?;
-        Ok(())
+        let written = unit.decide(&file, FileCommand::Write { project_id, workspace_id, content: self.content })?;
+        ChangedFile::of(self.place, &workspace, &written, written.sequence != file.sequence)
     }
 }

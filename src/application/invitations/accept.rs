@@ -1,6 +1,6 @@
 //! Accept an invitation, and join.
 
-use sqlx::PgConnection;
+use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -13,7 +13,7 @@ use workroom_domain::{
     timestamp::Timestamp,
 };
 
-use crate::application::{Command, Error, TableChange, Unit, accounts::lives};
+use crate::application::{At, Change, Command, Error, TableChange, Unit, accounts::lives};
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -80,13 +80,19 @@ pub struct MarkAccepted {
     pub at: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct AcceptedRow {
+    id: Uuid,
+    at: At,
+}
+
 impl TableChange for MarkAccepted {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query("UPDATE invitations SET accepted_at = $2 WHERE id = $1")
-            .bind(Uuid::from(self.invitation_id))
-            .bind(self.at)
-            .execute(connection)
-            .await?;
-        Ok(())
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let mark = Change::new(
+            "UPDATE invitations t SET accepted_at = a.at
+             FROM jsonb_to_record($1) AS a (id uuid, at timestamptz) WHERE t.id = a.id",
+            &AcceptedRow { id: self.invitation_id.into(), at: At(self.at) },
+        )?;
+        Ok(vec![mark])
     }
 }

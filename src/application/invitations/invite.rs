@@ -1,6 +1,5 @@
 //! Invite somebody who has no account.
 
-use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use workroom_domain::{
     ids::{AccountId, InvitationId},
@@ -11,7 +10,7 @@ use workroom_domain::{
 
 use super::{Host, role_name, store};
 use crate::{
-    application::{Command, Error, TableChange, Unit},
+    application::{Change, Command, Error, TableChange, Unit},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -66,7 +65,7 @@ pub struct InvitationRowToAdd {
 }
 
 impl TableChange for InvitationRowToAdd {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let expires_at = Invite::expiry(self.now);
         let invited = store::NewInvitation {
             id: self.id.into(),
@@ -79,9 +78,8 @@ impl TableChange for InvitationRowToAdd {
             created_at: self.now,
             expires_at,
         };
-        if !store::insert(connection, &invited).await? {
-            return Err(Error::Conflict("this address has been invited already".to_owned()));
-        }
+        let taken = || Error::Conflict("this address has been invited already".to_owned());
+        let [expire, insert] = store::insert(&invited)?;
         let mail = NewMail {
             to: Recipient::Invitation(self.id.into()),
             kind: MailKind::Invitation,
@@ -91,7 +89,6 @@ impl TableChange for InvitationRowToAdd {
             due_at: self.now,
             expires_at,
         };
-        outbox::enqueue(connection, &mail).await?;
-        Ok(())
+        Ok(vec![expire, insert.or(taken), outbox::enqueue(&mail)?])
     }
 }

@@ -1,6 +1,5 @@
 //! Take an invitation back.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 use workroom_domain::{
     ids::InvitationId,
@@ -8,7 +7,7 @@ use workroom_domain::{
 };
 
 use super::Host;
-use crate::application::{Command, Error, TableChange, Unit};
+use crate::application::{Change, Command, Error, TableChange, Unit};
 
 /// Take an invitation back.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +41,8 @@ impl Command for RevokeInvitation {
 pub struct DeleteInvitation(pub InvitationId);
 
 impl TableChange for DeleteInvitation {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query("DELETE FROM invitations WHERE id = $1").bind(Uuid::from(self.0)).execute(connection).await?;
-        Ok(())
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let id = Uuid::from(self.0);
+        Ok(vec![Change::new("DELETE FROM invitations WHERE id = ($1 #>> '{}')::uuid", &id)?])
     }
 }

@@ -1,13 +1,17 @@
 //! Whom invitations went to, and the secrets in their mails.
 
-use sqlx::{FromRow, PgConnection, PgPool};
+use serde::Serialize;
+use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, InvitationId};
 use workroom_projections::page::{Listed, Page};
 
 use super::Host;
-use crate::{application::Error, notify::secret};
+use crate::{
+    application::{At, Change, Error},
+    notify::secret,
+};
 
 /// An invitation to add.
 pub(super) struct NewInvitation<'a> {
@@ -22,6 +26,20 @@ pub(super) struct NewInvitation<'a> {
     pub(super) expires_at: OffsetDateTime,
 }
 
+#[derive(Serialize)]
+struct NewRow<'a> {
+    id: Uuid,
+    project_id: Option<Uuid>,
+    organization_id: Option<Uuid>,
+    role: &'a str,
+    email: &'a str,
+    email_normalized: &'a str,
+    message: Option<&'a str>,
+    invited_by: Uuid,
+    created_at: At,
+    expires_at: At,
+}
+
 fn columns(host: Host) -> (Option<Uuid>, Option<Uuid>) {
     match host {
         Host::Project(id) => (Some(id.into()), None),
@@ -29,37 +47,41 @@ fn columns(host: Host) -> (Option<Uuid>, Option<Uuid>) {
     }
 }
 
-/// Adds an invitation; `false` when the address has one there that can still be accepted.
-pub(super) async fn insert(connection: &mut PgConnection, new: &NewInvitation<'_>) -> Result<bool, sqlx::Error> {
+/// Takes away what the address can no longer accept there, and adds an invitation, unless it has one that it can.
+pub(super) fn insert(new: &NewInvitation<'_>) -> Result<[Change; 2], Error> {
     let (project_id, organization_id) = columns(new.host);
-    sqlx::query(
-        "DELETE FROM invitations WHERE (project_id = $1 OR organization_id = $2) AND email_normalized = $3
-             AND (expires_at < $4 OR accepted_at IS NOT NULL)",
-    )
-    .bind(project_id)
-    .bind(organization_id)
-    .bind(new.email_normalized)
-    .bind(new.created_at)
-    .execute(&mut *connection)
-    .await?;
-    let inserted = sqlx::query(
+    let row = NewRow {
+        id: new.id,
+        project_id,
+        organization_id,
+        role: new.role,
+        email: new.email,
+        email_normalized: new.email_normalized,
+        message: new.message,
+        invited_by: new.invited_by,
+        created_at: At(new.created_at),
+        expires_at: At(new.expires_at),
+    };
+    let expire = Change::new(
+        "DELETE FROM invitations t
+         USING jsonb_to_record($1) AS a (project_id uuid, organization_id uuid, email_normalized text,
+                                         created_at timestamptz)
+         WHERE (t.project_id = a.project_id OR t.organization_id = a.organization_id)
+           AND t.email_normalized = a.email_normalized AND (t.expires_at < a.created_at OR t.accepted_at IS NOT NULL)",
+        &row,
+    )?;
+    let insert = Change::new(
         "INSERT INTO invitations (id, project_id, organization_id, role, email, email_normalized, message, invited_by,
                                   created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
-    )
-    .bind(new.id)
-    .bind(project_id)
-    .bind(organization_id)
-    .bind(new.role)
-    .bind(new.email)
-    .bind(new.email_normalized)
-    .bind(new.message)
-    .bind(new.invited_by)
-    .bind(new.created_at)
-    .bind(new.expires_at)
-    .execute(connection)
-    .await?;
-    Ok(inserted.rows_affected() == 1)
+         SELECT id, project_id, organization_id, role, email, email_normalized, message, invited_by, created_at,
+                expires_at
+         FROM jsonb_to_record($1) AS a (id uuid, project_id uuid, organization_id uuid, role text, email text,
+                                        email_normalized text, message text, invited_by uuid, created_at timestamptz,
+                                        expires_at timestamptz)
+         ON CONFLICT DO NOTHING",
+        &row,
+    )?;
+    Ok([expire, insert])
 }
 
 /// An invitation that waits for an answer.

@@ -1,13 +1,13 @@
 //! End a job that is not over.
 
-use sqlx::PgConnection;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     ids::JobId,
     job::{CancelReason, Job, JobCommand},
 };
 
-use crate::application::{Command, Error, TableChange, Unit};
+use crate::application::{Change, Command, Error, TableChange, Unit};
 
 /// End a job that is not over; of one that is over, nothing is said.
 #[derive(Clone, Copy, Debug)]
@@ -39,19 +39,25 @@ pub struct RevokeLease {
     pub job_id: JobId,
 }
 
+#[derive(Serialize)]
+struct RevokedLease {
+    job_id: Uuid,
+    attempt: i32,
+    worker_id: Uuid,
+}
+
 impl TableChange for RevokeLease {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         // The claim of nobody on an attempt that nobody will come to.
-        sqlx::query(
-            "INSERT INTO job_leases (job_id, attempt, worker_id, expires_at) VALUES ($1, $2, $3, now())
+        let nobody = RevokedLease { job_id: self.job_id.into(), attempt: i32::MAX, worker_id: Uuid::nil() };
+        let revoke = Change::new(
+            "INSERT INTO job_leases (job_id, attempt, worker_id, expires_at)
+             SELECT job_id, attempt, worker_id, now()
+             FROM jsonb_to_record($1) AS a (job_id uuid, attempt int, worker_id uuid)
              ON CONFLICT (job_id) DO UPDATE
                  SET (attempt, worker_id, expires_at) = (excluded.attempt, excluded.worker_id, excluded.expires_at)",
-        )
-        .bind(Uuid::from(self.job_id))
-        .bind(i32::MAX)
-        .bind(Uuid::nil())
-        .execute(connection)
-        .await?;
-        Ok(())
+            &nobody,
+        )?;
+        Ok(vec![revoke])
     }
 }

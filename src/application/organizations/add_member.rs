@@ -1,6 +1,5 @@
 //! Add a member to an organization.
 
-use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::{
@@ -13,7 +12,7 @@ use workroom_domain::{
 use workroom_projections::accounts::AccountRow;
 
 use crate::{
-    application::{Command, Error, TableChange, Unit, people::AccountRef},
+    application::{Change, Command, Error, TableChange, Unit, people::AccountRef},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -74,7 +73,7 @@ pub struct Welcome {
 }
 
 impl TableChange for Welcome {
-    async fn apply(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
         let Self { organization_id, account_id, message, now } = self;
         let mail = NewMail {
             to: Recipient::Account((*account_id).into()),
@@ -86,7 +85,6 @@ impl TableChange for Welcome {
             due_at: *now,
             expires_at: *now + Duration::days(1),
         };
-        outbox::enqueue(connection, &mail).await?;
-        Ok(())
+        Ok(vec![outbox::enqueue(&mail)?])
     }
 }

@@ -28,6 +28,8 @@ pub struct UpdatedOrganization {
     pub state: OrganizationState,
     /// Sequence of its last event.
     pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
 }
 
 impl Command for UpdateOrganization {
@@ -46,6 +48,10 @@ impl Command for UpdateOrganization {
             release(unit, current, self.organization_id).await?;
         }
         let updated = unit.decide(&organization, OrganizationCommand::Update(self.patch.clone()))?;
-        Ok(UpdatedOrganization { state: updated.state.active()?.clone(), version: updated.sequence })
+        Ok(UpdatedOrganization {
+            state: updated.state.active()?.clone(),
+            version: updated.sequence,
+            changed: updated.sequence != organization.sequence,
+        })
     }
 }

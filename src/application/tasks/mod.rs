@@ -8,7 +8,7 @@ mod update;
 pub use create::{CreateTask, CreatedTask};
 pub use delete::{DeleteTask, DeleteTasks};
 pub use unassign::UnassignTask;
-pub use update::UpdateTask;
+pub use update::{UpdateTask, UpdatedTask};
 
 use workroom_domain::{ids::AccountId, membership::Membership};
 

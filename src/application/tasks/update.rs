@@ -4,7 +4,7 @@ use uuid::Uuid;
 use workroom_domain::{
     access::Action,
     ids::{ProjectId, TaskId},
-    task::{Task, TaskCommand, TaskPatch},
+    task::{Task, TaskCommand, TaskFields, TaskPatch},
 };
 
 use super::check_assignee;
@@ -23,15 +23,25 @@ pub struct UpdateTask {
     pub if_version: IfVersion,
 }
 
-impl Command for UpdateTask {
+/// A task as it stands after the change.
+#[derive(Clone, Debug)]
+pub struct UpdatedTask {
+    /// Its fields.
+    pub fields: TaskFields,
     /// Sequence of its last event.
-    type Reply = i64;
+    pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+impl Command for UpdateTask {
+    type Reply = UpdatedTask;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.task_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedTask, Error> {
         let (_, roster) = unit.authorize(self.project_id, Action::EditTasks).await?;
         let task = unit.read::<Task>(self.task_id).await?;
         let fields = task.state.of(self.project_id)?;
@@ -39,6 +49,8 @@ impl Command for UpdateTask {
         if self.patch.assignee_id.is_some_and(|wanted| wanted != fields.assignee_id) {
             check_assignee(&roster.state, self.patch.assignee_id.flatten())?;
         }
-        Ok(unit.decide(&task, TaskCommand::Update(self.patch.clone()))?.sequence)
+        let updated = unit.decide(&task, TaskCommand::Update(self.patch.clone()))?;
+        let fields = updated.state.of(self.project_id)?.clone();
+        Ok(UpdatedTask { fields, version: updated.sequence, changed: updated.sequence != task.sequence })
     }
 }

@@ -6,4 +6,4 @@ mod update;
 
 pub use create::CreateWorkspace;
 pub use delete::DeleteWorkspace;
-pub use update::UpdateWorkspace;
+pub use update::{UpdateWorkspace, UpdatedWorkspace};

@@ -4,6 +4,7 @@ use uuid::Uuid;
 use workroom_domain::{
     access::Action,
     ids::{ProjectId, WorkspaceId},
+    text::{Name, Prose},
     workspace::{Workspace, WorkspaceCommand, WorkspacePatch},
 };
 
@@ -22,19 +23,41 @@ pub struct UpdateWorkspace {
     pub if_version: IfVersion,
 }
 
-impl Command for UpdateWorkspace {
+/// A workspace as it stands after the change.
+#[derive(Clone, Debug)]
+pub struct UpdatedWorkspace {
+    /// What it is called.
+    pub name: Name,
+    /// What it is for.
+    pub description: Prose,
+    /// How many files lie in it.
+    pub file_count: usize,
     /// Sequence of its last event.
-    type Reply = i64;
+    pub version: i64,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+impl Command for UpdateWorkspace {
+    type Reply = UpdatedWorkspace;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.workspace_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedWorkspace, Error> {
         unit.authorize(self.project_id, Action::EditFiles).await?;
         let workspace = unit.read::<Workspace>(self.workspace_id).await?;
         workspace.state.of(self.project_id)?;
         self.if_version.check(workspace.sequence)?;
-        Ok(unit.decide(&workspace, WorkspaceCommand::Update(self.patch.clone()))?.sequence)
+        let updated = unit.decide(&workspace, WorkspaceCommand::Update(self.patch.clone()))?;
+        let state = updated.state.of(self.project_id)?;
+        Ok(UpdatedWorkspace {
+            name: state.name.clone(),
+            description: state.description.clone(),
+            file_count: state.file_count(),
+            version: updated.sequence,
+            changed: updated.sequence != workspace.sequence,
+        })
     }
 }

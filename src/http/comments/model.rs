@@ -41,21 +41,26 @@ impl Comment {
     }
 }
 
+/// Who made a comment, as the account shows itself.
+pub(super) fn author(row: &CommentRow) -> Profile {
+    Profile {
+        user_id: row.author_id,
+        username: row.author_username.clone(),
+        full_name: row.author_full_name.clone(),
+        email: row.author_email.clone(),
+        image_url: row.author_image_url.clone(),
+    }
+}
+
 impl From<CommentRow> for Comment {
     fn from(row: CommentRow) -> Self {
         Self {
+            author: Some(author(&row)),
             id: row.id,
             project_id: row.project_id,
             task_id: row.task_id,
             body: row.body,
             author_id: row.author_id,
-            author: Some(Profile {
-                user_id: row.author_id,
-                username: row.author_username,
-                full_name: row.author_full_name,
-                email: row.author_email,
-                image_url: row.author_image_url,
-            }),
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

@@ -70,7 +70,8 @@ pub async fn write_content(
     let place = super::place(path);
     let command = WriteFile { place, content: content.content(), if_version };
     let store = StoreContent { file_id: place.file_id, content: Some(content) };
+    let before = super::before(&state, &caller, path).await?;
     let done = state.app.run_with_tables(&caller.context, &command, &store).await?;
-    let file = File::from(super::find(&state, path).await?);
+    let file = super::after(&state, &caller, path, &before, &done.reply).await?;
     Ok(changed(done.position, done.visible, file.version, &file))
 }

@@ -10,16 +10,25 @@ pub mod update;
 
 pub use model::File;
 
+use futures::TryFutureExt;
 use uuid::Uuid;
 use workroom_domain::{
+    Decide,
     access::Action,
-    file::Content,
+    file::{self, Content},
     ids::{FileId, ProjectId, WorkspaceId},
+    workspace::Workspace,
 };
-use workroom_projections::workspaces::{self, FileRow};
+use workroom_projections::{
+    history::{self, Cause, Which},
+    workspaces::{self, FileRow},
+};
 
-use super::{State, extract::Caller};
-use crate::application::{Error, files::FilePlace};
+use super::{State, beside::Before, extract::Caller};
+use crate::application::{
+    Error,
+    files::{ChangedFile, FilePlace},
+};
 
 /// Most bytes of a request that creates a file: its content may be written with an escape of six bytes for each.
 pub const CREATE_LIMIT: usize = 6 * Content::LIMIT + 64 * 1024;
@@ -30,10 +39,54 @@ fn place((project_id, workspace_id, file_id): (Uuid, Uuid, Uuid)) -> FilePlace {
     FilePlace { project_id: ProjectId(project_id), workspace_id: WorkspaceId(workspace_id), file_id: FileId(file_id) }
 }
 
-/// A file as it is seen now, of whoever may see it.
-async fn find(state: &State, (project_id, workspace_id, file_id): (Uuid, Uuid, Uuid)) -> Result<FileRow, Error> {
-    let row = workspaces::find_file(state.app.pool(), project_id, workspace_id, file_id).await?;
-    row.ok_or(Error::NotFound("file"))
+/// What is known of a file before a command changes it.
+async fn before(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<Before<FileRow>, Error> {
+    let look = workspaces::find_file(state.app.pool(), path.0, path.1, path.2);
+    let created = placed(state, path, &["FileCreated"]).map_err(Error::from);
+    Before::read(caller, look, created).await
+}
+
+/// The file as a command has left it.
+async fn after(
+    state: &State,
+    caller: &Caller,
+    path: (Uuid, Uuid, Uuid),
+    before: &Before<FileRow>,
+    file: &ChangedFile,
+) -> Result<File, Error> {
+    let change = before.last_change(caller, file.changed, file.version, last_change(state, path)).await?;
+    Ok(File {
+        id: path.2,
+        workspace_id: path.1,
+        path: file.path.as_str().to_owned(),
+        size: i32::try_from(file.content.size).unwrap_or(i32::MAX),
+        sha256: hex::encode(file.content.sha256.0),
+        created_by: before.creation.by,
+        created_at: before.creation.at,
+        updated_by: change.by,
+        updated_at: change.at,
+        version: file.version,
+    })
+}
+
+/// Who put a file somewhere last, and when.
+async fn placed(
+    state: &State,
+    (_, workspace_id, file_id): (Uuid, Uuid, Uuid),
+    event_types: &[&str],
+) -> Result<Option<Cause>, sqlx::Error> {
+    let naming = Some(("file_id", file_id));
+    let which = Which { aggregate_type: Workspace::TYPE, aggregate_id: workspace_id, event_types, naming };
+    history::last_cause(state.app.pool(), which).await
+}
+
+/// Who put a file somewhere, or wrote it, last, and when.
+async fn last_change(state: &State, path: (Uuid, Uuid, Uuid)) -> Result<Option<Cause>, sqlx::Error> {
+    let event_types = &["FileContentWritten"];
+    let which = Which { aggregate_type: file::File::TYPE, aggregate_id: path.2, event_types, naming: None };
+    let written = history::last_cause(state.app.pool(), which).await?;
+    let placed = placed(state, path, &["FileCreated", "FileMoved"]).await?;
+    Ok(written.into_iter().chain(placed).max_by_key(|cause| cause.at))
 }
 
 /// A file, for a caller who wants to look at it.

@@ -37,7 +37,8 @@ pub async fn update(
 ) -> Result<Response, Error> {
     let to = request.path.as_deref().map(file_path).transpose()?;
     let command = MoveFile { place: super::place(path), path: to, if_version };
+    let before = super::before(&state, &caller, path).await?;
     let done = state.app.run(&caller.context, &command).await?;
-    let file = File::from(super::find(&state, path).await?);
+    let file = super::after(&state, &caller, path, &before, &done.reply).await?;
     Ok(changed(done.position, done.visible, file.version, &file))
 }

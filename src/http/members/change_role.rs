@@ -4,14 +4,22 @@ use axum::{extract::State as Extract, response::Response};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, ProjectId};
-use workroom_projections::members;
+use workroom_domain::{
+    Decide,
+    ids::{AccountId, ProjectId},
+    membership::Membership,
+};
+use workroom_projections::{
+    accounts,
+    history::{self, Which},
+    members,
+};
 
 use super::model::Member;
 use crate::{
     application::{Error, members::ChangeMemberRole},
     http::{
-        State,
+        State, beside,
         extract::{Caller, IfMatch, Json, Path},
         projects::Role,
         reply::changed,
@@ -67,15 +75,23 @@ async fn carry_out(
         role: role.into(),
         if_version,
     };
-    let done = state.app.run(&caller.context, &command).await?;
-    // Only what never depends on the role is read from the view; should the member be gone again by now, the change was
-    // made all the same.
-    let (role, version) = done.reply;
     let pool = state.app.pool();
-    let mut member = match members::find(pool, project_id, user_id).await? {
+    let mut member = match beside::added(members::find(pool, project_id, user_id)).await? {
         Some(row) => Member::from(row),
-        None => Member::bare(user_id, caller.context.now),
+        None => {
+            let naming = Some(("account_id", user_id));
+            let which = Which {
+                aggregate_type: Membership::TYPE,
+                aggregate_id: project_id,
+                event_types: &["MemberAdded"],
+                naming,
+            };
+            let added_at = history::last_cause(pool, which).await?.map_or(caller.context.now, |added| added.at);
+            Member::of(user_id, accounts::find(pool, user_id).await?, added_at)
+        }
     };
+    let done = state.app.run(&caller.context, &command).await?;
+    let (role, version) = done.reply;
     role.as_str().clone_into(&mut member.role);
     Ok(changed(done.position, done.visible, version, &member))
 }

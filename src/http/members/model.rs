@@ -4,7 +4,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_projections::members::MemberRow;
+use workroom_projections::{accounts::AccountRow, members::MemberRow};
 
 use crate::http::projects::Role;
 
@@ -28,9 +28,11 @@ pub struct Member {
 }
 
 impl Member {
-    /// Somebody of whom the views show nothing any more.
-    pub(super) fn bare(user_id: Uuid, added_at: OffsetDateTime) -> Self {
-        Self { user_id, role: String::new(), email: None, username: None, full_name: None, added_at }
+    /// Somebody whom the views do not show yet, but for the role; an erased account says nothing.
+    pub(super) fn of(user_id: Uuid, account: Option<AccountRow>, added_at: OffsetDateTime) -> Self {
+        let (email, username, full_name) =
+            account.map_or_else(Default::default, |account| (account.email, Some(account.username), account.full_name));
+        Self { user_id, role: String::new(), email, username, full_name, added_at }
     }
 }
 

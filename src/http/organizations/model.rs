@@ -4,8 +4,14 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{access, organization::OrganizationFields};
-use workroom_projections::organizations::{OrganizationMemberRow, OrganizationRow};
+use workroom_domain::{
+    access,
+    organization::{OrganizationFields, OrganizationState},
+};
+use workroom_projections::{
+    accounts::AccountRow,
+    organizations::{OrganizationMemberRow, OrganizationRow},
+};
 
 /// A member's role in an organization.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -89,6 +95,35 @@ impl Organization {
     }
 }
 
+/// What an organization's own state does not say.
+pub(super) struct Facts {
+    pub(super) id: Uuid,
+    pub(super) role: Option<access::OrganizationRole>,
+    pub(super) created_at: OffsetDateTime,
+    pub(super) updated_at: OffsetDateTime,
+    pub(super) version: i64,
+}
+
+impl Organization {
+    /// From the state that a command left behind.
+    pub(super) fn of(facts: &Facts, state: &OrganizationState) -> Self {
+        let fields = &state.fields;
+        Self {
+            id: facts.id,
+            name: fields.name.as_str().to_owned(),
+            slug: fields.slug.as_str().to_owned(),
+            image_url: fields.image_url.as_ref().map(|url| url.as_str().to_owned()),
+            settings: OrganizationSettings { members_can_create_projects: fields.settings.members_can_create_projects },
+            is_personal: state.is_personal,
+            role: facts.role.map(|role| role.as_str().to_owned()).unwrap_or_default(),
+            member_count: i32::try_from(state.members().len()).unwrap_or(i32::MAX),
+            created_at: facts.created_at,
+            updated_at: facts.updated_at,
+            version: facts.version,
+        }
+    }
+}
+
 impl From<OrganizationRow> for Organization {
     fn from(row: OrganizationRow) -> Self {
         Self {
@@ -124,6 +159,15 @@ pub struct OrganizationMember {
     /// Since when.
     #[serde(with = "time::serde::rfc3339")]
     pub added_at: OffsetDateTime,
+}
+
+impl OrganizationMember {
+    /// Somebody whom the views do not show yet, but for the role; an erased account says nothing.
+    pub(super) fn of(user_id: Uuid, account: Option<AccountRow>, added_at: OffsetDateTime) -> Self {
+        let (email, username, full_name) =
+            account.map_or_else(Default::default, |account| (account.email, Some(account.username), account.full_name));
+        Self { user_id, role: String::new(), email, username, full_name, added_at }
+    }
 }
 
 impl From<OrganizationMemberRow> for OrganizationMember {

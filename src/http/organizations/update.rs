@@ -5,23 +5,34 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
+    Decide,
     ids::OrganizationId,
-    organization::{ImageUrl, OrganizationPatch},
+    organization::{self, ImageUrl, OrganizationPatch},
     text::Name,
+};
+use workroom_projections::{
+    history::{self, Which},
+    organizations,
 };
 
 use super::{
     create::slug,
-    model::{Organization, OrganizationSettingsRequest},
+    model::{Facts, Organization, OrganizationSettingsRequest},
 };
 use crate::{
-    application::{Error, in_field, organizations::UpdateOrganization},
+    application::{
+        Error, in_field,
+        organizations::{UpdateOrganization, UpdatedOrganization},
+    },
     http::{
         State,
+        beside::Before,
         extract::{Caller, IfMatch, Json, Path, given},
         reply::changed,
     },
 };
+
+const ORGANIZATION: &str = organization::Organization::TYPE;
 
 /// The fields to change. The picture may be set to null, which clears it.
 #[derive(Deserialize, ToSchema)]
@@ -71,7 +82,21 @@ pub async fn update(
 ) -> Result<Response, Error> {
     let patch = request.patch()?;
     let command = UpdateOrganization { organization_id: OrganizationId(organization_id), patch, if_version };
+    let account_id = caller.identity.account_id;
+    let look = organizations::find(state.app.pool(), organization_id, account_id.into());
+    let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id)).await?;
     let done = state.app.run(&caller.context, &command).await?;
-    let organization = state.app.organization_for(caller.identity.account_id, organization_id).await?;
-    Ok(changed(done.position, done.visible, organization.version, &Organization::from(organization)))
+    let UpdatedOrganization { state: updated, version, changed: is_new } = done.reply;
+    // Its members count for its version, but not for when it was updated.
+    let event_types = &["OrganizationCreated", "OrganizationUpdated"];
+    let which = Which { aggregate_type: ORGANIZATION, aggregate_id: organization_id, event_types, naming: None };
+    let log = history::last_cause(state.app.pool(), which);
+    let facts = Facts {
+        id: organization_id,
+        role: updated.role_of(account_id),
+        created_at: before.creation.at,
+        updated_at: before.last_change(&caller, is_new, version, log).await?.at,
+        version,
+    };
+    Ok(changed(done.position, done.visible, version, &Organization::of(&facts, &updated)))
 }

@@ -11,7 +11,7 @@ use workroom_domain::{
     project::{ProjectFields, Schedule},
     text::{Name, Prose},
 };
-use workroom_projections::projects::Founding;
+use workroom_projections::history::Cause;
 
 use super::model::{EditPolicy, Facts, Priority, Project, ProjectStatus};
 use crate::{
@@ -126,7 +126,7 @@ impl CreateProjectRequest {
 fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
     let facts = Facts {
         id: created.project_id,
-        founding: Founding { created_by: created.owner.id, created_at: now },
+        creation: Cause { by: created.owner.id, at: now },
         updated_at: now,
         role: Some(Role::Owner),
     };

@@ -9,7 +9,7 @@ use workroom_domain::{
     ids::{OrganizationId, ProjectId},
     project::{self, ProjectFields},
 };
-use workroom_projections::projects::{Founding, ProjectRow};
+use workroom_projections::{history::Cause, projects::ProjectRow};
 
 time::serde::format_description!(iso_date, Date, "[year]-[month]-[day]");
 
@@ -159,7 +159,7 @@ pub struct Project {
 #[derive(Clone, Copy)]
 pub(super) struct Facts {
     pub(super) id: ProjectId,
-    pub(super) founding: Founding,
+    pub(super) creation: Cause,
     pub(super) updated_at: OffsetDateTime,
     pub(super) role: Option<access::Role>,
 }
@@ -185,8 +185,8 @@ impl Project {
             end_date: fields.schedule.end_date,
             team_lead: fields.team_lead.map(Into::into),
             edit_policy: fields.edit_policy.as_str().to_owned(),
-            created_by: facts.founding.created_by,
-            created_at: facts.founding.created_at,
+            created_by: facts.creation.by,
+            created_at: facts.creation.at,
             updated_at: facts.updated_at,
             version,
             role: facts.role.map(|role| role.as_str().to_owned()),

@@ -5,11 +5,12 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    access::Action,
+    Decide,
     ids::ProjectId,
-    project::ProjectPatch,
+    project::{self, ProjectPatch},
     text::{Name, Prose},
 };
+use workroom_projections::history::Cause;
 
 use super::{
     create::{DateParam, account_ref},
@@ -18,11 +19,13 @@ use super::{
 use crate::{
     application::{Error, in_field, projects::UpdateProject},
     http::{
-        State,
+        State, beside,
         extract::{Caller, IfMatch, Json, Path, given},
         reply::changed,
     },
 };
+
+const PROJECT: &str = project::Project::TYPE;
 
 /// The fields to change. Dates and lead may be set to null, which clears them.
 #[derive(Deserialize, ToSchema)]
@@ -115,17 +118,19 @@ async fn carry_out(
         None => None,
     };
     let command = UpdateProject { project_id, patch: request.patch()?, team_lead, if_version };
+    let now = caller.context.now;
+    let creation = state.app.creation(PROJECT, project_id.into()).await?;
+    let creation = creation.unwrap_or(Cause { by: caller.identity.account_id.into(), at: now });
     let done = state.app.run(&caller.context, &command).await?;
     let updated = done.reply;
-    if updated.changed {
-        let founding = state.app.founding(project_id).await?;
-        let facts = Facts { id: project_id, founding, updated_at: caller.context.now, role: Some(updated.role) };
-        let members = updated.member_count;
-        let project = Project::of(facts, updated.organization_id, &updated.fields, updated.version, members);
-        return Ok(changed(done.position, done.visible, updated.version, &project));
-    }
-    // Only the view knows when it last changed.
-    let account_id = caller.identity.account_id;
-    let project = state.app.project_for(account_id, project_id, Action::ViewProject).await?;
-    Ok(changed(done.position, done.visible, project.version, &Project::from(project)))
+    let updated_at = if updated.changed {
+        now
+    } else {
+        // Nothing was committed: this may fail.
+        beside::cause(&state, PROJECT, project_id.into(), updated.version).await?.map_or(creation.at, |cause| cause.at)
+    };
+    let facts = Facts { id: project_id, creation, updated_at, role: Some(updated.role) };
+    let members = updated.member_count;
+    let project = Project::of(facts, updated.organization_id, &updated.fields, updated.version, members);
+    Ok(changed(done.position, done.visible, updated.version, &project))
 }

@@ -10,6 +10,7 @@ use workroom_domain::{
     text::{Name, Prose},
     timestamp::Timestamp,
 };
+use workroom_projections::history::Cause;
 
 use super::model::{Facts, Task, TaskStatus, TaskType};
 use crate::{
@@ -74,13 +75,22 @@ pub async fn create(
     let (project_id, task_id) = (ProjectId(project_id), TaskId(Uuid::now_v7()));
     let command = CreateTask { task_id, project_id, fields: value.fields()? };
     let created_by = caller.identity.account_id.into();
-    let facts = Facts { id: task_id, project_id, created_by, created_at: caller.context.now };
+    let creation = Cause { by: created_by, at: caller.context.now };
     let key = key.bind(&state, created_by, &bytes);
     state
         .app
         .create(&caller.context, &command, key, |created| {
             let location = format!("/api/v1/projects/{project_id}/tasks/{task_id}");
-            let task = Task::new(&facts, &command.fields, created);
+            let facts = Facts {
+                id: task_id,
+                project_id,
+                assignee: created.assignee.clone().map(Into::into),
+                comment_count: 0,
+                creation,
+                updated_at: creation.at,
+                version: created.version,
+            };
+            let task = Task::of(facts, &command.fields);
             rendered(StatusCode::CREATED, Some(location), Some(created.version), &task)
         })
         .await

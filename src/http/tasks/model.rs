@@ -9,12 +9,9 @@ use workroom_domain::{
     task::{self, TaskFields},
     timestamp::Timestamp,
 };
-use workroom_projections::tasks::TaskRow;
+use workroom_projections::{history::Cause, tasks::TaskRow};
 
-use crate::{
-    application::tasks::CreatedTask,
-    http::{profile::Profile, projects::Priority},
-};
+use crate::http::{profile::Profile, projects::Priority};
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -102,17 +99,20 @@ pub struct Task {
     pub version: i64,
 }
 
-/// What a new task's own state does not say.
+/// What a task's own state does not say.
 pub(super) struct Facts {
     pub(super) id: TaskId,
     pub(super) project_id: ProjectId,
-    pub(super) created_by: Uuid,
-    pub(super) created_at: OffsetDateTime,
+    pub(super) assignee: Option<Profile>,
+    pub(super) comment_count: i32,
+    pub(super) creation: Cause,
+    pub(super) updated_at: OffsetDateTime,
+    pub(super) version: i64,
 }
 
 impl Task {
-    /// A task that was just written down.
-    pub(super) fn new(facts: &Facts, fields: &TaskFields, created: &CreatedTask) -> Self {
+    /// From the state that a command left behind.
+    pub(super) fn of(facts: Facts, fields: &TaskFields) -> Self {
         Self {
             id: facts.id.into(),
             project_id: facts.project_id.into(),
@@ -122,13 +122,13 @@ impl Task {
             task_type: fields.task_type.as_str().to_owned(),
             priority: fields.priority.as_str().to_owned(),
             assignee_id: fields.assignee_id.map(Into::into),
-            assignee: created.assignee.clone().map(Into::into),
+            assignee: facts.assignee,
             due_at: fields.due_at.map(Timestamp::get),
-            comment_count: 0,
-            created_by: facts.created_by,
-            created_at: facts.created_at,
-            updated_at: facts.created_at,
-            version: created.version,
+            comment_count: facts.comment_count,
+            created_by: facts.creation.by,
+            created_at: facts.creation.at,
+            updated_at: facts.updated_at,
+            version: facts.version,
         }
     }
 
@@ -139,15 +139,20 @@ impl Task {
     }
 }
 
+/// Who is to do a task, as the account shows itself.
+pub(super) fn assignee(row: &TaskRow) -> Option<Profile> {
+    row.assignee_id.map(|user_id| Profile {
+        user_id,
+        username: row.assignee_username.clone(),
+        full_name: row.assignee_full_name.clone(),
+        email: row.assignee_email.clone(),
+        image_url: row.assignee_image_url.clone(),
+    })
+}
+
 impl From<TaskRow> for Task {
     fn from(row: TaskRow) -> Self {
-        let assignee = row.assignee_id.map(|user_id| Profile {
-            user_id,
-            username: row.assignee_username,
-            full_name: row.assignee_full_name,
-            email: row.assignee_email,
-            image_url: row.assignee_image_url,
-        });
+        let assignee = assignee(&row);
         Self {
             id: row.id,
             project_id: row.project_id,

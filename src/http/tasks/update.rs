@@ -5,23 +5,30 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
+    Decide,
     ids::{ProjectId, TaskId},
-    task::TaskPatch,
+    task::{self, TaskPatch},
     text::{Name, Prose},
     timestamp::Timestamp,
 };
-use workroom_projections::tasks;
+use workroom_projections::{accounts, tasks};
 
-use super::model::{Task, TaskStatus, TaskType};
+use super::model::{Facts, Task, TaskStatus, TaskType, assignee};
 use crate::{
-    application::{Error, in_field, tasks::UpdateTask},
+    application::{
+        Error, in_field,
+        tasks::{UpdateTask, UpdatedTask},
+    },
     http::{
         State,
+        beside::{self, Before},
         extract::{Caller, IfMatch, Json, Path, given},
         projects::Priority,
         reply::changed,
     },
 };
+
+const TASK: &str = task::Task::TYPE;
 
 /// The fields to change. Assignee and due time may be set to null, which clears them.
 #[derive(Deserialize, ToSchema)]
@@ -101,9 +108,27 @@ async fn carry_out(
 ) -> Result<Response, Error> {
     let patch = request.patch()?;
     let command = UpdateTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), patch, if_version };
+    let look = tasks::find(state.app.pool(), project_id, task_id);
+    let before = Before::read(&caller, look, state.app.creation(TASK, task_id)).await?;
+    let known = match command.patch.assignee_id {
+        Some(Some(assignee)) => accounts::find(state.app.pool(), assignee.into()).await?.map(Into::into),
+        _ => before.row.as_ref().and_then(assignee),
+    };
     let done = state.app.run(&caller.context, &command).await?;
-    // It may have changed again, or be gone, since: what the reply says is true when it is said.
-    let row = tasks::find(state.app.pool(), project_id, task_id).await?.ok_or(Error::NotFound("task"))?;
-    let task = Task::from(row);
-    Ok(changed(done.position, done.visible, task.version, &task))
+    let UpdatedTask { fields, version, changed: is_new } = done.reply;
+    let log = beside::cause(&state, TASK, task_id, version);
+    let updated_at = before.last_change(&caller, is_new, version, log).await?.at;
+    let facts = Facts {
+        id: command.task_id,
+        project_id: command.project_id,
+        assignee: match fields.assignee_id {
+            Some(id) => Some(beside::profile(&state, id, known).await),
+            None => None,
+        },
+        comment_count: before.row.as_ref().map_or(0, |row| row.comment_count),
+        creation: before.creation,
+        updated_at,
+        version,
+    };
+    Ok(changed(done.position, done.visible, version, &Task::of(facts, &fields)))
 }

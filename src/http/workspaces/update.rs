@@ -5,21 +5,28 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
+    Decide,
     ids::{ProjectId, WorkspaceId},
     text::{Name, Prose},
-    workspace::WorkspacePatch,
+    workspace::{self, WorkspacePatch},
 };
 use workroom_projections::workspaces;
 
 use super::model::Workspace;
 use crate::{
-    application::{Error, in_field, workspaces::UpdateWorkspace},
+    application::{
+        Error, in_field,
+        workspaces::{UpdateWorkspace, UpdatedWorkspace},
+    },
     http::{
         State,
+        beside::{self, Before},
         extract::{Caller, IfMatch, Json, Path},
         reply::changed,
     },
 };
+
+const WORKSPACE: &str = workspace::Workspace::TYPE;
 
 /// The fields to change.
 #[derive(Deserialize, ToSchema)]
@@ -50,8 +57,22 @@ pub async fn update(
     };
     let (project, workspace) = (ProjectId(project_id), WorkspaceId(workspace_id));
     let command = UpdateWorkspace { project_id: project, workspace_id: workspace, patch, if_version };
+    let look = workspaces::find(state.app.pool(), project_id, workspace_id);
+    let before = Before::read(&caller, look, state.app.creation(WORKSPACE, workspace_id)).await?;
     let done = state.app.run(&caller.context, &command).await?;
-    let row = workspaces::find(state.app.pool(), project_id, workspace_id).await?;
-    let workspace = Workspace::from(row.ok_or(Error::NotFound("workspace"))?);
-    Ok(changed(done.position, done.visible, workspace.version, &workspace))
+    let UpdatedWorkspace { name, description, file_count, version, changed: is_new } = done.reply;
+    let log = beside::cause(&state, WORKSPACE, workspace_id, version);
+    let updated_at = before.last_change(&caller, is_new, version, log).await?.at;
+    let workspace = Workspace {
+        id: workspace_id,
+        project_id,
+        name: name.as_str().to_owned(),
+        description: description.as_str().to_owned(),
+        file_count: i32::try_from(file_count).unwrap_or(i32::MAX),
+        created_by: before.creation.by,
+        created_at: before.creation.at,
+        updated_at,
+        version,
+    };
+    Ok(changed(done.position, done.visible, version, &workspace))
 }

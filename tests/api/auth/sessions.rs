@@ -151,3 +151,63 @@ async fn a_deactivated_account_is_closed_until_it_is_opened_again() {
     let (proven, printed) = world.command(&["audit", "access"]).await;
     assert!(proven, "{printed}");
 }
+
+/// Adds sessions as sign-ins would, without their events.
+async fn add_sessions(pool: &sqlx::PgPool, account: &str, count: i32) {
+    sqlx::query(
+        "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at)
+         SELECT gen_random_uuid(), $1::uuid, '\\x00', now(), now() - interval '1 day', now() + interval '1 day'
+         FROM generate_series(1, $2)",
+    )
+    .bind(account)
+    .bind(count)
+    .execute(pool)
+    .await
+    .expect("sessions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_very_many_sessions_changes_its_password_and_is_closed() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let pool = world.pool().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    for person in [&ada, &grace] {
+        add_sessions(&pool, &person.id, 12_000).await;
+    }
+    let passwords = json!({"current_password": ada.password, "new_password": "another engine entirely"});
+    ada.post("/auth/password", passwords).await.is(204);
+    assert_eq!(ada.get("/auth/sessions").await.is(200).items().len(), 1, "the session that asked");
+    let (closed, text) = world.command(&["accounts", "deactivate", &grace.email]).await;
+    assert!(closed, "{text}");
+    let ended: (i64, i64) = sqlx::query_as(
+        "SELECT (SELECT count(*) FROM events WHERE event_type = 'SessionEnded'),
+                (SELECT count(*) FROM sessions WHERE ended_at IS NULL)",
+    )
+    .fetch_one(&pool)
+    .await
+    .expect("counts");
+    assert_eq!(ended, (2 * 12_000 + 1, 1), "each end is an event");
+    let (proved, text) = world.command(&["audit", "access"]).await;
+    assert!(proved, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_too_many_ends_the_oldest() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_SESSION_LIMIT", "3")]).await;
+    let ada = server.person("ada").await;
+    let mut devices = Vec::new();
+    for _ in 0..3 {
+        devices.push(another_session(&server, &ada).await.0);
+    }
+    // The sign-in of the person is the oldest.
+    ada.get("/auth/me").await.problem(401);
+    for device in &devices {
+        device.get("/auth/me").await.is(200);
+    }
+    let log = devices[0].get("/auth/me/events?type=SessionEnded").await.is(200);
+    assert_eq!(log.items().len(), 1);
+    assert_eq!(log.items()[0]["data"]["reason"], "session_limit");
+    assert_eq!(log.items()[0]["actor"], "system:identity");
+}

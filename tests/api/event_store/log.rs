@@ -99,5 +99,5 @@ pub fn request(writes: &[Expected], feed_id: Uuid, guards: &[Expected]) -> Appen
             events: vec![event(r#"{"type":"ProjectDeleted"}"#)],
         })
         .collect();
-    AppendRequest { streams, guards: guards.to_vec(), receipt: None }
+    AppendRequest { streams, guards: guards.to_vec(), ..AppendRequest::default() }
 }

@@ -3,6 +3,7 @@
 mod appending;
 mod history;
 pub mod log;
+mod lost_statement;
 mod receipts;
 mod snapshots;
 mod stock;

@@ -18,7 +18,7 @@ use super::{
 use crate::support::World;
 
 /// Every process that works in this folder.
-fn working_in(folder: &Path) -> Vec<Pid> {
+pub(super) fn working_in(folder: &Path) -> Vec<Pid> {
     let folder = fs::canonicalize(folder).expect("a folder");
     let pids = fs::read_dir("/proc").expect("processes").filter_map(|entry| {
         let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;

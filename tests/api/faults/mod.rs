@@ -1,11 +1,16 @@
 //! What the service does while parts of it, or what it stands on, are killed, frozen, or lose their data.
 
+mod aborted;
 mod answers;
 mod events_stream;
+mod failover;
 mod frozen;
+mod frozen_leader;
 pub mod load;
 mod nats;
 mod postgres;
+mod recovery;
 mod removal;
 mod server;
+mod stuck;
 mod worker;

@@ -1,7 +1,8 @@
 //! Mails, by SMTP: to servers that take them, and to servers that do not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::support::{MailServer, Manner, Server, World, eventually};
@@ -114,4 +115,30 @@ async fn a_mail_that_waits_survives_a_kill() {
     mails.behave(Manner::Takes);
     let _second = server(&world, &mails).await;
     eventually("the mail", async || mails.mails(&ada.email, CONFIRM).len() == 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_of_a_frozen_sender_is_sent_by_another_and_once() {
+    let (world, mails) = (World::new().await, MailServer::new(Manner::Stalls).await);
+    let first = server(&world, &mails).await;
+    let ada = first.person("ada").await;
+    eventually("a connection", async || mails.attempts() >= 1).await;
+    let second = server(&world, &mails).await;
+    first.signal(Signal::SIGSTOP);
+    mails.behave(Manner::Takes);
+    let frozen = Instant::now();
+    eventually("the mail", async || mails.mails(&ada.email, CONFIRM).len() == 1).await;
+    assert!(frozen.elapsed() < Duration::from_secs(4), "sent only after {:?}", frozen.elapsed());
+    first.signal(Signal::SIGCONT);
+    // It goes on where it was, and finds that the mail is no longer its own.
+    let pool = world.pool().await;
+    eventually("both agree", async || {
+        let done = "SELECT count(*) FROM mails WHERE sent_at IS NOT NULL AND leased_until IS NULL";
+        sqlx::query_scalar::<_, i64>(done).fetch_one(&pool).await.expect("a count") == 1
+    })
+    .await;
+    forget(&first, &ada.email).await;
+    eventually("the next mail", async || mails.mails(&ada.email, RESET).len() == 1).await;
+    assert!(first.stop().await && second.stop().await);
+    assert_eq!(mails.taken().len(), 2, "each mail once");
 }

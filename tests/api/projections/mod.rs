@@ -1,7 +1,10 @@
 //! Read models: visible at once everywhere, provable, repairable, and halted one group at a time.
 
+mod decided;
+mod names;
 mod plans;
 mod poison;
+mod stall;
 
 use std::{
     sync::{

@@ -2,6 +2,7 @@
 
 mod copy;
 mod doorbell;
+mod full_disk;
 mod jobs;
 mod leaders;
 mod outage;
@@ -20,7 +21,7 @@ use workroom::{
     messaging::Messaging,
     relay::{Relay, RelayConfig, RelayStatus, header},
 };
-use workroom_projections::{history::PublishedEvent, log};
+use workroom_projections::{history::PublishedEvent, leader::Election, log};
 
 use crate::support::World;
 
@@ -91,7 +92,8 @@ impl Running {
         let messaging = Messaging::connect(to.nats_url()).await.expect("an address");
         let options = database::options(&from.database_url).expect("options");
         let (head, doorbell) = watch::channel(0);
-        let relay = Relay::new(from.pool().await, options, doorbell, messaging, RelayConfig::default());
+        let election = Election::start(options.clone());
+        let relay = Relay::new(from.pool().await, options, doorbell, messaging, RelayConfig::default(), election);
         let status = relay.status();
         Self { task: tokio::spawn(relay.run()), status, head }
     }

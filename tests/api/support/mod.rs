@@ -17,7 +17,7 @@ mod socket;
 mod world;
 
 pub use client::{Client, Person, Reply};
-pub use machine::{bubblewrap, eventually, workroom};
+pub use machine::{bubblewrap, data_dir, eventually, workroom};
 pub use mail_server::{MailServer, Manner};
 pub use server::Server;
 pub use socket::{Closed, Socket};

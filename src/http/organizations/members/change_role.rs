@@ -5,15 +5,20 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    access,
+    Decide, access,
     ids::{AccountId, OrganizationId},
+    organization::Organization,
 };
-use workroom_projections::organizations;
+use workroom_projections::{
+    accounts,
+    history::{self, Which},
+    organizations,
+};
 
 use crate::{
     application::{Error, organizations::ChangeOrganizationRole},
     http::{
-        State,
+        State, beside,
         extract::{Caller, IfMatch, Json, Path},
         organizations::model::{OrganizationMember, OrganizationRole},
         reply::changed,
@@ -42,8 +47,27 @@ pub async fn change_member_role(
     let role = access::OrganizationRole::from(request.role);
     let (organization, account_id) = (OrganizationId(organization_id), AccountId(user_id));
     let command = ChangeOrganizationRole { organization_id: organization, account_id, role, if_version };
+    let pool = state.app.pool();
+    let mut member = match beside::added(organizations::find_member(pool, organization_id, user_id)).await? {
+        Some(row) => OrganizationMember::from(row),
+        None => {
+            let naming = Some(("account_id", user_id));
+            let which = Which {
+                aggregate_type: Organization::TYPE,
+                aggregate_id: organization_id,
+                event_types: &["OrganizationMemberAdded"],
+                naming,
+            };
+            let added = match history::last_cause(pool, which).await? {
+                Some(added) => Some(added),
+                // Who founded it.
+                None => state.app.creation(Organization::TYPE, organization_id).await?,
+            };
+            let added_at = added.map_or(caller.context.now, |added| added.at);
+            OrganizationMember::of(user_id, accounts::find(pool, user_id).await?, added_at)
+        }
+    };
     let done = state.app.run(&caller.context, &command).await?;
-    let member = organizations::find_member(state.app.pool(), organization_id, user_id).await?;
-    let member = OrganizationMember::from(member.ok_or(Error::NotFound("member"))?);
+    role.as_str().clone_into(&mut member.role);
     Ok(changed(done.position, done.visible, done.reply, &member))
 }

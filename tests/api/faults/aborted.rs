@@ -1,0 +1,190 @@
+//! Clients that hang up in the middle of their requests: nothing stays open, and nobody else loses anything.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
+use uuid::Uuid;
+
+use crate::support::{Person, Server, World, eventually};
+
+/// Clients that hang up, at a time.
+const CLIENTS: usize = 12;
+
+/// What the requests are about.
+struct Scene {
+    ada: Person,
+    project: String,
+    organization: String,
+    workspace: String,
+    file: String,
+    task: String,
+}
+
+async fn scene(server: &Server) -> Scene {
+    let ada = server.person("ada").await;
+    let organization = ada.post("/organizations", json!({"name": "Works", "slug": "works"})).await.is(201).id();
+    let project = ada.project("Apollo").await;
+    let workspace = ada.post(&format!("/projects/{project}/workspaces"), json!({"name": "Main"})).await.is(201).id();
+    let files = format!("/projects/{project}/workspaces/{workspace}/files");
+    let file = ada.post(&files, json!({"path": "a.txt", "content": "a"})).await.is(201).id();
+    let task = ada.post(&format!("/projects/{project}/tasks"), json!({"title": "Think"})).await.is(201).id();
+    Scene { ada, project, organization, workspace, file, task }
+}
+
+/// The operations of the OpenAPI document, with ids of the scene in their paths.
+async fn operations(server: &Server, scene: &Scene) -> Vec<(String, String)> {
+    let document = server.client().get("/openapi.json").await.is(200).json;
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let path = path
+            .replace("{project_id}", &scene.project)
+            .replace("{organization_id}", &scene.organization)
+            .replace("{workspace_id}", &scene.workspace)
+            .replace("{file_id}", &scene.file)
+            .replace("{task_id}", &scene.task);
+        let path = path.split('{').next().unwrap_or_default().trim_end_matches('/').to_owned();
+        for method in item.as_object().expect("operations").keys() {
+            // These end what the scene stands on.
+            let ends = method == "delete" && !path.ends_with("members")
+                || path.ends_with("/logout")
+                || path.ends_with("/password")
+                || path.ends_with("/realtime");
+            if !ends && ["get", "post", "put", "patch", "delete"].contains(&method.as_str()) {
+                operations.push((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    assert!(operations.len() > 40, "{}", operations.len());
+    operations
+}
+
+/// A body that the operation takes, as far as it changes tables and the log together.
+fn body(method: &str, path: &str, scene: &Scene, number: usize) -> Value {
+    let unique = Uuid::now_v7().simple().to_string();
+    match (method, path) {
+        ("POST", path) if path.ends_with("/files") => json!({"path": format!("{unique}.txt"), "content": unique}),
+        ("POST", path) if path.ends_with("/members") => {
+            json!({"email": format!("{unique}@example.com"), "role": "viewer"})
+        }
+        ("POST", path) if path.ends_with("/tasks") => json!({"title": unique}),
+        ("POST", path) if path.ends_with("/comments") => json!({"body": unique}),
+        ("POST", path) if path.ends_with("/workspaces") => json!({"name": unique}),
+        ("POST", "/api/v1/projects") => json!({"name": unique}),
+        ("POST", "/api/v1/organizations") => json!({"name": unique, "slug": format!("o-{unique}")}),
+        ("POST", path) if path.ends_with("/auth/tokens") => json!({"name": unique, "scope": "read"}),
+        ("POST", path) if path.ends_with("/auth/login") => {
+            json!({"email": scene.ada.email, "password": scene.ada.password})
+        }
+        ("PATCH" | "PUT", path) if path.ends_with("/auth/me") => json!({"full_name": unique}),
+        ("PATCH" | "PUT", path) if path.contains("/tasks/") => json!({"title": unique}),
+        ("PATCH" | "PUT", _) => json!({"description": format!("{number} {unique}")}),
+        _ => json!({}),
+    }
+}
+
+/// Sends a request and hangs up after a moment, whatever has become of it.
+async fn abort(server: &str, scene: &Scene, method: &str, path: &str, number: usize) {
+    let Ok(mut stream) = TcpStream::connect(server).await else { return };
+    let is_content = path.ends_with("/content") && method == "PUT";
+    let body =
+        if is_content { format!("{number}\n").repeat(2_000) } else { body(method, path, scene, number).to_string() };
+    let content_type = if is_content { "text/plain" } else { "application/json" };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {server}\r\nauthorization: Bearer {}\r\ncontent-type: {content_type}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        scene.ada.token(),
+        body.len()
+    );
+    if stream.write_all(request.as_bytes()).await.is_ok() {
+        // Not to wait for anything: the moment of hanging up is what varies.
+        tokio::time::sleep(Duration::from_micros(Uuid::now_v7().as_u128() as u64 % 4_000)).await;
+    }
+    // Closed with what was not read: the server hears of it at once.
+    let _ = stream.set_zero_linger();
+}
+
+/// Somebody who writes all the while, and is told of success: titles of tasks, and tickets.
+async fn write(ada: Person, project: String, stop: Arc<AtomicBool>) -> Vec<String> {
+    let mut told = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let task = ada.post(&format!("/projects/{project}/tasks"), json!({"title": "kept"})).await.is(201).id();
+        ada.post(&format!("/projects/{project}/tasks/{task}/comments"), json!({"body": "kept"})).await.is(201);
+        // A ticket is a row that no event explains: written over a shared connection.
+        ada.post("/realtime/tickets", json!({})).await.is(201);
+        told.push(task);
+    }
+    told
+}
+
+async fn open_transactions(pool: &PgPool) -> i64 {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()",
+    )
+    .fetch_one(pool)
+    .await
+    .expect("a count")
+}
+
+async fn requests_are_aborted(count: usize) {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_SESSION_LIMIT", "1000")]).await;
+    let scene = Arc::new(scene(&server).await);
+    let operations = Arc::new(operations(&server, &scene).await);
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> =
+        (0..4).map(|_| tokio::spawn(write(scene.ada.clone(), scene.project.clone(), Arc::clone(&stop)))).collect();
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        let (scene, operations, server) = (Arc::clone(&scene), Arc::clone(&operations), server.address.clone());
+        clients.spawn(async move {
+            for number in (client..count).step_by(CLIENTS) {
+                let (method, path) = &operations[number % operations.len()];
+                abort(&server, &scene, method, path, number).await;
+            }
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.expect("a client");
+    }
+    stop.store(true, Ordering::Relaxed);
+    let pool = world.pool().await;
+    eventually("no transaction is left open", async || open_transactions(&pool).await == 0).await;
+    let (mut tasks, mut tickets) = (0, 0);
+    for writer in writers {
+        for task in writer.await.expect("a writer") {
+            scene.ada.get(&format!("/projects/{}/tasks/{task}", scene.project)).await.is(200);
+            tasks += 1;
+            tickets += 1;
+        }
+    }
+    assert!(tasks > 0);
+    let kept: i64 = sqlx::query_scalar("SELECT count(*) FROM realtime_tickets WHERE account_id = $1::uuid")
+        .bind(&scene.ada.id)
+        .fetch_one(&pool)
+        .await
+        .expect("a count");
+    assert!(kept >= tickets, "{kept} of {tickets} tickets are there");
+    let text = server.client().get("//ready").await.is(200).text;
+    assert!(!text.contains("transaction"), "{text}");
+    super::load::assert_proved(&world, &pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn aborted_requests_leave_nothing_open_and_take_nothing_from_others() {
+    requests_are_aborted(4_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "long drill"]
+async fn a_hundred_thousand_aborted_requests_leave_nothing_open() {
+    requests_are_aborted(100_000).await;
+}

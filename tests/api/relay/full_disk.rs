@@ -1,0 +1,157 @@
+//! The disk of NATS is full, and then it is not.
+
+use std::{fs::File, io::Write, path::PathBuf, process::Stdio, time::Duration};
+
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
+use workroom::{
+    dev::{
+        folder::DataFolder,
+        tools::{self, ToolStore},
+    },
+    messaging::Messaging,
+};
+use workroom_projections::log;
+
+use crate::support::{World, bubblewrap, data_dir, eventually};
+
+/// A NATS server whose store has so little room that it can be filled: a file system in memory that only the server sees.
+struct SmallNats {
+    child: Child,
+    url: String,
+    store: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl SmallNats {
+    async fn start(bytes: usize) -> Self {
+        let (bubblewrap, program) = tokio::task::spawn_blocking(|| {
+            let store = ToolStore::new(&DataFolder::open(&data_dir()).expect("a data folder"));
+            (bubblewrap(), tools::nats_server::RECIPE.ensure(&store).expect("NATS").path)
+        })
+        .await
+        .expect("programs");
+        let folder = tempfile::tempdir().expect("a folder");
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let child = Command::new(bubblewrap)
+            .args(["--die-with-parent", "--dev-bind", "/", "/", "--size", &bytes.to_string(), "--tmpfs"])
+            .arg(folder.path())
+            .arg(program)
+            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("NATS");
+        let url = format!("nats://127.0.0.1:{port}");
+        let messaging = Messaging::connect(&url).await.expect("an address");
+        tokio::time::timeout(Duration::from_secs(20), messaging.connected()).await.expect("NATS in time");
+        let server = descendants(Pid::from_raw(i32::try_from(child.id().expect("a process")).expect("a pid")));
+        let server = server.last().expect("a server");
+        let inside = folder.path().strip_prefix("/").expect("an absolute path");
+        let store = PathBuf::from(format!("/proc/{server}/root")).join(inside);
+        Self { child, url, store, folder }
+    }
+
+    fn ballast(&self) -> PathBuf {
+        self.store.join("ballast")
+    }
+
+    /// Leaves no room.
+    fn fill(&self) {
+        let mut ballast = File::create(self.ballast()).expect("a file");
+        let mut size = 65536;
+        while size > 0 {
+            while ballast.write_all(&vec![0; size]).is_ok() {}
+            size /= 2;
+        }
+    }
+
+    /// Makes room again.
+    fn free(&self) {
+        std::fs::remove_file(self.ballast()).expect("the ballast");
+    }
+
+    async fn stop(mut self) {
+        self.child.kill().await.expect("its end");
+        drop(self.folder);
+    }
+}
+
+/// A process and those that it has started, the last one last.
+fn descendants(pid: Pid) -> Vec<Pid> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let mut found = vec![pid];
+    for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
+        found.extend(descendants(Pid::from_raw(child)));
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_a_full_disk_the_copy_is_made_whole_again() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let nats = SmallNats::start(16 * 1024 * 1024).await;
+    let server = world.server_with(&[], &[("NATS_URL", &nats.url)]).await;
+    let ada = server.person("ada").await;
+    let messaging = Messaging::connect(&nats.url).await.expect("an address");
+    messaging.connected().await;
+    let copied = async || match messaging.jetstream().get_stream("EVENTS").await {
+        Ok(stream) => i64::try_from(stream.cached_info().state.messages).expect("a number"),
+        Err(_) => 0,
+    };
+    let project = ada.project("Apollo").await;
+    let head = log::head(&pool).await.expect("a head");
+    eventually("the log is copied", async || copied().await == head).await;
+    ada.get("//ready").await.is(200);
+
+    nats.fill();
+    // Nothing of what people do waits for it.
+    for number in 0..10 {
+        ada.project(&format!("Apollo {number}")).await;
+    }
+    let job = ada.run_python("print(1)", Some(&project)).await;
+    eventually("readiness names the relay", async || {
+        let reply = ada.get("//ready").await;
+        let detail = reply.json["detail"].as_str().unwrap_or_default().to_owned();
+        reply.status == 503 && detail.contains("relay: stuck: EVENTS at") && detail.contains("publishing an event")
+    })
+    .await;
+    assert!(copied().await < log::head(&pool).await.expect("a head"), "there was room left");
+
+    nats.free();
+    for number in 10..20 {
+        ada.project(&format!("Apollo {number}")).await;
+    }
+    let freed = std::time::Instant::now();
+    let deadline = freed + Duration::from_secs(40);
+    loop {
+        let head = log::head(&pool).await.expect("a head");
+        if copied().await == head && ada.get("//ready").await.status == 200 {
+            break;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{} of {head}: {}",
+            copied().await,
+            ada.get("//ready").await.text
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    eprintln!("whole again {:?} after there was room", freed.elapsed());
+    assert_eq!(ada.finished(&job).await["status"], "completed");
+    let messages: Vec<String> = sqlx::query_scalar("SELECT event_id::text FROM events ORDER BY position")
+        .fetch_all(&pool)
+        .await
+        .expect("the log");
+    let stream = messaging.jetstream().get_stream("EVENTS").await.expect("a stream");
+    for (sequence, event_id) in (1..).zip(&messages) {
+        let message = stream.get_raw_message(sequence).await.expect("a message");
+        assert_eq!(message.headers.get("Workroom-Event-Id").map(ToString::to_string).as_ref(), Some(event_id));
+    }
+    nats.stop().await;
+}
