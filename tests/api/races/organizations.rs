@@ -1,9 +1,8 @@
 //! Rules about organizations and what is in them.
 
-use futures::future::join_all;
 use serde_json::json;
 
-use super::{ROUNDS, assert_proved, instances};
+use super::{ROUNDS, assert_proved, instances, rounds};
 use crate::{
     organizations::organization,
     support::{Person, World},
@@ -31,10 +30,7 @@ async fn no_project_is_created_in_an_organization_that_is_deleted_in_two_hundred
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
-    let mut outcomes = Vec::new();
-    for chunk in 0..ROUNDS / 4 {
-        outcomes.extend(join_all((0..4).map(|lane| round(chunk * 4 + lane, &ada, &there.address))).await);
-    }
+    let outcomes = rounds(ROUNDS, async |number| round(number, &ada, &there.address).await).await;
     let orphans = outcomes.iter().filter(|outcome| **outcome == (true, true)).count();
     let deleted = outcomes.iter().filter(|(deleted, _)| *deleted).count();
     eprintln!("{deleted} of {} organizations deleted", outcomes.len());
