@@ -103,6 +103,10 @@ impl From<sqlx::Error> for Error {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot serve");
                 Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
             }
+            // It stood there when it was looked up: an account that was erased meanwhile, as a rule.
+            sqlx::Error::Database(ref inner) if inner.is_foreign_key_violation() => {
+                Self::Conflict("somebody or something that this is about is gone by now".to_owned())
+            }
             other => Self::failure(other),
         }
     }

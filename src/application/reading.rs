@@ -72,17 +72,28 @@ impl App {
     }
 
     /// Whether a project was deleted that this account had an owner's rights in: its history stays open to them. Read from
-    /// the log, since the views have forgotten the roster.
+    /// the log as it is now, since the views have forgotten the roster, and what this process remembers may be old.
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn owned_before(&self, account_id: AccountId, project_id: ProjectId) -> Result<bool, Error> {
-        let project = self.log.load::<Project>(project_id.into()).await?;
+        let project = self.log.reload::<Project>(project_id.into()).await?;
         let Project::Deleted { organization_id } = project.state else { return Ok(false) };
-        if self.log.load::<Membership>(project_id.into()).await?.state.was_owner(account_id) {
+        if self.log.reload::<Membership>(project_id.into()).await?.state.was_owner(account_id) {
             return Ok(true);
         }
-        Ok(self.log.load::<Organization>(organization_id.into()).await?.state.rules_projects(account_id))
+        Ok(self.log.reload::<Organization>(organization_id.into()).await?.state.rules_projects(account_id))
+    }
+
+    /// How an account stands to a project by the log as it is now: its role, and whether it may look as a visitor.
+    async fn standing(&self, account_id: AccountId, project_id: ProjectId) -> Result<(Option<Role>, bool), Error> {
+        let project = self.log.reload::<Project>(project_id.into()).await?;
+        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::NotFound("project")) };
+        if self.log.reload::<Organization>(organization_id.into()).await?.state.rules_projects(account_id) {
+            return Ok((Some(Role::Owner), fields.is_public));
+        }
+        let roster = self.log.reload::<Membership>(project_id.into()).await?;
+        Ok((roster.state.role_of(account_id), fields.is_public))
     }
 
     /// Finds an organization for one of its members.
@@ -94,9 +105,16 @@ impl App {
         account_id: AccountId,
         organization_id: Uuid,
     ) -> Result<OrganizationRow, Error> {
-        organizations::find(&self.pool, organization_id, account_id.into())
-            .await?
-            .ok_or(Error::NotFound("organization"))
+        let absent = || Error::NotFound("organization");
+        let found = organizations::find(&self.pool, organization_id, account_id.into()).await?.ok_or_else(absent)?;
+        let mut organization = found.organization;
+        if found.is_behind {
+            // Rights never wait for the views: neither those that were taken away nor those that were given.
+            let current = self.log.reload::<Organization>(organization_id).await?;
+            let role = current.state.active().ok().and_then(|state| state.role_of(account_id));
+            organization.my_role = role.ok_or_else(absent)?.as_str().to_owned();
+        }
+        if organization.my_role.is_empty() { Err(absent()) } else { Ok(organization) }
     }
 
     /// Finds an organization for one of its members who wants to do something with it, if they may.
@@ -121,7 +139,8 @@ impl App {
         }
     }
 
-    /// As [`App::project_for`], and meanwhile looks something up in the project, which is for those only who may see it.
+    /// As [`App::project_for`], and meanwhile looks something up in the project, which is for those only who may see it. For
+    /// what an index finds, however much there is; see [`App::project_then`] for the rest.
     ///
     /// # Errors
     /// As [`App::project_for`], or the look-up's.
@@ -135,7 +154,28 @@ impl App {
         tokio::try_join!(self.project_for(account_id, project_id, action), look.map_err(Error::from))
     }
 
-    /// Finds a project for an account that wants to do something in it, if it may.
+    /// As [`App::project_with`], but `skip`s over so many first: that costs the more, the more there is, and so it is done
+    /// only for those who may see them.
+    ///
+    /// # Errors
+    /// As [`App::project_with`].
+    pub async fn project_then<T>(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+        skip: i64,
+        look: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<(ProjectRow, T), Error> {
+        if skip == 0 {
+            return self.project_with(account_id, project_id, action, look).await;
+        }
+        let project = self.project_for(account_id, project_id, action).await?;
+        Ok((project, look.await?))
+    }
+
+    /// Finds a project for an account that wants to do something in it, if it may: by the views, or, where the log is ahead
+    /// of what they tell of its rights, by the log.
     ///
     /// # Errors
     /// [`Error::NotFound`] for a project that does not exist for this account, [`Error::Forbidden`] for one that does.
@@ -145,9 +185,52 @@ impl App {
         project_id: ProjectId,
         action: Action,
     ) -> Result<ProjectRow, Error> {
-        let project = projects::find(&self.pool, Uuid::from(project_id), account_id.into())
-            .await?
-            .ok_or(Error::NotFound("project"))?;
+        let found = self.find_project(account_id, project_id).await?;
+        self.admit_to(account_id, project_id, found, action).await
+    }
+
+    /// Finds a project as [`App::project_for`] does, also if it was deleted and `account_id` had an owner's rights in it: then
+    /// there is no more to see of it than its history, and the answer is none.
+    ///
+    /// # Errors
+    /// As [`App::project_for`].
+    pub async fn project_or_former(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+    ) -> Result<Option<ProjectRow>, Error> {
+        let found = self.find_project(account_id, project_id).await?;
+        let may_be_deleted = found.as_ref().is_none_or(|found| found.deleted || found.is_behind);
+        match self.admit_to(account_id, project_id, found, action).await {
+            Err(Error::NotFound(_)) if may_be_deleted && self.owned_before(account_id, project_id).await? => Ok(None),
+            admitted => admitted.map(Some),
+        }
+    }
+
+    async fn find_project(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+    ) -> Result<Option<projects::Found>, sqlx::Error> {
+        projects::find(&self.pool, project_id.into(), account_id.into()).await
+    }
+
+    async fn admit_to(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        found: Option<projects::Found>,
+        action: Action,
+    ) -> Result<ProjectRow, Error> {
+        let found = found.filter(|found| !found.deleted).ok_or(Error::NotFound("project"))?;
+        let mut project = found.project;
+        if found.is_behind {
+            // Rights never wait for the views: neither those that were taken away nor those that were given.
+            let (role, is_public) = self.standing(account_id, project_id).await?;
+            project.my_role = role.map(|role| role.as_str().to_owned());
+            project.is_public = is_public;
+        }
         let visitor = project.is_public.then_some(VISITOR);
         admit(project.my_role.as_deref().or(visitor), action)?;
         Ok(project)

@@ -19,7 +19,7 @@ pub mod receipts;
 mod request;
 mod session;
 mod settlement;
-mod snapshot;
+pub mod snapshot;
 mod store;
 mod writer;
 

@@ -42,7 +42,12 @@ impl Snapshots {
     }
 
     /// Offers a state. When the task is behind, the offer is dropped: another will come.
+    ///
+    /// Of what has no events there is nothing to keep: whoever asks for ids at random must leave nothing behind.
     pub(super) fn offer<A: Decide>(&self, versioned: &Versioned<A>) {
+        if versioned.sequence == 0 {
+            return;
+        }
         let Ok(permit) = self.queue.try_reserve() else { return };
         match serde_json::to_string(&versioned.state) {
             Ok(state) => permit.send(Snapshot {
@@ -73,6 +78,14 @@ async fn write(pool: &PgPool, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
     .execute(pool)
     .await
     .map(drop)
+}
+
+/// Deletes what an earlier version kept of aggregates that never were.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM aggregate_snapshots WHERE sequence = 0").execute(pool).await.map(drop)
 }
 
 /// Finds the snapshot of an aggregate, if one of today's shape is there and reads.

@@ -31,16 +31,16 @@ impl Identity {
     /// Makes a ticket for a caller.
     ///
     /// # Errors
-    /// The database's.
+    /// [`Error::Unauthenticated`] when the account is erased meanwhile; the database's.
     pub async fn issue_ticket(&self, caller: Caller, now: OffsetDateTime) -> Result<Ticket, Error> {
         let mut secret = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| Error::failure("the system gives no randomness"))?;
         let ticket = URL_SAFE_NO_PAD.encode(secret);
         let expires_at = now + LIFETIME;
-        sqlx::query(
+        let issued = sqlx::query(
             "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
              INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, kind, scope, token_expires_at, expires_at)
-             VALUES ($1, $2, $3, $7, $8, $4, $5)",
+             SELECT $1, id, $3, $7, $8, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
         )
         .bind(hash(&ticket))
         .bind(Uuid::from(caller.account_id))
@@ -52,6 +52,9 @@ impl Identity {
         .bind(caller.scope.as_str())
         .execute(self.inner.app.pool())
         .await?;
+        if issued.rows_affected() == 0 {
+            return Err(Error::Unauthenticated("the account no longer exists"));
+        }
         Ok(Ticket { ticket, expires_at })
     }
 

@@ -76,6 +76,20 @@ impl Lease {
     }
 }
 
+/// Forgets what was handed to the queue of jobs that no longer wait for a worker.
+///
+/// # Errors
+/// The database's.
+pub async fn sweep_dispatches(pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM job_dispatches d WHERE d.dispatched_at < now() - interval '1 hour'
+             AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id AND j.status IN ('pending', 'running'))",
+    )
+    .execute(pool)
+    .await
+    .map(drop)
+}
+
 /// Deletes claims that ran out long ago: of jobs that were taken away, or whose worker died after the outcome.
 ///
 /// # Errors

@@ -18,7 +18,7 @@ use workroom_projections::{
 use super::lease;
 use crate::{
     application::{App, Context, Error, jobs::InterruptAttempt, now},
-    event_store::receipts,
+    event_store::{receipts, snapshot},
     messaging::Messaging,
     relay::{JobMessage, publish_job},
 };
@@ -95,6 +95,8 @@ impl Reconciler {
         for (what, swept) in [
             ("receipts", receipts::sweep(self.app.pool()).await.map(drop)),
             ("leases", lease::sweep(self.app.pool()).await),
+            ("dispatches", lease::sweep_dispatches(self.app.pool()).await),
+            ("snapshots", snapshot::sweep(self.app.pool()).await),
         ] {
             if let Err(error) = swept {
                 tracing::warn!(error = &error as &dyn std::error::Error, "old {what} could not be deleted");

@@ -33,24 +33,37 @@ pub struct OrganizationRow {
     pub my_role: String,
 }
 
-const SELECT: &str = "SELECT o.id, o.name, o.slug, o.image_url, o.members_can_create_projects, o.is_personal,
-    o.member_count, o.created_at, o.updated_at, o.version, m.role::text AS my_role
+const COLUMNS: &str = "SELECT o.id, o.name, o.slug, o.image_url, o.members_can_create_projects, o.is_personal,
+    o.member_count, o.created_at, o.updated_at, o.version";
+
+const SELECT: &str = ", m.role::text AS my_role
     FROM organization_members m JOIN organizations o ON o.id = m.organization_id ";
 
-/// An organization that the account belongs to.
+/// An organization that was looked for.
+#[derive(Clone, Debug, FromRow)]
+pub struct Found {
+    /// The organization; its `my_role` is empty for who does not belong to it.
+    #[sqlx(flatten)]
+    pub organization: OrganizationRow,
+    /// Whether the log is ahead of what the row tells.
+    pub is_behind: bool,
+}
+
+/// An organization, with the role that the account has in it. Whether the account may see it is the caller's to decide.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(
-    pool: &PgPool,
-    organization_id: Uuid,
-    account_id: Uuid,
-) -> Result<Option<OrganizationRow>, sqlx::Error> {
-    sqlx::query_as(&format!("{SELECT} WHERE m.organization_id = $1 AND m.account_id = $2"))
-        .bind(organization_id)
-        .bind(account_id)
-        .fetch_optional(pool)
-        .await
+pub async fn find(pool: &PgPool, organization_id: Uuid, account_id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+    let statement = format!(
+        "{COLUMNS},
+            COALESCE((SELECT m.role::text FROM organization_members m
+                      WHERE m.organization_id = o.id AND m.account_id = $2), '') AS my_role,
+            COALESCE((SELECT e.sequence FROM events e
+                      WHERE e.aggregate_type = 'organization' AND e.aggregate_id = o.id::text
+                      ORDER BY e.sequence DESC LIMIT 1), 0) > o.version AS is_behind
+         FROM organizations o WHERE o.id = $1"
+    );
+    sqlx::query_as(&statement).bind(organization_id).bind(account_id).fetch_optional(pool).await
 }
 
 /// The organizations that an account belongs to, newest first.
@@ -59,7 +72,7 @@ pub async fn find(
 /// The database's.
 pub async fn list(pool: &PgPool, account_id: Uuid, page: Page) -> Result<Listed<OrganizationRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
-        "{SELECT} WHERE m.account_id = $1 AND m.organization_id < $2
+        "{COLUMNS}{SELECT} WHERE m.account_id = $1 AND m.organization_id < $2
          ORDER BY m.organization_id DESC LIMIT $3 OFFSET $4"
     ))
     .bind(account_id)

@@ -64,24 +64,52 @@ macro_rules! role_of {
     };
 }
 
+/// Whether the log is ahead of the views in something that tells how accounts stand to a project `p`: the project itself, its
+/// roster, its organization. Three looks into an index.
+macro_rules! is_behind {
+    () => {
+        "(COALESCE((SELECT e.sequence FROM events e WHERE e.aggregate_type = 'membership' AND e.aggregate_id = p.id::text
+                    ORDER BY e.sequence DESC LIMIT 1), 0)
+          > COALESCE((SELECT r.version FROM rosters r WHERE r.project_id = p.id), 0)
+          OR COALESCE((SELECT e.sequence FROM events e
+                       WHERE e.aggregate_type = 'organization' AND e.aggregate_id = p.organization_id::text
+                       ORDER BY e.sequence DESC LIMIT 1), 0)
+             > COALESCE((SELECT h.version FROM organizations h WHERE h.id = p.organization_id), 0)
+          OR COALESCE((SELECT e.sequence FROM events e WHERE e.aggregate_type = 'project' AND e.aggregate_id = p.id::text
+                       ORDER BY e.sequence DESC LIMIT 1), 0) > p.version)"
+    };
+}
+
 /// With the account bound as the first parameter.
-const SELECT: &str = concat!(
+const COLUMNS: &str = concat!(
     "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
     p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
     p.created_by, p.created_at, p.updated_at, p.version, ",
     role_of!("$1"),
     " AS my_role,
-    COALESCE((SELECT r.member_count FROM rosters r WHERE r.project_id = p.id), 0) AS member_count
-    FROM projects p "
+    COALESCE((SELECT r.member_count FROM rosters r WHERE r.project_id = p.id), 0) AS member_count"
 );
 
-/// A living project, with the role that `account_id` has in it. Whether the account may see it is the caller's to
-/// decide.
+/// A project that was looked for.
+#[derive(Clone, Debug, FromRow)]
+pub struct Found {
+    /// The project.
+    #[sqlx(flatten)]
+    pub project: ProjectRow,
+    /// Whether it was deleted.
+    pub deleted: bool,
+    /// Whether the log is ahead of what the row tells of the account's rights.
+    pub is_behind: bool,
+}
+
+/// A project, with the role that `account_id` has in it, living or deleted. Whether the account may see it is the caller's
+/// to decide.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<ProjectRow>, sqlx::Error> {
-    sqlx::query_as(&format!("{SELECT} WHERE NOT p.deleted AND p.id = $2"))
+pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+    let is_behind = is_behind!();
+    sqlx::query_as(&format!("{COLUMNS}, p.deleted, {is_behind} AS is_behind FROM projects p WHERE p.id = $2"))
         .bind(account_id)
         .bind(project_id)
         .fetch_optional(pool)
@@ -89,11 +117,14 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
 }
 
 /// How an account (`account`) stands to a living project (`project`), as one value that a list can carry along: a role, an
-/// owner's for admins of the organization; `visitor`; null to whom the project does not exist.
+/// owner's for admins of the organization; `visitor`; null to whom the project does not exist, and
+/// while the log is ahead of the views, for then only the log knows.
 pub const STANDING: &str = concat!(
-    "(SELECT COALESCE(",
+    "(SELECT CASE WHEN ",
+    is_behind!(),
+    " THEN NULL ELSE COALESCE(",
     role_of!("reader.account"),
-    ", CASE WHEN p.is_public THEN 'visitor' END)
+    ", CASE WHEN p.is_public THEN 'visitor' END) END
     FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)"
 );
 
@@ -132,7 +163,7 @@ pub async fn list(
                      AND {narrowed}
                    ORDER BY p.organization_id DESC, p.id DESC LIMIT $5) o
               WHERE a.account_id = $1 AND a.role = 'admin' ORDER BY o.id DESC LIMIT $5))
-         {SELECT} JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id ORDER BY p.id DESC"
+         {COLUMNS} FROM projects p JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id ORDER BY p.id DESC"
     ))
     .bind(account_id)
     .bind(filter.organization_id)

@@ -52,7 +52,7 @@ pub struct TaskRow {
 pub struct TaskList {
     /// The tasks.
     pub tasks: Vec<TaskRow>,
-    /// How the reader stands to the project, as in [`STANDING`]; unknown where there are no tasks.
+    /// How the reader stands to the project, as in [`STANDING`]; unknown where there are no tasks, or none for the reader.
     pub standing: Option<Option<String>>,
 }
 
@@ -139,7 +139,7 @@ pub struct TaskPage {
 }
 
 /// Tasks of a project, one more than the page holds if there are more: the newest first, or, when narrowed by due time,
-/// what is due first.
+/// what is due first. Of a reader whose standing is not known yet, it is found out in passing; none are found for a stranger.
 ///
 /// # Errors
 /// The database's.
@@ -148,12 +148,15 @@ pub async fn list(
     project_id: Uuid,
     filter: Filter<'_>,
     page: TaskPage,
-    reader: Uuid,
+    reader: Option<Uuid>,
 ) -> Result<TaskList, sqlx::Error> {
     // One statement for both: two that run beside each other take half as long again.
     let mut query = QueryBuilder::<Postgres>::new("WITH reader AS (SELECT ");
-    query.push_bind(reader).push("::uuid AS account, ").push_bind(project_id).push("::uuid AS project) ");
-    query.push(format!("SELECT {COLUMNS}, {STANDING} AS standing {FROM} WHERE true"));
+    query.push_bind(reader).push("::uuid AS account, ").push_bind(project_id).push("::uuid AS project), ");
+    query.push(format!("stands AS MATERIALIZED (SELECT {STANDING} AS standing) "));
+    query.push(format!("SELECT {COLUMNS}, (SELECT standing FROM stands) AS standing {FROM} WHERE "));
+    // To whom the project does not exist, nothing is looked for in it: this condition is tried once, before any task.
+    query.push(if reader.is_some() { "(SELECT standing FROM stands) IS NOT NULL" } else { "true" });
     if filter.is_by_due() {
         narrow(&mut query, project_id, &filter, None);
         if let Some(from) = filter.due_from {

@@ -7,7 +7,7 @@ use workroom_domain::{
     access::OrganizationRole,
     account::Account,
     ids::InvitationId,
-    invitation::{Invitation, InvitationCommand, Place},
+    invitation::{Invitation, InvitationCommand, InvitationRefusal, Place},
     membership::{Membership, MembershipCommand},
     organization::{Organization, OrganizationCommand},
     timestamp::Timestamp,
@@ -38,27 +38,33 @@ impl Command for AcceptInvitation {
         let place = invitation.state.place()?;
         let at = Timestamp::new(unit.context().now).map_err(Error::failure)?;
         let accepted = unit.decide(&invitation, InvitationCommand::Accept { account_id, at })?;
-        if accepted.sequence == invitation.sequence {
-            return Ok(place);
-        }
+        let is_new = accepted.sequence != invitation.sequence;
         // Who has been added meanwhile keeps the role they were given.
         match place {
             Place::Project { project_id, role } => {
                 let roster = unit.read::<Membership>(project_id).await?;
                 if roster.state.role_of(account_id).is_none() {
+                    used_once(is_new)?;
                     unit.decide(&roster, MembershipCommand::Add { account_id, role })?;
                 }
             }
             Place::Organization { organization_id, role } => {
                 let organization = unit.read::<Organization>(organization_id).await?;
-                insist_on_an_admin(unit, &organization.state).await?;
-                if organization.state.active()?.role_of(account_id).is_none() {
+                if !organization.state.active().is_ok_and(|state| state.role_of(account_id).is_some()) {
+                    used_once(is_new)?;
+                    insist_on_an_admin(unit, &organization.state).await?;
                     unit.decide(&organization, OrganizationCommand::AddMember { account_id, role })?;
                 }
             }
         }
         Ok(place)
     }
+}
+
+/// Who asks again because the first answer was lost is told that they have joined, as long as they have. An invitation
+/// does not bring back who has left or was removed.
+fn used_once(is_new: bool) -> Result<(), Error> {
+    if is_new { Ok(()) } else { Err(InvitationRefusal::Accepted.into()) }
 }
 
 /// Nobody joins an organization that nobody can act for any more: its admins are erased, and its invitations with them.

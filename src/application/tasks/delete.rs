@@ -60,6 +60,6 @@ impl Command for DeleteTasks {
                 deleted.push(*id);
             }
         }
-        if deleted.is_empty() { Err(Error::NotFound("task")) } else { Ok(deleted) }
+        Ok(deleted)
     }
 }

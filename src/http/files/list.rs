@@ -65,7 +65,7 @@ pub async fn list(
         tokio::try_join!(workspaces::find(pool, project_id, workspace_id), workspaces::files(pool, workspace_id, page))
     };
     let (_, (workspace, mut rows)) =
-        state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
+        state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;
     workspace.ok_or(Error::NotFound("workspace"))?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;

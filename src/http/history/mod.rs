@@ -119,7 +119,7 @@ enum Sight {
 /// The aggregates that visitors see.
 const SEEN_BY_VISITORS: [&str; 3] = [Project::TYPE, Task::TYPE, Comment::TYPE];
 
-/// Reads a part of a feed, and meanwhile finds out how much of it its reader may see.
+/// Reads a part of a feed, once it is known how much of it its reader may see: a history may be long.
 async fn read(
     state: &State,
     feed_id: Uuid,
@@ -141,8 +141,8 @@ async fn read(
         from: params.from,
         to: params.to,
     };
-    let look = history::list(state.app.pool(), feed_id, &filter, limit + 1);
-    let (sight, mut rows) = tokio::try_join!(sight, look.map_err(Error::from))?;
+    let sight = sight.await?;
+    let mut rows = history::list(state.app.pool(), feed_id, &filter, limit + 1).await?;
     let page_size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > page_size;
     rows.truncate(page_size);
@@ -171,11 +171,9 @@ pub async fn project_events(
 }
 
 async fn project_sight(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Sight, Error> {
-    match state.app.project_for(account_id, project_id, Action::ViewHistory).await {
-        Ok(project) if project.my_role.is_some() => Ok(Sight::Whole),
-        Ok(_) => Ok(Sight::Visitor),
-        Err(Error::NotFound(_)) if state.app.owned_before(account_id, project_id).await? => Ok(Sight::Whole),
-        Err(refusal) => Err(refusal),
+    match state.app.project_or_former(account_id, project_id, Action::ViewHistory).await? {
+        Some(project) if project.my_role.is_none() => Ok(Sight::Visitor),
+        _ => Ok(Sight::Whole),
     }
 }
 

@@ -30,7 +30,8 @@ pub async fn list(
     let page = params.page()?;
     let look = members::roster(state.app.pool(), project_id, page.after, page.limit + 1, page.skip);
     let account_id = caller.identity.account_id;
-    let (_, roster) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
+    let (_, roster) =
+        state.app.project_then(account_id, ProjectId(project_id), Action::ViewMembers, page.skip, look).await?;
     let listed = Listed::from_one_more(roster.members, page, |member| member.account_id);
     let items = Items::of(listed, |row| Ok(Member::from(row)))?;
     Ok(found(roster.version, &items))

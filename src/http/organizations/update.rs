@@ -1,6 +1,7 @@
 //! `PATCH` and `PUT /organizations/{organization_id}`: both change only the given fields.
 
 use axum::{extract::State as Extract, response::Response};
+use futures::TryFutureExt;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -84,6 +85,7 @@ pub async fn update(
     let command = UpdateOrganization { organization_id: OrganizationId(organization_id), patch, if_version };
     let account_id = caller.identity.account_id;
     let look = organizations::find(state.app.pool(), organization_id, account_id.into());
+    let look = look.map_ok(|found| found.map(|found| found.organization));
     let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id)).await?;
     let done = state.app.run(&caller.context, &command).await?;
     let UpdatedOrganization { state: updated, version, changed: is_new } = done.reply;

@@ -111,11 +111,15 @@ pub async fn list(
     let after_due = due_cursor.map(decode).transpose()?;
     let account_id = caller.identity.account_id;
     let part = TaskPage { page, after_due };
-    let TaskList { tasks, standing } =
-        tasks::list(state.app.pool(), project_id, filter, part, account_id.into()).await?;
-    let is_member = match standing {
-        Some(standing) => reading::admit(standing.as_deref(), Action::ViewTasks)?.is_some(),
-        None => state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?.my_role.is_some(),
+    let pool = state.app.pool();
+    let TaskList { mut tasks, standing } = tasks::list(pool, project_id, filter, part, Some(account_id.into())).await?;
+    let is_member = if let Some(standing) = standing {
+        reading::admit(standing.as_deref(), Action::ViewTasks)?.is_some()
+    } else {
+        // There are none, or none for a stranger; or only the log knows who is one.
+        let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
+        tasks = tasks::list(pool, project_id, filter, part, None).await?.tasks;
+        project.my_role.is_some()
     };
     let listed = Listed::from_one_more(tasks, page, |row: &TaskRow| row.id);
     let behind = listed.next.and_then(|_| listed.items.last()).and_then(|row| Some((row.due_at?, row.id)));

@@ -29,6 +29,7 @@ pub async fn list(
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
     let (account_id, look) = (caller.identity.account_id, workspaces::list(state.app.pool(), project_id, page));
-    let (_, listed) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
+    let (_, listed) =
+        state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

@@ -1,6 +1,9 @@
 //! The table of operations × callers, as callers meet it. Every operation of the OpenAPI document has a row here, or the
 //! test fails.
 
+mod growth;
+mod revocation;
+
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -245,7 +248,7 @@ impl Cast {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Stage {
     organization: String,
     project: String,

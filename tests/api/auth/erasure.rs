@@ -163,3 +163,39 @@ async fn nobody_is_added_to_a_project_while_they_are_erased() {
     let (proven, printed) = world.command(&["audit", "access"]).await;
     assert!(proven, "{printed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_while_an_account_is_erased_is_refused_and_no_internal_error() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let acme = ada.post("/organizations", json!({"name": "Acme"})).await.is(201).id();
+    let pool = world.pool().await;
+    let mut erasing = pool.begin().await.expect("a transaction");
+    sqlx::query("DELETE FROM accounts WHERE id = $1::text::uuid")
+        .bind(&grace.id)
+        .execute(&mut *erasing)
+        .await
+        .expect("the account");
+    let waiting = async || -> i64 {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                 AND wait_event IN ('transactionid', 'tuple')",
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("a count")
+    };
+    // Each has found the account, and waits for what becomes of it.
+    let members = format!("/organizations/{acme}/members");
+    let add = ada.post(&members, json!({"email": grace.email}));
+    let ticket = grace.post("/realtime/tickets", json!({}));
+    let erased = async {
+        eventually("both wait", async || waiting().await >= 2).await;
+        erasing.commit().await.expect("a commit");
+    };
+    let (added, ticket, ()) = tokio::join!(add, ticket, erased);
+    assert!(matches!(added.status, 409 | 422), "{}", added.text);
+    ticket.problem(401);
+    assert!(ada.get(&members).await.is(200).items().iter().all(|member| member["user_id"] != grace.id));
+}

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
+use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use crate::support::{Person, Reply, World};
@@ -229,4 +230,69 @@ async fn a_history_waits_for_the_position_it_is_asked_for() {
     renamed.is(200);
     assert_eq!(types(waited.is(200).items()).len(), 3, "it came with what it waited for");
     ada.get(&format!("{path}?min_position={}", position + 1_000_000)).await.problem(422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_of_a_history_for_who_may_not_see_it() {
+    const EVENTS: i64 = 5000;
+    const REQUESTS: i64 = 40;
+    let world = World::with_own_postgres().await;
+    let server = world.server().await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let project = ada.project("Apollo").await;
+    let acme = ada.post("/organizations", json!({"name": "Acme"})).await.is(201).id();
+    let pool = world.pool().await;
+    for feed in [&project, &acme] {
+        // Tasks that no view knows, and so passes over.
+        sqlx::query(
+            r#"INSERT INTO events
+               SELECT (SELECT max(position) FROM events) + n, gen_random_uuid(), $1::text::uuid,
+                      (SELECT max(feed_seq) FROM events WHERE feed_id = $1::text::uuid) + n, 'task', gen_random_uuid()::text, 1,
+                      'TaskUpdated', '1', '{"type": "TaskUpdated", "changes": {}}', metadata, recorded_at
+               FROM (SELECT * FROM events ORDER BY position DESC LIMIT 1) last, generate_series(1, $2) n"#,
+        )
+        .bind(feed)
+        .bind(EVENTS)
+        .execute(&pool)
+        .await
+        .expect("events");
+    }
+    let position: i64 =
+        sqlx::query_scalar("SELECT max(position) FROM events").fetch_one(&pool).await.expect("the head");
+    let whole = ada.get(&format!("/projects/{project}/events?limit=100&min_position={position}")).await.is(200);
+    assert_eq!(whole.items().len(), 100);
+    pool.close().await;
+    // What a process has read is counted when its connections are gone.
+    let read = async || -> i64 {
+        let mut connection = PgConnection::connect(&world.database_url).await.expect("a connection");
+        for _ in 0..2000 {
+            let count = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'workroom'";
+            let connected: i64 = sqlx::query_scalar(count).fetch_one(&mut connection).await.expect("a count");
+            if connected == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        sqlx::query_scalar("SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_user_tables WHERE relname = 'events'")
+            .fetch_one(&mut connection)
+            .await
+            .expect("a count")
+    };
+    assert!(server.stop().await, "an end");
+    let before = read().await;
+    // One that does nothing but answer.
+    let server = world.server_with(&["--roles", "api"], &[]).await;
+    let eve = eve.at(&server.address);
+    for query in ["", "?actor=system:worker", "?type=Nothing", "?from=2999-01-01T00:00:00Z"] {
+        for feed in [format!("/projects/{project}"), format!("/organizations/{acme}")] {
+            let path = format!("{feed}/events{query}");
+            for reply in join_all((0..REQUESTS / 8).map(|_| eve.get(&path))).await {
+                reply.problem(404);
+            }
+        }
+    }
+    assert!(server.stop().await, "an end");
+    let fetched = read().await - before;
+    eprintln!("{fetched} rows of the log read for {REQUESTS} refusals and a start");
+    assert!(fetched < EVENTS / 5, "{fetched} rows were read");
 }

@@ -93,6 +93,34 @@ async fn an_invitation_is_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_that_was_used_lets_nobody_back_in() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let (project, acme) = (ada.project("Apollo").await, organization(&ada, "Acme").await);
+    let email = unknown("grace");
+    for host in [format!("/projects/{project}"), format!("/organizations/{acme}")] {
+        ada.post(&format!("{host}/members"), json!({"email": email})).await.is(201);
+    }
+    let tokens = [
+        world.mailed_token(&email, "You are invited to Apollo").await,
+        world.mailed_token(&email, "You are invited to Acme").await,
+    ];
+    let grace = server.person_with("grace", &email).await;
+    for (host, token) in [format!("/projects/{project}"), format!("/organizations/{acme}")].iter().zip(&tokens) {
+        let first = accept(&grace, token).await.is(200);
+        assert_eq!(accept(&grace, token).await.is(200).json, first.json, "the first answer may have been lost");
+        ada.delete(&format!("{host}/members/{}", grace.id)).await.is(204);
+        accept(&grace, token).await.problem(409);
+        grace.get(host).await.problem(404);
+    }
+    ada.invite(&project, &grace, "viewer").await;
+    accept(&grace, &tokens[0]).await.is(200);
+    ada.delete(&format!("/projects/{project}")).await.is(204);
+    accept(&grace, &tokens[0]).await.problem(409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_invitation_is_good_for_two_days_and_then_can_be_sent_anew() {
     let world = World::new().await;
     let server = world.server().await;

@@ -221,7 +221,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
         ] {
             let after_due = filter.is_by_due().then_some(due).flatten().map(|due| (due, id(4, middle)));
             let page = TaskPage { page: if filter.is_by_due() { first } else { page(4) }, after_due };
-            tasks::list(pool, project, filter, page, account).await.expect("tasks");
+            tasks::list(pool, project, filter, page, Some(account)).await.expect("tasks");
             check(&format!("{which} tasks, {filter:?}"));
         }
         comments::list(pool, task, page(5)).await.expect("comments");
@@ -246,7 +246,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
     }
     let small = id(3, 2);
     let page = TaskPage { page: first, after_due: None };
-    let few = tasks::list(pool, small, tasks::Filter::default(), page, account).await.expect("tasks");
+    let few = tasks::list(pool, small, tasks::Filter::default(), page, Some(account)).await.expect("tasks");
     assert_eq!((few.tasks.len(), few.standing.flatten().as_deref()), (5, Some("owner")));
     check("tasks of a small project");
     assert_eq!(comments::list(pool, id(0, 1), first).await.expect("comments").items.len(), 5);
@@ -265,4 +265,88 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
     check("invitations to a small project");
     history::list(pool, project, &history::Filter::default(), 21).await.expect("history");
     check("history");
+    // For who may not see them, tasks are not looked for, however far the page lies.
+    let skipping = TaskPage { page: Page { skip: 100_000, ..first }, after_due: None };
+    for filter in [tasks::Filter::default(), tasks::Filter { assignee_id: Some(None), status: Some("done"), ..none() }]
+    {
+        let seen = tasks::list(pool, project, filter, skipping, Some(Uuid::now_v7())).await.expect("tasks");
+        assert!(seen.tasks.is_empty() && seen.standing.is_none());
+        check("tasks for a stranger");
+    }
+}
+
+fn none() -> tasks::Filter<'static> {
+    tasks::Filter::default()
+}
+
+/// A million events: nine of ten in one feed, nearly all of one type, by one actor, ten seconds apart.
+const FILL_LOG: &str = r#"
+INSERT INTO events (position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type, event_version,
+                    payload, metadata, recorded_at)
+    SELECT n, gen_random_uuid(),
+           CASE WHEN n % 10 < 9 THEN '01900000-0000-7000-8003-000000000000' ELSE '01900000-0000-7000-8003-000000000001' END::uuid,
+           CASE WHEN n % 10 < 9 THEN n - n / 10 ELSE (n + 1) / 10 END, 'task', 'task ' || n / 10, n % 10 + 1,
+           CASE WHEN n % 100000 = 17 THEN 'TaskDeleted' WHEN n % 10 = 0 THEN 'TaskCreated' ELSE 'TaskUpdated' END, '1', '{}',
+           ('{"actor": "account:' || CASE WHEN n % 50000 = 17 THEN 'rare' ELSE 'busy' END || '"}')::json,
+           '2026-01-01T00:00:00Z'::timestamptz + n * interval '10 seconds'
+    FROM generate_series(1, 1000000) n;
+"#;
+
+#[tokio::test]
+async fn a_narrowed_page_of_history_reads_a_page_of_a_million_events() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut connection = pool.acquire().await.expect("a connection");
+    connection.execute("SET statement_timeout = 0").await.expect("a setting");
+    connection.execute(FILL_LOG).await.expect("a million events");
+    let plans = Plans::default();
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
+    let pool = &explaining(&world).await;
+    let feed = id(3, 0);
+    let at = |seconds: i64| Some(time::macros::datetime!(2026-01-01 0:00 UTC) + time::Duration::seconds(seconds));
+    let all = history::Filter::default;
+    let (rare, busy) = (Some("account:rare".to_owned()), Some("account:busy".to_owned()));
+    let (deleted, updated) = (Some("TaskDeleted".to_owned()), Some("TaskUpdated".to_owned()));
+    let narrowed = [
+        (21, all()),
+        (10, history::Filter { event_type: deleted.clone(), ..all() }),
+        (21, history::Filter { event_type: updated.clone(), after: Some(800_000), ..all() }),
+        (0, history::Filter { event_type: Some("Nothing".to_owned()), ..all() }),
+        (20, history::Filter { actor: rare.clone(), ..all() }),
+        (21, history::Filter { actor: busy.clone(), before: Some(900_000), ..all() }),
+        (0, history::Filter { actor: Some("system:worker".to_owned()), ..all() }),
+        (0, history::Filter { actor: busy.clone(), event_type: deleted.clone(), ..all() }),
+        (10, history::Filter { actor: rare.clone(), event_type: updated, ..all() }),
+        (21, history::Filter { from: at(5_000_000), ..all() }),
+        (0, history::Filter { from: at(20_000_000), ..all() }),
+        (9, history::Filter { to: at(105), ..all() }),
+        (0, history::Filter { to: at(-5), ..all() }),
+        (5, history::Filter { event_type: deleted.clone(), from: at(5_000_000), ..all() }),
+        (10, history::Filter { actor: rare, from: at(2_000_000), to: at(7_000_000), ..all() }),
+        (10, history::Filter { event_type: deleted, from: at(-5), to: at(20_000_000), ..all() }),
+    ];
+    // Before the planner knows anything of the table, and after.
+    for known in [false, true] {
+        for (expected, filter) in &narrowed {
+            let found = history::list(pool, feed, filter, 21).await.expect("history");
+            let plans = std::mem::take(&mut *plans.0.lock().expect("a lock"));
+            assert_eq!(found.len(), *expected, "{filter:?}");
+            assert!(found.is_sorted_by_key(|row| row.feed_seq), "{filter:?}");
+            assert!(found.iter().all(|row| row.feed_id == feed), "{filter:?}");
+            assert!(!plans.is_empty(), "{filter:?}: nothing was explained");
+            for plan in plans {
+                let rows = touched(&plan["Plan"]);
+                assert!(rows <= MOST, "known: {known}, {filter:?} touches {rows} rows: {plan:#}");
+            }
+        }
+        connection.execute("ANALYZE events").await.expect("statistics");
+        plans.0.lock().expect("a lock").clear();
+    }
+    let position: i64 = sqlx::query_scalar("SELECT feed_place_at($1, $2)")
+        .bind(feed)
+        .bind(at(5_000_000))
+        .fetch_one(pool)
+        .await
+        .expect("a place");
+    assert_eq!(position, 450_000);
 }
