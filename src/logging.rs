@@ -25,7 +25,7 @@ use tracing_subscriber::{
         time::{FormatTime, SystemTime},
     },
     layer::{Context, Filter, SubscriberExt},
-    registry::LookupSpan,
+    registry::{LookupSpan, Scope},
     util::SubscriberInitExt,
 };
 use workroom_projections::describe::describe;
@@ -189,7 +189,7 @@ where
         let spans: Vec<Value> = context
             .event_scope()
             .into_iter()
-            .flat_map(|scope| scope.from_root())
+            .flat_map(Scope::from_root)
             .map(|span| {
                 let extensions = span.extensions();
                 let fields = extensions.get::<FormattedFields<N>>();

@@ -18,7 +18,7 @@ use workroom_domain::ids::{OrganizationId, ProjectId};
 use workroom_projections::{
     comments, history, jobs, members, organizations,
     page::Page,
-    projects,
+    projects, session,
     tasks::{self, TaskPage},
     workspaces::{self, FilePage},
 };
@@ -75,6 +75,7 @@ async fn explaining(world: &World) -> PgPool {
         .max_connections(1)
         .after_connect(|connection, _| {
             Box::pin(async move {
+                session::prepare(connection).await?;
                 connection
                     .execute(
                         "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;
