@@ -79,9 +79,12 @@ pub fn closed_in_transaction() -> u64 {
 /// with it.
 async fn is_outside_transactions(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     // Unprepared, or the transaction would begin with its first message and not with its statement.
-    let asked = connection.fetch_one("SELECT now() = statement_timestamp()").await;
-    // A failed transaction answers nothing but that.
-    let is_outside = asked.and_then(|row| row.try_get(0)).unwrap_or(false);
+    let is_outside = match connection.fetch_one("SELECT now() = statement_timestamp()").await {
+        Ok(row) => row.try_get(0)?,
+        // In a failed transaction nothing is answered.
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("25P02") => false,
+        Err(error) => return Err(error),
+    };
     if !is_outside {
         let count = CLOSED_IN_TRANSACTION.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::error!(count, "a connection came back in a transaction, and is closed");
@@ -161,6 +164,29 @@ impl Database {
             .map(|url| anyhow::Ok(Way { options: parse(url, "DIRECT_URL")?, setting: "DIRECT_URL", given: true }))
             .transpose()?;
         Ok(Self { queries, direct })
+    }
+
+    /// The database for a command that somebody has typed: ready, and with the service's schema in it.
+    ///
+    /// # Errors
+    /// As [`Database::ready`]; somebody else's database.
+    pub async fn for_command(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::of(config)?;
+        database.ready(Patience::COMMAND).await?;
+        let has_schema: bool = database
+            .patiently(Patience::COMMAND, async || {
+                let mut connection = session::begin(database.direct()).await?;
+                let has = "SELECT to_regclass('public.events') IS NOT NULL";
+                Ok(sqlx::query_scalar(has).fetch_one(&mut connection).await?)
+            })
+            .await?;
+        let way = database.direct_way();
+        anyhow::ensure!(
+            has_schema,
+            "the database {} holds no Workroom: is it the right one? `workroom migrate` would make one there",
+            way.named()
+        );
+        Ok(database)
     }
 
     /// How to connect for queries.

@@ -12,6 +12,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod live;
+mod logging;
 pub mod messaging;
 pub mod notify;
 mod readiness;

@@ -48,13 +48,15 @@ pub fn probe(
         let (followers, sandbox) = (followers.clone(), sandbox.clone());
         async move {
             let status = relay.map(|status| status.borrow().clone());
+            let (postgres, projections, mails) =
+                tokio::join!(postgres(&pool), projections(&pool, &progress, &followers), mails(&pool));
             let mut checks: Vec<Check> = vec![
-                ("postgres", postgres(&pool).await.into()),
+                ("postgres", postgres.into()),
                 ("nats", nats(&messaging).into()),
-                ("projections", projections(&pool, &progress, &followers).await.into()),
+                ("projections", projections.into()),
                 ("relay", relay_check(status.as_ref(), &followers).into()),
             ];
-            if let Some(mails) = mails(&pool).await {
+            if let Some(mails) = mails {
                 checks.push(("mails", mails));
             }
             if let Some(sandbox) = sandbox {

@@ -39,9 +39,6 @@ const WIND_DOWN: Duration = Duration::from_secs(10);
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1024;
 
-/// How long a start waits for the views.
-const VIEWS_SHOWN: Duration = Duration::from_secs(5);
-
 /// How often what has had its time is deleted.
 const SWEEP_INTERVAL: Duration = Duration::from_mins(5);
 
@@ -170,7 +167,7 @@ impl Service {
             readiness,
             sandbox: gate(sandbox),
         });
-        base.views_shown().await?;
+        base.views_shown().await;
         let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
         let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
@@ -232,12 +229,18 @@ impl Base {
 
     /// Waits until the views show what the log holds: whoever comes now may have been told of all of it, by a process that has
     /// died with the database. Not for ever, for they may be behind for a reason that waiting does not mend.
-    async fn views_shown(&self) -> Result<(), sqlx::Error> {
-        let head = log::head(&self.pool).await?;
-        if !self.progress.reached(head, tokio::time::Instant::now() + VIEWS_SHOWN).await {
-            tracing::warn!(head, "the views are behind the log: reads may show less than was acknowledged");
+    async fn views_shown(&self) {
+        let shown = async { Ok::<_, sqlx::Error>(self.app.visible(log::head(&self.pool).await?).await) };
+        match shown.await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("the views are behind the log: reads may show less than was acknowledged"),
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "it is not known whether the views are behind"
+                );
+            }
         }
-        Ok(())
     }
 
     fn plays(&self, role: Role) -> bool {

@@ -29,9 +29,9 @@ use tokio::{
 use uuid::Uuid;
 
 /// How often a leader says that it lives.
-const BEAT: Duration = Duration::from_millis(150);
+const BEAT: Duration = Duration::from_millis(125);
 /// A leader that has said nothing for so long is deposed.
-const SILENCE: Duration = Duration::from_millis(600);
+const SILENCE: Duration = Duration::from_millis(500);
 /// How often a candidate tries.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How often a candidate must have found the same sign of life, and no newer one.
@@ -174,15 +174,27 @@ impl Election {
                 && is_silent
                 && seen.1 >= LOOKS
             {
-                let ended: Vec<bool> =
-                    in_time(sqlx::query_scalar(DEPOSE).bind(name).bind(beat_at).fetch_all(&mut *connection)).await?;
-                if !ended.is_empty() {
-                    if deposed != Some(beat_at) {
-                        tracing::warn!(name, last_sign = %beat_at, "a leader stands still: it is deposed");
-                        deposed = Some(beat_at);
+                let asked = sqlx::query_scalar(DEPOSE).bind(name).bind(beat_at);
+                match in_time(asked.fetch_all(&mut *connection)).await {
+                    Ok(ended) if ended.contains(&true) => {
+                        if deposed != Some(beat_at) {
+                            tracing::warn!(name, last_sign = %beat_at, "a leader stands still: it is deposed");
+                            deposed = Some(beat_at);
+                        }
+                        sleep(ENDING).await;
+                        continue;
                     }
-                    sleep(ENDING).await;
-                    continue;
+                    Ok(_) => {}
+                    // It may be another role's session.
+                    Err(error @ sqlx::Error::Database(_)) => {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            name,
+                            "a leader stands still and cannot be deposed"
+                        );
+                        sleep(SILENCE).await;
+                    }
+                    Err(error) => return Err(error),
                 }
             }
             sleep(INTERVAL).await;

@@ -21,8 +21,10 @@ pub mod organizations;
 pub mod page;
 pub mod progress;
 pub mod projects;
+#[allow(clippy::disallowed_methods, reason = "its transactions are on sessions of its own")]
 pub mod rebuild;
 pub mod recent;
+#[allow(clippy::disallowed_methods, reason = "its transactions are on sessions of its own")]
 pub mod runner;
 pub mod session;
 pub mod tasks;

@@ -290,3 +290,43 @@ impl Checkpoints {
         self.groups.iter().any(|(name, _, halted)| name == group && *halted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(positions: &Positions) -> i64 {
+        *positions.inner.groups[GROUPS[0]].borrow()
+    }
+
+    #[test]
+    fn what_is_known_holds_within_one_incarnation() {
+        let (first, second): (Incarnation, Incarnation) = ("first".into(), "second".into());
+        let positions = Positions::default();
+        positions.advance(GROUPS[0], &first, 3);
+        assert_eq!(known(&positions), 0, "nobody knows which incarnation this is");
+        positions.observe(&first);
+        positions.advance(GROUPS[0], &first, 7);
+        positions.advance(GROUPS[0], &first, 5);
+        positions.observe(&first);
+        assert_eq!(known(&positions), 7);
+        assert!(!positions.is_recovering());
+
+        positions.observe(&second);
+        assert_eq!(known(&positions), 0);
+        assert!(positions.is_recovering());
+        positions.advance(GROUPS[0], &first, 8);
+        assert_eq!(known(&positions), 0, "a late message of the one before");
+        positions.advance(GROUPS[0], &second, 6);
+        assert_eq!(known(&positions), 6);
+        positions.recovered(&first);
+        assert!(positions.is_recovering());
+        positions.recovered(&second);
+        assert!(!positions.is_recovering());
+
+        positions.reset();
+        positions.advance(GROUPS[0], &second, 6);
+        assert_eq!(known(&positions), 0);
+        assert!(positions.is_recovering());
+    }
+}

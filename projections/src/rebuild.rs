@@ -255,10 +255,8 @@ impl Replay<'_> {
     /// Keeps vacuums off the tables. They give way, but only to somebody whom they find waiting for a second: too long for
     /// the time in which the runner is held off.
     async fn hold_vacuums(&self, connection: &mut PgConnection, schema: &str) -> Result<(), ReplayError> {
-        match lock(connection, &self.tables(schema), "SHARE UPDATE EXCLUSIVE", VACUUM_PATIENCE).await? {
-            true => Ok(()),
-            false => Err(ReplayError::Busy),
-        }
+        let held = lock(connection, &self.tables(schema), "SHARE UPDATE EXCLUSIVE", VACUUM_PATIENCE).await?;
+        if held { Ok(()) } else { Err(ReplayError::Busy) }
     }
 
     fn tables(&self, schema: &str) -> Vec<String> {

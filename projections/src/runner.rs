@@ -28,7 +28,7 @@ const BATCH: i64 = 1000;
 /// How long the database may take over anything; it ends its own statements sooner.
 const SILENCE: Duration = Duration::from_secs(25);
 /// The pause before another try to lead.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 const BACKSTOP: Duration = Duration::from_millis(100);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
 /// From so many events in a batch on the log is busy, and others get so many turns before the next batch is read: each

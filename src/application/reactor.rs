@@ -32,8 +32,8 @@ use super::{
 
 /// How often the log is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long others keep away from a reactor that is at work.
-const LEASE: Duration = Duration::from_secs(5);
+/// How long others keep away from a reactor that is at work, or stands still. Two at once do no harm.
+const LEASE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Things that are done about one event, or by one sweep, at a time.
 const BATCH: i64 = 500;

@@ -122,6 +122,17 @@ impl<'a> Unit<'a> {
         Ok(versioned)
     }
 
+    /// As [`Unit::read`], but waits until the state is in the log: for whoever then looks in the database for what it tells
+    /// of.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn read_committed<A: Stored>(&mut self, id: impl Into<Uuid>) -> Result<Arc<Versioned<A>>, LoadError> {
+        let versioned = self.log.load::<A>(id.into()).await?;
+        self.read.push(Box::new(Arc::clone(&versioned)));
+        Ok(versioned)
+    }
+
     /// Looks at an aggregate without relying on it: no guard.
     ///
     /// # Errors

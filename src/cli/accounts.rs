@@ -10,7 +10,7 @@ use super::output;
 use crate::{
     application::App,
     config::Config,
-    database::{Database, Patience},
+    database::Database,
     event_store::{AppendLimits, EventLog},
     identity::{Identity, email::EmailAddress},
 };
@@ -40,8 +40,7 @@ pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
         AccountsCommand::Reactivate { account } => (account, false),
     };
     let config = Config::load()?;
-    let database = Database::of(&config)?;
-    database.ready(Patience::COMMAND).await?;
+    let database = Database::for_command(&config).await?;
     let pool = database.pool(4);
     let found = if let Ok(id) = Uuid::try_parse(&account) {
         accounts::find(&pool, id).await?

@@ -5,11 +5,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::output;
-use crate::{
-    audit,
-    config::Config,
-    database::{Database, Patience},
-};
+use crate::{audit, config::Config, database::Database};
 
 /// What to prove.
 #[derive(Subcommand)]
@@ -25,8 +21,7 @@ pub enum AuditCommand {
 pub async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     let AuditCommand::Access = command;
     let config = Config::load()?;
-    let database = Database::of(&config)?;
-    database.ready(Patience::COMMAND).await?;
+    let database = Database::for_command(&config).await?;
     let pool = database.pool(2);
     let head = workroom_projections::log::head(&pool).await?;
     let report = audit::access::audit(&pool, &|done| output::progress("audit", done, head)).await?;

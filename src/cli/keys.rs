@@ -5,11 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::output;
-use crate::{
-    config::Config,
-    database::{Database, Patience},
-    identity::keys,
-};
+use crate::{config::Config, database::Database, identity::keys};
 
 /// What to do with the keys that sign access tokens.
 #[derive(Subcommand)]
@@ -33,8 +29,7 @@ pub enum KeysCommand {
 /// The database's.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     let config = Config::load()?;
-    let database = Database::of(&config)?;
-    database.ready(Patience::COMMAND).await?;
+    let database = Database::for_command(&config).await?;
     let pool = database.pool(1);
     if let KeysCommand::Rotate { lead_seconds, compromised } = command {
         let kid = keys::rotate(&pool, Duration::from_secs(lead_seconds), compromised).await?;

@@ -10,7 +10,6 @@ mod serve;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    config::{Config, LogFormat},
     dev::{self, cli::DevCommand},
     jobs::sandbox,
 };
@@ -93,21 +92,6 @@ fn dev_command(command: DevCommand) -> anyhow::Result<std::process::ExitCode> {
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
-}
-
-/// Log lines to stderr; `RUST_LOG` chooses which.
-fn start_logging(config: &Config) {
-    use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
-    let filter = EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| EnvFilter::new("info,async_nats=warn,sqlx=warn,tower_http=warn"));
-    let registry = tracing_subscriber::registry().with(filter);
-    let lines = fmt::layer().with_writer(std::io::stderr);
-    let started = match config.log_format {
-        LogFormat::Text => registry.with(lines.compact()).try_init(),
-        LogFormat::Json => registry.with(lines.json()).try_init(),
-    };
-    // A second start in one process keeps the first one's.
-    drop(started);
 }
 
 /// Says on stderr, in one line, why a command failed.

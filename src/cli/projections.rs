@@ -35,8 +35,7 @@ pub enum ProjectionsCommand {
 /// The log cannot be replayed; the live views are untouched then.
 pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
     let config = Config::load()?;
-    let database = Database::of(&config)?;
-    database.ready(Patience::COMMAND).await?;
+    let database = Database::for_command(&config).await?;
     let mut differs = false;
     match command {
         ProjectionsCommand::Verify => {

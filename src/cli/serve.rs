@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{output, runtime, start_logging};
+use super::{output, runtime};
 use crate::{
     config::{Config, Role},
     database::{self, Database, Patience},
@@ -18,6 +18,7 @@ use crate::{
         folder::DataFolder,
         tools,
     },
+    logging,
     startup::Service,
 };
 
@@ -44,7 +45,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     if let Some(port) = args.port {
         config.port = port;
     }
-    start_logging(&config);
+    logging::start(config.log_format);
     runtime()?.block_on(async {
         let stop = stop_signal()?;
         tokio::pin!(stop);
@@ -55,6 +56,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
         output::line(&format!("Workroom listens on http://{}", service.address()))?;
         stop.await;
         service.stop().await;
+        logging::sum_up();
         Ok(())
     })
 }
@@ -82,32 +84,44 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
         let mut config = Config::load()?;
         config.host = args.host.parse().with_context(|| format!("{} is no IP address", args.host))?;
         config.port = args.port;
-        start_logging(&config);
+        logging::start(config.log_format);
         tokio::pin!(stop);
+        let prepared = async {
+            let services = prepare_up(args).await?;
+            if config.bubblewrap.is_none() {
+                config.bubblewrap = bubblewrap(&args.folder.data_dir).await;
+            }
+            anyhow::Ok(services)
+        };
         let services = tokio::select! {
-            services = prepare_up(args) => services?,
+            services = prepared => services?,
             () = &mut stop => return Ok(()),
         };
         services.database_url().clone_into(&mut config.database_url);
         services.nats_url().clone_into(&mut config.nats_url);
-        if config.bubblewrap.is_none() {
-            config.bubblewrap = bubblewrap(&args.folder.data_dir).await;
+        if services.postgres().is_some() {
+            config.direct_url = None;
         }
         if config.smtp_url.is_none() && config.mail_folder.is_none() {
             config.mail_folder = Some(services.folder().root().join("mail"));
         }
         let mail_folder = config.mail_folder.clone();
-        let started = Service::start(config).await;
-        let outcome = match started {
-            Ok(service) => {
-                let outcome = welcome(&service, mail_folder.as_deref());
-                stop.await;
-                service.stop().await;
-                outcome
-            }
-            Err(error) => Err(error),
+        let serving = async {
+            let service = tokio::select! {
+                service = Service::start(config) => service?,
+                () = &mut stop => return Ok(()),
+            };
+            let outcome = welcome(&service, mail_folder.as_deref());
+            stop.await;
+            service.stop().await;
+            outcome
+        };
+        let outcome = tokio::select! {
+            outcome = serving => outcome,
+            never = services.keep_running() => match never {},
         };
         services.stop().await;
+        logging::sum_up();
         outcome
     })
 }
@@ -125,17 +139,11 @@ fn welcome(service: &Service, mail_folder: Option<&Path>) -> anyhow::Result<()> 
 
 /// Finds or fetches bubblewrap. Without it everything but running code works, and the service says so.
 async fn bubblewrap(data_dir: &Path) -> Option<PathBuf> {
-    let data_dir = data_dir.to_owned();
-    let find = move || tools::bubblewrap::RECIPE.ensure(&tools::ToolStore::new(&DataFolder::open(&data_dir)?));
-    let found = tokio::task::spawn_blocking(find).await;
-    match found {
-        Ok(Ok(tool)) => Some(tool.path),
-        Ok(Err(error)) => {
-            tracing::warn!("code cannot be run: {error:#}");
-            None
-        }
-        Err(_) => None,
-    }
+    let found = async {
+        let store = tools::ToolStore::new(&DataFolder::open(data_dir)?);
+        tools::find(&store, |store| tools::bubblewrap::RECIPE.ensure(store)).await
+    };
+    found.await.inspect_err(|error| tracing::warn!("code cannot be run: {error:#}")).ok().map(|tool| tool.path)
 }
 
 /// Ready once the process is asked to stop: by Ctrl-C, by the system, or by the end of the terminal.

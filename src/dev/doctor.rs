@@ -37,6 +37,7 @@ pub fn doctor(data_dir: &Path) -> bool {
     let opened = DataFolder::open(data_dir);
     if let Ok(folder) = &opened {
         let store = ToolStore::new(folder);
+        lines.extend(passed_over());
         lines.extend(tools::all().map(|recipe| tool(recipe, &store)));
         lines.push(sandbox(&store));
     }
@@ -73,6 +74,19 @@ fn tool(recipe: &Recipe, store: &ToolStore) -> Line {
         Err(error) => (missing, format!("{error:#}")),
     };
     Line { subject: recipe.name, state, text }
+}
+
+/// Says that programs of the system are passed over, if they are.
+fn passed_over() -> Option<Line> {
+    let subject = "tools";
+    match tools::only_fetched() {
+        Ok(true) => {
+            let text = format!("{}=fetched: what the system has installed is passed over", tools::TOOLS);
+            Some(Line { subject, state: State::Good, text })
+        }
+        Ok(false) => None,
+        Err(error) => Some(Line { subject, state: State::Bad, text: error.to_string() }),
+    }
 }
 
 fn interpreter(name: &'static str) -> Line {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::{Acquire, FromRow, PgConnection, PgPool};
 use time::OffsetDateTime;
+use workroom_projections::session;
 
 use super::{
     access_token::MAX_LIFETIME,
@@ -61,7 +62,8 @@ fn accepted_after() -> f64 {
 pub async fn open(pool: &PgPool) -> anyhow::Result<KeyRing> {
     // Two instances may start at once. Each looks only after it has the lock: a statement that both looked and waited
     // would look first.
-    let mut connection = pool.acquire().await?;
+    let mut connection = session::begin(&pool.connect_options()).await?;
+    #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(7770003)").execute(&mut *transaction).await?;
     let is_empty: bool =
@@ -135,7 +137,8 @@ pub async fn list(pool: &PgPool) -> anyhow::Result<Vec<KeyRow>> {
 /// # Errors
 /// The database's; a rotation that is under way already.
 pub async fn rotate(pool: &PgPool, lead: Duration, compromised: bool) -> anyhow::Result<String> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = session::begin(&pool.connect_options()).await?;
+    #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(7770003)").execute(&mut *transaction).await?;
     if compromised {

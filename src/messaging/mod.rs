@@ -69,6 +69,8 @@ impl Messaging {
     /// The address is malformed. A server that cannot be reached is no error.
     pub async fn connect(url: &str) -> Result<Self, MessagingError> {
         let address::Address { servers, credentials } = address::parse(url)?;
+        let places: Vec<String> = servers.iter().map(|server| format!("{}:{}", server.host(), server.port())).collect();
+        let places = places.join(", ");
         let (sender, state) = watch::channel(ConnectionState::default());
         let options = ConnectOptions::new()
             .name("workroom")
@@ -78,7 +80,7 @@ impl Messaging {
             .request_timeout(Some(ACK_TIMEOUT))
             .reconnect_delay_callback(pause)
             .event_callback(move |event| {
-                note(&sender, &event);
+                note(&sender, &places, &event);
                 std::future::ready(())
             });
         let options = match credentials {
@@ -138,7 +140,7 @@ fn pause(attempts: usize) -> Duration {
 }
 
 /// Logs what happened to the connection, and passes it on to whoever watches.
-fn note(state: &watch::Sender<ConnectionState>, event: &Event) {
+fn note(state: &watch::Sender<ConnectionState>, places: &str, event: &Event) {
     match event {
         Event::Connected => {
             state.send_modify(|state| {
@@ -159,8 +161,8 @@ fn note(state: &watch::Sender<ConnectionState>, event: &Event) {
             tracing::warn!(subscription, "a subscription is too slow: NATS messages were dropped");
         }
         Event::ServerError(error) => tracing::warn!(%error, "NATS reported an error"),
-        // One of these an attempt to connect: the loss was logged when it happened.
-        Event::ClientError(error) => tracing::debug!(%error, "no connection to NATS yet"),
+        // One of these an attempt to connect: the log sums them up.
+        Event::ClientError(error) => tracing::warn!(%error, places, "NATS cannot be reached"),
         Event::LameDuckMode | Event::Draining => tracing::info!(%event, "the NATS connection is about to move"),
     }
 }
@@ -181,10 +183,10 @@ mod tests {
     #[test]
     fn each_connection_is_a_generation() {
         let (sender, receiver) = watch::channel(ConnectionState::default());
-        note(&sender, &Event::Connected);
-        note(&sender, &Event::Disconnected);
+        note(&sender, "nats:4222", &Event::Connected);
+        note(&sender, "nats:4222", &Event::Disconnected);
         assert_eq!(*receiver.borrow(), ConnectionState { connected: false, generation: 1 });
-        note(&sender, &Event::Connected);
+        note(&sender, "nats:4222", &Event::Connected);
         assert_eq!(*receiver.borrow(), ConnectionState { connected: true, generation: 2 });
     }
 }

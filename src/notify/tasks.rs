@@ -18,7 +18,10 @@ use workroom_domain::{
     ids::AccountId,
     task::{Task, TaskEvent},
 };
-use workroom_projections::log::{LogError, LogReader, Recorded};
+use workroom_projections::{
+    log::{LogError, LogReader, Recorded},
+    session,
+};
 
 use super::outbox::{self, MailKind};
 use crate::application::App;
@@ -26,6 +29,8 @@ use crate::application::App;
 /// How often the log is looked at when nobody says that it has grown.
 const INTERVAL: Duration = Duration::from_millis(500);
 const BATCH: i64 = 1000;
+/// The pause between two looks.
+const GATHERING: Duration = Duration::from_millis(100);
 /// The group whose views tell what a task says.
 const VIEWS: &str = "workspace";
 
@@ -43,10 +48,23 @@ enum FollowError {
 /// Follows the log until told to stop; no reminder comes later than `latest` after it was due. Any number may run: one
 /// at a time does the work.
 pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
-    let reader = LogReader::new(vec![Task::TYPE]);
+    let reader = LogReader::new(vec![Task::TYPE]).with_recent(app.log().recent());
     let mut views = app.progress().watch(VIEWS);
+    // A session of its own: transactions begin on no connection that others use after it.
+    let mut connection = None;
     loop {
-        match pass(&app, &reader, latest).await {
+        let passed = match connection.take() {
+            Some(connection) => Ok(connection),
+            None => session::begin(&app.pool().connect_options()).await.map_err(FollowError::from),
+        };
+        let passed = match passed {
+            Ok(own) => pass(connection.insert(own), &reader, latest).await,
+            Err(error) => Err(error),
+        };
+        if passed.is_err() {
+            connection = None;
+        }
+        match passed {
             Ok(true) if !shutdown.is_cancelled() => continue,
             Ok(_) => {}
             // What cannot be read does not mend itself: nobody is told of anything any more.
@@ -60,6 +78,8 @@ pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the log cannot be followed for mails");
             }
         }
+        // Not once for each command: what comes within a moment is seen together.
+        tokio::time::sleep(GATHERING).await;
         tokio::select! {
             () = tokio::time::sleep(INTERVAL) => {}
             () = grown(&mut views) => {}
@@ -79,8 +99,8 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 }
 
 /// Reads a stretch of the log; `true` when there is more.
-async fn pass(app: &App, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
-    let mut connection = app.pool().acquire().await?;
+async fn pass(connection: &mut PgConnection, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
+    #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
     let mut transaction = connection.begin().await?;
     // Another process' follower passes over what this one is about; not for long, should this one stand still.
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut *transaction).await?;

@@ -29,7 +29,7 @@ use super::{
 use crate::messaging::Messaging;
 
 /// The pause before another try to lead.
-const PAUSE: Duration = Duration::from_millis(50);
+const PAUSE: Duration = Duration::from_millis(100);
 const BACKSTOP: Duration = Duration::from_millis(500);
 const HALT_PAUSE: Duration = Duration::from_secs(5);
 /// How often the streams are looked at although nothing seems wrong: somebody may have emptied one.
@@ -152,9 +152,11 @@ impl Relay {
             if let Some(stream) = refusing
                 && refusals >= REFUSALS
             {
-                refusals = 0;
-                if let Err(error) = revive(self.messaging.jetstream(), stream).await {
-                    tracing::debug!(stream, error = &error as &dyn std::error::Error, "a stream takes nothing");
+                match revive(self.messaging.jetstream(), stream).await {
+                    Ok(()) => refusals = 0,
+                    Err(error) => {
+                        tracing::debug!(stream, error = &error as &dyn std::error::Error, "a stream takes nothing");
+                    }
                 }
             }
             sleep(pause).await;

@@ -2,13 +2,21 @@
 //!
 //! One binary, so that all tests share one Postgres; every test has a database of its own, a NATS of its own, and as
 //! many services as it asks for. A folder a noun, as everywhere.
-#![allow(missing_docs, clippy::pedantic, clippy::expect_used, clippy::unwrap_used, clippy::print_stderr)]
+#![allow(
+    missing_docs,
+    clippy::pedantic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods
+)]
 
 mod access;
 mod audit;
 mod auth;
 mod cli;
 mod comments;
+mod database;
 mod event_store;
 mod faults;
 mod history;

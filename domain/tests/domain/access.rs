@@ -69,7 +69,6 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
             [MANAGE_ORGANIZATION, MANAGE_ORGANIZATION, Right::InOrganization(OrganizationAction::View)],
         ),
         ("OrganizationDeleted", same(Right::InOrganization(OrganizationAction::Delete))),
-        ("ProjectAddedToOrganization", same(Right::FoundProject)),
         ("SlugClaimed", same(EDIT_ORGANIZATION)),
         ("SlugReleased", same(EDIT_ORGANIZATION)),
         ("WorkspaceCreated", same(FILES)),
@@ -83,6 +82,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("InvitationRevoked", same(MANAGE)),
         ("InvitationAccepted", same(Right::Invited)),
         ("JobCancelled", same(Right::ServiceOnly)),
+        ("ProjectAddedToOrganization", same(Right::FoundProject)),
     ]
 }
 

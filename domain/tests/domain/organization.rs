@@ -5,13 +5,15 @@ use workroom_domain::{
     access::OrganizationRole::{Admin, Member},
     organization::{
         Organization, OrganizationChanges, OrganizationCommand, OrganizationEvent, OrganizationPatch,
-        OrganizationRefusal,
+        OrganizationRefusal, Slug,
     },
+    organization_projects::{OrganizationProjects, OrganizationProjectsCommand, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent, SlugCommand, SlugTaken},
 };
 
 use crate::examples::{
-    ADA, BOB, EVE, ORGANIZATION, OTHER_ORGANIZATION, name, organization_changes, organization_fields, picture, slug,
+    ADA, BOB, EVE, ORGANIZATION, OTHER_ORGANIZATION, PROJECT, name, organization_changes, organization_fields, picture,
+    slug,
 };
 
 fn organization() -> TestFramework<Organization> {
@@ -134,6 +136,30 @@ fn a_slug_has_one_holder() {
         .given(vec![claimed(ORGANIZATION), released])
         .when(claim(OTHER_ORGANIZATION))
         .then_expect_events(vec![claimed(OTHER_ORGANIZATION)]);
+}
+
+#[test]
+fn the_slug_of_a_personal_organization_is_for_nobody_else() {
+    let claim = |organization_id| SlugCommand::Claim { slug: Slug::personal(ORGANIZATION), organization_id };
+    let free = || TestFramework::<OrganizationSlug>::with(()).given_no_previous_events();
+    free().when(claim(OTHER_ORGANIZATION)).then_expect_error(SlugTaken);
+    let organization_id = ORGANIZATION;
+    let claimed = OrganizationSlugEvent::SlugClaimed { slug: Slug::personal(ORGANIZATION), organization_id };
+    free().when(claim(ORGANIZATION)).then_expect_events(vec![claimed]);
+}
+
+#[test]
+fn what_is_created_in_an_organization_moves_its_projects_and_belongs_to_the_projects_feed() {
+    use workroom_domain::Decide;
+    let (organization_id, project_id) = (ORGANIZATION, PROJECT);
+    let added = OrganizationProjectsEvent::ProjectAddedToOrganization { organization_id, project_id };
+    TestFramework::<OrganizationProjects>::with(())
+        .given(vec![added.clone()])
+        .when(OrganizationProjectsCommand::Add { organization_id, project_id })
+        .then_expect_events(vec![added.clone()]);
+    let mut projects = OrganizationProjects::default();
+    projects.evolve(&added);
+    assert_eq!(projects.feed(ORGANIZATION.0), PROJECT.0);
 }
 
 #[test]

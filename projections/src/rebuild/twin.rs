@@ -3,7 +3,7 @@
 //! A twin has all that the live table has, under the same names (those of indexes, constraints and statistics are told apart by
 //! schema only), so that later migrations find what they expect, and operators what they have set.
 
-use sqlx::{PgConnection, Row};
+use sqlx::{Acquire, PgConnection, Row};
 
 use super::{LIVE, ReplayError, run};
 
@@ -111,7 +111,8 @@ const STATEMENTS: &str = "
                                      CASE e.grantee WHEN 0 THEN 'PUBLIC' ELSE e.grantee::regrole::text END)
         FROM live l JOIN pg_class t ON t.oid = l.twin::regclass, aclexplode(t.relacl) e WHERE e.grantee <> t.relowner
         UNION ALL
-        SELECT 1, 10, '', format('ALTER TABLE %s OWNER TO %s', twin, relowner::regrole) FROM live
+        -- In its place only: the owner needs no right to the schema of twins. What was granted is then theirs to grant.
+        SELECT 3, 4, '', format('ALTER TABLE %s OWNER TO %s', name, relowner::regrole) FROM live
         WHERE relowner <> current_user::regrole
         UNION ALL
         SELECT 1, 11, grantee::text || columns, format('GRANT %s%s ON TABLE %s TO %s%s', privilege_type, columns, twin,
@@ -146,14 +147,17 @@ pub(super) struct Twin {
 }
 
 impl Twin {
-    /// Makes an empty twin of a live table in `schema`. The connection's `search_path` must be the usual one.
+    /// Makes an empty twin of a live table in `schema`.
     pub(super) async fn create(
         connection: &mut PgConnection,
         table: &'static str,
         schema: &str,
     ) -> Result<Self, ReplayError> {
+        let mut transaction = connection.begin().await?;
+        // So every name is told with its schema, and means the same when the statement is carried out.
+        run(&mut transaction, "SET LOCAL search_path = pg_catalog").await?;
         let obstacles: Vec<String> =
-            sqlx::query_scalar(OBSTACLES).bind(LIVE).bind(table).fetch_all(&mut *connection).await?;
+            sqlx::query_scalar(OBSTACLES).bind(LIVE).bind(table).fetch_all(&mut *transaction).await?;
         if !obstacles.is_empty() {
             return Err(ReplayError::Unsupported { table, what: obstacles.join(", ") });
         }
@@ -162,22 +166,23 @@ impl Twin {
         )
         .bind(LIVE)
         .bind(table)
-        .fetch_one(&mut *connection)
+        .fetch_one(&mut *transaction)
         .await?;
         let unlogged = if is_unlogged { "UNLOGGED " } else { "" };
         let like = format!("LIKE {LIVE}.{table} INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS");
-        run(connection, &format!("CREATE {unlogged}TABLE {schema}.{table} ({like})")).await?;
+        run(&mut transaction, &format!("CREATE {unlogged}TABLE {schema}.{table} ({like})")).await?;
         let mut twin = Self { table, before: Vec::new(), after: Vec::new() };
         let statements =
-            sqlx::query(STATEMENTS).bind(LIVE).bind(table).bind(schema).fetch_all(&mut *connection).await?;
+            sqlx::query(STATEMENTS).bind(LIVE).bind(table).bind(schema).fetch_all(&mut *transaction).await?;
         for row in statements {
             let statement: String = row.try_get("statement")?;
             match row.try_get::<i32, _>("phase")? {
-                1 => run(connection, &statement).await?,
+                1 => run(&mut transaction, &statement).await?,
                 2 => twin.before.push(statement),
                 _ => twin.after.push(statement),
             }
         }
+        transaction.commit().await?;
         Ok(twin)
     }
 

@@ -30,8 +30,9 @@ impl Command for DeleteOrganization {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let organization = unit.authorize_in_organization(self.organization_id, OrganizationAction::Delete).await?;
         self.if_version.check(organization.sequence)?;
-        // Each project that is created from here on moves this, which guards the append; those before are in the log.
-        unit.read::<OrganizationProjects>(self.organization_id).await?;
+        // Each project that is created from here on moves this, which guards the append; those before are in the log, where
+        // they are looked up.
+        unit.read_committed::<OrganizationProjects>(self.organization_id).await?;
         if has_projects(unit.pool(), self.organization_id).await? {
             return Err(Error::Conflict("the organization has projects; delete them first".to_owned()));
         }

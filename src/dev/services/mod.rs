@@ -9,9 +9,9 @@ pub mod postgres;
 mod processes;
 mod template;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
-
-use anyhow::Context;
+use std::time::Duration;
 
 pub use nats::{NatsOptions, NatsServer};
 pub use postgres::{PostgresOptions, PostgresServer};
@@ -21,6 +21,10 @@ use self::template::Template;
 use super::child::Spawner;
 use super::folder::{DataFolder, FolderLock};
 use super::tools::{self, ToolStore};
+
+/// The pauses between two starts of a server that does not stay.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What to start, and where.
 #[derive(Debug, Clone)]
@@ -71,8 +75,8 @@ impl Services {
             if options.database_url.is_some() {
                 return Ok(None);
             }
-            let (store, major) = (store.clone(), postgres::data_version(&folder));
-            let tool = blocking(move || tools::postgres::ensure_for(&store, major)).await?;
+            let major = postgres::data_version(&folder);
+            let tool = tools::find(&store, move |store| tools::postgres::ensure_for(store, major)).await?;
             let how = PostgresOptions {
                 durable: options.durable,
                 ephemeral: options.ephemeral,
@@ -85,8 +89,7 @@ impl Services {
             if options.nats_url.is_some() {
                 return Ok(None);
             }
-            let store = store.clone();
-            let tool = blocking(move || tools::nats_server::RECIPE.ensure(&store)).await?;
+            let tool = tools::find(&store, |store| tools::nats_server::RECIPE.ensure(store)).await?;
             NatsServer::start(&spawner, &tool, &folder, NatsOptions::default()).await.map(Some)
         };
         // Both to their end, also when one fails: a server that is being started must not be left to itself.
@@ -136,6 +139,28 @@ impl Services {
         &self.folder
     }
 
+    /// Starts a server again that has ended, for as long as this is polled.
+    pub async fn keep_running(&self) -> Infallible {
+        let postgres = async {
+            match &self.postgres {
+                Some(postgres) => {
+                    keep("Postgres", async || postgres.ended().await, async || postgres.restart().await).await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let nats = async {
+            match &self.nats {
+                Some(nats) => keep("NATS", async || nats.ended().await, async || nats.restart().await).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            never = postgres => never,
+            never = nats => never,
+        }
+    }
+
     /// Stops both servers, cleanly unless they are ephemeral, and removes an ephemeral folder.
     pub async fn stop(self) {
         let postgres = async {
@@ -161,6 +186,18 @@ impl Drop for Services {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
-    tokio::task::spawn_blocking(work).await.context("the search for a program was broken off")?
+/// Starts a server again whenever it has ended; one that ends again and again is given more and more time.
+async fn keep(name: &str, ended: impl AsyncFn(), restart: impl AsyncFn() -> anyhow::Result<()>) -> Infallible {
+    let mut pause = SHORTEST_PAUSE;
+    loop {
+        let since = tokio::time::Instant::now();
+        ended().await;
+        pause = if since.elapsed() > LONGEST_PAUSE { SHORTEST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        tracing::warn!(name, "a private server has ended: it is started again");
+        match restart().await {
+            Ok(()) => tracing::info!(name, "a private server is back"),
+            Err(error) => tracing::error!(name, "a private server cannot be started again: {error:#}"),
+        }
+        tokio::time::sleep(pause).await;
+    }
 }

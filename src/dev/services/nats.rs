@@ -59,6 +59,10 @@ impl From<anyhow::Error> for Launch {
     }
 }
 
+fn store_dir(folder: &DataFolder) -> PathBuf {
+    folder.root().join("nats")
+}
+
 impl NatsServer {
     /// Starts a server over the folder's store and waits until it greets. The caller holds the folder's lock.
     pub async fn start(
@@ -68,6 +72,8 @@ impl NatsServer {
         options: NatsOptions,
     ) -> anyhow::Result<Self> {
         let password = if options.password { Some(folder.secret("nats")?) } else { None };
+        // The server of an instance that was killed a moment ago still has the port.
+        processes::wait_until_unused(&store_dir(folder)).await?;
         let port = match options.port {
             Some(port) => port,
             None => ports::kept_or_free(folder, "nats")?,
@@ -101,12 +107,19 @@ impl NatsServer {
 
     /// The folder of its streams.
     pub fn store_dir(&self) -> PathBuf {
-        self.folder.root().join("nats")
+        store_dir(&self.folder)
     }
 
     /// The server's process id while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child().filter(Child::is_running).map(|child| child.pid())
+    }
+
+    /// Returns once the server has ended, however that came about; at once while there is none.
+    pub async fn ended(&self) {
+        if let Some(child) = self.child() {
+            child.wait().await;
+        }
     }
 
     /// Kills it with SIGKILL.

@@ -84,6 +84,8 @@ impl PostgresServer {
         let data = data_dir(folder);
         let run_as = identity::choose(spawner, &tool.path, &data, &folder.log().join("postgres-setup.log")).await?;
         let password = folder.secret("postgres")?;
+        // The server of an instance that was killed a moment ago still has the port.
+        processes::wait_until_unused(&data).await?;
         let port = match options.port {
             Some(port) => port,
             None => ports::kept_or_free(folder, "postgres")?,
@@ -126,6 +128,13 @@ impl PostgresServer {
     /// The postmaster's process id while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.child().filter(Child::is_running).map(|child| child.pid())
+    }
+
+    /// Returns once the server has ended, however that came about; at once while there is none.
+    pub async fn ended(&self) {
+        if let Some(child) = self.child() {
+            child.wait().await;
+        }
     }
 
     /// Kills the postmaster with SIGKILL; its sessions notice and end by themselves.

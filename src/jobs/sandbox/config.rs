@@ -10,7 +10,7 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxConfig {
-    /// The bubblewrap program.
+    /// The bubblewrap program; there is no default.
     pub bwrap: PathBuf,
     /// The `workroom` binary, started as `sandbox-launch`. The default, `/proc/self/exe`, is the running program itself,
     /// and stays right when the file on disk is replaced.
@@ -38,7 +38,7 @@ pub struct SandboxConfig {
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
-            bwrap: PathBuf::from("/usr/bin/bwrap"),
+            bwrap: PathBuf::new(),
             launcher: PathBuf::from("/proc/self/exe"),
             cgroups: UseCgroups::IfPossible,
             memory_bytes: 256 * MIB,

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
     path::Path,
     process::{ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -16,13 +17,14 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
+    sync::watch,
 };
 use workroom::dev::{
     folder::DataFolder,
     tools::{self, ToolStore},
 };
 
-use crate::support::{eventually, workroom};
+use crate::support::{bubblewrap, eventually, workroom};
 
 /// The folder whose tools all tests share.
 fn shared() -> std::path::PathBuf {
@@ -117,6 +119,73 @@ impl Up {
         // What it prints further must not fill the pipe.
         tokio::spawn(async move { while lines.next_line().await.is_ok_and(|line| line.is_some()) {} });
         Self { child, address }
+    }
+
+    /// Sends a signal and waits for the end.
+    pub async fn end_by(mut self, signal: Signal) -> ExitStatus {
+        let pid = i32::try_from(self.child.id().expect("a running process")).expect("a pid");
+        kill(Pid::from_raw(pid), signal).expect("a running process");
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        ended.expect("an end in time").expect("a status")
+    }
+}
+
+/// A `workroom serve` that may not be able to serve yet; killed when dropped.
+pub struct Served {
+    child: Child,
+    said: Arc<Mutex<Vec<String>>>,
+    address: watch::Receiver<Option<String>>,
+}
+
+impl Served {
+    /// Starts it, and waits for nothing.
+    pub fn start(database_url: &str, nats_url: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = command(&["serve", "--port", "0"]);
+        command
+            .env("DATABASE_URL", database_url)
+            .env("NATS_URL", nats_url)
+            .env("WORKROOM_BUBBLEWRAP", bubblewrap())
+            .env("RUST_LOG", "warn")
+            .envs(variables.iter().copied());
+        let mut child = command.spawn().expect("a process");
+        let mut errors = BufReader::new(child.stderr.take().expect("stderr")).lines();
+        let said = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn({
+            let said = Arc::clone(&said);
+            async move {
+                while let Ok(Some(line)) = errors.next_line().await {
+                    said.lock().expect("a lock").push(line);
+                }
+            }
+        });
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+        let (sender, address) = watch::channel(None);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if let Some(address) = line.strip_prefix("Workroom listens on http://") {
+                    sender.send_replace(Some(address.trim().to_owned()));
+                }
+            }
+        });
+        Self { child, said, address }
+    }
+
+    /// The lines on stderr so far.
+    pub fn said(&self) -> Vec<String> {
+        self.said.lock().expect("a lock").clone()
+    }
+
+    /// Where it listens, if it does.
+    pub fn address(&self) -> Option<String> {
+        self.address.borrow().clone()
+    }
+
+    /// Waits until it listens.
+    pub async fn listens(&self) -> String {
+        let mut address = self.address.clone();
+        let listens = tokio::time::timeout(Duration::from_secs(60), address.wait_for(Option::is_some)).await;
+        let listens = listens.expect("in time").unwrap_or_else(|_| panic!("it ended: {:?}", self.said()));
+        listens.clone().expect("an address")
     }
 
     /// Sends a signal and waits for the end.

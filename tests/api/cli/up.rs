@@ -1,10 +1,20 @@
 //! `workroom dev up` over a folder: quick, clean, and the same again after any end.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+
+use crate::support::{World, eventually};
 
 use super::process::{Up, assert_nothing_left, assert_one_sentence, command, data_folder, run, servers};
 
@@ -83,4 +93,108 @@ async fn an_interrupt_while_it_starts_leaves_nothing_behind() {
     let up = Up::start(folder.path()).await;
     assert!(up.end_by(Signal::SIGINT).await.success());
     assert_nothing_left(folder.path()).await;
+}
+
+/// The ports that an instance has kept for its servers.
+fn ports(folder: &Path) -> [String; 2] {
+    ["postgres", "nats"].map(|name| fs::read_to_string(folder.join("ports").join(name)).expect("a port"))
+}
+
+/// The process of a server.
+fn process(folder: &Path, name: &str) -> Option<Pid> {
+    let data = fs::canonicalize(folder.join(if name == "postgres" { "postgres" } else { "nats" })).ok()?;
+    let processes = fs::read_dir("/proc").expect("processes").filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let here = fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd == data);
+        // Of Postgres the one that all others come from: it has the command line.
+        let command = fs::read(path.join("cmdline")).ok()?;
+        let leads = here && String::from_utf8_lossy(&command).contains("-D\0") || here && name == "nats";
+        leads.then(|| path.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)).flatten()
+    });
+    processes.min()
+}
+
+#[tokio::test]
+async fn a_server_that_dies_is_started_again() {
+    let folder = data_folder().await;
+    let up = Up::start(folder.path()).await;
+    let mut account = ada();
+    account["full_name"] = "Ada".into();
+    assert_eq!(post(&up, "register", account).await.0, 201);
+    let before = ports(folder.path());
+    for name in ["postgres", "nats", "postgres"] {
+        let victim = process(folder.path(), name).expect("a server");
+        kill(victim, Signal::SIGKILL).expect("a server");
+        eventually("another one runs", || async {
+            process(folder.path(), name).is_some_and(|process| process != victim)
+        })
+        .await;
+        eventually("the service is ready again", || async {
+            reqwest::get(format!("http://{}/ready", up.address)).await.is_ok_and(|reply| reply.status() == 200)
+        })
+        .await;
+        assert_eq!(post(&up, "login", ada()).await.0, 200, "after the death of {name}");
+    }
+    assert_eq!(ports(folder.path()), before);
+    assert!(up.end_by(Signal::SIGINT).await.success());
+    assert_nothing_left(folder.path()).await;
+}
+
+#[tokio::test]
+async fn the_servers_keep_their_ports_over_a_kill() {
+    let folder = data_folder().await;
+    let up = Up::start(folder.path()).await;
+    let before = ports(folder.path());
+    up.end_by(Signal::SIGKILL).await;
+    for _ in 0..3 {
+        // Without waiting for anything.
+        let up = Up::start(folder.path()).await;
+        assert_eq!(ports(folder.path()), before);
+        up.end_by(Signal::SIGKILL).await;
+    }
+    assert_nothing_left(folder.path()).await;
+}
+
+#[tokio::test]
+async fn an_interrupt_while_it_fetches_is_heeded() {
+    let (programs, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    let client = programs.path().join("npm");
+    let trace = programs.path().join("trace");
+    fs::write(&client, format!("#!/bin/sh\necho $$ > {}\nexec sleep 300\n", trace.display())).expect("a program");
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).expect("a program");
+    let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
+    let mut command = command(&["dev", "up", "--port", "0", "--data-dir", data.path().to_str().expect("a path")]);
+    let nats = World::new().await;
+    command.env("PATH", path).env("WORKROOM_POSTGRES_BIN", "fetch").env("NATS_URL", nats.nats_url());
+    let mut child = command.spawn().expect("a process");
+    let fetching = || fs::read_to_string(&trace).ok()?.trim().parse().ok().map(Pid::from_raw);
+    eventually("it fetches", || async { fetching().is_some() }).await;
+    let pid = Pid::from_raw(i32::try_from(child.id().expect("a pid")).expect("a pid"));
+    kill(pid, Signal::SIGINT).expect("a running process");
+    let asked = Instant::now();
+    tokio::time::timeout(Duration::from_secs(30), child.wait()).await.expect("an end in time").expect("a status");
+    assert!(asked.elapsed() < Duration::from_secs(2), "only after {:?}", asked.elapsed());
+    assert!(kill(fetching().expect("a pid"), None).is_err(), "the package client is left behind");
+    let left: Vec<_> = fs::read_dir(data.path().join("tools")).expect("a folder").filter_map(Result::ok).collect();
+    assert!(left.iter().all(|entry| !entry.file_name().to_string_lossy().starts_with(".fetch-")), "{left:?}");
+}
+
+#[tokio::test]
+async fn mails_lead_to_where_it_listens() {
+    let folder = data_folder().await;
+    let up = Up::start(folder.path()).await;
+    let mut account = ada();
+    account["full_name"] = "Ada".into();
+    assert_eq!(post(&up, "register", account).await.0, 201);
+    let link = format!("http://{}/verify-email?token=3D", up.address);
+    let mails = folder.path().join("mail");
+    eventually("a mail leads there", || async {
+        let mails = fs::read_dir(&mails).into_iter().flatten().filter_map(Result::ok);
+        mails.into_iter().any(|mail| {
+            let text = fs::read_to_string(mail.path()).unwrap_or_default().replace("=\r\n", "");
+            text.contains(&link) || text.contains(&link.replace("=3D", "="))
+        })
+    })
+    .await;
+    assert!(up.end_by(Signal::SIGINT).await.success());
 }

@@ -255,3 +255,19 @@ async fn whom_an_invitation_went_to_is_erased_with_the_account() {
     // Nobody is invited any more, so the address can be added, or invited, anew.
     ada.post(&format!("/projects/{project}/members"), json!({"email": email})).await.is(201);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_joins_an_organization_whose_last_admin_was_erased() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let acme = organization(&ada, "Acme").await;
+    let email = unknown("grace");
+    ada.post(&format!("/organizations/{acme}/members"), json!({"email": email})).await.is(201);
+    let token = world.mailed_token(&email, "You are invited to Acme").await;
+    let body = json!({"password": ada.password}).to_string();
+    ada.send(reqwest::Method::DELETE, "/auth/me", Some(body)).await.is(204);
+    let grace = server.person_with("grace", &email).await;
+    accept(&grace, &token).await.problem(404);
+    grace.get(&format!("/organizations/{acme}")).await.problem(404);
+}

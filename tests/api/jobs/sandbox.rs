@@ -544,7 +544,7 @@ mod faults {
     async fn bubblewrap_may_lie_where_the_user_inside_cannot_go() {
         let folder = tempfile::tempdir().expect("a folder");
         let copy = folder.path().join("bwrap");
-        fs::copy("/usr/bin/bwrap", &copy).expect("a copy");
+        fs::copy(bubblewrap(), &copy).expect("a copy");
         let config = SandboxConfig { bwrap: copy, ..config() };
         assert!(Sandbox::probe(config).await.is_ok());
     }

@@ -18,7 +18,7 @@ use workroom_domain::ids::{OrganizationId, ProjectId};
 use workroom_projections::{
     comments, history, jobs, members, organizations,
     page::Page,
-    projects,
+    projects, session,
     tasks::{self, TaskPage},
     workspaces::{self, FilePage},
 };
@@ -75,6 +75,7 @@ async fn explaining(world: &World) -> PgPool {
         .max_connections(1)
         .after_connect(|connection, _| {
             Box::pin(async move {
+                session::prepare(connection).await?;
                 connection
                     .execute(
                         "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;
@@ -170,6 +171,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
     let world = World::new().await;
     let pool = world.pool().await;
     let mut connection = pool.acquire().await.expect("a connection");
+    connection.execute("SET statement_timeout = 0").await.expect("a setting");
     connection.execute(FILL).await.expect("rows");
     let plans = Plans::default();
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));

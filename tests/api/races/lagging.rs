@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::{PgPool, Postgres, Transaction};
 
-use super::{ROUNDS, assert_proved};
+use super::{ROUNDS, assert_proved, rounds};
 use crate::{
     organizations::add,
     support::{Person, Reply, World, eventually},
@@ -167,7 +167,7 @@ async fn no_organization_is_left_without_an_admin_in_two_hundred_rounds() {
     let ((here, provider), (there, _)) =
         tokio::join!(crate::auth::webhook::start(&world, &issuer), crate::auth::webhook::start(&world, &issuer));
     let heir = here.person("heir").await;
-    let round = async |number: usize| {
+    rounds(ROUNDS, async |number| {
         let subject = format!("user_{number}");
         let ada = here.client().with_token(&issuer.token(&json!({"sub": subject})));
         let acme = ada.post("/organizations", json!({"name": "Acme"})).await.is(201).id();
@@ -186,10 +186,8 @@ async fn no_organization_is_left_without_an_admin_in_two_hundred_rounds() {
         });
         erased.is(204);
         assert!(matches!(changed.status, 200 | 201 | 204 | 401 | 404 | 409), "{}", changed.text);
-    };
-    for chunk in 0..ROUNDS / 4 {
-        futures::future::join_all((0..4).map(|lane| round(chunk * 4 + lane))).await;
-    }
+    })
+    .await;
     let pool = world.pool().await;
     eventually("every organization has an admin", async || without_an_admin(&pool).await.is_empty()).await;
     assert_proved(&world).await;

@@ -12,6 +12,7 @@
 mod client;
 mod machine;
 mod mail_server;
+mod pooler;
 mod server;
 mod socket;
 mod world;
@@ -19,6 +20,7 @@ mod world;
 pub use client::{Client, Person, Reply};
 pub use machine::{bubblewrap, data_dir, eventually, workroom};
 pub use mail_server::{MailServer, Manner};
+pub use pooler::{Pooler, Pooling};
 pub use server::Server;
 pub use socket::{Closed, Socket};
 pub use world::World;

@@ -1,0 +1,71 @@
+//! Rules about what is in projects: tasks and comments, workspaces and files, jobs.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{ROUNDS, assert_proved, count, instances, rounds};
+use crate::support::{World, eventually};
+
+/// Events of one type behind the end of what they belong to, which `key` names in their payload.
+fn behind(child: &str, key: &str, end: &str) -> String {
+    format!(
+        "SELECT count(*) FROM events c JOIN events e ON e.aggregate_id = c.payload->>'{key}' AND e.event_type = '{end}'
+         WHERE c.event_type = '{child}' AND c.position > e.position"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_said_about_a_task_nor_written_to_a_workspace_that_is_deleted_in_two_hundred_rounds() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let ada = here.person("ada").await;
+    let project = format!("/projects/{}", ada.project("Apollo").await);
+    rounds(ROUNDS, async |number| {
+        let other = ada.at(&there.address);
+        let (gone, said) = if number % 2 == 0 {
+            let task = ada.post(&format!("{project}/tasks"), json!({"title": "Launch"})).await.is(201).id();
+            let task = format!("{project}/tasks/{task}");
+            let comments = format!("{task}/comments");
+            tokio::join!(ada.delete(&task), other.post(&comments, json!({"body": "Soon."})))
+        } else {
+            let room = ada.post(&format!("{project}/workspaces"), json!({"name": "Lab"})).await.is(201).id();
+            let room = format!("{project}/workspaces/{room}");
+            let body = json!({"path": "a", "content": "a"});
+            let file = ada.post(&format!("{room}/files"), body).await.is(201).id();
+            let content = format!("{room}/files/{file}/content");
+            let other = other.with_header("content-type", "text/plain; charset=utf-8");
+            tokio::join!(ada.delete(&room), other.send(Method::PUT, &content, Some("b".to_owned())))
+        };
+        gone.is(204);
+        assert!(matches!(said.status, 200 | 201 | 204 | 404), "{}", said.text);
+    })
+    .await;
+    let pool = world.pool().await;
+    assert_eq!(count(&pool, &behind("CommentPosted", "task_id", "TaskDeleted")).await, 0);
+    assert_eq!(count(&pool, &behind("FileContentWritten", "workspace_id", "WorkspaceDeleted")).await, 0);
+    assert_proved(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_job_is_left_in_a_project_that_is_deleted_in_two_hundred_rounds() {
+    let world = World::new().await;
+    // Nobody runs them, so that those which are left stay.
+    let roles = ["--roles", "api,live,projector,relay,scheduler"];
+    let (here, there) = tokio::join!(world.server_with(&roles, &[]), world.server_with(&roles, &[]));
+    let ada = here.person("ada").await;
+    rounds(ROUNDS, async |_| {
+        let project = ada.project("Doomed").await;
+        let job = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": project});
+        let other = ada.at(&there.address);
+        let path = format!("/projects/{project}");
+        let (gone, submitted) = tokio::join!(ada.delete(&path), other.post("/jobs", job));
+        gone.is(204);
+        assert!(matches!(submitted.status, 202 | 404), "{}", submitted.text);
+    })
+    .await;
+    let pool = world.pool().await;
+    assert_eq!(count(&pool, &behind("JobRequested", "project_id", "ProjectDeleted")).await, 0);
+    let open = "SELECT count(*) FROM views.jobs WHERE status IN ('pending', 'running')";
+    eventually("no job is open", async || count(&pool, open).await == 0).await;
+    assert_proved(&world).await;
+}
