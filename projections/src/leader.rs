@@ -240,7 +240,8 @@ async fn beat_while_connected(
         }
         let said = sqlx::query_scalar(SAY).bind(names).bind(&holders);
         let known: Vec<Uuid> = in_time(said.fetch_all(&mut connection)).await?;
-        for (id, held) in terms.held().iter() {
+        let held = terms.held();
+        for (id, held) in &*held {
             if holders.contains(id) && !known.contains(id) {
                 held.is_over.store(true, Ordering::Relaxed);
             }
