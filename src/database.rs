@@ -314,7 +314,7 @@ impl Database {
 
     /// A lock that is taken one way is seen the other way: it is one database.
     async fn probe_same(&self, direct: &mut PgConnection, queries: &mut PgConnection) -> Result<(), Fault> {
-        let number = i32::from_ne_bytes(uuid::Uuid::new_v4().as_bytes()[..4].try_into().unwrap_or_default());
+        let number = i32::from_ne_bytes(uuid::Uuid::now_v7().as_bytes()[12..].try_into().unwrap_or_default());
         let seen = async {
             sqlx::query("SELECT pg_advisory_lock(7770009, $1)").bind(number).execute(&mut *direct).await?;
             sqlx::query_scalar::<_, bool>(

@@ -102,13 +102,13 @@ fn ports(folder: &Path) -> [String; 2] {
 
 /// The process of a server.
 fn process(folder: &Path, name: &str) -> Option<Pid> {
-    let data = fs::canonicalize(folder.join(if name == "postgres" { "postgres" } else { "nats" })).ok()?;
+    let data = fs::canonicalize(folder.join(name)).ok()?;
     let processes = fs::read_dir("/proc").expect("processes").filter_map(|entry| {
         let path = entry.ok()?.path();
         let here = fs::read_link(path.join("cwd")).is_ok_and(|cwd| cwd == data);
         // Of Postgres the one that all others come from: it has the command line.
         let command = fs::read(path.join("cmdline")).ok()?;
-        let leads = here && String::from_utf8_lossy(&command).contains("-D\0") || here && name == "nats";
+        let leads = here && (name == "nats" || String::from_utf8_lossy(&command).contains("-D\0"));
         leads.then(|| path.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)).flatten()
     });
     processes.min()
