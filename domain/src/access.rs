@@ -234,6 +234,19 @@ pub enum Right {
     Nobody,
 }
 
+/// What it takes to end a session for this reason.
+fn right_to_end_session(reason: SessionEnd) -> Right {
+    match reason {
+        SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated | SessionEnd::SessionLimit => {
+            Right::ServiceOnly
+        }
+        SessionEnd::LoggedOut | SessionEnd::Revoked | SessionEnd::PasswordChanged | SessionEnd::PasswordReset => {
+            Right::OwnAccount
+        }
+        SessionEnd::AccountErased => Right::OwnAccountOrService,
+    }
+}
+
 /// The right that an event's actor must have held. Exhaustive, so that a new event without a row does not compile.
 pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_founded: bool) -> Right {
     match event {
@@ -312,16 +325,7 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             | JobEvent::JobCancelled { .. } => Right::ServiceOnly,
         },
         DomainEventKind::Account(event) => match event {
-            AccountEvent::SessionEnded { reason, .. } => match reason {
-                SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated | SessionEnd::SessionLimit => {
-                    Right::ServiceOnly
-                }
-                SessionEnd::LoggedOut
-                | SessionEnd::Revoked
-                | SessionEnd::PasswordChanged
-                | SessionEnd::PasswordReset => Right::OwnAccount,
-                SessionEnd::AccountErased => Right::OwnAccountOrService,
-            },
+            AccountEvent::SessionEnded { reason, .. } => right_to_end_session(*reason),
             AccountEvent::SessionStarted { .. }
             | AccountEvent::SessionRefreshed { .. }
             | AccountEvent::PasswordChanged { .. }

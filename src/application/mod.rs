@@ -40,7 +40,7 @@ pub use error::{Error, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use precondition::IfVersion;
 pub use run::{Command, Done};
-pub use tables::{At, Bytea, Change, TableChange};
+pub use tables::{At, Bytea, Change, Refusal, TableChange};
 pub use unit::Unit;
 
 use crate::event_store::EventLog;

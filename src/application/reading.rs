@@ -112,7 +112,7 @@ impl App {
             // Rights never wait for the views: neither those that were taken away nor those that were given.
             let current = self.log.reload::<Organization>(organization_id).await?;
             let role = current.state.active().ok().and_then(|state| state.role_of(account_id));
-            organization.my_role = role.ok_or_else(absent)?.as_str().to_owned();
+            role.ok_or_else(absent)?.as_str().clone_into(&mut organization.my_role);
         }
         if organization.my_role.is_empty() { Err(absent()) } else { Ok(organization) }
     }

@@ -51,7 +51,8 @@ pub trait TableChange: Sync {
     }
 }
 
-type Refusal = fn() -> Error;
+/// Makes the error that a command is refused with.
+pub type Refusal = fn() -> Error;
 
 /// One statement of a [`TableChange`], and what it means when it cannot be carried out.
 pub struct Change {

@@ -153,9 +153,15 @@ impl Writer {
                     self.shared.committed(generation, &committed, batch.events(), batch.sequences(), &feeds);
                     return self.answer_committed(batch, &committed, &feeds);
                 }
-                Attempt::Obstructed(obstacles) => batch = batch.without(&obstacles),
-                Attempt::Lost if repeats < MAX_REPEATS => repeats += 1,
-                Attempt::Outdated if repeats < MAX_REPEATS => repeats += 1,
+                Attempt::Obstructed(obstacles) => {
+                    let before = batch.len();
+                    batch = batch.without(&obstacles);
+                    // Nobody was in the way: asking again would not end.
+                    if batch.len() == before {
+                        return answer_all(batch, || AppendError::Unavailable);
+                    }
+                }
+                Attempt::Lost | Attempt::Outdated if repeats < MAX_REPEATS => repeats += 1,
                 Attempt::Refused(error) if batch.len() == 1 => {
                     tracing::error!(error = &error as &dyn std::error::Error, "the database refused an append");
                     if let Some(pending) = batch.into_pendings().pop() {

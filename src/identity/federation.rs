@@ -22,7 +22,7 @@ use super::{
     username::{FullName, Username},
     webhook::event::{ExternalProfile, IdentityEvent},
 };
-use crate::application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount};
+use crate::application::{At, Bytea, Change, Context, Error, Refusal, TableChange, accounts::RecordAccount};
 
 const ROUNDS: u32 = 8;
 const EMAIL_TAKEN: &str = "the address is another account's";
@@ -306,7 +306,7 @@ fn username(profile: &ExternalProfile, email: Option<&EmailAddress>, attempt: u3
     derived_username(email.map_or("user", EmailAddress::local_part), attempt)
 }
 
-const TAKEN: &[(&str, fn() -> Error)] = &[
+const TAKEN: &[(&str, Refusal)] = &[
     ("accounts_email", || Error::Conflict(EMAIL_TAKEN.to_owned())),
     ("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned())),
     ("external_identities_pkey", overtaken),

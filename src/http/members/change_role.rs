@@ -76,19 +76,14 @@ async fn carry_out(
         if_version,
     };
     let pool = state.app.pool();
-    let mut member = match beside::added(members::find(pool, project_id, user_id)).await? {
-        Some(row) => Member::from(row),
-        None => {
-            let naming = Some(("account_id", user_id));
-            let which = Which {
-                aggregate_type: Membership::TYPE,
-                aggregate_id: project_id,
-                event_types: &["MemberAdded"],
-                naming,
-            };
-            let added_at = history::last_cause(pool, which).await?.map_or(caller.context.now, |added| added.at);
-            Member::of(user_id, accounts::find(pool, user_id).await?, added_at)
-        }
+    let mut member = if let Some(row) = beside::added(members::find(pool, project_id, user_id)).await? {
+        Member::from(row)
+    } else {
+        let naming = Some(("account_id", user_id));
+        let which =
+            Which { aggregate_type: Membership::TYPE, aggregate_id: project_id, event_types: &["MemberAdded"], naming };
+        let added_at = history::last_cause(pool, which).await?.map_or(caller.context.now, |added| added.at);
+        Member::of(user_id, accounts::find(pool, user_id).await?, added_at)
     };
     let done = state.app.run(&caller.context, &command).await?;
     let (role, version) = done.reply;

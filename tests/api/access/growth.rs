@@ -90,7 +90,7 @@ async fn what_is_refused_leaves_nothing_behind() {
             refused += 1;
         }
         for suffix in ["?skip=100000", "?actor=system:worker", "?type=Nothing"] {
-            if *path != "/jobs" && path.ends_with("/events") == !suffix.starts_with("?skip") {
+            if *path != "/jobs" && path.ends_with("/events") != suffix.starts_with("?skip") {
                 let path = path.replace("{project_id}", &private.project);
                 let path = path.replace("{organization_id}", &organization.organization);
                 assert!(cast.stranger.get(&format!("{path}{suffix}")).await.status >= 400);

@@ -48,9 +48,10 @@ pub async fn change_member_role(
     let (organization, account_id) = (OrganizationId(organization_id), AccountId(user_id));
     let command = ChangeOrganizationRole { organization_id: organization, account_id, role, if_version };
     let pool = state.app.pool();
-    let mut member = match beside::added(organizations::find_member(pool, organization_id, user_id)).await? {
-        Some(row) => OrganizationMember::from(row),
-        None => {
+    let mut member =
+        if let Some(row) = beside::added(organizations::find_member(pool, organization_id, user_id)).await? {
+            OrganizationMember::from(row)
+        } else {
             let naming = Some(("account_id", user_id));
             let which = Which {
                 aggregate_type: Organization::TYPE,
@@ -65,8 +66,7 @@ pub async fn change_member_role(
             };
             let added_at = added.map_or(caller.context.now, |added| added.at);
             OrganizationMember::of(user_id, accounts::find(pool, user_id).await?, added_at)
-        }
-    };
+        };
     let done = state.app.run(&caller.context, &command).await?;
     role.as_str().clone_into(&mut member.role);
     Ok(changed(done.position, done.visible, done.reply, &member))
