@@ -113,7 +113,8 @@ impl Service {
         }
         if base.plays(Role::Scheduler) {
             let stream = &base.relay_config.jobs_stream;
-            let reconciler = Reconciler::new(base.app.clone(), base.messaging.clone(), stream, election);
+            let reconciler =
+                Reconciler::new(base.app.clone(), base.messaging.clone(), stream, base.options.clone(), election);
             background.spawn(reconciler.run(base.shutdown.clone()));
             background.spawn(reactor::follow(base.app.clone(), base.shutdown.clone()));
             background.spawn(notify::tasks::follow(

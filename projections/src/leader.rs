@@ -29,13 +29,13 @@ use tokio::{
 use uuid::Uuid;
 
 /// How often a leader says that it lives.
-const BEAT: Duration = Duration::from_millis(125);
+const BEAT: Duration = Duration::from_millis(100);
 /// A leader that has said nothing for so long is deposed.
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_millis(400);
 /// How often a candidate tries.
 const INTERVAL: Duration = Duration::from_millis(100);
 /// How often a candidate must have found the same sign of life, and no newer one.
-const LOOKS: u32 = 4;
+const LOOKS: u32 = 3;
 /// How long a session may need to end.
 const ENDING: Duration = Duration::from_millis(5);
 /// A leader that has not come round for so long is stuck: it is no longer said to live.

@@ -116,11 +116,6 @@ impl From<LoadError> for Error {
     fn from(error: LoadError) -> Self {
         match error {
             LoadError::Database(error) => error.into(),
-            // postgres-es hides the kind of the database's error; a lost connection is by far the likeliest.
-            LoadError::Stream(cqrs_es::persist::PersistenceError::ConnectionError(error)) => {
-                tracing::warn!(%error, "an event stream could not be read");
-                Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
-            }
             other => Self::failure(other),
         }
     }

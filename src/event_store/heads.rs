@@ -30,7 +30,7 @@ pub(super) struct Heads {
     known: Mutex<Known>,
 }
 
-/// What is known at one head.
+/// What is known at one head; nobody else looks or notes anything while this is held.
 pub(super) struct View<'a> {
     known: MutexGuard<'a, Known>,
 }
@@ -57,6 +57,13 @@ impl Heads {
             *known = Known { generation, ..Known::default() };
         }
         View { known }
+    }
+
+    /// Drops what is known.
+    pub(super) fn clear(&self, generation: u64) {
+        let mut known = self.view(generation).known;
+        known.sequences.clear();
+        known.feeds.clear();
     }
 
     /// Notes what an append found and left behind: it moved the log from `before` to `after`.
@@ -100,8 +107,17 @@ mod tests {
         assert_eq!(heads.view(1).sequence(key(1)), Some(2));
         assert_eq!(heads.view(1).feed(Uuid::nil()), Some(2));
         heads.committed(1, 5, 6, [(key(3), 1)].into_iter(), std::iter::empty());
-        assert_eq!((heads.view(1).head(), heads.view(1).sequence(key(1))), (6, None));
-        assert_eq!(heads.view(1).sequence(key(3)), Some(1));
+        let view = heads.view(1);
+        assert_eq!((view.head(), view.sequence(key(1)), view.sequence(key(3))), (6, None, Some(1)));
+    }
+
+    #[test]
+    fn what_is_dropped_is_not_known_at_the_same_head() {
+        let heads = Heads::default();
+        heads.committed(1, 0, 2, [(key(1), 2)].into_iter(), [(Uuid::nil(), 2)].into_iter());
+        heads.clear(1);
+        let view = heads.view(1);
+        assert_eq!((view.sequence(key(1)), view.feed(Uuid::nil())), (None, None));
     }
 
     #[test]
@@ -109,13 +125,15 @@ mod tests {
         let heads = Heads::default();
         heads.committed(1, 1, 2, [(key(1), 2)].into_iter(), std::iter::empty());
         heads.committed(1, 0, 1, [(key(1), 1)].into_iter(), std::iter::empty());
-        assert_eq!((heads.view(1).head(), heads.view(1).sequence(key(1))), (2, Some(2)));
+        let view = heads.view(1);
+        assert_eq!((view.head(), view.sequence(key(1))), (2, Some(2)));
     }
 
     #[test]
     fn another_incarnation_begins_with_nothing() {
         let heads = Heads::default();
         heads.committed(1, 0, 9, [(key(1), 9)].into_iter(), std::iter::empty());
-        assert_eq!((heads.view(2).head(), heads.view(2).sequence(key(1))), (0, None));
+        let view = heads.view(2);
+        assert_eq!((view.head(), view.sequence(key(1))), (0, None));
     }
 }

@@ -25,7 +25,7 @@ pub enum LoadError {
     Database(#[from] sqlx::Error),
     /// postgres-es'.
     #[error("the event stream could not be read")]
-    Stream(#[from] PersistenceError),
+    Stream(#[source] PersistenceError),
     /// A stored event is not one that this version knows.
     #[error("event {sequence} of {aggregate_type} {id} cannot be decoded")]
     Undecodable {
@@ -48,6 +48,21 @@ pub enum LoadError {
         /// The last sequence before the hole.
         after: i64,
     },
+}
+
+impl From<PersistenceError> for LoadError {
+    /// Takes out the database's own error, which postgres-es hides: a session that was ended is no failure of ours.
+    fn from(error: PersistenceError) -> Self {
+        match error {
+            PersistenceError::ConnectionError(hidden) | PersistenceError::UnknownError(hidden) => {
+                match hidden.downcast::<sqlx::Error>() {
+                    Ok(database) => Self::Database(*database),
+                    Err(other) => Self::Stream(PersistenceError::UnknownError(other)),
+                }
+            }
+            other => Self::Stream(other),
+        }
+    }
 }
 
 /// A loaded aggregate, and how many events had to be read for it.

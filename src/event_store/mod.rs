@@ -108,6 +108,10 @@ impl Shared {
         sequences: impl Iterator<Item = (heads::Key, i64)>,
         feeds: &writer::Feeds,
     ) {
+        if committed.recorded_at.is_none() {
+            // Found after its connection was lost: where it left the feeds is not known.
+            return self.heads.clear(generation);
+        }
         let after = committed.head + i64::try_from(events).unwrap_or_default();
         let places = feeds.ids.iter().zip(&committed.places).zip(&feeds.events);
         let places = places.map(|((feed, before), events)| (*feed, before + i64::from(*events)));

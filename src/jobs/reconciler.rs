@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
@@ -40,13 +40,15 @@ pub struct Reconciler {
     app: App,
     messaging: Messaging,
     stream: String,
+    /// How to connect for what belongs to one session.
+    options: PgConnectOptions,
     election: Election,
 }
 
 impl Reconciler {
-    /// A reconciler of the queue of this name.
-    pub fn new(app: App, messaging: Messaging, stream: &str, election: Election) -> Self {
-        Self { app, messaging, stream: stream.to_owned(), election }
+    /// A reconciler of the queue of this name, which leads by a connection of its own made with `options`.
+    pub fn new(app: App, messaging: Messaging, stream: &str, options: PgConnectOptions, election: Election) -> Self {
+        Self { app, messaging, stream: stream.to_owned(), options, election }
     }
 
     /// Runs until told to stop. Any number may run: one at a time does the work.
@@ -64,8 +66,8 @@ impl Reconciler {
 
     /// Waits until it leads, then works until another does, or it is told to stop.
     async fn lead(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
-        let options = self.app.pool().connect_options();
-        let mut connection = tokio::time::timeout(PATIENCE, workroom_projections::session::begin(&options)).await??;
+        let mut connection =
+            tokio::time::timeout(PATIENCE, workroom_projections::session::begin(&self.options)).await??;
         let term = tokio::select! {
             term = self.election.win(&mut connection, "reconciler") => term?,
             () = shutdown.cancelled() => return Ok(()),

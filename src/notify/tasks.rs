@@ -102,12 +102,39 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 async fn pass(connection: &mut PgConnection, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
     #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
     let mut transaction = connection.begin().await?;
+    match pass_within(&mut transaction, reader, latest).await? {
+        Some(Passed { read, added }) => {
+            transaction.commit().await?;
+            if added > 0 {
+                outbox::wake();
+            }
+            Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
+        }
+        // At once, not with the next statement: another process' follower may be waiting for its turn.
+        None => {
+            transaction.rollback().await?;
+            Ok(false)
+        }
+    }
+}
+
+/// What a pass did.
+struct Passed {
+    read: usize,
+    added: u64,
+}
+
+async fn pass_within(
+    transaction: &mut PgConnection,
+    reader: &LogReader,
+    latest: Duration,
+) -> Result<Option<Passed>, FollowError> {
     // Another process' follower passes over what this one is about; not for long, should this one stand still.
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut *transaction).await?;
     let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
         .fetch_optional(&mut *transaction)
         .await?;
-    let Some(after) = after else { return Ok(false) };
+    let Some(after) = after else { return Ok(None) };
     // No further than the views are: they tell what a task says.
     let until: Option<i64> =
         sqlx::query_scalar("SELECT position FROM projection_checkpoints WHERE projection_group = $1")
@@ -115,16 +142,12 @@ async fn pass(connection: &mut PgConnection, reader: &LogReader, latest: Duratio
             .fetch_optional(&mut *transaction)
             .await?;
     let entries = reader.read(&mut *transaction, after, until.unwrap_or_default(), BATCH).await?;
-    let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(false) };
+    let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(None) };
     let read = entries.len();
     let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
-    let added = tell_assignees(&events, &mut transaction).await? + remind(&events, latest, &mut transaction).await?;
+    let added = tell_assignees(&events, transaction).await? + remind(&events, latest, transaction).await?;
     sqlx::query("UPDATE notifier_checkpoint SET position = $1").bind(last).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    if added > 0 {
-        outbox::wake();
-    }
-    Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
+    Ok(Some(Passed { read, added }))
 }
 
 /// Whom an event gives a task to.

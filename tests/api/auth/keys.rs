@@ -27,7 +27,9 @@ async fn signed_in_at(server: &Server, person: &Person) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_key_is_published_before_it_signs_and_the_old_one_is_accepted_after() {
     let world = World::new().await;
-    let (here, there) = (world.server().await, world.server().await);
+    // She signs in again and again, and her first session is to last.
+    let sessions = [("WORKROOM_SESSION_LIMIT", "1000")];
+    let (here, there) = (world.server_with(&[], &sessions).await, world.server_with(&[], &sessions).await);
     let ada = here.person("ada").await;
     let old = published(&here).await;
     assert_eq!(old, BTreeSet::from([kid(&ada)]));

@@ -4,6 +4,7 @@ mod aborted;
 mod answers;
 mod events_stream;
 mod failover;
+mod freezes;
 mod frozen;
 mod frozen_leader;
 pub mod load;
