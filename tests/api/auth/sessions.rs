@@ -173,7 +173,7 @@ async fn an_account_with_very_many_sessions_changes_its_password_and_is_closed()
     let pool = world.pool().await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     for person in [&ada, &grace] {
-        add_sessions(&pool, &person.id, 12_000).await;
+        add_sessions(&pool, &person.id, 20_000).await;
     }
     let passwords = json!({"current_password": ada.password, "new_password": "another engine entirely"});
     ada.post("/auth/password", passwords).await.is(204);
@@ -187,7 +187,7 @@ async fn an_account_with_very_many_sessions_changes_its_password_and_is_closed()
     .fetch_one(&pool)
     .await
     .expect("counts");
-    assert_eq!(ended, (2 * 12_000 + 1, 1), "each end is an event");
+    assert_eq!(ended, (2 * 20_000 + 1, 1), "each end is an event");
     let (proved, text) = world.command(&["audit", "access"]).await;
     assert!(proved, "{text}");
 }

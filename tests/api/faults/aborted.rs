@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinSet};
 use uuid::Uuid;
 
-use crate::support::{Person, Server, World, eventually};
+use crate::support::{Person, Server, World};
 
 /// Clients that hang up, at a time.
 const CLIENTS: usize = 12;
@@ -124,14 +124,22 @@ async fn write(ada: Person, project: String, stop: Arc<AtomicBool>) -> Vec<Strin
     told
 }
 
-async fn open_transactions(pool: &PgPool) -> i64 {
-    sqlx::query_scalar(
-        "SELECT count(*) FROM pg_stat_activity
-         WHERE datname = current_database() AND state LIKE 'idle in transaction%' AND pid <> pg_backend_pid()",
-    )
-    .fetch_one(pool)
-    .await
-    .expect("a count")
+/// Transactions that wait for a word of their client for longer than any of the service's does, looked for all the while; tells how
+/// many there were at most.
+async fn watch_transactions(pool: PgPool, stop: Arc<AtomicBool>) -> i64 {
+    let mut most = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let left_open: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+             AND state LIKE 'idle in transaction%' AND state_change < clock_timestamp() - interval '1.5 seconds'",
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("a count");
+        most = most.max(left_open);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    most
 }
 
 async fn requests_are_aborted(count: usize) {
@@ -142,12 +150,24 @@ async fn requests_are_aborted(count: usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let writers: Vec<_> =
         (0..4).map(|_| tokio::spawn(write(scene.ada.clone(), scene.project.clone(), Arc::clone(&stop)))).collect();
+    let pool = world.pool().await;
+    let watching = tokio::spawn(watch_transactions(pool.clone(), Arc::clone(&stop)));
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
         let (scene, operations, server) = (Arc::clone(&scene), Arc::clone(&operations), server.address.clone());
         clients.spawn(async move {
+            let files = format!("/api/v1/projects/{}/workspaces/{}/files", scene.project, scene.workspace);
+            let content = format!("{files}/{}/content", scene.file);
             for number in (client..count).step_by(CLIENTS) {
-                let (method, path) = &operations[number % operations.len()];
+                // Every other one changes tables and the log together, with much to send.
+                let (method, path) = match number / CLIENTS % 4 {
+                    0 => ("PUT", content.as_str()),
+                    1 => ("POST", files.as_str()),
+                    _ => {
+                        let (method, path) = &operations[number / 2 % operations.len()];
+                        (method.as_str(), path.as_str())
+                    }
+                };
                 abort(&server, &scene, method, path, number).await;
             }
         });
@@ -156,8 +176,7 @@ async fn requests_are_aborted(count: usize) {
         ended.expect("a client");
     }
     stop.store(true, Ordering::Relaxed);
-    let pool = world.pool().await;
-    eventually("no transaction is left open", async || open_transactions(&pool).await == 0).await;
+    assert_eq!(watching.await.expect("no panic"), 0, "transactions are left open");
     let (mut tasks, mut tickets) = (0, 0);
     for writer in writers {
         for task in writer.await.expect("a writer") {
