@@ -130,6 +130,6 @@ async fn nobody_waits_for_an_instance_that_stands_still() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long drill"]
-async fn nobody_waits_for_fifty_instances_that_stand_still() {
+async fn drill_nobody_waits_for_fifty_instances_that_stand_still() {
     instances_stand_still(50).await;
 }

@@ -93,7 +93,7 @@ async fn a_rebuild_does_not_hold_the_runner_off_for_longer_when_there_are_more_r
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "long drill"]
+#[ignore = "a measurement, best of a release build"]
 async fn a_rebuild_of_a_million_rows_holds_the_runner_off_for_half_a_second_at_most() {
     let world = World::new().await;
     let pool = world.pool().await;
