@@ -102,20 +102,16 @@ async fn grown(views: &mut Option<watch::Receiver<i64>>) {
 async fn pass(connection: &mut PgConnection, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
     #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
     let mut transaction = connection.begin().await?;
-    match pass_within(&mut transaction, reader, latest).await? {
-        Some(Passed { read, added }) => {
-            transaction.commit().await?;
-            if added > 0 {
-                outbox::wake();
-            }
-            Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
-        }
+    let Some(Passed { read, added }) = pass_within(&mut transaction, reader, latest).await? else {
         // At once, not with the next statement: another process' follower may be waiting for its turn.
-        None => {
-            transaction.rollback().await?;
-            Ok(false)
-        }
+        transaction.rollback().await?;
+        return Ok(false);
+    };
+    transaction.commit().await?;
+    if added > 0 {
+        outbox::wake();
     }
+    Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
 }
 
 /// What a pass did.
