@@ -18,6 +18,7 @@ use tokio::{
 use workroom_projections::{GROUPS, log, progress::Progress};
 
 use crate::{
+    database,
     http::{Need, Readiness},
     messaging::Messaging,
     notify,
@@ -72,7 +73,10 @@ pub fn probe(
 
 async fn postgres(pool: &PgPool) -> Result<String, String> {
     match timeout(PATIENCE, log::head(pool)).await {
-        Ok(Ok(head)) => Ok(format!("log at position {head}")),
+        Ok(Ok(head)) => Ok(match database::closed_in_transaction() {
+            0 => format!("log at position {head}"),
+            count => format!("log at position {head}; {count} connections came back in a transaction and were closed"),
+        }),
         Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "Postgres is not ready");
             Err("Postgres cannot be reached".to_owned())

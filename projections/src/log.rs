@@ -105,12 +105,13 @@ pub struct LogReader {
     wanted: Vec<&'static str>,
     upcasters: Vec<Box<dyn EventUpcaster>>,
     recent: RecentEvents,
+    server: String,
 }
 
 impl LogReader {
     /// A reader of these aggregate types.
     pub fn new(wanted: Vec<&'static str>) -> Self {
-        Self { wanted, upcasters: upcast::upcasters(), recent: RecentEvents::default() }
+        Self { wanted, upcasters: upcast::upcasters(), recent: RecentEvents::default(), server: String::new() }
     }
 
     /// The same reader, which takes what this process has just written from memory.
@@ -137,6 +138,16 @@ impl LogReader {
         ])
     }
 
+    /// Notes which server the session is with that the log will be read over: what this process wrote to another one is not
+    /// taken from memory then. To be called with each new session.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn attach(&mut self, executor: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
+        self.server = server(executor).await?;
+        Ok(())
+    }
+
     /// Reads up to `limit` entries after `after`, not beyond `until`; fewer when they are large.
     ///
     /// # Errors
@@ -148,7 +159,7 @@ impl LogReader {
         until: i64,
         limit: i64,
     ) -> Result<Vec<Entry>, LogError> {
-        let recent = self.recent.after(after, usize::try_from(limit).unwrap_or_default(), BATCH_BYTES);
+        let recent = self.recent.after(&self.server, after, usize::try_from(limit).unwrap_or_default(), BATCH_BYTES);
         if !recent.is_empty() {
             return recent.iter().take_while(|event| event.position <= until).map(|event| self.entry(event)).collect();
         }
@@ -267,6 +278,14 @@ impl LogReader {
         );
         Ok(Some(upcast::upcast(&self.upcasters, stored).payload.to_string()))
     }
+}
+
+/// Which server process this is, and on which timeline.
+///
+/// # Errors
+/// The database's.
+pub async fn server(executor: impl PgExecutor<'_>) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar("SELECT server_incarnation()").fetch_one(executor).await
 }
 
 /// The last position of the log.

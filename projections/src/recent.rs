@@ -51,6 +51,8 @@ impl StoredEvent {
 
 #[derive(Default)]
 struct Ring {
+    generation: u64,
+    server: String,
     events: VecDeque<Arc<StoredEvent>>,
     bytes: usize,
 }
@@ -66,14 +68,21 @@ impl RecentEvents {
         self.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds events that are committed, in order. Where others have written in between, what was here before is dropped.
-    pub fn push(&self, events: impl IntoIterator<Item = StoredEvent>) {
+    /// Adds events that were committed in this generation of the log, in order. Where others have written in between, what was
+    /// here before is dropped; where the log is another one by now, they are not of it.
+    pub fn push(&self, generation: u64, events: impl IntoIterator<Item = StoredEvent>) {
         let mut ring = self.ring();
+        if ring.generation != generation {
+            return;
+        }
         for event in events {
             match ring.events.back() {
                 // Told late: what is here is younger.
                 Some(last) if event.position <= last.position => continue,
-                Some(last) if event.position > last.position + 1 => *ring = Ring::default(),
+                Some(last) if event.position > last.position + 1 => {
+                    let server = std::mem::take(&mut ring.server);
+                    *ring = Ring { generation, server, ..Ring::default() };
+                }
                 _ => {}
             }
             ring.bytes += event.bytes();
@@ -86,9 +95,13 @@ impl RecentEvents {
         }
     }
 
-    /// The events behind `after`, without a hole, at most so many and so large; none where the log has to be asked.
-    pub fn after(&self, after: i64, limit: usize, bytes: usize) -> Vec<Arc<StoredEvent>> {
+    /// The events behind `after`, without a hole, at most so many and so large; none where the log has to be asked. `server` is the
+    /// one that the asking follower's session is with: it may know of another one before this process does.
+    pub fn after(&self, server: &str, after: i64, limit: usize, bytes: usize) -> Vec<Arc<StoredEvent>> {
         let ring = self.ring();
+        if ring.server != server {
+            return Vec::new();
+        }
         let Some(first) = ring.events.front().map(|event| event.position) else { return Vec::new() };
         let Ok(skip) = usize::try_from(after + 1 - first) else { return Vec::new() };
         let mut taken = 0;
@@ -100,9 +113,9 @@ impl RecentEvents {
         ring.events.iter().skip(skip).take(limit).take_while(fits).cloned().collect()
     }
 
-    /// Drops everything: the log is another one.
-    pub fn clear(&self) {
-        *self.ring() = Ring::default();
+    /// Drops everything, and takes only what is committed in this generation from now on: the log is another one.
+    pub fn begin(&self, generation: u64, server: &str) {
+        *self.ring() = Ring { generation, server: server.to_owned(), ..Ring::default() };
     }
 }
 
@@ -128,34 +141,47 @@ mod tests {
     }
 
     fn positions(recent: &RecentEvents, after: i64, limit: usize) -> Vec<i64> {
-        recent.after(after, limit, usize::MAX).iter().map(|event| event.position).collect()
+        recent.after("", after, limit, usize::MAX).iter().map(|event| event.position).collect()
     }
 
     #[test]
     fn what_follows_without_a_hole_is_handed_out() {
         let recent = RecentEvents::default();
         assert!(positions(&recent, 0, 10).is_empty());
-        recent.push([event(5, 1), event(6, 1), event(7, 1)]);
+        recent.push(0, [event(5, 1), event(6, 1), event(7, 1)]);
         assert!(positions(&recent, 3, 10).is_empty(), "4 is not here");
         assert_eq!(positions(&recent, 4, 10), [5, 6, 7]);
         assert_eq!(positions(&recent, 5, 1), [6]);
         assert!(positions(&recent, 7, 10).is_empty());
         assert!(positions(&recent, 9, 10).is_empty());
-        recent.push([event(6, 1)]);
+        recent.push(0, [event(6, 1)]);
         assert_eq!(positions(&recent, 4, 10), [5, 6, 7]);
-        recent.push([event(9, 1)]);
+        recent.push(0, [event(9, 1)]);
         assert!(positions(&recent, 6, 10).is_empty(), "8 is another's");
         assert_eq!(positions(&recent, 8, 10), [9]);
     }
 
     #[test]
+    fn what_was_committed_to_another_log_is_not_handed_out() {
+        let recent = RecentEvents::default();
+        recent.begin(1, "");
+        recent.push(1, [event(1, 1)]);
+        recent.begin(2, "");
+        recent.push(1, [event(1, 1), event(2, 1)]);
+        assert!(positions(&recent, 0, 10).is_empty(), "told late, by the log before");
+        recent.push(2, [event(1, 1)]);
+        assert_eq!(positions(&recent, 0, 10), [1]);
+        assert!(recent.after("another", 0, 10, usize::MAX).is_empty(), "a session with another server");
+    }
+
+    #[test]
     fn it_is_bounded_in_bytes() {
         let recent = RecentEvents::default();
-        recent.push((1..=40).map(|position| event(position, 1024 * 1024)));
+        recent.push(0, (1..=40).map(|position| event(position, 1024 * 1024)));
         let kept = positions(&recent, 39, 10);
         assert_eq!(kept, [40]);
         assert!(positions(&recent, 20, 100).is_empty());
-        let portion = recent.after(30, 100, 2 * 1024 * 1024);
+        let portion = recent.after("", 30, 100, 2 * 1024 * 1024);
         assert_eq!(portion.len(), 2);
     }
 }

@@ -168,6 +168,7 @@ impl Runner {
     async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
         let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
+        answer(self.reader.attach(&mut connection)).await?;
         let incarnation = answer(Incarnation::of(&mut connection)).await?;
         self.progress.observe(&incarnation);
         let term = self.election.win(&mut connection, self.group.name).await?;

@@ -131,12 +131,7 @@ impl App {
             match self.attempt(context, command, tables, receipt).await? {
                 Attempt::Sent { reply, enqueued, memory } => {
                     // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
-                    let lane = if tables.is_empty() {
-                        drop(lane);
-                        None
-                    } else {
-                        lane
-                    };
+                    let _lane = lane.filter(|_| !tables.is_empty());
                     match enqueued.committed().await {
                         Ok(appended) => {
                             memory.keep(&self.log);
@@ -146,7 +141,6 @@ impl App {
                         Err(AppendError::ReceiptExists) => return Ok(None),
                         Err(error) => return Err(tables.refusal(error)),
                     }
-                    drop(lane);
                 }
                 Attempt::Unchanged(reply) => {
                     // What was read may be newer than this process has heard of: the log itself says how far it is.

@@ -121,6 +121,7 @@ impl Shared {
     /// Keeps what an append wrote for those who follow the log.
     fn keep_recent(
         &self,
+        generation: u64,
         requests: impl Iterator<Item = AppendRequest>,
         committed: &session::Committed,
         feeds: &writer::Feeds,
@@ -151,7 +152,7 @@ impl Shared {
                 recorded_at,
             }
         });
-        self.recent.push(stored);
+        self.recent.push(generation, stored);
     }
 
     /// Tells everyone here that the log reaches to a position that this process has written.
@@ -236,10 +237,12 @@ impl EventLog {
         writer::start_table_writers(&shared, waiting_with_tables);
         let cache = AggregateCache::new();
         let (dropped, told) = (cache.clone(), Arc::downgrade(&shared));
-        watch.on_change(move |_, head| {
+        let incarnation = watch.current();
+        shared.recent.begin(incarnation.generation, &incarnation.server);
+        watch.on_change(move |incarnation, head| {
             dropped.clear();
             if let Some(shared) = told.upgrade() {
-                shared.recent.clear();
+                shared.recent.begin(incarnation.generation, &incarnation.server);
                 shared.head.send_replace(head);
             }
         });

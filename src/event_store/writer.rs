@@ -151,7 +151,7 @@ impl Writer {
                 Attempt::Committed(committed) => {
                     let feeds = Feeds { ids: feeds, events: feed_events };
                     self.shared.committed(generation, &committed, batch.events(), batch.sequences(), &feeds);
-                    return self.answer_committed(batch, &committed, &feeds);
+                    return self.answer_committed(generation, batch, &committed, &feeds);
                 }
                 Attempt::Obstructed(obstacles) => {
                     let before = batch.len();
@@ -189,13 +189,13 @@ impl Writer {
         }
     }
 
-    fn answer_committed(&self, batch: Batch, committed: &Committed, feeds: &Feeds) {
+    fn answer_committed(&self, generation: u64, batch: Batch, committed: &Committed, feeds: &Feeds) {
         let mut position = committed.head;
         let mut pendings = batch.into_pendings();
         let last = pendings.last().and_then(|pending| pending.request.last_event());
         let counts: Vec<usize> = pendings.iter().map(|pending| pending.request.event_count()).collect();
         let requests = pendings.iter_mut().map(|pending| std::mem::take(&mut pending.request));
-        self.shared.keep_recent(requests, committed, feeds);
+        self.shared.keep_recent(generation, requests, committed, feeds);
         // The views first: whoever is answered waits for them.
         let events: usize = counts.iter().sum();
         self.shared.announce_own(committed.head + i64::try_from(events).unwrap_or_default(), last);
@@ -257,7 +257,7 @@ async fn commit_with_tables(shared: &Shared, session: &mut Session, mut pending:
                 let position = committed.head + i64::try_from(events).unwrap_or_default();
                 let last = request.last_event();
                 let request = std::mem::take(&mut pending.request);
-                shared.keep_recent(std::iter::once(request), &committed, &feeds);
+                shared.keep_recent(generation, std::iter::once(request), &committed, &feeds);
                 shared.announce_own(position, last);
                 return pending.answer(Ok(Appended { position }));
             }

@@ -48,14 +48,14 @@ enum FollowError {
 /// Follows the log until told to stop; no reminder comes later than `latest` after it was due. Any number may run: one
 /// at a time does the work.
 pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
-    let reader = LogReader::new(vec![Task::TYPE]).with_recent(app.log().recent());
+    let mut reader = LogReader::new(vec![Task::TYPE]).with_recent(app.log().recent());
     let mut views = app.progress().watch(VIEWS);
     // A session of its own: transactions begin on no connection that others use after it.
     let mut connection = None;
     loop {
         let passed = match connection.take() {
             Some(connection) => Ok(connection),
-            None => session::begin(&app.pool().connect_options()).await.map_err(FollowError::from),
+            None => connect(&app, &mut reader).await.map_err(FollowError::from),
         };
         let passed = match passed {
             Ok(own) => pass(connection.insert(own), &reader, latest).await,
@@ -86,6 +86,12 @@ pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
             () = shutdown.cancelled() => return,
         }
     }
+}
+
+async fn connect(app: &App, reader: &mut LogReader) -> Result<PgConnection, sqlx::Error> {
+    let mut connection = session::begin(&app.pool().connect_options()).await?;
+    reader.attach(&mut connection).await?;
+    Ok(connection)
 }
 
 async fn grown(views: &mut Option<watch::Receiver<i64>>) {

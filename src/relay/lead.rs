@@ -51,6 +51,7 @@ pub struct Relay {
     options: PgConnectOptions,
     head: watch::Receiver<i64>,
     recent: RecentEvents,
+    server: String,
     messaging: Messaging,
     config: RelayConfig,
     election: Election,
@@ -74,7 +75,8 @@ impl Relay {
         let status = watch::channel(RelayStatus::default()).0;
         let batch = config.batch;
         let recent = RecentEvents::default();
-        Self { pool, options, head, recent, messaging, config, election, status, batch, salt: 0 }
+        let server = String::new();
+        Self { pool, options, head, recent, server, messaging, config, election, status, batch, salt: 0 }
     }
 
     /// The same relay, which takes what this process has just written from memory.
@@ -186,6 +188,7 @@ impl Relay {
 
     /// Follows the log from where the stream stands, until something is in doubt.
     async fn follow(&mut self, connection: &mut PgConnection, term: &Term) -> Result<Infallible, Setback> {
+        self.server = answer(log::server(&mut *connection)).await?;
         let jetstream = self.messaging.jetstream().clone();
         let mut cursor = resync(&jetstream, &self.config, connection).await?;
         tracing::info!(
@@ -235,7 +238,7 @@ impl Relay {
     }
 
     async fn read(&self, after: i64) -> Result<Vec<EventRow>, Setback> {
-        let recent = self.recent.after(after, usize::from(self.batch), LARGE_BATCH);
+        let recent = self.recent.after(&self.server, after, usize::from(self.batch), LARGE_BATCH);
         if let Ok(events) = recent.iter().map(|event| EventRow::from_stored(event)).collect::<Result<Vec<_>, _>>()
             && !events.is_empty()
         {

@@ -2,6 +2,7 @@
 
 mod defaults;
 mod pooler;
+mod transactions;
 
 use serde_json::json;
 
