@@ -67,9 +67,20 @@ impl App {
         Ok(done)
     }
 
-    /// Takes an erased account off everything that it was added to while it was being erased.
-    pub async fn leave_everything(&self, correlation_id: Uuid, account_id: AccountId) {
+    /// Takes an erased account off what it was added to while it was being erased, or off the next portion of what it
+    /// belonged to.
+    pub async fn leave_more(&self, correlation_id: Uuid, account_id: AccountId) {
         later(self.run(&reaction(correlation_id, None), &LeaveEverything { account_id }).await.map(drop));
+    }
+
+    /// Takes an erased account off everything that it still belongs to.
+    async fn leave_everything(&self, context: &Context, account_id: AccountId) -> Result<Done<bool>, Error> {
+        loop {
+            let done = self.run(context, &LeaveEverything { account_id }).await?;
+            if !done.reply {
+                return Ok(done);
+            }
+        }
     }
 
     /// Takes open tasks from those who are no longer members: of one of them in one project, or of all.
@@ -100,10 +111,8 @@ impl App {
     /// Takes erased accounts off everything that they are still shown in.
     async fn erase_traces(&self, context: &Context) -> Result<(), Error> {
         let find = || members::erased(self.pool(), BATCH);
-        repeat_until_none(find, |account_id| async move {
-            self.run(context, &LeaveEverything { account_id: AccountId(account_id) }).await
-        })
-        .await
+        repeat_until_none(find, |account_id| async move { self.leave_everything(context, AccountId(account_id)).await })
+            .await
     }
 }
 
@@ -121,11 +130,11 @@ fn later(outcome: Result<(), Error>) {
 
 /// Does something about everything that is found, until nothing is. What the views do not show in time would be found
 /// again and again: then it is for a later pass.
-async fn repeat_until_none<T, Found, Acted>(find: impl Fn() -> Found, act: impl Fn(T) -> Acted) -> Result<(), Error>
+async fn repeat_until_none<T, R, Found, Acted>(find: impl Fn() -> Found, act: impl Fn(T) -> Acted) -> Result<(), Error>
 where
     T: Clone + PartialEq,
     Found: Future<Output = Result<Vec<T>, sqlx::Error>>,
-    Acted: Future<Output = Result<Done<()>, Error>>,
+    Acted: Future<Output = Result<Done<R>, Error>>,
 {
     let mut before = Vec::new();
     loop {
@@ -205,7 +214,7 @@ impl Reactor {
             }
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
-                app.run(context, &LeaveEverything { account_id }).await.map(drop)
+                app.leave_everything(context, account_id).await.map(drop)
             }
             ("ProjectDeleted", _) => app.end_jobs(context, Some(ProjectId(cause.aggregate_id))).await,
             _ => Ok(()),

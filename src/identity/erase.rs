@@ -60,7 +60,7 @@ impl Identity {
                     self.inner.revocations.end(&ended);
                     notify::erase_files(self.inner.config.mail_folder.as_deref(), &mailed).await;
                     if done.visible {
-                        app.leave_everything(context.correlation_id, account_id).await;
+                        app.leave_more(context.correlation_id, account_id).await;
                     }
                     return Ok(done);
                 }

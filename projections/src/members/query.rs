@@ -94,15 +94,36 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error>
     .await
 }
 
-/// The projects that an account belongs to.
+/// Projects that an account belongs to, at most `limit`.
 ///
 /// # Errors
 /// The database's.
-pub async fn projects_of(pool: &PgPool, account_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id")
+pub async fn projects_of(pool: &PgPool, account_id: Uuid, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id LIMIT $2")
         .bind(account_id)
+        .bind(limit)
         .fetch_all(pool)
         .await
+}
+
+/// Projects that an account shares with others and is the only owner of, at most `limit`. Who is erased does not count.
+///
+/// # Errors
+/// The database's.
+pub async fn owned_alone(pool: &PgPool, account_id: Uuid, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT m.project_id FROM members m
+         WHERE m.account_id = $1 AND m.role = 'owner'
+           AND NOT EXISTS (SELECT FROM members o JOIN accounts a ON a.id = o.account_id
+                           WHERE o.project_id = m.project_id AND o.account_id <> $1 AND o.role = 'owner')
+           AND EXISTS (SELECT FROM members o JOIN accounts a ON a.id = o.account_id
+                       WHERE o.project_id = m.project_id AND o.account_id <> $1)
+         ORDER BY m.project_id LIMIT $2",
+    )
+    .bind(account_id)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
 }
 
 /// Who has owned a project for the longest.

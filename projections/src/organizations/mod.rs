@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Organizations;
-pub use query::{Found, OrganizationMemberRow, OrganizationRow, find, find_member, list, members, of_account};
+pub use query::{Found, OrganizationMemberRow, OrganizationRow, find, find_member, list, members, shared_by};

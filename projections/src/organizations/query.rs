@@ -84,15 +84,27 @@ pub async fn list(pool: &PgPool, account_id: Uuid, page: Page) -> Result<Listed<
     Ok(Listed::from_one_more(rows, page, |row: &OrganizationRow| row.id))
 }
 
-/// The ids of all organizations that an account belongs to.
+/// Organizations that an account shares with others, at most `limit`; with `alone` only those of which it is the only admin.
+/// Who is erased does not count.
 ///
 /// # Errors
 /// The database's.
-pub async fn of_account(pool: &PgPool, account_id: Uuid) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT organization_id FROM organization_members WHERE account_id = $1 ORDER BY 1")
-        .bind(account_id)
-        .fetch_all(pool)
-        .await
+pub async fn shared_by(pool: &PgPool, account_id: Uuid, alone: bool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT m.organization_id FROM organization_members m
+         WHERE m.account_id = $1
+           AND EXISTS (SELECT FROM organization_members o JOIN accounts a ON a.id = o.account_id
+                       WHERE o.organization_id = m.organization_id AND o.account_id <> $1)
+           AND (NOT $2 OR m.role = 'admin' AND NOT EXISTS (
+                       SELECT FROM organization_members o JOIN accounts a ON a.id = o.account_id
+                       WHERE o.organization_id = m.organization_id AND o.account_id <> $1 AND o.role = 'admin'))
+         ORDER BY m.organization_id LIMIT $3",
+    )
+    .bind(account_id)
+    .bind(alone)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
 }
 
 /// A member of an organization, with what the account says of itself; an erased account says nothing.

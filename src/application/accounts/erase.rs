@@ -19,6 +19,12 @@ use crate::{
     event_store::Versioned,
 };
 
+/// Projects, and organizations, that are left at once: each costs a few reads and events.
+const PORTION: i64 = 200;
+/// What stands in the way of an erasure is named, so much of it.
+const NAMED: i64 = 21;
+const NAMED_AT_MOST: usize = 20;
+
 /// Erase an account.
 #[derive(Clone, Debug)]
 pub struct EraseAccount {
@@ -46,11 +52,11 @@ impl Command for EraseAccount {
         })?;
         // Who erases themselves leaves first, in their own name. The service takes somebody off who is erased already.
         if unit.context().actor.account() == Some(self.account_id) {
-            leave_all(unit, self.account_id, self.hand_over).await?;
+            leave(unit, self.account_id, self.hand_over).await?;
             self.end(unit, account)
         } else {
             self.end(unit, account)?;
-            leave_all(unit, self.account_id, self.hand_over).await
+            leave(unit, self.account_id, self.hand_over).await.map(drop)
         }
     }
 }
@@ -66,7 +72,7 @@ impl EraseAccount {
     }
 }
 
-/// Take an erased account off everything that it still belongs to: it was added while it was being erased.
+/// Take an erased account off what it still belongs to: a portion at a time, however much somebody had added it to.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveEverything {
     /// The account.
@@ -74,13 +80,16 @@ pub struct LeaveEverything {
 }
 
 impl Command for LeaveEverything {
-    type Reply = ();
+    /// Whether there may be more.
+    type Reply = bool;
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<bool, Error> {
         if lives(unit, self.account_id).await? {
-            return Ok(());
+            return Ok(false);
         }
-        leave_all(unit, self.account_id, true).await
+        let is_more = leave(unit, self.account_id, true).await?;
+        // Where nothing could be left, asking again makes no difference.
+        Ok(is_more && !unit.is_empty())
     }
 }
 
@@ -117,70 +126,95 @@ fn others<R: Ord + Copy>(members: impl Iterator<Item = (AccountId, R)>, account_
     others.into_iter().map(|(id, _)| id).collect()
 }
 
-/// The views tell where the account belongs, and are waited for; the aggregates decide. What somebody adds it to at the
-/// same time is left by [`LeaveEverything`], once it is erased: then nobody can add it any more.
-async fn leave_all(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) -> Result<(), Error> {
+/// Leaves a portion of what the account belongs to; `true` when there may be more. The views tell where it belongs, and are
+/// waited for; the aggregates decide. The rest, and what somebody adds it to at the same time, is left by
+/// [`LeaveEverything`], once it is erased: then nobody can add it any more.
+async fn leave(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) -> Result<bool, Error> {
     views::caught_up(unit.pool(), &[views::WORKSPACE]).await?;
-    let mut stuck = Vec::new();
-    for project_id in members::projects_of(unit.pool(), account_id.into()).await? {
-        let roster = unit.read::<Membership>(project_id).await?;
-        let Some(role) = roster.state.role_of(account_id) else { continue };
-        let others = others(roster.state.members(), account_id);
-        let Some(next) = first_living(unit, &others).await? else {
-            let project = unit.read::<Project>(project_id).await?;
-            unit.decide(&project, ProjectCommand::Delete)?;
-            unit.decide(&roster, MembershipCommand::Close)?;
-            continue;
-        };
-        let mut roster = roster;
-        if role == Role::Owner && roster.state.role_of(next) != Some(Role::Owner) {
-            if !hand_over {
-                stuck.push(describe(unit, ProjectId(project_id)).await?);
-                continue;
-            }
-            let heir = first_to_act(unit, &others).await?.unwrap_or(next);
-            let role = Role::Owner;
-            roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
+    let (pool, id) = (unit.pool(), account_id.into());
+    let mut projects = members::projects_of(pool, id, PORTION).await?;
+    let mut organizations = organizations::shared_by(pool, id, false, PORTION).await?;
+    let is_more = [&projects, &organizations].iter().any(|found| i64::try_from(found.len()) == Ok(PORTION));
+    if !hand_over {
+        // Whatever is in the way is in this portion, and so are the names of it.
+        projects.extend(members::owned_alone(pool, id, NAMED).await?);
+        organizations.extend(organizations::shared_by(pool, id, true, NAMED).await?);
+        for found in [&mut projects, &mut organizations] {
+            found.sort_unstable();
+            found.dedup();
         }
-        unlead(unit, ProjectId(project_id), account_id).await?;
-        unit.decide(&roster, MembershipCommand::Remove { account_id })?;
     }
-    leave_organizations(unit, account_id, hand_over, &mut stuck).await?;
+    let mut stuck = Vec::new();
+    for project_id in projects {
+        stuck.extend(leave_project(unit, ProjectId(project_id), account_id, hand_over).await?);
+    }
+    for organization_id in organizations {
+        stuck.extend(leave_organization(unit, organization_id, account_id, hand_over).await?);
+    }
     if stuck.is_empty() {
-        return Ok(());
+        return Ok(is_more);
     }
+    let more = if stuck.len() > NAMED_AT_MOST { ", and others" } else { "" };
+    stuck.truncate(NAMED_AT_MOST);
     Err(Error::Conflict(format!(
         "you are the last owner of projects, or the last admin of organizations, that you share; hand them over, or \
-         delete them, first: {}",
+         delete them, first: {}{more}",
         stuck.join(", ")
     )))
 }
 
-/// What nobody else belongs to stays as it is: nobody can act there any more.
-async fn leave_organizations(
+/// Leaves a project, or deletes it where nobody else is left; its name when it has to be handed over first.
+async fn leave_project(
     unit: &mut Unit<'_>,
+    project_id: ProjectId,
     account_id: AccountId,
     hand_over: bool,
-    stuck: &mut Vec<String>,
-) -> Result<(), Error> {
-    for id in organizations::of_account(unit.pool(), account_id.into()).await? {
-        let mut organization = unit.read::<Organization>(id).await?;
-        let Ok(state) = organization.state.active() else { continue };
-        let Some(role) = state.role_of(account_id) else { continue };
-        let others = others(state.members(), account_id);
-        let Some(next) = first_living(unit, &others).await? else { continue };
-        if role == OrganizationRole::Admin && state.role_of(next) != Some(OrganizationRole::Admin) {
-            if !hand_over {
-                stuck.push(format!("“{}” ({id})", state.fields.name.as_str()));
-                continue;
-            }
-            let heir = first_to_act(unit, &others).await?.unwrap_or(next);
-            let role = OrganizationRole::Admin;
-            organization = unit.decide(&organization, OrganizationCommand::ChangeRole { account_id: heir, role })?;
+) -> Result<Option<String>, Error> {
+    let mut roster = unit.read::<Membership>(project_id).await?;
+    let Some(role) = roster.state.role_of(account_id) else { return Ok(None) };
+    let others = others(roster.state.members(), account_id);
+    let Some(next) = first_living(unit, &others).await? else {
+        let project = unit.read::<Project>(project_id).await?;
+        unit.decide(&project, ProjectCommand::Delete)?;
+        unit.decide(&roster, MembershipCommand::Close)?;
+        return Ok(None);
+    };
+    if role == Role::Owner && roster.state.role_of(next) != Some(Role::Owner) {
+        if !hand_over {
+            return describe(unit, project_id).await.map(Some);
         }
-        unit.decide(&organization, OrganizationCommand::RemoveMember { account_id })?;
+        let heir = first_to_act(unit, &others).await?.unwrap_or(next);
+        let role = Role::Owner;
+        roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
     }
-    Ok(())
+    unlead(unit, project_id, account_id).await?;
+    unit.decide(&roster, MembershipCommand::Remove { account_id })?;
+    Ok(None)
+}
+
+/// Leaves an organization; its name when it has to be handed over first. What nobody else belongs to stays as it is: nobody
+/// can act there any more.
+async fn leave_organization(
+    unit: &mut Unit<'_>,
+    id: Uuid,
+    account_id: AccountId,
+    hand_over: bool,
+) -> Result<Option<String>, Error> {
+    let mut organization = unit.read::<Organization>(id).await?;
+    let Ok(state) = organization.state.active() else { return Ok(None) };
+    let Some(role) = state.role_of(account_id) else { return Ok(None) };
+    let others = others(state.members(), account_id);
+    let Some(next) = first_living(unit, &others).await? else { return Ok(None) };
+    if role == OrganizationRole::Admin && state.role_of(next) != Some(OrganizationRole::Admin) {
+        if !hand_over {
+            return Ok(Some(format!("“{}” ({id})", state.fields.name.as_str())));
+        }
+        let heir = first_to_act(unit, &others).await?.unwrap_or(next);
+        let role = OrganizationRole::Admin;
+        organization = unit.decide(&organization, OrganizationCommand::ChangeRole { account_id: heir, role })?;
+    }
+    unit.decide(&organization, OrganizationCommand::RemoveMember { account_id })?;
+    Ok(None)
 }
 
 async fn describe(unit: &mut Unit<'_>, project_id: ProjectId) -> Result<String, Error> {

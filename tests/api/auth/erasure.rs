@@ -199,3 +199,59 @@ async fn what_comes_while_an_account_is_erased_is_refused_and_no_internal_error(
     ticket.problem(401);
     assert!(ada.get(&members).await.is(200).items().iter().all(|member| member["user_id"] != grace.id));
 }
+
+/// Copies a project, with what has happened in it so far, so often.
+async fn copy_project(pool: &sqlx::PgPool, project: &str, count: i32) {
+    sqlx::query(
+        "WITH copies AS MATERIALIZED (SELECT gen_random_uuid() AS id, n FROM generate_series(1, $2) n)
+         INSERT INTO events (position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type,
+                             event_version, payload, metadata, recorded_at)
+         SELECT (SELECT max(position) FROM events) + row_number() OVER (ORDER BY c.n, e.feed_seq), gen_random_uuid(),
+                c.id, e.feed_seq, e.aggregate_type, c.id::text, e.sequence, e.event_type, e.event_version, e.payload,
+                e.metadata, (SELECT max(recorded_at) FROM events)
+         FROM copies c, events e WHERE e.feed_id = $1::uuid",
+    )
+    .bind(project)
+    .bind(count)
+    .execute(pool)
+    .await
+    .expect("copies");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_somebody_added_to_thousands_of_projects_is_erased_and_leaves_them_all() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let pool = world.pool().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let project = grace.project("Spam").await;
+    grace.invite(&project, &ada, "collaborator").await;
+    copy_project(&pool, &project, 5_100).await;
+    let shared = ada.project("Shared Apollo").await;
+    ada.invite(&shared, &grace, "viewer").await;
+    // What is in the way is found among all that is not, and nothing is left before it is out of the way.
+    let refused = erase(&ada).await.problem(409);
+    assert!(refused.text.contains("Shared Apollo") && !refused.text.contains("Spam"), "{}", refused.text);
+    let belongs = async || -> i64 {
+        sqlx::query_scalar("SELECT count(*) FROM views.members WHERE account_id = $1::uuid")
+            .bind(&ada.id)
+            .fetch_one(&pool)
+            .await
+            .expect("a count")
+    };
+    let before = belongs().await;
+    assert_eq!(before, 5_102);
+    ada.patch(&format!("/projects/{shared}/members/{}", grace.id), json!({"role": "owner"})).await.is(200);
+    erase(&ada).await.is(204);
+    ada.get("/auth/me").await.problem(401);
+    // A portion at a time.
+    let mut left = belongs().await;
+    while left > 0 {
+        eventually("the account leaves more", async || belongs().await < left).await;
+        left = belongs().await;
+    }
+    let members = grace.get(&format!("/projects/{shared}/members")).await.is(200);
+    assert_eq!(members.items().len(), 1);
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
