@@ -42,8 +42,11 @@ pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), Se
     Ok(())
 }
 
-/// Publishes events behind the stream's last message, in order, and returns the cursor once each is acknowledged in
-/// its place. `salt` makes the ids differ from those of earlier publications that JetStream may remember.
+/// Publishes events behind the stream's last message, in order, and returns the cursor once all are in their places.
+/// `salt` makes the ids differ from those of earlier publications that JetStream may remember.
+///
+/// Each names its predecessor, so that the last one is acknowledged means that all are. The first one is asked for, too:
+/// where it is refused, its answer has the reason, and those of what follows have not.
 pub(super) async fn publish_events(
     jetstream: &Context,
     events: Vec<EventRow>,
@@ -51,25 +54,29 @@ pub(super) async fn publish_events(
     salt: &mut u32,
 ) -> Result<Cursor, Setback> {
     let (mut cursor, mut sent) = (cursor, cursor);
-    let mut acks: Vec<(u64, PublishAckFuture)> = Vec::with_capacity(events.len());
+    let mut acks: Vec<(u64, PublishAckFuture)> = Vec::with_capacity(2);
     let mut bytes = 0;
-    for event in events {
+    let mut events = events.into_iter().peekable();
+    while let Some(event) = events.next() {
         let position = event.position;
         let subject = format!("events.{}.{}.{}", event.feed_id, event.aggregate_type, event.event_type);
         let (payload, headers) = message(event, sent, *salt, max_payload(jetstream))?;
         bytes += payload.len();
-        let publish = PublishMessage::build().payload(payload).headers(headers);
-        let ack = jetstream.send_publish(subject, publish).await.map_err(refused)?;
         sent = Cursor { position, sequence: sent.sequence + 1, ..sent };
-        acks.push((sent.sequence, ack));
-        if bytes >= IN_FLIGHT_BYTES {
+        let is_last = events.peek().is_none() || bytes >= IN_FLIGHT_BYTES;
+        if is_last || acks.is_empty() {
+            let publish = PublishMessage::build().payload(payload).headers(headers);
+            let ack = jetstream.send_publish(subject, publish).await.map_err(refused)?;
+            acks.push((sent.sequence, ack));
+        } else {
+            let published = jetstream.client().publish_with_headers(subject, headers, payload).await;
+            published.map_err(Setback::nats(PUBLISHING_EVENT))?;
+        }
+        if is_last {
             await_acks(&mut acks, salt).await?;
             (cursor, bytes) = (sent, 0);
         }
     }
-    await_acks(&mut acks, salt).await?;
-    cursor.position = sent.position;
-    cursor.sequence = sent.sequence;
     Ok(cursor)
 }
 
