@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{ROUNDS, assert_proved, count, instances, rounds};
-use crate::support::{World, eventually};
+use crate::support::{Person, World, eventually};
 
 /// Events of one type behind the end of what they belong to, which `key` names in their payload.
 fn behind(child: &str, key: &str, end: &str) -> String {
@@ -67,5 +67,74 @@ async fn no_job_is_left_in_a_project_that_is_deleted_in_two_hundred_rounds() {
     assert_eq!(count(&pool, &behind("JobRequested", "project_id", "ProjectDeleted")).await, 0);
     let open = "SELECT count(*) FROM views.jobs WHERE status IN ('pending', 'running')";
     eventually("no job is open", async || count(&pool, open).await == 0).await;
+    assert_proved(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_has_one_worker_and_a_job_one_end_in_two_hundred_rounds() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let ada = here.person("ada").await;
+    // Whoever runs it, and whoever ends it with its project, are not the same process.
+    rounds(ROUNDS, async |_| {
+        let project = ada.project("Doomed").await;
+        let job = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": project});
+        ada.at(&there.address).post("/jobs", job).await.is(202);
+        ada.delete(&format!("/projects/{project}")).await.is(204);
+    })
+    .await;
+    let pool = world.pool().await;
+    let ended = "SELECT count(DISTINCT aggregate_id) FROM events
+                 WHERE event_type IN ('JobSucceeded', 'JobDeadLettered', 'JobCancelled')";
+    let all = i64::try_from(ROUNDS).expect("a count");
+    eventually("every job has ended", async || count(&pool, ended).await == all).await;
+    let twice = "SELECT count(*) FROM (
+                     SELECT FROM events WHERE event_type IN ('JobSucceeded', 'JobDeadLettered', 'JobCancelled')
+                     GROUP BY aggregate_id HAVING count(*) > 1
+                     UNION ALL
+                     SELECT FROM events WHERE event_type = 'JobStarted'
+                     GROUP BY aggregate_id, payload->>'attempt' HAVING count(*) > 1) AS t";
+    assert_eq!(count(&pool, twice).await, 0);
+    let run = "SELECT count(*) FROM events WHERE event_type IN ('JobStarted', 'JobSucceeded')";
+    eprintln!("{} starts and successes of {ROUNDS} jobs", count(&pool, run).await);
+    assert_proved(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_a_file_is_what_its_last_event_says_in_two_hundred_rounds() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let ada = here.person("ada").await;
+    let other = ada.at(&there.address);
+    let project = format!("/projects/{}", ada.project("Apollo").await);
+    let room = ada.post(&format!("{project}/workspaces"), json!({"name": "Lab"})).await.is(201).id();
+    let files = format!("{project}/workspaces/{room}/files");
+    let file = ada.post(&files, json!({"path": "a", "content": ""})).await.is(201);
+    let (path, mut version) = (format!("{files}/{}/content", file.id()), file.header("etag").to_owned());
+    let pool = world.pool().await;
+    for round in 0..ROUNDS {
+        let write = |person: &Person, text: String| {
+            let client = person.with_header("if-match", &version).with_header("content-type", "text/plain");
+            let path = path.clone();
+            async move { client.send(Method::PUT, &path, Some(text)).await }
+        };
+        let texts = [format!("here {round}"), format!("there {round}")];
+        let (one, two) = tokio::join!(write(&ada, texts[0].clone()), write(&other, texts[1].clone()));
+        let (text, won) = match (one.status, two.status) {
+            (200, 412) => (&texts[0], one),
+            (412, 200) => (&texts[1], two),
+            statuses => panic!("{statuses:?}: {} {}", one.text, two.text),
+        };
+        won.header("etag").clone_into(&mut version);
+        let stored: Vec<u8> = sqlx::query_scalar(
+            "SELECT c.content FROM events e JOIN file_contents c ON c.sha256 = decode(e.payload->>'sha256', 'hex')
+             WHERE e.event_type = 'FileContentWritten' ORDER BY e.position DESC LIMIT 1",
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("the content of the last event");
+        assert_eq!(stored, text.as_bytes());
+        assert_eq!(ada.get(&path).await.is(200).text, *text);
+    }
     assert_proved(&world).await;
 }

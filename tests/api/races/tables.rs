@@ -83,3 +83,21 @@ async fn a_session_has_one_lineage_in_two_hundred_rounds() {
     assert_eq!(usize::try_from(count(&pool, refreshed).await).expect("a count"), ROUNDS);
     assert_proved(&world).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_one_account_in_two_hundred_rounds() {
+    let world = World::new().await;
+    let (here, there) = instances(&world).await;
+    let clients = [here.client(), there.client()];
+    rounds(ROUNDS, async |number| {
+        let body = json!({"email": format!("racer-{number}@example.com"), "password": "one of two is first"});
+        let [one, two] = [&clients[0], &clients[1]].map(|client| client.post("/auth/register", body.clone()));
+        let (one, two) = tokio::join!(one, two);
+        one_of([one.status, two.status], 201);
+    })
+    .await;
+    let pool = world.pool().await;
+    let registered = "SELECT count(*) FROM events WHERE event_type = 'AccountRegistered'";
+    assert_eq!(usize::try_from(count(&pool, registered).await).expect("a count"), ROUNDS);
+    assert_proved(&world).await;
+}
