@@ -1,5 +1,5 @@
 //! Read models of Workroom: each is `apply(batch of events)` and the queries over what it wrote, side by side in one
-//! folder.
+//! folder. What a batch changes is a pure function of its events; [`changes`] carries it out.
 //!
 //! [`log`] reads the event log, [`runner`] keeps the views of a group at its head, [`progress`] lets a reply wait until
 //! they are, [`incarnation`] tells which run of the server that holds for, [`leader`] elects who does what one process at a
@@ -9,6 +9,7 @@
 //! a migration, and a line in [`groups`].
 
 pub mod accounts;
+pub mod changes;
 pub mod comments;
 pub mod describe;
 pub mod history;
@@ -30,13 +31,10 @@ pub mod session;
 pub mod tasks;
 pub mod workspaces;
 
-use async_trait::async_trait;
-use sqlx::PgConnection;
-
+use changes::{Changes, Statement, UnusableChange};
 use log::Recorded;
 
 /// A view's writing side.
-#[async_trait]
 pub trait Projection: Send + Sync {
     /// The tables it owns, in schema `views`.
     fn tables(&self) -> &'static [&'static str];
@@ -44,12 +42,15 @@ pub trait Projection: Send + Sync {
     /// The aggregate types whose events it reads.
     fn reads(&self) -> &'static [&'static str];
 
-    /// Folds a batch of events into the tables that the connection's `search_path` shows. A batch, not an event: one
-    /// statement an event could never rebuild at the speed that the log can be read.
+    /// The statements that it changes its tables by, in the order in which they run.
+    fn statements(&self) -> &'static [Statement];
+
+    /// Folds a batch of events into rows for its statements. A batch, not an event: one statement an event could never
+    /// rebuild at the speed that the log can be read.
     ///
     /// # Errors
-    /// The database's. The group halts: nothing after a failing event is applied.
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error>;
+    /// See [`UnusableChange`]. The group halts: nothing after a failing event is applied.
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange>;
 }
 
 /// Projections that move together: one leader, one checkpoint, one transaction a batch. A failure halts its own group

@@ -13,6 +13,7 @@ use sqlx::{Acquire, PgConnection, Row};
 use self::twin::Twin;
 use crate::{
     Group,
+    changes::{UnusableChange, ViewWriter},
     log::{LogError, LogReader, Recorded},
 };
 
@@ -93,6 +94,14 @@ pub enum ReplayError {
         /// Why.
         source: sqlx::Error,
     },
+    /// A batch could not be turned into rows.
+    #[error("the events up to position {position} cannot be applied")]
+    Change {
+        /// Where.
+        position: i64,
+        /// Why.
+        source: UnusableChange,
+    },
 }
 
 /// Compares a group's live views with a replay of the log up to their checkpoint. All of it happens in one
@@ -112,9 +121,10 @@ pub async fn verify(
     create_copy(&mut transaction, group, &schema).await?;
     show(&mut transaction, &schema).await?;
     let reader = LogReader::new(group.reads());
+    let writer = ViewWriter::prepare(&mut transaction, group).await?;
     let mut done = 0;
     while done < position {
-        done = replay_batch(&mut transaction, group, &reader, done, position).await?;
+        done = replay_batch(&mut transaction, group, (&reader, &writer), done, position).await?;
         report(done, position);
     }
     let comparison = compare(&mut transaction, group, &schema, position).await?;
@@ -150,7 +160,8 @@ pub async fn rebuild(
     }
     show(connection, &schema).await?;
     sqlx::query("SET synchronous_commit = off").execute(&mut *connection).await?;
-    let mut replay = Replay { group, reader: LogReader::new(group.reads()), done: 0, report };
+    let writer = ViewWriter::prepare(connection, group).await?;
+    let mut replay = Replay { group, reader: LogReader::new(group.reads()), writer, done: 0, report };
     replay.chase(connection).await?;
     // Plans of the first queries are made from what is known of the tables.
     for table in group.tables() {
@@ -172,6 +183,7 @@ pub async fn rebuild(
 struct Replay<'a> {
     group: &'a Group,
     reader: LogReader,
+    writer: ViewWriter,
     done: i64,
     report: Report<'a>,
 }
@@ -195,7 +207,7 @@ impl Replay<'_> {
     }
 
     async fn batch(&self, connection: &mut PgConnection, after: i64, until: i64) -> Result<i64, ReplayError> {
-        replay_batch(connection, self.group, &self.reader, after, until).await
+        replay_batch(connection, self.group, (&self.reader, &self.writer), after, until).await
     }
 
     /// Compares with the live views at the position where these are, which one snapshot keeps while the runner goes on.
@@ -338,7 +350,7 @@ fn lock_not_available(error: &sqlx::Error) -> bool {
 async fn replay_batch(
     connection: &mut PgConnection,
     group: &Group,
-    reader: &LogReader,
+    (reader, writer): (&LogReader, &ViewWriter),
     after: i64,
     until: i64,
 ) -> Result<i64, ReplayError> {
@@ -347,9 +359,8 @@ async fn replay_batch(
         return Err(LogError::Hole { after, found: until }.into());
     };
     let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
-    for projection in &group.projections {
-        projection.apply(&events, connection).await.map_err(|source| ReplayError::Apply { position: last, source })?;
-    }
+    let changes = writer.changes(group, &events).map_err(|source| ReplayError::Change { position: last, source })?;
+    writer.change(connection, changes).await.map_err(|source| ReplayError::Apply { position: last, source })?;
     Ok(last)
 }
 

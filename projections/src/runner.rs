@@ -1,20 +1,21 @@
 //! Keeps the views of one group at the head of the log.
 //!
-//! Any number of processes run a runner for each group, and elect one leader ([`leader`](crate::leader)). The leader reads what lies behind its checkpoint, in batches, and applies each batch in
-//! the transaction that moves the checkpoint: views and checkpoint go forward together, and after a crash back
-//! together, so that transaction need not wait for the disk (`synchronous_commit=off`). A doorbell wakes it; a timer is
-//! the backstop.
+//! Any number of processes run a runner for each group, and elect one leader ([`leader`](crate::leader)). The leader reads
+//! what lies behind its checkpoint, in batches, and applies each batch by the statement that moves the checkpoint
+//! ([`changes`](crate::changes)): views and checkpoint go forward together, and after a crash back together, so that
+//! statement need not wait for the disk (`synchronous_commit=off`). A doorbell wakes it; a timer is the backstop.
 //!
 //! An event that cannot be applied halts the group: it is never skipped. The halted runner steps back, so that another
 //! process, perhaps of a newer version, may try.
 
 use std::{sync::Arc, time::Duration};
 
-use sqlx::{Acquire, PgConnection, postgres::PgConnectOptions};
+use sqlx::{PgConnection, postgres::PgConnectOptions};
 use tokio::{sync::watch, time::Instant};
 
 use crate::{
     Group,
+    changes::{UnusableChange, ViewWriter},
     describe::describe,
     incarnation::Incarnation,
     leader::Election,
@@ -59,6 +60,8 @@ enum Setback {
     Log(#[from] LogError),
     #[error("a batch up to position {position} could not be applied")]
     Apply { position: i64, source: sqlx::Error },
+    #[error("a batch up to position {position} could not be applied")]
+    Change { position: i64, source: UnusableChange },
     #[error("another process leads")]
     Deposed,
     #[error("the database does not answer")]
@@ -77,7 +80,7 @@ impl Setback {
         match self {
             Self::Deposed | Self::Silence => true,
             Self::Log(LogError::Database(error)) | Self::Apply { source: error, .. } => !is_data_error(error),
-            Self::Log(_) => false,
+            Self::Log(_) | Self::Change { .. } => false,
         }
     }
 }
@@ -169,6 +172,7 @@ impl Runner {
         let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
         answer(self.reader.attach(&mut connection)).await?;
+        let writer = answer(ViewWriter::prepare(&mut connection, &self.group)).await?;
         let incarnation = answer(Incarnation::of(&mut connection)).await?;
         self.progress.observe(&incarnation);
         let term = self.election.win(&mut connection, self.group.name).await?;
@@ -190,7 +194,7 @@ impl Runner {
             let read = entries.len();
             let Some(last) = entries.last().map(|entry| entry.position) else {
                 if stored < position && stored_at.elapsed() >= IDLE_CHECKPOINT {
-                    answer(self.apply(&mut connection, stored, position, &[])).await?;
+                    answer(self.apply((&mut connection, &writer), stored, position, &[])).await?;
                     stored = position;
                     stored_at = Instant::now();
                 }
@@ -199,7 +203,7 @@ impl Runner {
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
             if !events.is_empty() {
-                answer(self.apply(&mut connection, stored, last, &events)).await?;
+                answer(self.apply((&mut connection, &writer), stored, last, &events)).await?;
                 stored = last;
                 stored_at = Instant::now();
             }
@@ -225,37 +229,21 @@ impl Runner {
         .await
     }
 
-    /// Applies events and moves the checkpoint, in one transaction. The checkpoint first: its row lock is what a
-    /// rebuild takes to hold this runner off. That this process still leads needs no look: its lock lasts as long as the
-    /// session that this transaction is one of, and whoever was deposed has lost both.
+    /// Applies events and moves the checkpoint, in one statement. That this process still leads needs no look: its lock
+    /// lasts as long as the session that this statement is one of, and whoever was deposed has lost both.
     async fn apply(
         &self,
-        connection: &mut PgConnection,
+        (connection, writer): (&mut PgConnection, &ViewWriter),
         from: i64,
         to: i64,
         events: &[Recorded],
     ) -> Result<(), Setback> {
-        let mut transaction = connection.begin().await?;
-        let moved = sqlx::query(
-            "UPDATE projection_checkpoints SET position = $3, halted_at = NULL, halt_reason = NULL
-             WHERE projection_group = $1 AND position = $2",
-        )
-        .bind(self.group.name)
-        .bind(from)
-        .bind(to)
-        .execute(&mut *transaction)
-        .await?;
-        if moved.rows_affected() != 1 {
-            return Err(Setback::Deposed);
-        }
-        for projection in &self.group.projections {
-            projection
-                .apply(events, &mut transaction)
-                .await
-                .map_err(|source| Setback::Apply { position: to, source })?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        let changes = writer.changes(&self.group, events).map_err(|source| Setback::Change { position: to, source })?;
+        let moved = writer
+            .change_and_move(connection, &self.group, changes, (from, to))
+            .await
+            .map_err(|source| Setback::Apply { position: to, source })?;
+        if moved { Ok(()) } else { Err(Setback::Deposed) }
     }
 
     fn moved(&self, incarnation: &Incarnation, position: i64) {

@@ -1,10 +1,8 @@
 //! Folds comment events into `views.comments`. The comments of a task go with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use sqlx::PgConnection;
-use time::OffsetDateTime;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
@@ -13,75 +11,96 @@ use workroom_domain::{
     task::{Task, TaskEvent},
 };
 
-use crate::{Projection, log::Recorded};
+use crate::{
+    Projection,
+    changes::{At, Changes, Statement, UnusableChange},
+    log::Recorded,
+};
 
 /// The projection behind `views.comments`.
 pub struct Comments;
 
-struct Row {
+#[derive(Serialize)]
+struct Row<'a> {
+    id: Uuid,
     project_id: Uuid,
     task_id: Uuid,
     author_id: Uuid,
-    body: String,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    body: &'a str,
+    created_at: At,
+    updated_at: At,
     version: i64,
 }
 
-#[derive(Default)]
-struct Batch {
-    posted: BTreeMap<Uuid, Row>,
-    edited: BTreeMap<Uuid, (String, OffsetDateTime, i64)>,
-    deleted: BTreeSet<Uuid>,
-    tasks_deleted: BTreeSet<Uuid>,
+/// What a batch changes about a comment that was there before.
+#[derive(Serialize)]
+struct Patch<'a> {
+    id: Uuid,
+    body: &'a str,
+    updated_at: At,
+    version: i64,
 }
 
-impl Batch {
-    fn fold(&mut self, recorded: &Recorded) {
+#[derive(Serialize)]
+struct Gone {
+    id: Uuid,
+}
+
+#[derive(Default)]
+struct Batch<'a> {
+    posted: BTreeMap<Uuid, Row<'a>>,
+    edited: BTreeMap<Uuid, Patch<'a>>,
+    deleted: Vec<Gone>,
+    tasks_deleted: Vec<Gone>,
+}
+
+impl<'a> Batch<'a> {
+    fn fold(&mut self, recorded: &'a Recorded) {
         match &recorded.event {
             DomainEventKind::Comment(event) => self.fold_comment(recorded, event),
             DomainEventKind::Task(TaskEvent::TaskDeleted {}) => {
-                let task = recorded.aggregate_id;
-                self.posted.retain(|_, row| row.task_id != task);
-                self.tasks_deleted.insert(task);
+                let id = recorded.aggregate_id;
+                self.posted.retain(|_, row| row.task_id != id);
+                self.tasks_deleted.push(Gone { id });
             }
             _ => {}
         }
     }
 
-    fn fold_comment(&mut self, recorded: &Recorded, event: &CommentEvent) {
-        let (id, at) = (recorded.aggregate_id, recorded.metadata.occurred_at);
+    fn fold_comment(&mut self, recorded: &Recorded, event: &'a CommentEvent) {
+        let (id, version) = (recorded.aggregate_id, recorded.sequence);
+        let at = At(recorded.metadata.occurred_at);
         match event {
             CommentEvent::CommentPosted { project_id, task_id, author_id, body } => {
                 let row = Row {
+                    id,
                     project_id: project_id.0,
                     task_id: task_id.0,
                     author_id: author_id.0,
-                    body: body.as_str().to_owned(),
+                    body: body.as_str(),
                     created_at: at,
                     updated_at: at,
-                    version: recorded.sequence,
+                    version,
                 };
                 self.posted.insert(id, row);
             }
             CommentEvent::CommentEdited { body, .. } => {
-                let body = body.to.as_str().to_owned();
+                let body = body.to.as_str();
                 match self.posted.get_mut(&id) {
-                    Some(row) => (row.body, row.updated_at, row.version) = (body, at, recorded.sequence),
-                    None => drop(self.edited.insert(id, (body, at, recorded.sequence))),
+                    Some(row) => (row.body, row.updated_at, row.version) = (body, at, version),
+                    None => drop(self.edited.insert(id, Patch { id, body, updated_at: at, version })),
                 }
             }
             CommentEvent::CommentDeleted { .. } => {
                 self.edited.remove(&id);
                 if self.posted.remove(&id).is_none() {
-                    self.deleted.insert(id);
+                    self.deleted.push(Gone { id });
                 }
             }
         }
     }
 }
 
-#[async_trait]
 impl Projection for Comments {
     fn tables(&self) -> &'static [&'static str] {
         &["comments"]
@@ -91,66 +110,36 @@ impl Projection for Comments {
         &[Comment::TYPE, Task::TYPE]
     }
 
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    fn statements(&self) -> &'static [Statement] {
+        &[DELETE, DELETE_OF_TASKS, INSERT, UPDATE]
+    }
+
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange> {
         let mut batch = Batch::default();
         for recorded in events {
             batch.fold(recorded);
         }
-        if !batch.deleted.is_empty() || !batch.tasks_deleted.is_empty() {
-            sqlx::query("DELETE FROM comments WHERE id = ANY($1) OR task_id = ANY($2)")
-                .bind(batch.deleted.iter().copied().collect::<Vec<_>>())
-                .bind(batch.tasks_deleted.iter().copied().collect::<Vec<_>>())
-                .execute(&mut *connection)
-                .await?;
-        }
-        if !batch.posted.is_empty() {
-            insert(&batch.posted, &mut *connection).await?;
-        }
-        if !batch.edited.is_empty() {
-            update(&batch.edited, connection).await?;
-        }
-        Ok(())
+        changes.add(DELETE, &batch.deleted)?;
+        changes.add(DELETE_OF_TASKS, &batch.tasks_deleted)?;
+        changes.add(INSERT, batch.posted.values())?;
+        changes.add(UPDATE, batch.edited.values())
     }
 }
 
-async fn insert(posted: &BTreeMap<Uuid, Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($row:ident => $value:expr) => {
-            posted.values().map(|$row| $value).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "INSERT INTO comments (id, project_id, task_id, author_id, body, created_at, updated_at, version)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[],
-                              $7::timestamptz[], $8::bigint[])",
-    )
-    .bind(posted.keys().copied().collect::<Vec<_>>())
-    .bind(column!(row => row.project_id))
-    .bind(column!(row => row.task_id))
-    .bind(column!(row => row.author_id))
-    .bind(column!(row => row.body.as_str()))
-    .bind(column!(row => row.created_at))
-    .bind(column!(row => row.updated_at))
-    .bind(column!(row => row.version))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const DELETE: Statement = "
+    DELETE FROM comments c USING jsonb_to_recordset(batch) AS n (id uuid) WHERE c.id = n.id";
 
-async fn update(
-    edited: &BTreeMap<Uuid, (String, OffsetDateTime, i64)>,
-    connection: &mut PgConnection,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE comments c SET body = n.body, updated_at = n.updated_at, version = n.version
-         FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bigint[]) AS n (id, body, updated_at, version)
-         WHERE c.id = n.id",
-    )
-    .bind(edited.keys().copied().collect::<Vec<_>>())
-    .bind(edited.values().map(|(body, ..)| body.as_str()).collect::<Vec<_>>())
-    .bind(edited.values().map(|(_, at, _)| *at).collect::<Vec<_>>())
-    .bind(edited.values().map(|(.., version)| *version).collect::<Vec<_>>())
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const DELETE_OF_TASKS: Statement = "
+    DELETE FROM comments c USING jsonb_to_recordset(batch) AS n (id uuid) WHERE c.task_id = n.id";
+
+const INSERT: Statement = "
+    INSERT INTO comments (id, project_id, task_id, author_id, body, created_at, updated_at, version)
+    SELECT id, project_id, task_id, author_id, body, created_at, updated_at, version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, project_id uuid, task_id uuid, author_id uuid, body text, created_at timestamptz,
+               updated_at timestamptz, version bigint)";
+
+const UPDATE: Statement = "
+    UPDATE comments c SET body = n.body, updated_at = n.updated_at, version = n.version
+    FROM jsonb_to_recordset(batch) AS n (id uuid, body text, updated_at timestamptz, version bigint)
+    WHERE c.id = n.id";

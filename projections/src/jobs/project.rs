@@ -2,41 +2,74 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use sqlx::{FromRow, PgConnection};
-use time::OffsetDateTime;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
     event::DomainEventKind,
-    job::{AttemptFailure, Job, JobEvent, JobStatus, Outcome, Work},
+    job::{AttemptFailure, Job, JobEvent, JobStatus, LimitHit, Outcome, Work},
 };
 
-use crate::{Projection, log::Recorded};
+use crate::{
+    Projection,
+    changes::{At, Changes, Statement, UnusableChange},
+    log::Recorded,
+};
 
 /// The projection behind `views.jobs`.
 pub struct Jobs;
 
-#[derive(FromRow)]
-struct Row {
+/// What the batch says about a job: all of it when it was requested in the batch, else what changed. Fields that can
+/// become null stand in an object of their own.
+#[derive(Default, Serialize)]
+struct JobChange {
     id: Uuid,
+    #[serde(flatten)]
+    request: Option<Request>,
+    status: &'static str,
+    attempt: Option<i32>,
+    outcome: Option<Shown>,
+    due: Option<Due>,
+    started_at: Option<At>,
+    completed_at: Option<At>,
+    version: i64,
+}
+
+/// What never changes.
+#[derive(Serialize)]
+struct Request {
     project_id: Option<Uuid>,
     submitted_by: Uuid,
-    job_type: String,
-    language: String,
+    job_type: &'static str,
+    language: &'static str,
     timeout_seconds: i32,
     max_attempts: i32,
-    status: String,
-    attempt: i32,
+    created_at: At,
+}
+
+/// How an attempt ended.
+#[derive(Serialize)]
+struct Shown {
     exit_code: Option<i32>,
     execution_time_ms: Option<i64>,
-    truncated: Option<bool>,
-    limit_hit: Option<String>,
-    due_at: Option<OffsetDateTime>,
-    created_at: OffsetDateTime,
-    started_at: Option<OffsetDateTime>,
-    completed_at: Option<OffsetDateTime>,
-    version: i64,
+    truncated: bool,
+    limit_hit: Option<&'static str>,
+}
+
+impl From<&Outcome> for Shown {
+    fn from(outcome: &Outcome) -> Self {
+        Self {
+            exit_code: outcome.exit_code,
+            execution_time_ms: i64::try_from(outcome.execution_time_ms).ok(),
+            truncated: outcome.truncated,
+            limit_hit: outcome.limit_hit.map(LimitHit::as_str),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Due {
+    at: Option<At>,
 }
 
 /// Counts in events are small; the column is the bound.
@@ -44,77 +77,58 @@ fn small(count: u32) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-impl Row {
-    fn show(&mut self, outcome: &Outcome) {
-        self.exit_code = outcome.exit_code;
-        self.execution_time_ms = i64::try_from(outcome.execution_time_ms).ok();
-        self.truncated = Some(outcome.truncated);
-        self.limit_hit = outcome.limit_hit.map(|limit| limit.as_str().to_owned());
-    }
-
-    fn evolve(&mut self, at: OffsetDateTime, event: &JobEvent) {
+impl JobChange {
+    fn evolve(&mut self, recorded: &Recorded, event: &JobEvent) {
+        let at = At(recorded.metadata.occurred_at);
         let status = match event {
-            JobEvent::JobRequested { .. } => JobStatus::Pending,
+            JobEvent::JobRequested { project_id, submitted_by, work, max_attempts } => {
+                let Work::CodeExecution { language, timeout_seconds, .. } = work;
+                self.request = Some(Request {
+                    project_id: project_id.map(Into::into),
+                    submitted_by: submitted_by.0,
+                    job_type: "code_execution",
+                    language: language.as_str(),
+                    timeout_seconds: small(timeout_seconds.seconds()),
+                    max_attempts: small(*max_attempts),
+                    created_at: at,
+                });
+                self.attempt = Some(0);
+                self.due = Some(Due { at: Some(at) });
+                JobStatus::Pending
+            }
             JobEvent::JobStarted { attempt, .. } => {
-                self.attempt = small(*attempt);
+                self.attempt = Some(small(*attempt));
                 self.started_at = Some(at);
-                self.due_at = None;
+                self.due = Some(Due { at: None });
                 JobStatus::Running
             }
             JobEvent::JobSucceeded { outcome, .. } => {
-                self.show(outcome);
+                self.outcome = Some(outcome.into());
                 self.completed_at = Some(at);
                 JobStatus::Completed
             }
             JobEvent::JobAttemptFailed { failure, retry_at, .. } => {
                 if let AttemptFailure::Program { outcome } = failure {
-                    self.show(outcome);
+                    self.outcome = Some(outcome.into());
                 }
-                self.due_at = *retry_at;
+                self.due = Some(Due { at: retry_at.map(At) });
                 JobStatus::Pending
             }
             JobEvent::JobDeadLettered { .. } => {
                 self.completed_at = Some(at);
-                self.due_at = None;
+                self.due = Some(Due { at: None });
                 JobStatus::Failed
             }
             JobEvent::JobCancelled { .. } => {
                 self.completed_at = Some(at);
-                self.due_at = None;
+                self.due = Some(Due { at: None });
                 JobStatus::Cancelled
             }
         };
-        status.as_str().clone_into(&mut self.status);
+        (self.id, self.status, self.version) = (recorded.aggregate_id, status.as_str(), recorded.sequence);
     }
 }
 
-fn requested(recorded: &Recorded, event: &JobEvent) -> Option<Row> {
-    let JobEvent::JobRequested { project_id, submitted_by, work, max_attempts } = event else { return None };
-    let Work::CodeExecution { language, timeout_seconds, .. } = work;
-    let at = recorded.metadata.occurred_at;
-    Some(Row {
-        id: recorded.aggregate_id,
-        project_id: project_id.map(Into::into),
-        submitted_by: submitted_by.0,
-        job_type: "code_execution".to_owned(),
-        language: language.as_str().to_owned(),
-        timeout_seconds: small(timeout_seconds.seconds()),
-        max_attempts: small(*max_attempts),
-        status: JobStatus::Pending.as_str().to_owned(),
-        attempt: 0,
-        exit_code: None,
-        execution_time_ms: None,
-        truncated: None,
-        limit_hit: None,
-        due_at: Some(at),
-        created_at: at,
-        started_at: None,
-        completed_at: None,
-        version: recorded.sequence,
-    })
-}
-
-#[async_trait]
 impl Projection for Jobs {
     fn tables(&self) -> &'static [&'static str] {
         &["jobs"]
@@ -124,73 +138,47 @@ impl Projection for Jobs {
         &[Job::TYPE]
     }
 
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let events: Vec<(&Recorded, &JobEvent)> = events
-            .iter()
-            .filter_map(|recorded| match &recorded.event {
-                DomainEventKind::Job(event) => Some((recorded, event)),
-                _ => None,
-            })
-            .collect();
-        if events.is_empty() {
-            return Ok(());
-        }
-        let known: Vec<Uuid> = events.iter().map(|(recorded, _)| recorded.aggregate_id).collect();
-        let loaded: Vec<Row> =
-            sqlx::query_as("SELECT * FROM jobs WHERE id = ANY($1)").bind(known).fetch_all(&mut *connection).await?;
-        let mut rows: BTreeMap<Uuid, Row> = loaded.into_iter().map(|row| (row.id, row)).collect();
-        for (recorded, event) in events {
-            if let Some(row) = requested(recorded, event) {
-                rows.insert(row.id, row);
-            } else if let Some(row) = rows.get_mut(&recorded.aggregate_id) {
-                row.evolve(recorded.metadata.occurred_at, event);
-                row.version = recorded.sequence;
+    fn statements(&self) -> &'static [Statement] {
+        &[INSERT, UPDATE]
+    }
+
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange> {
+        let mut jobs: BTreeMap<Uuid, JobChange> = BTreeMap::new();
+        for recorded in events {
+            if let DomainEventKind::Job(event) = &recorded.event {
+                jobs.entry(recorded.aggregate_id).or_default().evolve(recorded, event);
             }
         }
-        store(rows.into_values().collect(), connection).await
+        let (requested, known): (Vec<_>, Vec<_>) = jobs.values().partition(|job| job.request.is_some());
+        changes.add(INSERT, requested)?;
+        changes.add(UPDATE, known)
     }
 }
 
-async fn store(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field.clone()).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "INSERT INTO jobs (id, project_id, submitted_by, job_type, language, timeout_seconds, max_attempts, status,
-                           attempt, exit_code, execution_time_ms, truncated, limit_hit, due_at, created_at, started_at,
-                           completed_at, version)
-         SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::int[], $7::int[],
-                              $8::text[], $9::int[], $10::int[], $11::bigint[], $12::boolean[], $13::text[],
-                              $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::timestamptz[],
-                              $18::bigint[])
-         ON CONFLICT (id) DO UPDATE
-             SET (status, attempt, exit_code, execution_time_ms, truncated, limit_hit, due_at, started_at, completed_at,
-                  version) =
-                 (excluded.status, excluded.attempt, excluded.exit_code, excluded.execution_time_ms,
-                  excluded.truncated, excluded.limit_hit, excluded.due_at, excluded.started_at, excluded.completed_at,
-                  excluded.version)",
-    )
-    .bind(column!(id))
-    .bind(column!(project_id))
-    .bind(column!(submitted_by))
-    .bind(column!(job_type))
-    .bind(column!(language))
-    .bind(column!(timeout_seconds))
-    .bind(column!(max_attempts))
-    .bind(column!(status))
-    .bind(column!(attempt))
-    .bind(column!(exit_code))
-    .bind(column!(execution_time_ms))
-    .bind(column!(truncated))
-    .bind(column!(limit_hit))
-    .bind(column!(due_at))
-    .bind(column!(created_at))
-    .bind(column!(started_at))
-    .bind(column!(completed_at))
-    .bind(column!(version))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const INSERT: Statement = "
+    INSERT INTO jobs (id, project_id, submitted_by, job_type, language, timeout_seconds, max_attempts, status, attempt,
+                      exit_code, execution_time_ms, truncated, limit_hit, due_at, created_at, started_at, completed_at,
+                      version)
+    SELECT id, project_id, submitted_by, job_type, language, timeout_seconds, max_attempts, status, attempt,
+           (outcome->>'exit_code')::int, (outcome->>'execution_time_ms')::bigint, (outcome->>'truncated')::boolean,
+           outcome->>'limit_hit', (due->>'at')::timestamptz, created_at, started_at, completed_at, version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, project_id uuid, submitted_by uuid, job_type text, language text, timeout_seconds int,
+               max_attempts int, status text, attempt int, outcome jsonb, due jsonb, created_at timestamptz,
+               started_at timestamptz, completed_at timestamptz, version bigint)";
+
+const UPDATE: Statement = "
+    UPDATE jobs j SET
+        status = n.status, attempt = COALESCE(n.attempt, j.attempt),
+        exit_code = CASE WHEN n.outcome IS NULL THEN j.exit_code ELSE (n.outcome->>'exit_code')::int END,
+        execution_time_ms = CASE WHEN n.outcome IS NULL THEN j.execution_time_ms
+                                 ELSE (n.outcome->>'execution_time_ms')::bigint END,
+        truncated = COALESCE((n.outcome->>'truncated')::boolean, j.truncated),
+        limit_hit = CASE WHEN n.outcome IS NULL THEN j.limit_hit ELSE n.outcome->>'limit_hit' END,
+        due_at = CASE WHEN n.due IS NULL THEN j.due_at ELSE (n.due->>'at')::timestamptz END,
+        started_at = COALESCE(n.started_at, j.started_at),
+        completed_at = COALESCE(n.completed_at, j.completed_at), version = n.version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, status text, attempt int, outcome jsonb, due jsonb, started_at timestamptz,
+               completed_at timestamptz, version bigint)
+    WHERE j.id = n.id";

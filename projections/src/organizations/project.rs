@@ -1,24 +1,188 @@
 //! Folds organization events into `views.organizations` and `views.organization_members`.
-//!
-//! Organizations change rarely: an event a statement is fast enough, and plain to read.
 
-use async_trait::async_trait;
-use sqlx::PgConnection;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
     access::OrganizationRole,
+    change::Change,
     event::DomainEventKind,
     ids::AccountId,
-    organization::{ImageUrl, Organization, OrganizationChanges, OrganizationEvent, OrganizationFields},
+    organization::{
+        ImageUrl, Organization, OrganizationChanges, OrganizationEvent, OrganizationFields, OrganizationSettings, Slug,
+    },
+    text::Name,
 };
 
-use crate::{Projection, log::Recorded};
+use crate::{
+    Projection,
+    changes::{At, Changes, Statement, UnusableChange},
+    log::Recorded,
+};
 
 /// The projection behind `views.organizations` and `views.organization_members`.
 pub struct Organizations;
 
-#[async_trait]
+/// An organization that the batch founds.
+#[derive(Serialize)]
+struct Row {
+    id: Uuid,
+    #[serde(flatten)]
+    fields: OrganizationFields,
+    is_personal: bool,
+    member_count: i32,
+    created_at: At,
+    updated_at: At,
+    version: i64,
+}
+
+#[derive(Serialize)]
+struct Image {
+    url: Option<ImageUrl>,
+}
+
+/// What the batch changes about an organization that was there before. Fields that can become null stand in an object
+/// of their own.
+#[derive(Default, Serialize)]
+struct Patch {
+    id: Uuid,
+    name: Option<Name>,
+    slug: Option<Slug>,
+    image: Option<Image>,
+    settings: Option<OrganizationSettings>,
+    members: i32,
+    /// When, if by more than its members.
+    updated_at: Option<At>,
+    version: i64,
+}
+
+impl Patch {
+    fn apply(&mut self, changes: &OrganizationChanges) {
+        fn set<T: Clone>(field: &mut Option<T>, change: Option<&Change<T>>) {
+            if let Some(change) = change {
+                *field = Some(change.to.clone());
+            }
+        }
+        set(&mut self.name, changes.name.as_ref());
+        set(&mut self.slug, changes.slug.as_ref());
+        set(&mut self.settings, changes.settings.as_ref());
+        if let Some(change) = &changes.image_url {
+            self.image = Some(Image { url: change.to.clone() });
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+struct Member {
+    organization_id: Uuid,
+    account_id: Uuid,
+}
+
+/// A member to write.
+#[derive(Serialize)]
+struct MemberRow {
+    #[serde(flatten)]
+    member: Member,
+    role: &'static str,
+    added_at: At,
+    updated_at: At,
+}
+
+#[derive(Serialize)]
+struct Gone {
+    id: Uuid,
+}
+
+#[derive(Default)]
+struct Batch {
+    founded: BTreeMap<Uuid, Row>,
+    changed: BTreeMap<Uuid, Patch>,
+    deleted: Vec<Gone>,
+    members: BTreeMap<Member, MemberRow>,
+    removed: BTreeSet<Member>,
+}
+
+impl Batch {
+    fn fold(&mut self, recorded: &Recorded, event: &OrganizationEvent) {
+        let id = recorded.aggregate_id;
+        match event {
+            OrganizationEvent::OrganizationCreated { is_personal, admin_id, fields } => {
+                let at = At(recorded.metadata.occurred_at);
+                let row = Row {
+                    id,
+                    fields: fields.clone(),
+                    is_personal: *is_personal,
+                    member_count: 1,
+                    created_at: at,
+                    updated_at: at,
+                    version: recorded.sequence,
+                };
+                self.founded.insert(id, row);
+                self.set_member(recorded, *admin_id, OrganizationRole::Admin);
+            }
+            OrganizationEvent::OrganizationUpdated { changes } => self.change(recorded, changes),
+            OrganizationEvent::OrganizationMemberAdded { account_id, role } => {
+                self.set_member(recorded, *account_id, *role);
+                self.count(recorded, 1);
+            }
+            OrganizationEvent::OrganizationMemberRoleChanged { account_id, to, .. } => {
+                self.set_member(recorded, *account_id, *to);
+                self.count(recorded, 0);
+            }
+            OrganizationEvent::OrganizationMemberRemoved { account_id, .. } => {
+                let member = Member { organization_id: id, account_id: account_id.0 };
+                self.members.remove(&member);
+                self.removed.insert(member);
+                self.count(recorded, -1);
+            }
+            OrganizationEvent::OrganizationDeleted {} => {
+                self.founded.remove(&id);
+                self.changed.remove(&id);
+                self.members.retain(|member, _| member.organization_id != id);
+                self.removed.retain(|member| member.organization_id != id);
+                self.deleted.push(Gone { id });
+            }
+        }
+    }
+
+    fn change(&mut self, recorded: &Recorded, changes: &OrganizationChanges) {
+        let (at, version) = (At(recorded.metadata.occurred_at), recorded.sequence);
+        if let Some(row) = self.founded.get_mut(&recorded.aggregate_id) {
+            row.fields.apply(changes);
+            (row.updated_at, row.version) = (at, version);
+        } else {
+            let patch = self.patch(recorded.aggregate_id);
+            patch.apply(changes);
+            (patch.updated_at, patch.version) = (Some(at), version);
+        }
+    }
+
+    /// The roster is part of the organization: with it the version moves.
+    fn count(&mut self, recorded: &Recorded, by: i32) {
+        if let Some(row) = self.founded.get_mut(&recorded.aggregate_id) {
+            row.member_count += by;
+            row.version = recorded.sequence;
+        } else {
+            let patch = self.patch(recorded.aggregate_id);
+            patch.members += by;
+            patch.version = recorded.sequence;
+        }
+    }
+
+    fn patch(&mut self, id: Uuid) -> &mut Patch {
+        self.changed.entry(id).or_insert_with(|| Patch { id, ..Patch::default() })
+    }
+
+    fn set_member(&mut self, recorded: &Recorded, account_id: AccountId, role: OrganizationRole) {
+        let member = Member { organization_id: recorded.aggregate_id, account_id: account_id.0 };
+        let (at, role) = (At(recorded.metadata.occurred_at), role.as_str());
+        let row = self.members.entry(member).or_insert(MemberRow { member, role, added_at: at, updated_at: at });
+        (row.role, row.updated_at) = (role, at);
+    }
+}
+
 impl Projection for Organizations {
     fn tables(&self) -> &'static [&'static str] {
         &["organizations", "organization_members"]
@@ -28,133 +192,63 @@ impl Projection for Organizations {
         &[Organization::TYPE]
     }
 
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    fn statements(&self) -> &'static [Statement] {
+        &[DELETE_MEMBERS_OF_ORGANIZATIONS, DELETE, DELETE_MEMBERS, INSERT, UPDATE, WRITE_MEMBERS]
+    }
+
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange> {
+        let mut batch = Batch::default();
         for recorded in events {
             if let DomainEventKind::Organization(event) = &recorded.event {
-                apply(recorded, event, connection).await?;
+                batch.fold(recorded, event);
             }
         }
-        Ok(())
+        changes.add(DELETE_MEMBERS_OF_ORGANIZATIONS, &batch.deleted)?;
+        changes.add(DELETE, &batch.deleted)?;
+        changes.add(DELETE_MEMBERS, &batch.removed)?;
+        changes.add(INSERT, batch.founded.values())?;
+        changes.add(UPDATE, batch.changed.values())?;
+        changes.add(WRITE_MEMBERS, batch.members.values())
     }
 }
 
-async fn apply(
-    recorded: &Recorded,
-    event: &OrganizationEvent,
-    connection: &mut PgConnection,
-) -> Result<(), sqlx::Error> {
-    match event {
-        OrganizationEvent::OrganizationCreated { is_personal, admin_id, fields } => {
-            insert(recorded, *is_personal, fields, connection).await?;
-            set_member(recorded, *admin_id, OrganizationRole::Admin, connection).await
-        }
-        OrganizationEvent::OrganizationUpdated { changes } => update(recorded, changes, connection).await,
-        OrganizationEvent::OrganizationMemberAdded { account_id, role } => {
-            set_member(recorded, *account_id, *role, connection).await?;
-            count(recorded, 1, connection).await
-        }
-        OrganizationEvent::OrganizationMemberRoleChanged { account_id, to, .. } => {
-            set_member(recorded, *account_id, *to, connection).await?;
-            count(recorded, 0, connection).await
-        }
-        OrganizationEvent::OrganizationMemberRemoved { account_id, .. } => {
-            sqlx::query("DELETE FROM organization_members WHERE organization_id = $1 AND account_id = $2")
-                .bind(recorded.aggregate_id)
-                .bind(Uuid::from(*account_id))
-                .execute(&mut *connection)
-                .await?;
-            count(recorded, -1, connection).await
-        }
-        OrganizationEvent::OrganizationDeleted {} => {
-            for statement in [
-                "DELETE FROM organization_members WHERE organization_id = $1",
-                "DELETE FROM organizations WHERE id = $1",
-            ] {
-                sqlx::query(statement).bind(recorded.aggregate_id).execute(&mut *connection).await?;
-            }
-            Ok(())
-        }
-    }
-}
+const DELETE_MEMBERS_OF_ORGANIZATIONS: Statement = "
+    DELETE FROM organization_members m USING jsonb_to_recordset(batch) AS n (id uuid) WHERE m.organization_id = n.id";
 
-async fn insert(
-    recorded: &Recorded,
-    is_personal: bool,
-    fields: &OrganizationFields,
-    connection: &mut PgConnection,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO organizations (id, name, slug, image_url, members_can_create_projects, is_personal, member_count,
-                                    created_at, updated_at, version)
-         VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $7, $8)",
-    )
-    .bind(recorded.aggregate_id)
-    .bind(fields.name.as_str())
-    .bind(fields.slug.as_str())
-    .bind(fields.image_url.as_ref().map(ImageUrl::as_str))
-    .bind(fields.settings.members_can_create_projects)
-    .bind(is_personal)
-    .bind(recorded.metadata.occurred_at)
-    .bind(recorded.sequence)
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const DELETE: Statement = "
+    DELETE FROM organizations o USING jsonb_to_recordset(batch) AS n (id uuid) WHERE o.id = n.id";
 
-async fn update(
-    recorded: &Recorded,
-    changes: &OrganizationChanges,
-    connection: &mut PgConnection,
-) -> Result<(), sqlx::Error> {
-    let image_url = changes.image_url.as_ref().map(|change| change.to.as_ref().map(ImageUrl::as_str));
-    sqlx::query(
-        "UPDATE organizations SET name = COALESCE($2, name), slug = COALESCE($3, slug),
-             image_url = CASE WHEN $4 THEN $5 ELSE image_url END,
-             members_can_create_projects = COALESCE($6, members_can_create_projects),
-             updated_at = $7, version = $8
-         WHERE id = $1",
-    )
-    .bind(recorded.aggregate_id)
-    .bind(changes.name.as_ref().map(|change| change.to.as_str()))
-    .bind(changes.slug.as_ref().map(|change| change.to.as_str()))
-    .bind(image_url.is_some())
-    .bind(image_url.flatten())
-    .bind(changes.settings.as_ref().map(|change| change.to.members_can_create_projects))
-    .bind(recorded.metadata.occurred_at)
-    .bind(recorded.sequence)
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const DELETE_MEMBERS: Statement = "
+    DELETE FROM organization_members m USING jsonb_to_recordset(batch) AS n (organization_id uuid, account_id uuid)
+    WHERE m.organization_id = n.organization_id AND m.account_id = n.account_id";
 
-async fn set_member(
-    recorded: &Recorded,
-    account_id: AccountId,
-    role: OrganizationRole,
-    connection: &mut PgConnection,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO organization_members (organization_id, account_id, role, added_at, updated_at)
-         VALUES ($1, $2, $3::organization_role, $4, $4)
-         ON CONFLICT (organization_id, account_id) DO UPDATE
-             SET (role, updated_at) = (excluded.role, excluded.updated_at)",
-    )
-    .bind(recorded.aggregate_id)
-    .bind(Uuid::from(account_id))
-    .bind(role.as_str())
-    .bind(recorded.metadata.occurred_at)
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const INSERT: Statement = "
+    INSERT INTO organizations (id, name, slug, image_url, members_can_create_projects, is_personal, member_count,
+                               created_at, updated_at, version)
+    SELECT id, name, slug, image_url, (settings->>'members_can_create_projects')::boolean, is_personal, member_count,
+           created_at, updated_at, version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, name text, slug text, image_url text, settings jsonb, is_personal boolean, member_count int,
+               created_at timestamptz, updated_at timestamptz, version bigint)";
 
-/// The roster is part of the organization: with it the version moves.
-async fn count(recorded: &Recorded, by: i32, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE organizations SET member_count = member_count + $2, version = $3 WHERE id = $1")
-        .bind(recorded.aggregate_id)
-        .bind(by)
-        .bind(recorded.sequence)
-        .execute(connection)
-        .await
-        .map(drop)
-}
+const UPDATE: Statement = "
+    UPDATE organizations o SET
+        name = COALESCE(n.name, o.name), slug = COALESCE(n.slug, o.slug),
+        image_url = CASE WHEN n.image IS NULL THEN o.image_url ELSE n.image->>'url' END,
+        members_can_create_projects =
+            COALESCE((n.settings->>'members_can_create_projects')::boolean, o.members_can_create_projects),
+        member_count = o.member_count + n.members, updated_at = COALESCE(n.updated_at, o.updated_at),
+        version = n.version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, name text, slug text, image jsonb, settings jsonb, members int, updated_at timestamptz,
+               version bigint)
+    WHERE o.id = n.id";
+
+const WRITE_MEMBERS: Statement = "
+    INSERT INTO organization_members (organization_id, account_id, role, added_at, updated_at)
+    SELECT organization_id, account_id, role, added_at, updated_at
+    FROM jsonb_to_recordset(batch)
+         AS n (organization_id uuid, account_id uuid, role organization_role, added_at timestamptz,
+               updated_at timestamptz)
+    ON CONFLICT (organization_id, account_id) DO UPDATE
+        SET (role, updated_at) = (excluded.role, excluded.updated_at)";

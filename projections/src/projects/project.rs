@@ -2,21 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use async_trait::async_trait;
-use sqlx::PgConnection;
-use time::{Date, OffsetDateTime};
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
     event::DomainEventKind,
-    project::{Project, ProjectChanges, ProjectEvent, ProjectFields},
+    project::{Project, ProjectChanges, ProjectEvent, ProjectFields, Schedule},
 };
 
-use crate::{Projection, log::Recorded};
+use crate::{
+    Projection,
+    changes::{At, Changes, Day, Statement, UnusableChange},
+    log::Recorded,
+};
 
 /// The projection behind `views.projects`.
 pub struct Projects;
 
+#[derive(Serialize)]
 struct Row {
     id: Uuid,
     organization_id: Uuid,
@@ -25,20 +28,20 @@ struct Row {
     is_public: bool,
     status: String,
     priority: String,
-    start_date: Option<Date>,
-    end_date: Option<Date>,
+    start_date: Option<Day>,
+    end_date: Option<Day>,
     team_lead: Option<Uuid>,
     edit_policy: String,
     created_by: Uuid,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    created_at: At,
+    updated_at: At,
     version: i64,
     deleted: bool,
 }
 
 impl Row {
     fn founded(recorded: &Recorded, organization_id: Uuid, fields: &ProjectFields) -> Self {
-        let at = recorded.metadata.occurred_at;
+        let at = At(recorded.metadata.occurred_at);
         Self {
             id: recorded.aggregate_id,
             organization_id,
@@ -47,8 +50,8 @@ impl Row {
             is_public: fields.is_public,
             status: fields.status.as_str().to_owned(),
             priority: fields.priority.as_str().to_owned(),
-            start_date: fields.schedule.start_date,
-            end_date: fields.schedule.end_date,
+            start_date: fields.schedule.start_date.map(Day),
+            end_date: fields.schedule.end_date.map(Day),
             team_lead: fields.team_lead.map(Uuid::from),
             edit_policy: fields.edit_policy.as_str().to_owned(),
             created_by: recorded.metadata.actor.account().map_or_else(Uuid::nil, |account| account.0),
@@ -70,10 +73,10 @@ impl Row {
         set(&mut self.is_public, patch.is_public);
         set(&mut self.status, patch.status);
         set(&mut self.priority, patch.priority);
-        if let Some((start_date, end_date)) = patch.schedule {
+        if let Some(Dates { start_date, end_date }) = patch.schedule {
             (self.start_date, self.end_date) = (start_date, end_date);
         }
-        set(&mut self.team_lead, patch.team_lead);
+        set(&mut self.team_lead, patch.lead.map(|lead| lead.account_id));
         set(&mut self.edit_policy, patch.edit_policy);
         self.deleted |= patch.deleted;
         self.updated_at = patch.updated_at;
@@ -81,18 +84,38 @@ impl Row {
     }
 }
 
-/// What a batch changes about a project that was there before.
+#[derive(Serialize)]
+struct Dates {
+    start_date: Option<Day>,
+    end_date: Option<Day>,
+}
+
+impl From<Schedule> for Dates {
+    fn from(schedule: Schedule) -> Self {
+        Self { start_date: schedule.start_date.map(Day), end_date: schedule.end_date.map(Day) }
+    }
+}
+
+#[derive(Serialize)]
+struct Lead {
+    account_id: Option<Uuid>,
+}
+
+/// What a batch changes about a project that was there before. Fields that can become null stand in an object of their
+/// own.
+#[derive(Serialize)]
 struct Patch {
+    id: Uuid,
     name: Option<String>,
     description: Option<String>,
     is_public: Option<bool>,
     status: Option<String>,
     priority: Option<String>,
-    schedule: Option<(Option<Date>, Option<Date>)>,
-    team_lead: Option<Option<Uuid>>,
+    schedule: Option<Dates>,
+    lead: Option<Lead>,
     edit_policy: Option<String>,
     deleted: bool,
-    updated_at: OffsetDateTime,
+    updated_at: At,
     version: i64,
 }
 
@@ -102,16 +125,17 @@ impl Patch {
         let deleted = changes.is_none();
         let changes = changes.unwrap_or(&none);
         Self {
+            id: recorded.aggregate_id,
             name: changes.name.as_ref().map(|change| change.to.as_str().to_owned()),
             description: changes.description.as_ref().map(|change| change.to.as_str().to_owned()),
             is_public: changes.is_public.as_ref().map(|change| change.to),
             status: changes.status.as_ref().map(|change| change.to.as_str().to_owned()),
             priority: changes.priority.as_ref().map(|change| change.to.as_str().to_owned()),
-            schedule: changes.schedule.as_ref().map(|change| (change.to.start_date, change.to.end_date)),
-            team_lead: changes.team_lead.as_ref().map(|change| change.to.map(Uuid::from)),
+            schedule: changes.schedule.as_ref().map(|change| change.to.into()),
+            lead: changes.team_lead.as_ref().map(|change| Lead { account_id: change.to.map(Uuid::from) }),
             edit_policy: changes.edit_policy.as_ref().map(|change| change.to.as_str().to_owned()),
             deleted,
-            updated_at: recorded.metadata.occurred_at,
+            updated_at: At(recorded.metadata.occurred_at),
             version: recorded.sequence,
         }
     }
@@ -119,13 +143,14 @@ impl Patch {
     /// This one, then a later one.
     fn then(self, later: Self) -> Self {
         Self {
+            id: later.id,
             name: later.name.or(self.name),
             description: later.description.or(self.description),
             is_public: later.is_public.or(self.is_public),
             status: later.status.or(self.status),
             priority: later.priority.or(self.priority),
             schedule: later.schedule.or(self.schedule),
-            team_lead: later.team_lead.or(self.team_lead),
+            lead: later.lead.or(self.lead),
             edit_policy: later.edit_policy.or(self.edit_policy),
             deleted: self.deleted || later.deleted,
             updated_at: later.updated_at,
@@ -164,7 +189,6 @@ impl Batch {
     }
 }
 
-#[async_trait]
 impl Projection for Projects {
     fn tables(&self) -> &'static [&'static str] {
         &["projects"]
@@ -174,102 +198,44 @@ impl Projection for Projects {
         &[Project::TYPE]
     }
 
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    fn statements(&self) -> &'static [Statement] {
+        &[INSERT, UPDATE]
+    }
+
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange> {
         let mut batch = Batch::default();
         for recorded in events {
             if let DomainEventKind::Project(event) = &recorded.event {
                 batch.fold(recorded, event);
             }
         }
-        if !batch.founded.is_empty() {
-            insert(batch.founded.into_values().collect(), &mut *connection).await?;
-        }
-        if !batch.changed.is_empty() {
-            update(&batch.changed, connection).await?;
-        }
-        Ok(())
+        changes.add(INSERT, batch.founded.values())?;
+        changes.add(UPDATE, batch.changed.values())
     }
 }
 
-async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($patch:ident => $value:expr) => {
-            changed.values().map(|$patch| $value).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "UPDATE projects p SET
-             name = COALESCE(n.name, p.name), description = COALESCE(n.description, p.description),
-             is_public = COALESCE(n.is_public, p.is_public), status = COALESCE(n.status::project_status, p.status),
-             priority = COALESCE(n.priority::priority, p.priority),
-             start_date = CASE WHEN n.scheduled THEN n.start_date ELSE p.start_date END,
-             end_date = CASE WHEN n.scheduled THEN n.end_date ELSE p.end_date END,
-             team_lead = CASE WHEN n.is_led THEN n.team_lead ELSE p.team_lead END,
-             edit_policy = COALESCE(n.edit_policy::edit_policy, p.edit_policy),
-             deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::text[], $6::text[], $7::boolean[],
-                     $8::date[], $9::date[], $10::boolean[], $11::timestamptz[], $12::bigint[], $13::boolean[],
-                     $14::uuid[], $15::text[])
-              AS n (id, name, description, is_public, status, priority, scheduled, start_date, end_date, deleted,
-                    updated_at, version, is_led, team_lead, edit_policy)
-         WHERE p.id = n.id",
-    )
-    .bind(changed.keys().copied().collect::<Vec<_>>())
-    .bind(column!(patch => patch.name.as_deref()))
-    .bind(column!(patch => patch.description.as_deref()))
-    .bind(column!(patch => patch.is_public))
-    .bind(column!(patch => patch.status.as_deref()))
-    .bind(column!(patch => patch.priority.as_deref()))
-    .bind(column!(patch => patch.schedule.is_some()))
-    .bind(column!(patch => patch.schedule.and_then(|(start, _)| start)))
-    .bind(column!(patch => patch.schedule.and_then(|(_, end)| end)))
-    .bind(column!(patch => patch.deleted))
-    .bind(column!(patch => patch.updated_at))
-    .bind(column!(patch => patch.version))
-    .bind(column!(patch => patch.team_lead.is_some()))
-    .bind(column!(patch => patch.team_lead.flatten()))
-    .bind(column!(patch => patch.edit_policy.as_deref()))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const INSERT: Statement = "
+    INSERT INTO projects (id, organization_id, name, description, is_public, status, priority, start_date, end_date,
+                          created_by, created_at, updated_at, version, deleted, team_lead, edit_policy)
+    SELECT id, organization_id, name, description, is_public, status, priority, start_date, end_date, created_by,
+           created_at, updated_at, version, deleted, team_lead, edit_policy
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, organization_id uuid, name text, description text, is_public boolean, status project_status,
+               priority priority, start_date date, end_date date, created_by uuid, created_at timestamptz,
+               updated_at timestamptz, version bigint, deleted boolean, team_lead uuid, edit_policy edit_policy)";
 
-async fn insert(rows: Vec<Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($field:ident) => {
-            rows.iter().map(|row| row.$field.clone()).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "INSERT INTO projects (id, organization_id, name, description, is_public, status, priority, start_date,
-                               end_date, created_by, created_at, updated_at, version, deleted, team_lead,
-                               edit_policy)
-         SELECT id, organization_id, name, description, is_public, status::project_status, priority::priority,
-                start_date, end_date, created_by, created_at, updated_at, version, deleted, team_lead,
-                edit_policy::edit_policy
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::text[],
-                     $8::date[], $9::date[], $10::uuid[], $11::timestamptz[], $12::timestamptz[], $13::bigint[],
-                     $14::boolean[], $15::uuid[], $16::text[])
-              AS n (id, organization_id, name, description, is_public, status, priority, start_date, end_date,
-                    created_by, created_at, updated_at, version, deleted, team_lead, edit_policy)",
-    )
-    .bind(column!(id))
-    .bind(column!(organization_id))
-    .bind(column!(name))
-    .bind(column!(description))
-    .bind(column!(is_public))
-    .bind(column!(status))
-    .bind(column!(priority))
-    .bind(column!(start_date))
-    .bind(column!(end_date))
-    .bind(column!(created_by))
-    .bind(column!(created_at))
-    .bind(column!(updated_at))
-    .bind(column!(version))
-    .bind(column!(deleted))
-    .bind(column!(team_lead))
-    .bind(column!(edit_policy))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const UPDATE: Statement = "
+    UPDATE projects p SET
+        name = COALESCE(n.name, p.name), description = COALESCE(n.description, p.description),
+        is_public = COALESCE(n.is_public, p.is_public), status = COALESCE(n.status, p.status),
+        priority = COALESCE(n.priority, p.priority),
+        start_date = CASE WHEN n.schedule IS NULL THEN p.start_date ELSE (n.schedule->>'start_date')::date END,
+        end_date = CASE WHEN n.schedule IS NULL THEN p.end_date ELSE (n.schedule->>'end_date')::date END,
+        team_lead = CASE WHEN n.lead IS NULL THEN p.team_lead ELSE (n.lead->>'account_id')::uuid END,
+        edit_policy = COALESCE(n.edit_policy, p.edit_policy),
+        deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, name text, description text, is_public boolean, status project_status, priority priority,
+               schedule jsonb, lead jsonb, edit_policy edit_policy, deleted boolean, updated_at timestamptz,
+               version bigint)
+    WHERE p.id = n.id";

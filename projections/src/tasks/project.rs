@@ -2,41 +2,95 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use async_trait::async_trait;
-use sqlx::PgConnection;
-use time::OffsetDateTime;
+use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
+    change::Change,
     comment::{Comment, CommentEvent},
     event::DomainEventKind,
-    task::{Task, TaskChanges, TaskEvent, TaskFields},
+    ids::AccountId,
+    project::Priority,
+    task::{Task, TaskChanges, TaskEvent, TaskFields, TaskStatus, TaskType},
+    text::{Name, Prose},
     timestamp::Timestamp,
 };
 
-use crate::{Projection, log::Recorded};
+use crate::{
+    Projection,
+    changes::{At, Changes, Statement, UnusableChange},
+    log::Recorded,
+};
 
 /// The projection behind `views.tasks`.
 pub struct Tasks;
 
 /// A task that the batch creates.
+#[derive(Serialize)]
 struct Row {
+    id: Uuid,
     project_id: Uuid,
+    #[serde(flatten)]
     fields: TaskFields,
     comment_count: i32,
     created_by: Uuid,
-    created_at: OffsetDateTime,
-    updated_at: OffsetDateTime,
+    created_at: At,
+    updated_at: At,
     version: i64,
 }
 
-/// What the batch changes about a task that was there before.
-#[derive(Default)]
+#[derive(Serialize)]
+struct Assignee {
+    account_id: Option<AccountId>,
+}
+
+#[derive(Serialize)]
+struct Due {
+    at: Option<Timestamp>,
+}
+
+/// What the batch changes about a task that was there before. Fields that can become null stand in an object of their
+/// own.
+#[derive(Default, Serialize)]
 struct Patch {
-    changes: TaskChanges,
-    /// When, and to which version, if by more than comments.
-    changed: Option<(OffsetDateTime, i64)>,
+    id: Uuid,
+    title: Option<Name>,
+    description: Option<Prose>,
+    assignee: Option<Assignee>,
+    status: Option<TaskStatus>,
+    task_type: Option<TaskType>,
+    priority: Option<Priority>,
+    due: Option<Due>,
     comments: i32,
+    /// When, and to which version, if by more than comments.
+    updated_at: Option<At>,
+    version: Option<i64>,
+}
+
+impl Patch {
+    fn apply(&mut self, changes: &TaskChanges) {
+        fn set<T: Clone>(field: &mut Option<T>, change: Option<&Change<T>>) {
+            if let Some(change) = change {
+                *field = Some(change.to.clone());
+            }
+        }
+        set(&mut self.title, changes.title.as_ref());
+        set(&mut self.description, changes.description.as_ref());
+        set(&mut self.status, changes.status.as_ref());
+        set(&mut self.task_type, changes.task_type.as_ref());
+        set(&mut self.priority, changes.priority.as_ref());
+        if let Some(change) = &changes.assignee_id {
+            self.assignee = Some(Assignee { account_id: change.to });
+        }
+        if let Some(change) = &changes.due_at {
+            self.due = Some(Due { at: change.to });
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Gone {
+    id: Uuid,
 }
 
 #[derive(Default)]
@@ -60,8 +114,9 @@ impl Batch {
         let id = recorded.aggregate_id;
         match event {
             TaskEvent::TaskCreated { project_id, fields } => {
-                let at = recorded.metadata.occurred_at;
+                let at = At(recorded.metadata.occurred_at);
                 let row = Row {
+                    id,
                     project_id: project_id.0,
                     fields: fields.clone(),
                     comment_count: 0,
@@ -74,7 +129,7 @@ impl Batch {
             }
             TaskEvent::TaskUpdated { changes } => self.change(recorded, changes),
             TaskEvent::TaskUnassigned { assignee_id } => {
-                let unassigned = workroom_domain::change::Change { from: Some(*assignee_id), to: None };
+                let unassigned = Change { from: Some(*assignee_id), to: None };
                 self.change(recorded, &TaskChanges { assignee_id: Some(unassigned), ..TaskChanges::default() });
             }
             TaskEvent::TaskDeleted {} => {
@@ -87,34 +142,30 @@ impl Batch {
     }
 
     fn change(&mut self, recorded: &Recorded, changes: &TaskChanges) {
-        let at = recorded.metadata.occurred_at;
+        let (at, version) = (At(recorded.metadata.occurred_at), recorded.sequence);
         if let Some(row) = self.created.get_mut(&recorded.aggregate_id) {
             row.fields.apply(changes);
-            (row.updated_at, row.version) = (at, recorded.sequence);
-            return;
+            (row.updated_at, row.version) = (at, version);
+        } else {
+            let patch = self.patch(recorded.aggregate_id);
+            patch.apply(changes);
+            (patch.updated_at, patch.version) = (Some(at), Some(version));
         }
-        let patch = self.changed.entry(recorded.aggregate_id).or_default();
-        patch.changed = Some((at, recorded.sequence));
-        let (old, new) = (&mut patch.changes, changes.clone());
-        old.title = new.title.or(old.title.take());
-        old.description = new.description.or(old.description.take());
-        old.assignee_id = new.assignee_id.or(old.assignee_id.take());
-        old.status = new.status.or(old.status.take());
-        old.task_type = new.task_type.or(old.task_type.take());
-        old.priority = new.priority.or(old.priority.take());
-        old.due_at = new.due_at.or(old.due_at.take());
+    }
+
+    fn patch(&mut self, id: Uuid) -> &mut Patch {
+        self.changed.entry(id).or_insert_with(|| Patch { id, ..Patch::default() })
     }
 
     fn count(&mut self, task: Uuid, by: i32) {
         if let Some(row) = self.created.get_mut(&task) {
             row.comment_count += by;
         } else if !self.deleted.contains(&task) {
-            self.changed.entry(task).or_default().comments += by;
+            self.patch(task).comments += by;
         }
     }
 }
 
-#[async_trait]
 impl Projection for Tasks {
     fn tables(&self) -> &'static [&'static str] {
         &["tasks"]
@@ -124,97 +175,44 @@ impl Projection for Tasks {
         &[Task::TYPE, Comment::TYPE]
     }
 
-    async fn apply(&self, events: &[Recorded], connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    fn statements(&self) -> &'static [Statement] {
+        &[DELETE, INSERT, UPDATE]
+    }
+
+    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange> {
         let mut batch = Batch::default();
         for recorded in events {
             batch.fold(recorded);
         }
-        if !batch.deleted.is_empty() {
-            let gone: Vec<Uuid> = batch.deleted.into_iter().collect();
-            sqlx::query("DELETE FROM tasks WHERE id = ANY($1)").bind(gone).execute(&mut *connection).await?;
-        }
-        if !batch.created.is_empty() {
-            insert(&batch.created, &mut *connection).await?;
-        }
-        if !batch.changed.is_empty() {
-            update(&batch.changed, connection).await?;
-        }
-        Ok(())
+        changes.add(DELETE, batch.deleted.into_iter().map(|id| Gone { id }))?;
+        changes.add(INSERT, batch.created.values())?;
+        changes.add(UPDATE, batch.changed.values())
     }
 }
 
-async fn insert(created: &BTreeMap<Uuid, Row>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($row:ident => $value:expr) => {
-            created.values().map(|$row| $value).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "INSERT INTO tasks (id, project_id, title, description, assignee_id, status, task_type, priority, due_at,
-                            comment_count, created_by, created_at, updated_at, version)
-         SELECT id, project_id, title, description, assignee_id, status::task_status, task_type::task_type,
-                priority::priority, due_at, comment_count, created_by, created_at, updated_at, version
-         FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-                     $9::timestamptz[], $10::int[], $11::uuid[], $12::timestamptz[], $13::timestamptz[],
-                     $14::bigint[])
-              AS n (id, project_id, title, description, assignee_id, status, task_type, priority, due_at,
-                    comment_count, created_by, created_at, updated_at, version)",
-    )
-    .bind(created.keys().copied().collect::<Vec<_>>())
-    .bind(column!(row => row.project_id))
-    .bind(column!(row => row.fields.title.as_str()))
-    .bind(column!(row => row.fields.description.as_str()))
-    .bind(column!(row => row.fields.assignee_id.map(Uuid::from)))
-    .bind(column!(row => row.fields.status.as_str()))
-    .bind(column!(row => row.fields.task_type.as_str()))
-    .bind(column!(row => row.fields.priority.as_str()))
-    .bind(column!(row => row.fields.due_at.map(Timestamp::get)))
-    .bind(column!(row => row.comment_count))
-    .bind(column!(row => row.created_by))
-    .bind(column!(row => row.created_at))
-    .bind(column!(row => row.updated_at))
-    .bind(column!(row => row.version))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const DELETE: Statement = "
+    DELETE FROM tasks t USING jsonb_to_recordset(batch) AS n (id uuid) WHERE t.id = n.id";
 
-async fn update(changed: &BTreeMap<Uuid, Patch>, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        ($patch:ident => $value:expr) => {
-            changed.values().map(|$patch| $value).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(
-        "UPDATE tasks t SET
-             title = COALESCE(n.title, t.title), description = COALESCE(n.description, t.description),
-             assignee_id = CASE WHEN n.assigned THEN n.assignee_id ELSE t.assignee_id END,
-             status = COALESCE(n.status::task_status, t.status),
-             task_type = COALESCE(n.task_type::task_type, t.task_type),
-             priority = COALESCE(n.priority::priority, t.priority),
-             due_at = CASE WHEN n.scheduled THEN n.due_at ELSE t.due_at END,
-             comment_count = t.comment_count + n.comments,
-             updated_at = COALESCE(n.updated_at, t.updated_at), version = COALESCE(n.version, t.version)
-         FROM unnest($1::uuid[], $2::text[], $3::text[], $4::boolean[], $5::uuid[], $6::text[], $7::text[],
-                     $8::text[], $9::boolean[], $10::timestamptz[], $11::int[], $12::timestamptz[], $13::bigint[])
-              AS n (id, title, description, assigned, assignee_id, status, task_type, priority, scheduled, due_at,
-                    comments, updated_at, version)
-         WHERE t.id = n.id",
-    )
-    .bind(changed.keys().copied().collect::<Vec<_>>())
-    .bind(column!(patch => patch.changes.title.as_ref().map(|change| change.to.as_str())))
-    .bind(column!(patch => patch.changes.description.as_ref().map(|change| change.to.as_str())))
-    .bind(column!(patch => patch.changes.assignee_id.is_some()))
-    .bind(column!(patch => patch.changes.assignee_id.as_ref().and_then(|change| change.to).map(Uuid::from)))
-    .bind(column!(patch => patch.changes.status.as_ref().map(|change| change.to.as_str())))
-    .bind(column!(patch => patch.changes.task_type.as_ref().map(|change| change.to.as_str())))
-    .bind(column!(patch => patch.changes.priority.as_ref().map(|change| change.to.as_str())))
-    .bind(column!(patch => patch.changes.due_at.is_some()))
-    .bind(column!(patch => patch.changes.due_at.as_ref().and_then(|change| change.to).map(Timestamp::get)))
-    .bind(column!(patch => patch.comments))
-    .bind(column!(patch => patch.changed.map(|(at, _)| at)))
-    .bind(column!(patch => patch.changed.map(|(_, version)| version)))
-    .execute(connection)
-    .await
-    .map(drop)
-}
+const INSERT: Statement = "
+    INSERT INTO tasks (id, project_id, title, description, assignee_id, status, task_type, priority, due_at,
+                       comment_count, created_by, created_at, updated_at, version)
+    SELECT id, project_id, title, description, assignee_id, status, task_type, priority, due_at, comment_count,
+           created_by, created_at, updated_at, version
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, project_id uuid, title text, description text, assignee_id uuid, status task_status,
+               task_type task_type, priority priority, due_at timestamptz, comment_count int, created_by uuid,
+               created_at timestamptz, updated_at timestamptz, version bigint)";
+
+const UPDATE: Statement = "
+    UPDATE tasks t SET
+        title = COALESCE(n.title, t.title), description = COALESCE(n.description, t.description),
+        assignee_id = CASE WHEN n.assignee IS NULL THEN t.assignee_id ELSE (n.assignee->>'account_id')::uuid END,
+        status = COALESCE(n.status, t.status), task_type = COALESCE(n.task_type, t.task_type),
+        priority = COALESCE(n.priority, t.priority),
+        due_at = CASE WHEN n.due IS NULL THEN t.due_at ELSE (n.due->>'at')::timestamptz END,
+        comment_count = t.comment_count + n.comments,
+        updated_at = COALESCE(n.updated_at, t.updated_at), version = COALESCE(n.version, t.version)
+    FROM jsonb_to_recordset(batch)
+         AS n (id uuid, title text, description text, assignee jsonb, status task_status, task_type task_type,
+               priority priority, due jsonb, comments int, updated_at timestamptz, version bigint)
+    WHERE t.id = n.id";

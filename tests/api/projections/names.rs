@@ -2,10 +2,15 @@
 
 use std::borrow::Cow;
 
-use async_trait::async_trait;
 use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator};
 use workroom::database;
-use workroom_projections::{Group, Projection, groups, log::Recorded, rebuild};
+use workroom_projections::{
+    Group, Projection,
+    changes::{Changes, Statement, UnusableChange},
+    groups,
+    log::Recorded,
+    rebuild,
+};
 
 use crate::support::World;
 
@@ -110,7 +115,6 @@ async fn a_rebuild_keeps_names_owners_grants_and_settings() {
 /// Tables as they were at some time, with nothing that projects into them.
 struct Old(&'static [&'static str]);
 
-#[async_trait]
 impl Projection for Old {
     fn tables(&self) -> &'static [&'static str] {
         self.0
@@ -120,7 +124,11 @@ impl Projection for Old {
         &[]
     }
 
-    async fn apply(&self, _: &[Recorded], _: &mut PgConnection) -> Result<(), sqlx::Error> {
+    fn statements(&self) -> &'static [Statement] {
+        &[]
+    }
+
+    fn apply(&self, _: &[Recorded], _: &mut Changes<'_>) -> Result<(), UnusableChange> {
         Ok(())
     }
 }
