@@ -141,6 +141,11 @@ impl Batch {
         Columns::of(self.pendings.iter().map(|pending| &pending.request), &self.expected, heads, generation)
     }
 
+    /// The aggregates that the batch writes.
+    pub(super) fn written(&self) -> impl Iterator<Item = Key> {
+        self.reached.keys().copied()
+    }
+
     /// Where the batch leaves the aggregates that it names.
     pub(super) fn sequences(&self) -> impl Iterator<Item = (Key, i64)> {
         let of = |(key, expected): (&Key, &i64)| (*key, self.reached.get(key).copied().unwrap_or(*expected));

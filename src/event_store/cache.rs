@@ -5,7 +5,10 @@
 
 use std::{any::Any, sync::Arc};
 
-use moka::sync::Cache;
+use quick_cache::{
+    DefaultHashBuilder, OptionsBuilder, Weighter,
+    sync::{Cache, DefaultLifecycle},
+};
 use uuid::Uuid;
 use workroom_domain::Decide;
 
@@ -13,6 +16,8 @@ use super::settlement::{Settled, Settlement};
 
 /// Bytes that all cached states may take together, roughly.
 const CAPACITY: u64 = 32 * 1024 * 1024;
+/// Parts of the cache, each with a lock and an equal share of the bytes: a state larger than a share is not kept.
+const SHARDS: usize = 4;
 /// Bytes that an entry takes beside its state's own weight, roughly.
 const OVERHEAD: usize = 512;
 
@@ -42,10 +47,19 @@ pub(super) struct Cached<A> {
 
 type Key = (&'static str, Uuid, u64);
 
+#[derive(Clone)]
+struct Weigh;
+
+impl Weighter<Key, Entry> for Weigh {
+    fn weight(&self, _: &Key, entry: &Entry) -> u64 {
+        u64::try_from(entry.weight + OVERHEAD).unwrap_or(u64::MAX)
+    }
+}
+
 /// A bounded cache of aggregates, by type, id, and the generation of the incarnation that they belong to.
 #[derive(Clone)]
 pub struct AggregateCache {
-    states: Cache<Key, Entry>,
+    states: Arc<Cache<Key, Entry, Weigh>>,
 }
 
 fn key<A: Decide>(id: Uuid, generation: u64) -> Key {
@@ -54,8 +68,18 @@ fn key<A: Decide>(id: Uuid, generation: u64) -> Key {
 
 impl AggregateCache {
     pub(super) fn new() -> Self {
-        let weigher = |_: &Key, entry: &Entry| u32::try_from(entry.weight + OVERHEAD).unwrap_or(u32::MAX);
-        Self { states: Cache::builder().max_capacity(CAPACITY).weigher(weigher).build() }
+        let items = usize::try_from(CAPACITY).unwrap_or(usize::MAX) / (2 * OVERHEAD);
+        let (hash, lifecycle) = (DefaultHashBuilder::default(), DefaultLifecycle::default());
+        let states = match OptionsBuilder::new()
+            .estimated_items_capacity(items)
+            .weight_capacity(CAPACITY)
+            .shards(SHARDS)
+            .build()
+        {
+            Ok(options) => Cache::with_options(options, Weigh, hash, lifecycle),
+            Err(_) => Cache::with(items, CAPACITY, Weigh, hash, lifecycle),
+        };
+        Self { states: Arc::new(states) }
     }
 
     /// The newest state known, committed or on its way.
@@ -84,17 +108,15 @@ impl AggregateCache {
     }
 
     pub(super) fn evict(&self, aggregate_type: &'static str, id: Uuid, generation: u64) {
-        self.states.invalidate(&(aggregate_type, id, generation));
+        self.states.remove(&(aggregate_type, id, generation));
     }
 
     /// Evicts this very state; one that has taken its place stays.
     pub(super) fn evict_exact(&self, key: Key, state: &Arc<dyn Any + Send + Sync>) {
-        if self.states.get(&key).is_some_and(|entry| Arc::ptr_eq(&entry.state, state)) {
-            self.states.invalidate(&key);
-        }
+        self.states.remove_if(&key, |entry| Arc::ptr_eq(&entry.state, state));
     }
 
     pub(super) fn clear(&self) {
-        self.states.invalidate_all();
+        self.states.clear();
     }
 }

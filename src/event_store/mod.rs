@@ -21,6 +21,7 @@ mod session;
 mod settlement;
 pub mod snapshot;
 mod store;
+mod turns;
 mod writer;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -99,12 +100,32 @@ impl Shared {
         session::Session::new(self.options.clone(), self.watch.clone())
     }
 
-    /// Notes what an append left behind.
+    /// Takes note of an append that was committed: where it left aggregates and feeds, what it wrote, how far the log is.
+    /// The views hear of it before anybody is answered, who then waits for them.
     fn committed(
         &self,
         generation: u64,
         committed: &session::Committed,
-        events: usize,
+        sequences: impl Iterator<Item = (heads::Key, i64)>,
+        feeds: &writer::Feeds,
+        requests: Vec<AppendRequest>,
+    ) {
+        let events: usize = requests.iter().map(AppendRequest::event_count).sum();
+        let after = committed.head + i64::try_from(events).unwrap_or_default();
+        let last = requests.last().and_then(AppendRequest::last_event);
+        self.keep_heads(generation, committed, after, sequences, feeds);
+        self.keep_recent(generation, requests, committed, feeds);
+        if let Some(event_id) = last {
+            self.watch.saw(after, event_id);
+        }
+        self.announce(after);
+    }
+
+    fn keep_heads(
+        &self,
+        generation: u64,
+        committed: &session::Committed,
+        after: i64,
         sequences: impl Iterator<Item = (heads::Key, i64)>,
         feeds: &writer::Feeds,
     ) {
@@ -112,7 +133,6 @@ impl Shared {
             // Found after its connection was lost: where it left the feeds is not known.
             return self.heads.clear(generation);
         }
-        let after = committed.head + i64::try_from(events).unwrap_or_default();
         let places = feeds.ids.iter().zip(&committed.places).zip(&feeds.events);
         let places = places.map(|((feed, before), events)| (*feed, before + i64::from(*events)));
         self.heads.committed(generation, committed.head, after, sequences, places);
@@ -122,14 +142,14 @@ impl Shared {
     fn keep_recent(
         &self,
         generation: u64,
-        requests: impl Iterator<Item = AppendRequest>,
+        requests: Vec<AppendRequest>,
         committed: &session::Committed,
         feeds: &writer::Feeds,
     ) {
         let Some(recorded_at) = committed.recorded_at else { return };
         let mut places: HashMap<Uuid, i64> = feeds.ids.iter().copied().zip(committed.places.iter().copied()).collect();
         let mut position = committed.head;
-        let events = requests.flat_map(|request| request.streams).flat_map(|stream| {
+        let events = requests.into_iter().flat_map(|request| request.streams).flat_map(|stream| {
             let StreamAppend { expected, feed_id, events } = stream;
             (expected.sequence + 1..).zip(events).map(move |(sequence, event)| (expected, feed_id, sequence, event))
         });
@@ -153,14 +173,6 @@ impl Shared {
             }
         });
         self.recent.push(generation, stored);
-    }
-
-    /// Tells everyone here that the log reaches to a position that this process has written.
-    fn announce_own(&self, position: i64, event_id: Option<Uuid>) {
-        if let Some(event_id) = event_id {
-            self.watch.saw(position, event_id);
-        }
-        self.announce(position);
     }
 
     fn announce(&self, position: i64) {

@@ -3,13 +3,17 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot},
+    time::{Instant, sleep_until, timeout_at},
+};
 
 use super::{
     AppendError, AppendRequest, Appended, Shared,
     batch::{Admission, Batch, Columns},
     session::{Attempt, Committed, Session},
     settlement::{Settled, Settlement},
+    turns::Turns,
 };
 
 /// How often an append is sent again after its connection was lost before its commit.
@@ -72,13 +76,14 @@ pub(super) struct Writer {
     session: Session,
     waiting: mpsc::Receiver<Pending>,
     deferred: VecDeque<Pending>,
+    turns: Turns,
     last_batch: usize,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, waiting: mpsc::Receiver<Pending>) -> Self {
         let session = shared.session();
-        Self { shared, session, waiting, deferred: VecDeque::new(), last_batch: 0 }
+        Self { shared, session, waiting, deferred: VecDeque::new(), turns: Turns::default(), last_batch: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -94,6 +99,10 @@ impl Writer {
             }
             let batch = self.gather();
             self.last_batch = batch.len();
+            if batch.is_empty() && !self.deferred.is_empty() {
+                self.rest().await;
+                continue;
+            }
             self.commit(batch).await;
         }
         self.session.close().await;
@@ -105,6 +114,17 @@ impl Writer {
                 break;
             }
             tokio::task::yield_now().await;
+        }
+    }
+
+    /// Waits until something that waits may go, or something else comes.
+    async fn rest(&mut self) {
+        let until = self.turns.next();
+        match timeout_at(until, self.waiting.recv()).await {
+            Ok(Some(pending)) => self.deferred.push_back(pending),
+            // Nobody asks any more; what waits is still to be done.
+            Ok(None) => sleep_until(until).await,
+            Err(_) => {}
         }
     }
 
@@ -121,6 +141,7 @@ impl Writer {
                 continue;
             }
             match batch.admission(&pending) {
+                Admission::Joins if self.turns.rests(&pending.request) => deferred.push_back(pending),
                 Admission::Joins => batch.join(pending),
                 Admission::Waits => deferred.push_back(pending),
                 Admission::Conflicts => pending.answer(Err(AppendError::Conflict)),
@@ -147,13 +168,15 @@ impl Writer {
             }
             let columns = batch.columns(&self.shared.heads, generation);
             let (feeds, feed_events) = (columns.feed_id.clone(), columns.feed_events.clone());
+            let begun = Instant::now();
             match self.session.append(columns, &[]).await {
                 Attempt::Committed(committed) => {
+                    self.turns.won(batch.written(), begun.elapsed());
                     let feeds = Feeds { ids: feeds, events: feed_events };
-                    self.shared.committed(generation, &committed, batch.events(), batch.sequences(), &feeds);
                     return self.answer_committed(generation, batch, &committed, &feeds);
                 }
                 Attempt::Obstructed(obstacles) => {
+                    self.turns.lost(&obstacles.aggregates);
                     let before = batch.len();
                     batch = batch.without(&obstacles);
                     // Nobody was in the way: asking again would not end.
@@ -190,15 +213,12 @@ impl Writer {
     }
 
     fn answer_committed(&self, generation: u64, batch: Batch, committed: &Committed, feeds: &Feeds) {
-        let mut position = committed.head;
+        let sequences: Vec<_> = batch.sequences().collect();
         let mut pendings = batch.into_pendings();
-        let last = pendings.last().and_then(|pending| pending.request.last_event());
         let counts: Vec<usize> = pendings.iter().map(|pending| pending.request.event_count()).collect();
-        let requests = pendings.iter_mut().map(|pending| std::mem::take(&mut pending.request));
-        self.shared.keep_recent(generation, requests, committed, feeds);
-        // The views first: whoever is answered waits for them.
-        let events: usize = counts.iter().sum();
-        self.shared.announce_own(committed.head + i64::try_from(events).unwrap_or_default(), last);
+        let requests = pendings.iter_mut().map(|pending| std::mem::take(&mut pending.request)).collect();
+        self.shared.committed(generation, committed, sequences.into_iter(), feeds, requests);
+        let mut position = committed.head;
         for (pending, count) in pendings.into_iter().zip(counts) {
             position += i64::try_from(count).unwrap_or_default();
             pending.answer(Ok(Appended { position }));
@@ -252,13 +272,10 @@ async fn commit_with_tables(shared: &Shared, session: &mut Session, mut pending:
         let feeds = Feeds { ids: columns.feed_id.clone(), events: columns.feed_events.clone() };
         let outcome = match session.append(columns, &request.tables).await {
             Attempt::Committed(committed) => {
-                let events = request.event_count();
-                shared.committed(generation, &committed, events, request.sequences(), &feeds);
-                let position = committed.head + i64::try_from(events).unwrap_or_default();
-                let last = request.last_event();
+                let position = committed.head + i64::try_from(request.event_count()).unwrap_or_default();
+                let sequences: Vec<_> = request.sequences().collect();
                 let request = std::mem::take(&mut pending.request);
-                shared.keep_recent(generation, std::iter::once(request), &committed, &feeds);
-                shared.announce_own(position, last);
+                shared.committed(generation, &committed, sequences.into_iter(), &feeds, vec![request]);
                 return pending.answer(Ok(Appended { position }));
             }
             Attempt::Lost | Attempt::Outdated => continue,

@@ -40,6 +40,8 @@ const LARGE_BATCH: usize = 4 * 1024 * 1024;
 /// same few questions, however many it holds.
 const CROWD: usize = 8;
 const GATHERING: Duration = Duration::from_millis(2);
+/// How often, at most, it is stored how far the streams are.
+const STORING: Duration = Duration::from_millis(20);
 /// How often in a row a stream must refuse what is written to it before it is asked whether it is broken.
 const REFUSALS: u32 = 2;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
@@ -199,6 +201,7 @@ impl Relay {
         );
         self.store(cursor, connection).await?;
         self.going_well(cursor);
+        let mut stored = (cursor, Instant::now());
         let mut inspected = Instant::now();
         let mut ahead: Option<Vec<EventRow>> = None;
         while term.goes_on() {
@@ -211,8 +214,13 @@ impl Relay {
                 self.inspect(cursor, connection).await?;
                 inspected = Instant::now();
             }
+            // What is stored is a hint of where to go on from: some messages may be sent twice, none is left out.
+            if stored.0 != cursor && stored.1.elapsed() >= STORING {
+                self.store(cursor, connection).await?;
+                stored = (cursor, Instant::now());
+            }
             let Some(last) = events.last().map(|event| event.position) else {
-                self.wait(after, connection).await?;
+                self.wait(after, stored.0 != cursor, connection).await?;
                 continue;
             };
             check_contiguous(&events, after)?;
@@ -226,7 +234,6 @@ impl Relay {
             let (published, next) = tokio::join!(published, next);
             self.salt = salt;
             cursor = published?;
-            self.store(cursor, connection).await?;
             self.going_well(cursor);
             // Where nobody has told of more, the timer looks.
             ahead = next?.or_else(|| (*self.head.borrow() <= last).then(Vec::new));
@@ -297,17 +304,19 @@ impl Relay {
 
     /// Waits until the log seems to go beyond `after`, or for a while. Asks the database a little question, for a lock
     /// lasts only as long as its connection.
-    async fn wait(&mut self, after: i64, connection: &mut PgConnection) -> Result<(), Setback> {
+    async fn wait(&mut self, after: i64, unstored: bool, connection: &mut PgConnection) -> Result<(), Setback> {
         if *self.head.borrow() > after && answer(log::head(&mut *connection)).await? <= after {
             // The doorbell promises what the log does not hold: trust the timer.
             sleep(BACKSTOP).await;
             return Ok(());
         }
         let rung = async { self.head.wait_for(|head| *head > after).await.is_ok() };
-        match timeout(BACKSTOP, rung).await {
+        let backstop = if unstored { STORING } else { BACKSTOP };
+        match timeout(backstop, rung).await {
             Ok(true) => return Ok(()),
             // Nobody can ring any more: the timer is left.
-            Ok(false) => sleep(BACKSTOP).await,
+            Ok(false) => sleep(backstop).await,
+            Err(_) if unstored => return Ok(()),
             Err(_) => {}
         }
         answer(sqlx::query("SELECT 1").execute(connection)).await.map(drop)

@@ -27,10 +27,15 @@ struct JobChange {
     #[serde(flatten)]
     request: Option<Request>,
     status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<Shown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     due: Option<Due>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     completed_at: Option<At>,
     version: i64,
 }

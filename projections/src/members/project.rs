@@ -34,6 +34,7 @@ struct Row {
     member: Member,
     role: &'static str,
     /// Unknown when only the role changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
     added_at: Option<At>,
     updated_at: At,
 }

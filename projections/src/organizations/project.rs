@@ -48,12 +48,17 @@ struct Image {
 #[derive(Default, Serialize)]
 struct Patch {
     id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     slug: Option<Slug>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<Image>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<OrganizationSettings>,
     members: i32,
     /// When, if by more than its members.
+    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<At>,
     version: i64,
 }

@@ -106,13 +106,21 @@ struct Lead {
 #[derive(Serialize)]
 struct Patch {
     id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     is_public: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     schedule: Option<Dates>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     lead: Option<Lead>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     edit_policy: Option<String>,
     deleted: bool,
     updated_at: At,

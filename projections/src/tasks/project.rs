@@ -54,16 +54,25 @@ struct Due {
 #[derive(Default, Serialize)]
 struct Patch {
     id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
     title: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<Prose>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     assignee: Option<Assignee>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<TaskStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     task_type: Option<TaskType>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     priority: Option<Priority>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     due: Option<Due>,
     comments: i32,
     /// When, and to which version, if by more than comments.
+    #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<At>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<i64>,
 }
 

@@ -25,10 +25,14 @@ pub struct Workspaces;
 struct WorkspaceChange<'a> {
     id: Uuid,
     project_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<&'a str>,
     files: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<At>,
     updated_at: At,
     version: i64,
@@ -38,11 +42,17 @@ struct WorkspaceChange<'a> {
 #[derive(Serialize)]
 struct FileChange<'a> {
     id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
     workspace_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<Bytea<[u8; 32]>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<At>,
     updated_by: Uuid,
     updated_at: At,
