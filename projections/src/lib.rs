@@ -53,7 +53,7 @@ pub trait Projection: Send + Sync {
     fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange>;
 }
 
-/// Projections that move together: one leader, one checkpoint, one transaction a batch. A failure halts its own group
+/// Projections that move together: one leader, one checkpoint, one statement a batch. A failure halts its own group
 /// and no other.
 pub struct Group {
     /// Name of the group, in checkpoints, metrics and messages.
