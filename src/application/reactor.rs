@@ -22,7 +22,7 @@ use workroom_projections::{jobs, members, tasks};
 
 use super::{
     App, Context, Done, Error,
-    accounts::LeaveEverything,
+    accounts::{LeaveEverything, Portion},
     jobs::{CancelJob, RevokeLease},
     members::RemoveMember,
     projects::DeleteProject,
@@ -37,6 +37,8 @@ const LEASE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Things that are done about one event, or by one sweep, at a time.
 const BATCH: i64 = 500;
+/// How often in a row an account may be found where it does not belong any more.
+const IN_VAIN: usize = 10;
 /// Positions of the log that are looked at in one statement.
 const STRETCH: i64 = 20_000;
 
@@ -73,14 +75,18 @@ impl App {
         later(self.run(&reaction(correlation_id, None), &LeaveEverything { account_id }).await.map(drop));
     }
 
-    /// Takes an erased account off everything that it still belongs to.
-    async fn leave_everything(&self, context: &Context, account_id: AccountId) -> Result<Done<bool>, Error> {
-        loop {
+    /// Takes an erased account off everything that it still belongs to. Somebody else may be at it: then there is nothing to
+    /// leave in what was found, but in what is found next.
+    async fn leave_everything(&self, context: &Context, account_id: AccountId) -> Result<Done<Portion>, Error> {
+        let mut in_vain = 0;
+        while in_vain < IN_VAIN {
             let done = self.run(context, &LeaveEverything { account_id }).await?;
-            if !done.reply {
+            if !done.reply.is_more {
                 return Ok(done);
             }
+            in_vain = if done.reply.is_left { 0 } else { in_vain + 1 };
         }
+        Err(Error::failure("an account is shown in what it does not belong to"))
     }
 
     /// Takes open tasks from those who are no longer members: of one of them in one project, or of all.

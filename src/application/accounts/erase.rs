@@ -79,17 +79,24 @@ pub struct LeaveEverything {
     pub account_id: AccountId,
 }
 
-impl Command for LeaveEverything {
+/// What came of leaving a portion.
+#[derive(Clone, Copy, Debug)]
+pub struct Portion {
     /// Whether there may be more.
-    type Reply = bool;
+    pub is_more: bool,
+    /// Whether anything was left; nothing, where somebody else has just left the same.
+    pub is_left: bool,
+}
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<bool, Error> {
+impl Command for LeaveEverything {
+    type Reply = Portion;
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Portion, Error> {
         if lives(unit, self.account_id).await? {
-            return Ok(false);
+            return Ok(Portion { is_more: false, is_left: false });
         }
         let is_more = leave(unit, self.account_id, true).await?;
-        // Where nothing could be left, asking again makes no difference.
-        Ok(is_more && !unit.is_empty())
+        Ok(Portion { is_more, is_left: !unit.is_empty() })
     }
 }
 

@@ -3,7 +3,7 @@
 mod erase;
 
 pub(super) use erase::lives;
-pub use erase::{EraseAccount, LeaveEverything};
+pub use erase::{EraseAccount, LeaveEverything, Portion};
 
 use workroom_domain::{
     account::{Account, AccountCommand},

@@ -265,6 +265,8 @@ fn command(config: &SandboxConfig, plan: &Plan, reads: bool) -> Result<Command, 
     let json = serde_json::to_string(plan).map_err(|error| host("writing the plan")(error.into()))?;
     let mut command = Command::new(&config.launcher);
     command.args(["sandbox-launch", "--plan", &json]).env_clear().current_dir("/");
+    // Memory that its allocator merely reserves would count against the limits that it sets to itself.
+    command.env("MIMALLOC_ARENA_RESERVE", "0");
     command.stdin(if reads { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)
 }

@@ -229,9 +229,6 @@ async fn an_account_that_somebody_added_to_thousands_of_projects_is_erased_and_l
     copy_project(&pool, &project, 5_100).await;
     let shared = ada.project("Shared Apollo").await;
     ada.invite(&shared, &grace, "viewer").await;
-    // What is in the way is found among all that is not, and nothing is left before it is out of the way.
-    let refused = erase(&ada).await.problem(409);
-    assert!(refused.text.contains("Shared Apollo") && !refused.text.contains("Spam"), "{}", refused.text);
     let belongs = async || -> i64 {
         sqlx::query_scalar("SELECT count(*) FROM views.members WHERE account_id = $1::uuid")
             .bind(&ada.id)
@@ -239,8 +236,11 @@ async fn an_account_that_somebody_added_to_thousands_of_projects_is_erased_and_l
             .await
             .expect("a count")
     };
-    let before = belongs().await;
-    assert_eq!(before, 5_102);
+    eventually("the views show all of it", async || belongs().await == 5_102).await;
+    // What is in the way is found among all that is not, and nothing is left before it is out of the way.
+    let refused = erase(&ada).await.problem(409);
+    assert!(refused.text.contains("Shared Apollo") && !refused.text.contains("Spam"), "{}", refused.text);
+    assert_eq!(belongs().await, 5_102);
     ada.patch(&format!("/projects/{shared}/members/{}", grace.id), json!({"role": "owner"})).await.is(200);
     erase(&ada).await.is(204);
     ada.get("/auth/me").await.problem(401);
