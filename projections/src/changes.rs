@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 use serde::{Serialize, Serializer};
 use sqlx::{Executor, PgConnection};
+use uuid::Uuid;
+use workroom_domain::change::Change;
 
 use crate::Group;
 
@@ -170,10 +172,23 @@ impl Serialize for Day {
 
 /// Bytes as Postgres reads them into a `bytea`.
 #[derive(Clone, Debug)]
-pub struct Bytea<B: AsRef<[u8]>>(pub B);
+pub struct Bytea<'a>(pub &'a [u8]);
 
-impl<B: AsRef<[u8]>> Serialize for Bytea<B> {
+impl Serialize for Bytea<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("\\x{}", hex::encode(&self.0)))
+        serializer.serialize_str(&format!("\\x{}", hex::encode(self.0)))
+    }
+}
+
+/// A row to delete, or the one whose rows are.
+#[derive(Serialize)]
+pub(crate) struct Gone {
+    pub(crate) id: Uuid,
+}
+
+/// Takes over what a change sets, if it does.
+pub(crate) fn set<T: Clone>(field: &mut Option<T>, change: Option<&Change<T>>) {
+    if let Some(change) = change {
+        *field = Some(change.to.clone());
     }
 }

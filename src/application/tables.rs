@@ -2,6 +2,7 @@
 //! statement, so that neither is ever there without the other, and no transaction waits for a client.
 
 use serde::Serialize;
+pub use workroom_projections::changes::{At, Bytea};
 
 use super::Error;
 use crate::event_store::{AppendError, TableStatement};
@@ -108,20 +109,5 @@ impl TableChange for NoTables {
 
     fn is_empty(&self) -> bool {
         true
-    }
-}
-
-/// A point in time as Postgres reads it.
-#[derive(Clone, Copy, Debug, Serialize)]
-#[serde(transparent)]
-pub struct At(#[serde(with = "time::serde::rfc3339")] pub time::OffsetDateTime);
-
-/// Bytes as Postgres reads them into a `bytea`.
-#[derive(Clone, Debug)]
-pub struct Bytea<'a>(pub &'a [u8]);
-
-impl Serialize for Bytea<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&format!("\\x{}", hex::encode(self.0)))
     }
 }

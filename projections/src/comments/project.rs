@@ -13,7 +13,7 @@ use workroom_domain::{
 
 use crate::{
     Projection,
-    changes::{At, Changes, Statement, UnusableChange},
+    changes::{At, Changes, Gone, Statement, UnusableChange},
     log::Recorded,
 };
 
@@ -39,11 +39,6 @@ struct Patch<'a> {
     body: &'a str,
     updated_at: At,
     version: i64,
-}
-
-#[derive(Serialize)]
-struct Gone {
-    id: Uuid,
 }
 
 #[derive(Default)]

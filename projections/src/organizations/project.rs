@@ -7,7 +7,6 @@ use uuid::Uuid;
 use workroom_domain::{
     Decide,
     access::OrganizationRole,
-    change::Change,
     event::DomainEventKind,
     ids::AccountId,
     organization::{
@@ -18,7 +17,7 @@ use workroom_domain::{
 
 use crate::{
     Projection,
-    changes::{At, Changes, Statement, UnusableChange},
+    changes::{At, Changes, Gone, Statement, UnusableChange, set},
     log::Recorded,
 };
 
@@ -65,11 +64,6 @@ struct Patch {
 
 impl Patch {
     fn apply(&mut self, changes: &OrganizationChanges) {
-        fn set<T: Clone>(field: &mut Option<T>, change: Option<&Change<T>>) {
-            if let Some(change) = change {
-                *field = Some(change.to.clone());
-            }
-        }
         set(&mut self.name, changes.name.as_ref());
         set(&mut self.slug, changes.slug.as_ref());
         set(&mut self.settings, changes.settings.as_ref());
@@ -93,11 +87,6 @@ struct MemberRow {
     role: &'static str,
     added_at: At,
     updated_at: At,
-}
-
-#[derive(Serialize)]
-struct Gone {
-    id: Uuid,
 }
 
 #[derive(Default)]

@@ -18,7 +18,7 @@ use workroom_domain::{
 
 use crate::{
     Projection,
-    changes::{At, Changes, Statement, UnusableChange},
+    changes::{At, Changes, Gone, Statement, UnusableChange, set},
     log::Recorded,
 };
 
@@ -78,11 +78,6 @@ struct Patch {
 
 impl Patch {
     fn apply(&mut self, changes: &TaskChanges) {
-        fn set<T: Clone>(field: &mut Option<T>, change: Option<&Change<T>>) {
-            if let Some(change) = change {
-                *field = Some(change.to.clone());
-            }
-        }
         set(&mut self.title, changes.title.as_ref());
         set(&mut self.description, changes.description.as_ref());
         set(&mut self.status, changes.status.as_ref());
@@ -95,11 +90,6 @@ impl Patch {
             self.due = Some(Due { at: change.to });
         }
     }
-}
-
-#[derive(Serialize)]
-struct Gone {
-    id: Uuid,
 }
 
 #[derive(Default)]

@@ -13,7 +13,7 @@ use workroom_domain::{
 
 use crate::{
     Projection,
-    changes::{At, Bytea, Changes, Statement, UnusableChange},
+    changes::{At, Bytea, Changes, Gone, Statement, UnusableChange},
     log::Recorded,
 };
 
@@ -49,7 +49,7 @@ struct FileChange<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    sha256: Option<Bytea<[u8; 32]>>,
+    sha256: Option<Bytea<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_by: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,16 +60,11 @@ struct FileChange<'a> {
     steps: i64,
 }
 
-impl FileChange<'_> {
-    fn write(&mut self, content: &Content) {
+impl<'a> FileChange<'a> {
+    fn write(&mut self, content: &'a Content) {
         self.size = Some(i32::try_from(content.size).unwrap_or(i32::MAX));
-        self.sha256 = Some(Bytea(content.sha256.0));
+        self.sha256 = Some(Bytea(&content.sha256.0));
     }
-}
-
-#[derive(Serialize)]
-struct Gone {
-    id: Uuid,
 }
 
 #[derive(Default)]
