@@ -3,7 +3,8 @@
 //! Both only shorten a wait. Runners and relay have timers, and waiting replies ask the database; so messages may be
 //! lost, doubled or late, and only the newest position is ever worth sending. Subjects carry the log's epoch, so that
 //! several deployments can share a server, and so that positions of a lost future are never believed. Positions of views carry
-//! the incarnation of the server that they hold for, since a crash takes views back.
+//! the incarnation of the server that they hold for, since a crash takes views back. A process that is alone rings for nobody
+//! ([`peers`](super::peers)).
 
 use std::{
     collections::BTreeMap,
@@ -17,11 +18,14 @@ use std::{
 
 use async_nats::{Message, SubscribeError};
 use futures::{StreamExt, future::join_all};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 use workroom_projections::{GROUPS, incarnation::Incarnation, progress::Progress, runner::Announce};
 
-use super::Messaging;
+use super::{
+    Messaging,
+    peers::{HELLO, Peers},
+};
 use crate::event_store::EventLog;
 
 /// How often the newest position is told again: to those who have just come, or have just come back.
@@ -42,6 +46,7 @@ pub struct Doorbell {
     heard: AtomicI64,
     /// The furthest head that this process has told, to know its own echo by.
     told: AtomicI64,
+    peers: Peers,
 }
 
 impl Doorbell {
@@ -56,6 +61,7 @@ impl Doorbell {
             groups: Arc::new(groups),
             heard: AtomicI64::new(0),
             told: AtomicI64::new(0),
+            peers: Peers::new(Instant::now()),
         }
     }
 
@@ -94,6 +100,7 @@ impl Doorbell {
     async fn serve(&self, epoch: Uuid) -> SubscribeError {
         let head = format!("workroom.{epoch}.head");
         let progress = format!("workroom.{epoch}.progress.");
+        let hello = format!("workroom.{epoch}.hello");
         let ring = async {
             let log = self.publish_head(&head);
             let groups = self.groups.iter().map(|(name, sender)| {
@@ -102,11 +109,29 @@ impl Doorbell {
                     place.as_ref().map(|(incarnation, position)| format!("{position} {incarnation}"))
                 })
             });
-            tokio::join!(log, join_all(groups));
+            tokio::join!(self.greet(&hello), log, join_all(groups));
         };
         tokio::select! {
-            failure = self.listen(&head, &progress) => failure,
+            failure = self.listen(&head, &progress, &hello) => failure,
             () = ring => pending().await,
+        }
+    }
+
+    /// Says hello to other processes, now and then.
+    async fn greet(&self, subject: &str) {
+        let mut state = self.messaging.state();
+        loop {
+            if state.borrow_and_update().connected {
+                let hello = self.peers.hello().into();
+                if self.messaging.client().publish(subject.to_owned(), hello).await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                // What was said in between was not heard.
+                () = moved(&mut state) => self.peers.expect(Instant::now()),
+                () = tokio::time::sleep(HELLO) => {}
+            }
         }
     }
 
@@ -129,14 +154,15 @@ impl Doorbell {
         mut positions: watch::Receiver<T>,
         tell: impl Fn(&T) -> Option<String>,
     ) {
-        let mut state = self.messaging.state();
+        let (mut state, mut coming) = (self.messaging.state(), self.peers.coming());
         let mut sent = None;
         loop {
             // Without a connection it would lie in a queue until it is worthless.
             let is_connected = state.borrow_and_update().connected;
+            coming.mark_unchanged();
             let text = {
                 let newest = positions.borrow_and_update();
-                if is_connected { tell(&newest) } else { None }
+                if is_connected && self.peers.are_there(Instant::now()) { tell(&newest) } else { None }
             };
             if text.is_some() && text != sent {
                 let payload = text.clone().unwrap_or_default();
@@ -148,17 +174,22 @@ impl Doorbell {
             tokio::select! {
                 () = moved(&mut positions) => {}
                 () = moved(&mut state) => sent = None,
+                () = moved(&mut coming) => sent = None,
                 () = tokio::time::sleep(REPEAT) => sent = None,
             }
         }
     }
 
-    async fn listen(&self, head: &str, progress: &str) -> SubscribeError {
+    async fn listen(&self, head: &str, progress: &str, hello: &str) -> SubscribeError {
         let subscribed = async {
             let client = self.messaging.client();
-            tokio::try_join!(client.subscribe(head.to_owned()), client.subscribe(format!("{progress}*")))
+            tokio::try_join!(
+                client.subscribe(head.to_owned()),
+                client.subscribe(format!("{progress}*")),
+                client.subscribe(hello.to_owned())
+            )
         };
-        let (heads, groups) = match subscribed.await {
+        let (heads, groups, hellos) = match subscribed.await {
             Ok(subscriptions) => subscriptions,
             Err(error) => return error,
         };
@@ -179,8 +210,12 @@ impl Doorbell {
             }
             std::future::ready(())
         });
+        let hellos = hellos.for_each(|message| {
+            self.peers.heard(&message.payload, Instant::now());
+            std::future::ready(())
+        });
         // async-nats subscribes again by itself after each reconnect; the streams end with the client.
-        tokio::join!(heads, groups);
+        tokio::join!(heads, groups, hellos);
         pending().await
     }
 }

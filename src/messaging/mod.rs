@@ -11,6 +11,7 @@
 mod address;
 pub mod doorbell;
 pub mod epoch;
+mod peers;
 
 use std::time::Duration;
 
