@@ -34,6 +34,8 @@ const BEAT: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_millis(400);
 /// How often a candidate tries.
 const INTERVAL: Duration = Duration::from_millis(100);
+/// The same while the leader seems silent.
+const CLOSE_INTERVAL: Duration = Duration::from_millis(20);
 /// How often a candidate must have found the same sign of life, and no newer one.
 const LOOKS: u32 = 3;
 /// How long a session may need to end.
@@ -197,7 +199,7 @@ impl Election {
                     Err(error) => return Err(error),
                 }
             }
-            sleep(INTERVAL).await;
+            sleep(if seen.1 >= LOOKS { CLOSE_INTERVAL } else { INTERVAL }).await;
         }
     }
 }

@@ -17,9 +17,10 @@ use uuid::Uuid;
 use super::load::assert_proved;
 use crate::support::{Person, World, eventually};
 
-/// How long a command may take at an instance that does not stand still, on a machine that is busy with other tests. Left
-/// alone it is below one second; what is printed at the end tells.
-const LONGEST: Duration = Duration::from_millis(2500);
+/// How long a command may take at an instance that does not stand still.
+const LONGEST: Duration = Duration::from_secs(1);
+/// The same on a machine that is busy with other tests.
+const LONGEST_BESIDE_OTHERS: Duration = Duration::from_millis(2500);
 /// Clients at each instance.
 const CLIENTS: usize = 5;
 
@@ -34,7 +35,10 @@ struct Instance {
 
 struct Stage {
     instances: [Instance; 2],
+    /// Sessions are open, statements are prepared.
+    is_warm: AtomicBool,
     stop: AtomicBool,
+    longest: Duration,
 }
 
 /// A command of each kind in turn: through the batch, with changes of tables, and both under a key.
@@ -68,6 +72,7 @@ async fn client(own: Person, number: usize, stage: Arc<Stage>, scene: Arc<Scene>
             break;
         }
         let before = instance.freezes.load(Ordering::SeqCst);
+        let is_warm = stage.is_warm.load(Ordering::SeqCst);
         let (method, path, body, status) = command(count, &scene);
         let asked = Instant::now();
         let reply = own.try_send(method.clone(), &path, Some(body.to_string())).await.expect("an answer");
@@ -77,29 +82,34 @@ async fn client(own: Person, number: usize, stage: Arc<Stage>, scene: Arc<Scene>
         }
         let reply = reply.is(status);
         assert_eq!(reply.header("workroom-visible"), "", "{method} {path}: not visible after {took:?}");
-        assert!(took <= LONGEST, "{method} {path} took {took:?}");
-        slowest = slowest.max(took);
+        if is_warm {
+            assert!(took <= stage.longest, "{method} {path} took {took:?}");
+            slowest = slowest.max(took);
+        }
         instance.answered.fetch_add(1, Ordering::SeqCst);
     }
     slowest
 }
 
-async fn instances_stand_still(freezes: usize) {
+async fn instances_stand_still(freezes: usize, longest: Duration) {
     let world = World::new().await;
     let servers = [world.server().await, world.server().await];
     let ada = servers[0].person("ada").await;
     let project = ada.project("Apollo").await;
     let workspace = ada.post(&format!("/projects/{project}/workspaces"), json!({"name": "Main"})).await.is(201).id();
     let scene = Arc::new(Scene { project, workspace });
-    let stage = Arc::new(Stage { instances: Default::default(), stop: AtomicBool::new(false) });
+    let is_warm = AtomicBool::new(false);
+    let stage = Arc::new(Stage { instances: Default::default(), is_warm, stop: AtomicBool::new(false), longest });
     let mut clients = JoinSet::new();
     for number in 0..2 * CLIENTS {
         let own = ada.at(&servers[number % 2].address);
         clients.spawn(client(own, number, Arc::clone(&stage), Arc::clone(&scene)));
     }
+    let answered = |instance: usize| stage.instances[instance].answered.load(Ordering::SeqCst);
+    eventually("both are warm", async || answered(0).min(answered(1)) > 10 * CLIENTS).await;
+    stage.is_warm.store(true, Ordering::SeqCst);
     for round in 0..freezes {
         let (frozen, other) = (round % 2, (round + 1) % 2);
-        let answered = |instance: usize| stage.instances[instance].answered.load(Ordering::SeqCst);
         let (here, there) = (answered(frozen), answered(other));
         eventually("both take commands", async || answered(frozen) > here + 5 && answered(other) > there + 5).await;
         // Not to wait for anything: the moment is what varies.
@@ -125,11 +135,11 @@ async fn instances_stand_still(freezes: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_waits_for_an_instance_that_stands_still() {
-    instances_stand_still(6).await;
+    instances_stand_still(6, LONGEST_BESIDE_OTHERS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "long drill"]
 async fn drill_nobody_waits_for_fifty_instances_that_stand_still() {
-    instances_stand_still(50).await;
+    instances_stand_still(50, LONGEST).await;
 }

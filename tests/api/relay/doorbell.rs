@@ -85,3 +85,30 @@ async fn a_process_hears_how_far_the_others_are() {
     two.hears_of(700).await;
     tasks.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_alone_rings_for_nobody_and_begins_when_somebody_comes() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut tasks = JoinSet::new();
+    let one = Side::open(&world, &pool, &mut tasks).await;
+    let epoch: Uuid = sqlx::query_scalar("SELECT epoch FROM log_epoch").fetch_one(&pool).await.expect("the epoch");
+    let client = connect(&world).await.client().clone();
+    let mut heads = client.subscribe(format!("workroom.{epoch}.head")).await.expect("a subscription");
+    client.flush().await.expect("subscribed");
+    let mut head = 0;
+    let mut rings = async || {
+        head += 1;
+        one.log.announce(head);
+        timeout(Duration::from_millis(300), heads.next()).await.is_ok()
+    };
+    assert!(rings().await, "others may be there, who have not had time to say so");
+    let silent = timeout(Duration::from_secs(30), async { while rings().await {} }).await;
+    silent.expect("nobody listens");
+
+    let two = Side::open(&world, &pool, &mut tasks).await;
+    two.hears_of(head).await;
+    one.log.announce(head + 1);
+    two.hears_of(head + 1).await;
+    tasks.shutdown().await;
+}
