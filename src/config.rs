@@ -15,6 +15,7 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    application::EmailProof,
     identity::{
         IdentityConfig, IdentityWebhook, external::ExternalIssuerConfig, password_policy::PasswordPolicy,
         throttle::Rule, webhook::IdentityWebhookConfig,
@@ -86,6 +87,9 @@ pub struct Config {
     pub password_policy: PasswordPolicyConfig,
     /// How often signing in may fail.
     pub login_throttle: LoginThrottleConfig,
+    /// When an address counts as its account's: once that is proven by `mail` (when not given), or `trusted` as soon as it is
+    /// typed.
+    pub email_proof: Option<EmailProof>,
     /// Proxies in front of the service whose `X-Forwarded-For` is believed.
     pub trusted_proxies: usize,
     /// Other issuers whose tokens are accepted (`OpenID` Connect).
@@ -165,6 +169,7 @@ impl Default for Config {
                 account_attempts: 10,
                 account_window_seconds: 300,
             },
+            email_proof: None,
             trusted_proxies: 0,
             external_issuers: Vec::new(),
             identity_webhook: None,
@@ -195,6 +200,11 @@ impl Config {
             .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "NATS_URL"]))
             .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
+    }
+
+    /// When an address counts as its account's.
+    pub fn email_proof(&self) -> EmailProof {
+        self.email_proof.unwrap_or_default()
     }
 
     /// What mail needs of it, in a process that listens at `address`.
@@ -243,7 +253,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 34] = [
+const SETTINGS: [&str; 35] = [
     "host",
     "port",
     "roles",
@@ -261,6 +271,7 @@ const SETTINGS: [&str; 34] = [
     "login_throttle__address_window_seconds",
     "login_throttle__account_attempts",
     "login_throttle__account_window_seconds",
+    "email_proof",
     "trusted_proxies",
     "external_issuers",
     "identity_webhook",

@@ -216,7 +216,7 @@ impl Base {
             })
             .await?;
         let progress = Progress::of(positions, pool.clone());
-        let app = App::new(pool.clone(), log.clone(), progress.clone());
+        let app = App::new(pool.clone(), log.clone(), progress.clone(), config.email_proof());
         let shutdown = CancellationToken::new();
         let relay_config = RelayConfig::default();
         let config = Arc::new(config);

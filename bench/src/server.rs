@@ -40,6 +40,7 @@ impl Server {
             .env("NATS_URL", nats_url)
             .env("RUST_LOG", "error")
             .env("WORKROOM_TRUSTED_PROXIES", "1")
+            .env("WORKROOM_EMAIL_PROOF", "trusted")
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -240,9 +240,11 @@ fn right_to_end_session(reason: SessionEnd) -> Right {
         SessionEnd::RefreshTokenReused | SessionEnd::AccountDeactivated | SessionEnd::SessionLimit => {
             Right::ServiceOnly
         }
-        SessionEnd::LoggedOut | SessionEnd::Revoked | SessionEnd::PasswordChanged | SessionEnd::PasswordReset => {
-            Right::OwnAccount
-        }
+        SessionEnd::LoggedOut
+        | SessionEnd::Revoked
+        | SessionEnd::PasswordChanged
+        | SessionEnd::PasswordReset
+        | SessionEnd::EmailVerified => Right::OwnAccount,
         SessionEnd::AccountErased => Right::OwnAccountOrService,
     }
 }
@@ -311,6 +313,7 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
         },
         DomainEventKind::File(FileEvent::FileContentWritten { .. }) => Right::InProject(Action::EditFiles),
         DomainEventKind::Invitation(InvitationEvent::InvitationAccepted { .. }) => Right::Invited,
+        DomainEventKind::Invitation(InvitationEvent::InvitationLapsed { .. }) => Right::ServiceOnly,
         DomainEventKind::Invitation(event) => match event.place() {
             Place::Project { .. } => Right::InProject(Action::ManageMembers),
             Place::Organization { .. } => Right::InOrganization(OrganizationAction::ManageMembers),
@@ -337,8 +340,8 @@ pub fn required_right(event: &DomainEventKind, actor_is_subject: bool, project_f
             | AccountEvent::AccountErased {} => Right::OwnAccountOrService,
             AccountEvent::LoginFailed {}
             | AccountEvent::PasswordResetRequested {}
-            | AccountEvent::AccountDeactivated {}
-            | AccountEvent::AccountReactivated {} => Right::ServiceOnly,
+            | AccountEvent::AccountDeactivated { .. }
+            | AccountEvent::AccountReactivated { .. } => Right::ServiceOnly,
         },
     }
 }

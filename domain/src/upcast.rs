@@ -5,11 +5,30 @@
 //! [`SemanticVersionEventUpcaster`](cqrs_es::persist::SemanticVersionEventUpcaster) for the old one to [`upcasters`],
 //! and leave the snapshot test of the old JSON in place: it proves that old history still reads.
 
-use cqrs_es::persist::{EventUpcaster, SerializedEvent};
+use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster, SerializedEvent};
+use serde_json::Value;
 
 /// All upcasters, oldest first, so that one event may climb several versions.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
-    Vec::new()
+    vec![
+        // Whoever closed an account before that was told counts as the operator, whom nobody overrules.
+        lift("AccountDeactivated", "2", |payload| payload["by"] = "operator".into()),
+        lift("AccountReactivated", "2", |payload| payload["by"] = "operator".into()),
+        lift("InvitationSent", "2", |payload| payload["invited_by"] = Value::Null),
+    ]
+}
+
+/// Lifts events of one type to a version, from the one before.
+fn lift(
+    event_type: &str,
+    version: &str,
+    change: impl Fn(&mut Value) + Send + Sync + 'static,
+) -> Box<dyn EventUpcaster> {
+    let lift = move |mut payload: Value| {
+        change(&mut payload);
+        payload
+    };
+    Box::new(SemanticVersionEventUpcaster::new(event_type, version, Box::new(lift)))
 }
 
 /// Lifts one stored event through all upcasters that claim it.
@@ -21,7 +40,6 @@ pub fn upcast(upcasters: &[Box<dyn EventUpcaster>], event: SerializedEvent) -> S
 
 #[cfg(test)]
 mod tests {
-    use cqrs_es::persist::SemanticVersionEventUpcaster;
     use serde_json::json;
 
     use super::*;

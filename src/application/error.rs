@@ -225,9 +225,10 @@ impl From<InvitationRefusal> for Error {
     fn from(refusal: InvitationRefusal) -> Self {
         match refusal {
             InvitationRefusal::Absent => Self::NotFound("invitation"),
-            InvitationRefusal::AlreadySent | InvitationRefusal::Expired | InvitationRefusal::Accepted => {
-                Self::Conflict(refusal.to_string())
-            }
+            InvitationRefusal::AlreadySent
+            | InvitationRefusal::Expired
+            | InvitationRefusal::Lapsed
+            | InvitationRefusal::Accepted => Self::Conflict(refusal.to_string()),
         }
     }
 }

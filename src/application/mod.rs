@@ -38,6 +38,7 @@ use workroom_projections::{history::Cause, progress::Progress};
 pub use context::{Context, now};
 pub use error::{Error, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
+pub use people::EmailProof;
 pub use precondition::IfVersion;
 pub use run::{Command, Done};
 pub use tables::{At, Bytea, Change, Refusal, TableChange};
@@ -74,15 +75,16 @@ pub struct Inner {
     lanes: Box<[Mutex<()>]>,
     in_flight: idempotency::InFlight,
     creations: moka::sync::Cache<(&'static str, Uuid), Cause>,
+    email_proof: EmailProof,
 }
 
 impl App {
     /// Over a database, its log, and what is known of its views.
-    pub fn new(pool: PgPool, log: EventLog, progress: Progress) -> Self {
+    pub fn new(pool: PgPool, log: EventLog, progress: Progress, email_proof: EmailProof) -> Self {
         let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
         let creations = moka::sync::Cache::new(CREATIONS);
         let in_flight = idempotency::InFlight::default();
-        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, creations }) }
+        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, creations, email_proof }) }
     }
 
     /// The database, for queries.

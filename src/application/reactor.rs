@@ -1,5 +1,5 @@
 //! What has to follow an event in other aggregates, however many, each of them an append of its own: tasks of members who
-//! have left are nobody's, jobs of projects that were deleted are over, and accounts that were erased belong to nothing.
+//! have left are nobody's, invitations of who may not invite any more are void, jobs of projects that were deleted are over, and accounts that were erased belong to nothing.
 //!
 //! Whoever gave the command does it before the reply, as far as the views show what is to be done. Each [`Reactor`]
 //! follows the log behind them, with a checkpoint in the database: it goes no further than the views have come, so what
@@ -8,21 +8,22 @@
 //!
 //! A sweep, every few minutes, does the same for everything that the views show: it repairs what earlier versions left.
 
-use std::time::Duration;
+use std::{sync::PoisonError, time::Duration};
 
 use sqlx::{FromRow, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
     actor::{Actor, SystemActor},
-    ids::{AccountId, JobId, ProjectId, TaskId},
+    ids::{AccountId, InvitationId, JobId, ProjectId, TaskId},
     job::CancelReason,
 };
 use workroom_projections::{jobs, members, tasks};
 
 use super::{
-    App, Context, Done, Error,
+    App, Command, Context, Done, Error,
     accounts::{LeaveEverything, Portion},
+    invitations::{self, DeleteInvitation, LapseInvitation},
     jobs::{CancelJob, RevokeLease},
     members::RemoveMember,
     projects::DeleteProject,
@@ -42,18 +43,71 @@ const IN_VAIN: usize = 10;
 /// Positions of the log that are looked at in one statement.
 const STRETCH: i64 = 20_000;
 
+/// What may have taken an account's right to invite was carried out.
+pub struct Demoted<R> {
+    /// The command's own outcome.
+    pub done: Done<R>,
+    /// The account's open invitations that ended with it.
+    pub ended_invitations: Vec<Uuid>,
+}
+
 impl App {
-    /// Takes a member off a project, and their open tasks from them.
+    /// Takes a member off a project, their open tasks from them, and ends the invitations that they sent.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn remove_member(&self, context: &Context, command: &RemoveMember) -> Result<Done<i64>, Error> {
+    pub async fn remove_member(&self, context: &Context, command: &RemoveMember) -> Result<Demoted<i64>, Error> {
         let done = self.run(context, command).await?;
         if done.visible {
             let of = Some((command.project_id, command.account_id));
             later(self.release_tasks(&reaction(context.correlation_id, None), of).await);
         }
-        Ok(done)
+        Ok(self.demoted(context, command.account_id, done).await)
+    }
+
+    /// Carries out what may take an account's right to invite, and ends the invitations that it sent.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn demote<C: Command>(
+        &self,
+        context: &Context,
+        account_id: AccountId,
+        command: &C,
+    ) -> Result<Demoted<C::Reply>, Error> {
+        let done = self.run(context, command).await?;
+        Ok(self.demoted(context, account_id, done).await)
+    }
+
+    async fn demoted<R>(&self, context: &Context, account_id: AccountId, done: Done<R>) -> Demoted<R> {
+        let mut ended_invitations = Vec::new();
+        if done.visible {
+            match self.lapse_invitations(&reaction(context.correlation_id, None), Some(account_id)).await {
+                Ok(ended) => ended_invitations = ended,
+                Err(error) => later(Err(error)),
+            }
+        }
+        Demoted { done, ended_invitations }
+    }
+
+    /// Ends open invitations whose sender may not invite any more: of one sender, or all. Replies with those that it ended.
+    async fn lapse_invitations(&self, context: &Context, sender: Option<AccountId>) -> Result<Vec<Uuid>, Error> {
+        let find = || invitations::of_departed(self.pool(), sender.map(Into::into), BATCH);
+        let ended = std::sync::Mutex::new(Vec::new());
+        repeat_until_none(find, |id| {
+            let ended = &ended;
+            async move {
+                let invitation_id = InvitationId(id);
+                let lapse = LapseInvitation { invitation_id };
+                let done = self.run_with_tables(context, &lapse, &DeleteInvitation(invitation_id)).await?;
+                if done.reply {
+                    ended.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+                }
+                Ok(done)
+            }
+        })
+        .await?;
+        Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Deletes a project, and ends its jobs.
@@ -199,7 +253,13 @@ impl Reactor {
 
     fn event_types(self) -> &'static [&'static str] {
         match self {
-            Self::Departures => &["MemberRemoved", "AccountErased"],
+            Self::Departures => &[
+                "MemberRemoved",
+                "MemberRoleChanged",
+                "OrganizationMemberRemoved",
+                "OrganizationMemberRoleChanged",
+                "AccountErased",
+            ],
             Self::Deletions => &["ProjectDeleted"],
         }
     }
@@ -216,11 +276,14 @@ impl Reactor {
         let context = &reaction(Uuid::now_v7(), Some(cause.event_id));
         match (cause.event_type.as_str(), cause.account_id) {
             ("MemberRemoved", Some(account)) => {
-                app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await
+                app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
+                app.lapse_invitations(context, Some(AccountId(account))).await.map(drop)
             }
+            (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await.map(drop),
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
-                app.leave_everything(context, account_id).await.map(drop)
+                app.leave_everything(context, account_id).await?;
+                app.lapse_invitations(context, Some(account_id)).await.map(drop)
             }
             ("ProjectDeleted", _) => app.end_jobs(context, Some(ProjectId(cause.aggregate_id))).await,
             _ => Ok(()),
@@ -233,6 +296,7 @@ impl Reactor {
         match self {
             Self::Departures => {
                 app.erase_traces(context).await?;
+                app.lapse_invitations(context, None).await?;
                 app.release_tasks(context, None).await
             }
             Self::Deletions => app.end_jobs(context, None).await,

@@ -160,7 +160,7 @@ impl App {
         tables: &impl TableChange,
         receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
     ) -> Result<Attempt<C::Reply>, Error> {
-        let mut unit = Unit::new(&self.log, &self.pool, context);
+        let mut unit = Unit::new(&self.log, &self.pool, context, self.email_proof);
         let decided = match unit.admit_actor().await {
             Ok(()) => command.decide(&mut unit).await,
             Err(refusal) => Err(refusal),

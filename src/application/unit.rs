@@ -14,7 +14,7 @@ use workroom_domain::{
     project::Project,
 };
 
-use super::{Context, Error};
+use super::{Context, EmailProof, Error};
 use crate::event_store::{
     AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StreamAppend, Versioned,
     serialize_events,
@@ -56,6 +56,7 @@ pub struct Unit<'a> {
     log: &'a EventLog,
     pool: &'a PgPool,
     context: &'a Context,
+    email_proof: EmailProof,
     generation: u64,
     read: Vec<Box<dyn AnyState>>,
     depends_on: Vec<Settlement>,
@@ -89,10 +90,10 @@ impl Memory {
 }
 
 impl<'a> Unit<'a> {
-    pub(super) fn new(log: &'a EventLog, pool: &'a PgPool, context: &'a Context) -> Self {
+    pub(super) fn new(log: &'a EventLog, pool: &'a PgPool, context: &'a Context, email_proof: EmailProof) -> Self {
         let generation = log.incarnations().generation();
         let (read, depends_on, streams, decided) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { log, pool, context, generation, read, depends_on, streams, decided }
+        Self { log, pool, context, email_proof, generation, read, depends_on, streams, decided }
     }
 
     /// Who asks, and when.
@@ -103,6 +104,11 @@ impl<'a> Unit<'a> {
     /// The database, for what lies outside the log.
     pub fn pool(&self) -> &'a PgPool {
         self.pool
+    }
+
+    /// When an address counts as its account's.
+    pub fn email_proof(&self) -> EmailProof {
+        self.email_proof
     }
 
     /// Reads an aggregate, always the same state within an attempt. The command's outcome then holds only while it has not

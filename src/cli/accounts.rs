@@ -50,7 +50,7 @@ pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
     };
     let id = found.context("there is no such account")?.id;
     let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
-    let app = App::new(pool.clone(), log, Progress::new(pool));
+    let app = App::new(pool.clone(), log, Progress::new(pool), config.email_proof());
     let identity = Identity::open(app, config.identity()?).await?;
     identity.set_deactivated(SystemActor::Operator, AccountId(id), deactivated).await?;
     output::line(&format!("{id} is {}", if deactivated { "deactivated" } else { "active" }))

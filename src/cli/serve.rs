@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{output, runtime};
 use crate::{
+    application::EmailProof,
     config::{Config, Role},
     database::{self, Database, Patience},
     dev::{
@@ -105,13 +106,14 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
         if config.smtp_url.is_none() && config.mail_folder.is_none() {
             config.mail_folder = Some(services.folder().root().join("mail"));
         }
+        let trusts = *config.email_proof.get_or_insert(EmailProof::Trusted) == EmailProof::Trusted;
         let mail_folder = config.mail_folder.clone();
         let serving = async {
             let service = tokio::select! {
                 service = Service::start(config) => service?,
                 () = &mut stop => return Ok(()),
             };
-            let outcome = welcome(&service, mail_folder.as_deref());
+            let outcome = welcome(&service, mail_folder.as_deref(), trusts);
             stop.await;
             service.stop().await;
             outcome
@@ -126,12 +128,15 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
     })
 }
 
-fn welcome(service: &Service, mail_folder: Option<&Path>) -> anyhow::Result<()> {
+fn welcome(service: &Service, mail_folder: Option<&Path>, trusts_addresses: bool) -> anyhow::Result<()> {
     let address = service.address();
     output::line(&format!("Workroom is ready at http://{address}"))?;
     output::line(&format!("  documentation   http://{address}/docs"))?;
     if let Some(folder) = mail_folder {
         output::line(&format!("  mails           are written to {}", folder.display()))?;
+    }
+    if trusts_addresses {
+        output::line("  addresses       are trusted as they are typed; to ask for proof: WORKROOM_EMAIL_PROOF=mail")?;
     }
     output::line("  the whole story ./dev demo")?;
     output::line("  stop            Ctrl-C")

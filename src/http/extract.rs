@@ -231,6 +231,17 @@ impl FromRequestParts<State> for Caller {
     }
 }
 
+/// Who calls, if they say so. Nobody need; credentials that are not good are none.
+pub struct MaybeCaller(pub Option<Caller>);
+
+impl FromRequestParts<State> for MaybeCaller {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Self::Rejection> {
+        Ok(Self(Caller::from_request_parts(parts, state).await.ok()))
+    }
+}
+
 /// A caller whose credential opens all that the account may do: account, sessions and tokens are no matter for a personal
 /// access token.
 pub struct AccountOwner(pub Caller);

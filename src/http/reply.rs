@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::extract::IfNoneMatch;
 use crate::application::{Answer, Error, Rendered};
@@ -16,6 +17,11 @@ pub static POSITION: HeaderName = HeaderName::from_static("workroom-position");
 pub static VISIBLE: HeaderName = HeaderName::from_static("workroom-visible");
 /// Whether the reply is one that was given before.
 pub static REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Open invitations of somebody who may not invite any more, which ended with the command: their ids, separated by commas.
+pub static ENDED_INVITATIONS: HeaderName = HeaderName::from_static("workroom-ended-invitations");
+/// Ids that fit into a header.
+const MOST_IDS: usize = 100;
 
 /// An aggregate's version as an entity tag.
 pub fn etag(version: i64) -> String {
@@ -89,6 +95,15 @@ pub fn gone(position: i64, visible: bool, version: i64) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     insert(response.headers_mut(), header::ETAG, &etag(version));
     position_headers(response.headers_mut(), position, visible);
+    response
+}
+
+/// The same reply, which also says which invitations ended: the first hundred.
+pub fn with_ended_invitations(mut response: Response, ended: &[Uuid]) -> Response {
+    if !ended.is_empty() {
+        let ids: Vec<String> = ended.iter().take(MOST_IDS).map(Uuid::to_string).collect();
+        insert(response.headers_mut(), ENDED_INVITATIONS.clone(), &ids.join(", "));
+    }
     response
 }
 

@@ -158,6 +158,7 @@ fn cors(allowed: &[String]) -> CorsLayer {
             request::REQUEST_ID.clone(),
             reply::POSITION.clone(),
             reply::VISIBLE.clone(),
+            reply::ENDED_INVITATIONS.clone(),
             reply::REPLAYED.clone(),
         ])
         .max_age(Duration::from_hours(1))

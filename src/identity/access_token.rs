@@ -26,7 +26,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::signing_key::{Generation, KeyRing, SharedKeyRing};
+use super::signing_key::{Generation, KeyRing, SharedKeyRing, key_id};
 
 /// Longest token that is looked at, in bytes. Ours have about 500.
 pub const MAX_TOKEN_LENGTH: usize = 4096;
@@ -196,6 +196,8 @@ pub struct Claims {
     pub account: Uuid,
     /// `sid`: the session; the caller must check that it was not revoked.
     pub session: Uuid,
+    /// The key that signed it; see [`key_id`].
+    pub key: Uuid,
     /// `jti`: this token.
     pub token_id: Uuid,
     /// `iat`, to the second.
@@ -327,12 +329,12 @@ impl AccessTokenVerifier {
         let kid = read_header(header)?;
         let key = ring.find(&kid).ok_or(InvalidToken::UnknownKey)?;
         match crypto::verify(signature, message.as_bytes(), key.decoding(), Algorithm::EdDSA) {
-            Ok(true) => self.read_claims(payload),
+            Ok(true) => self.read_claims(payload, key_id(&kid)),
             Ok(false) | Err(_) => Err(InvalidToken::Signature),
         }
     }
 
-    fn read_claims(&self, payload: &str) -> Result<Claims, InvalidToken> {
+    fn read_claims(&self, payload: &str, key: Uuid) -> Result<Claims, InvalidToken> {
         let object = decode(payload).ok_or(InvalidToken::Claims)?;
         let issuer = required(&object, "iss")?.as_str().ok_or(InvalidToken::ClaimForm("iss"))?;
         if issuer != self.config.issuer {
@@ -352,6 +354,7 @@ impl AccessTokenVerifier {
         let claims = Claims {
             account: uuid(&object, "sub")?,
             session: uuid(&object, "sid")?,
+            key,
             token_id: uuid(&object, "jti")?,
             issued_at: instant(&object, "iat")?,
             not_before: instant(&object, "nbf")?,

@@ -21,6 +21,7 @@ const USED_WITHIN: &str = "1 minute";
 struct PersonalToken {
     id: Uuid,
     account_id: Uuid,
+    period_id: Uuid,
     scope: String,
     expires_at: Option<OffsetDateTime>,
     is_noted: bool,
@@ -46,9 +47,9 @@ impl Identity {
         Ok(caller)
     }
 
-    /// Watches what a caller came with: the watch tells when it ends before its time.
+    /// Watches what a caller came with: the watch tells when it, or the account, ends before its time.
     pub fn watch(&self, caller: &Caller) -> Watch {
-        self.inner.revocations.watch(caller.credential_id)
+        self.inner.revocations.watch(&[caller.credential_id, caller.account_id.into(), caller.rests_on])
     }
 
     fn session(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
@@ -57,6 +58,7 @@ impl Identity {
                 account_id: AccountId(claims.account),
                 kind: CredentialKind::Session,
                 credential_id: claims.session,
+                rests_on: claims.key,
                 scope: Scope::Full,
                 expires_at: claims.expires_at,
             }),
@@ -71,7 +73,7 @@ impl Identity {
     async fn personal(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let hash = personal_token::hash(token).ok_or(INVALID)?;
         let found: PersonalToken = sqlx::query_as(&format!(
-            "SELECT t.id, t.account_id, t.scope, t.expires_at,
+            "SELECT t.id, t.account_id, a.period_id, t.scope, t.expires_at,
                     COALESCE(t.last_used_at > $2 - interval '{USED_WITHIN}', false) AS is_noted
              FROM personal_tokens t JOIN accounts a ON a.id = t.account_id
              WHERE t.token_hash = $1 AND a.deactivated_at IS NULL"
@@ -95,6 +97,7 @@ impl Identity {
             account_id: AccountId(found.account_id),
             kind: CredentialKind::PersonalToken,
             credential_id: found.id,
+            rests_on: found.period_id,
             scope: Scope::parse(&found.scope)?,
             expires_at: found.expires_at.unwrap_or(now + LONGEST).min(now + LONGEST),
         })

@@ -76,6 +76,9 @@ pub struct Caller {
     pub kind: CredentialKind,
     /// The session or personal token; for tokens of another issuer the account. Its end ends the proof.
     pub credential_id: Uuid,
+    /// What else the proof rests on, and ends with: the key that signed an access token; for credentials that outlast a
+    /// closing of the account, the time since the last one.
+    pub rests_on: Uuid,
     /// What the proof opens.
     pub scope: Scope,
     /// Until when the proof holds.

@@ -14,8 +14,10 @@ use workroom_projections::accounts;
 use super::{
     Caller, Identity,
     email::EmailAddress,
+    mail_token::{self, Purpose},
     password_policy::{Password, PasswordOwner},
     sessions::{EndSessions, end_rows},
+    tokens,
     username::Username,
 };
 use crate::{
@@ -23,8 +25,31 @@ use crate::{
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
+const NO_PASSWORD: &str = "the account has no password: its identity provider signs it in";
+const CHANGED_MEANWHILE: &str = "the password was changed meanwhile";
+
+/// A password to change, by somebody who knows it.
+#[derive(Clone)]
+pub struct PasswordToChange {
+    /// The password that holds now.
+    pub current: String,
+    /// The one that is to hold.
+    pub new: String,
+    /// Whether personal access tokens end, too.
+    pub revoke_tokens: bool,
+}
+
+/// How much ended with an old password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EndedCredentials {
+    /// Sessions.
+    pub sessions: usize,
+    /// Personal access tokens.
+    pub tokens: usize,
+}
+
 impl Identity {
-    /// Changes the password. Other sessions of the account end.
+    /// Changes the password. Other sessions of the account end, and its personal access tokens, if they are to.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a wrong current password, or a new one against the policy; [`Error::Busy`].
@@ -32,31 +57,42 @@ impl Identity {
         &self,
         context: &Context,
         caller: &Caller,
-        current: &str,
-        new: &str,
+        PasswordToChange { current, new, revoke_tokens }: &PasswordToChange,
         address: IpAddr,
-    ) -> Result<Done<()>, Error> {
+    ) -> Result<Done<EndedCredentials>, Error> {
         let account_id = caller.account_id;
-        self.confirm_password(account_id, Some(current), "/current_password", address).await?;
         let hash = self.new_password_hash(account_id, new).await?;
-        let set = SetPassword { account_id, hash, keep: caller.session_id(), now: context.now };
-        self.set_password(context, set, PasswordChange::Changed, Vec::new()).await
+        loop {
+            let replaces = self.confirm_password(account_id, Some(current), "/current_password", address).await?;
+            // Whoever has a token of another issuer for a while must not get in for good.
+            if replaces.is_none() {
+                return Err(Error::Conflict(NO_PASSWORD.to_owned()));
+            }
+            let (hash, keep, now) = (hash.clone(), caller.session_id(), context.now);
+            let set = SetPassword { account_id, hash, replaces, keep, revoke_tokens: *revoke_tokens, now };
+            match self.set_password(context, set, PasswordChange::Changed).await {
+                // Whoever changed it meanwhile has won: what was right before is looked at anew.
+                Err(Error::Conflict(detail)) if detail == CHANGED_MEANWHILE => {}
+                outcome => return outcome,
+            }
+        }
     }
 
-    /// Insists that somebody knows an account's password, if it has one. Wrong ones count as failed sign-ins do.
+    /// Insists that somebody knows an account's password, if it has one, and returns its hash. Wrong ones count as failed
+    /// sign-ins do.
     pub(super) async fn confirm_password(
         &self,
         account_id: AccountId,
         password: Option<&str>,
         pointer: &'static str,
         address: IpAddr,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let stored: Option<Option<String>> = sqlx::query_scalar("SELECT password_hash FROM accounts WHERE id = $1")
             .bind(Uuid::from(account_id))
             .fetch_optional(self.inner.app.pool())
             .await?;
         let Some(stored) = stored.ok_or(Error::Unauthenticated("the account no longer exists"))? else {
-            return Ok(());
+            return Ok(None);
         };
         let wrong = || Error::invalid(pointer, "is not the account's password");
         let password = password.and_then(|password| Password::new(password).ok()).ok_or_else(wrong)?;
@@ -65,7 +101,7 @@ impl Identity {
         if !matches!(is_right, Ok(false)) {
             attempt.forgive().await;
         }
-        if is_right? { Ok(()) } else { Err(wrong()) }
+        if is_right? { Ok(Some(stored)) } else { Err(wrong()) }
     }
 
     /// Checks a new password against the policy, and hashes it.
@@ -87,22 +123,22 @@ impl Identity {
         context: &Context,
         tables: impl TableChange + AsRef<SetPassword>,
         change: PasswordChange,
-        mut causes: Vec<AccountCommand>,
-    ) -> Result<Done<()>, Error> {
-        causes.insert(0, AccountCommand::ChangePassword { change });
+    ) -> Result<Done<EndedCredentials>, Error> {
+        let causes = vec![AccountCommand::ChangePassword { change }];
         let reason = match change {
             PasswordChange::Changed => SessionEnd::PasswordChanged,
             PasswordChange::Reset => SessionEnd::PasswordReset,
         };
-        let SetPassword { account_id, keep, .. } = *tables.as_ref();
+        let SetPassword { account_id, keep, revoke_tokens, .. } = *tables.as_ref();
         // One append ends the rest; it may only be so large.
         self.end_excess(context, account_id).await?;
-        let command = EndSessions { account_id, causes, reason, keep };
+        let command = EndSessions { account_id, causes, reason, keep, tokens: revoke_tokens };
         let Done { reply: ended, position, visible } =
             self.inner.app.run_with_tables(context, &command, &tables).await?;
-        self.inner.revocations.end(&ended);
+        self.inner.revocations.end(&ended.credentials());
         outbox::wake();
-        Ok(Done { reply: (), position, visible })
+        let reply = EndedCredentials { sessions: ended.sessions.len(), tokens: ended.tokens.len() };
+        Ok(Done { reply, position, visible })
     }
 }
 
@@ -110,7 +146,10 @@ impl Identity {
 pub(super) struct SetPassword {
     pub(super) account_id: AccountId,
     pub(super) hash: String,
+    /// The hash of the password that was known to whoever changes it; none where another proof was given.
+    pub(super) replaces: Option<String>,
     pub(super) keep: Option<SessionId>,
+    pub(super) revoke_tokens: bool,
     pub(super) now: OffsetDateTime,
 }
 
@@ -124,15 +163,18 @@ impl AsRef<Self> for SetPassword {
 struct NewPassword<'a> {
     account_id: Uuid,
     hash: &'a str,
+    replaces: Option<&'a str>,
 }
 
 impl TableChange for SetPassword {
     fn changes(&self) -> Result<Vec<Change>, Error> {
         let set = Change::new(
-            "UPDATE accounts t SET password_hash = a.hash FROM jsonb_to_record($1) AS a (account_id uuid, hash text)
-             WHERE t.id = a.account_id",
-            &NewPassword { account_id: self.account_id.into(), hash: &self.hash },
+            "UPDATE accounts t SET password_hash = a.hash
+             FROM jsonb_to_record($1) AS a (account_id uuid, hash text, replaces text)
+             WHERE t.id = a.account_id AND (a.replaces IS NULL OR t.password_hash = a.replaces)",
+            &NewPassword { account_id: self.account_id.into(), hash: &self.hash, replaces: self.replaces.as_deref() },
         )?;
+        let set = set.or(|| Error::Conflict(CHANGED_MEANWHILE.to_owned()));
         let mail = NewMail {
             to: Recipient::Account(self.account_id.into()),
             kind: MailKind::PasswordChanged,
@@ -142,6 +184,13 @@ impl TableChange for SetPassword {
             due_at: self.now,
             expires_at: self.now + time::Duration::days(1),
         };
-        Ok(vec![set, end_rows(self.account_id, self.keep, self.now)?, outbox::enqueue(&mail)?])
+        // Whoever can still set the password anew by mail could undo this.
+        let end_resets = mail_token::end_all(self.account_id.into(), Purpose::PasswordReset)?;
+        let mut changes = vec![set, end_resets, end_rows(self.account_id, self.keep, self.now)?];
+        if self.revoke_tokens {
+            changes.push(tokens::delete_all(self.account_id)?);
+        }
+        changes.push(outbox::enqueue(&mail)?);
+        Ok(changes)
     }
 }

@@ -6,7 +6,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
-    account::{AccountCommand, SessionEnd},
+    account::{AccountCommand, Closer, ProfileField, SessionEnd},
     actor::{Actor, SystemActor},
     ids::{AccountId, OrganizationId},
 };
@@ -34,6 +34,7 @@ struct Known {
     account_id: Uuid,
     updated_at: OffsetDateTime,
     is_deactivated: bool,
+    period_id: Uuid,
 }
 
 impl Identity {
@@ -49,27 +50,30 @@ impl Identity {
                 retry_after: std::time::Duration::from_secs(5),
             },
         })?;
-        let account_id = match self.known(&claims.issuer, &claims.subject).await? {
-            Some(Known { is_deactivated: true, .. }) => {
-                return Err(Error::Unauthenticated("the account is deactivated"));
-            }
-            Some(known) => known.account_id,
-            None => {
-                let profile = ExternalProfile {
-                    email: claims.email,
-                    email_verified: claims.email_verified,
-                    full_name: claims.name,
-                    username: claims.username,
-                    image_url: claims.picture,
-                };
-                // As old as can be: whatever the webhook tells is newer.
-                self.provision(&claims.issuer, &claims.subject, &profile, OffsetDateTime::UNIX_EPOCH).await?
-            }
+        let known = if let Some(known) = self.known(&claims.issuer, &claims.subject).await? {
+            known
+        } else {
+            let profile = ExternalProfile {
+                email: claims.email,
+                email_verified: claims.email_verified,
+                full_name: claims.name,
+                username: claims.username,
+                image_url: claims.picture,
+            };
+            // As old as can be: whatever the webhook tells is newer.
+            self.provision(&claims.issuer, &claims.subject, &profile, OffsetDateTime::UNIX_EPOCH).await?;
+            let known = self.known(&claims.issuer, &claims.subject).await?;
+            known.ok_or(Error::Unauthenticated(ERASED))?
         };
+        if known.is_deactivated {
+            return Err(Error::Unauthenticated("the account is deactivated"));
+        }
+        let account_id = known.account_id;
         Ok(Caller {
             account_id: AccountId(account_id),
             kind: CredentialKind::External,
             credential_id: account_id,
+            rests_on: known.period_id,
             scope: Scope::Full,
             expires_at: claims.expires_at,
         })
@@ -99,7 +103,7 @@ impl Identity {
 
     async fn known(&self, issuer: &str, subject: &str) -> Result<Option<Known>, Error> {
         let known = sqlx::query_as(
-            "SELECT i.account_id, i.updated_at, a.deactivated_at IS NOT NULL AS is_deactivated
+            "SELECT i.account_id, i.updated_at, a.deactivated_at IS NOT NULL AS is_deactivated, a.period_id
              FROM external_identities i JOIN accounts a ON a.id = i.account_id
              WHERE i.issuer = $1 AND i.subject = $2",
         )
@@ -160,31 +164,39 @@ impl Identity {
         account_id: AccountId,
         deactivated: bool,
     ) -> Result<(), Error> {
-        let is_deactivated: bool = sqlx::query_scalar("SELECT deactivated_at IS NOT NULL FROM accounts WHERE id = $1")
-            .bind(Uuid::from(account_id))
-            .fetch_optional(self.inner.app.pool())
-            .await?
-            .ok_or(Error::NotFound("account"))?;
-        if is_deactivated == deactivated {
-            return Ok(());
-        }
+        let period_id = self.period(account_id).await?.ok_or(Error::NotFound("account"))?;
+        let by = if actor == SystemActor::Operator { Closer::Operator } else { Closer::Issuer };
         let context = Context::new(Actor::System(actor), Uuid::now_v7());
-        let tables = SetDeactivated { account_id, deactivated, now: context.now };
+        let tables = SetDeactivated { account_id, by, deactivated, now: context.now };
         if deactivated {
             self.end_excess(&context, account_id).await?;
             let command = EndSessions {
                 account_id,
-                causes: vec![AccountCommand::Deactivate],
+                causes: vec![AccountCommand::Deactivate { by }],
                 reason: SessionEnd::AccountDeactivated,
                 keep: None,
+                tokens: false,
             };
             let done = self.inner.app.run_with_tables(&context, &command, &tables).await?;
-            self.inner.revocations.end(&done.reply);
+            let mut ended = done.reply.credentials();
+            // Who was closed already is in the same period still.
+            if self.period(account_id).await? != Some(period_id) {
+                ended.push(period_id);
+            }
+            self.inner.revocations.end(&ended);
         } else {
-            let record = RecordAccount { account_id, command: AccountCommand::Reactivate };
+            let record = RecordAccount { account_id, command: AccountCommand::Reactivate { by } };
             self.inner.app.run_with_tables(&context, &record, &tables).await?;
         }
         Ok(())
+    }
+
+    async fn period(&self, account_id: AccountId) -> Result<Option<Uuid>, Error> {
+        let period_id = sqlx::query_scalar("SELECT period_id FROM accounts WHERE id = $1")
+            .bind(Uuid::from(account_id))
+            .fetch_optional(self.inner.app.pool())
+            .await?;
+        Ok(period_id)
     }
 
     async fn provision(
@@ -223,7 +235,9 @@ impl Identity {
             match self.inner.app.run_with_tables(&context, &record, &tables).await {
                 Ok(_) => return Ok(account_id.into()),
                 // Whose address it is was here before: this account is another one, without it.
-                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN => email = None,
+                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN => {
+                    email = self.take_address(&context, email).await?;
+                }
                 Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN => {}
                 Err(Error::Conflict(detail)) if detail == OVERTAKEN => {
                     if let Some(known) = self.known(issuer, subject).await? {
@@ -250,7 +264,7 @@ impl Identity {
         let context = Context::new(Actor::System(SystemActor::Identity), Uuid::now_v7());
         let mut email = verified_email(profile);
         let mut given_username = profile.username.as_deref().and_then(|name| Username::parse(name).ok());
-        loop {
+        for _ in 0..ROUNDS {
             let mut after = before.clone();
             if let Some(email) = &email {
                 after.email = Some(email.as_str().to_owned());
@@ -261,7 +275,11 @@ impl Identity {
             after.full_name = full_name(profile).or(after.full_name);
             let picture = profile.image_url.clone().filter(|address| is_picture(address));
             after.image_url = picture.or(after.image_url);
-            let command = ChangeProfile { account_id: AccountId(after.id), fields: changes(&before, &after) };
+            let mut command = ChangeProfile { account_id: AccountId(after.id), fields: changes(&before, &after) };
+            // The same address, but proven now.
+            if email.is_some() && !before.email_verified && !command.fields.contains(&ProfileField::Email) {
+                command.fields.push(ProfileField::Email);
+            }
             after.version += 1;
             after.updated_at = context.now;
             let tables = Renew {
@@ -278,13 +296,61 @@ impl Identity {
                 self.inner.app.run_with_tables(&context, &command, &tables).await.map(drop)
             };
             match outcome {
-                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN && email.is_some() => email = None,
+                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN && email.is_some() => {
+                    email = self.take_address(&context, email).await?;
+                }
                 Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN && given_username.is_some() => {
                     given_username = None;
                 }
                 outcome => return outcome,
             }
         }
+        Err(overtaken())
+    }
+
+    /// Takes an address that the issuer has verified from an account that has never proven it: whoever registered that may have
+    /// typed somebody else's. `None` where the account has proven it.
+    async fn take_address(
+        &self,
+        context: &Context,
+        email: Option<EmailAddress>,
+    ) -> Result<Option<EmailAddress>, Error> {
+        let Some(address) = &email else { return Ok(None) };
+        let holder = accounts::find_by_email(self.inner.app.pool(), address.normalized()).await?;
+        match holder {
+            Some(holder) if holder.email_verified => return Ok(None),
+            Some(holder) => {
+                let account_id = AccountId(holder.id);
+                let lose = ChangeProfile { account_id, fields: vec![ProfileField::Email] };
+                let tables = LoseAddress { account_id: holder.id, at: At(context.now) };
+                match self.inner.app.run_with_tables(context, &lose, &tables).await {
+                    // It has been proven or erased meanwhile: the next round finds out.
+                    Ok(_) | Err(Error::Conflict(_) | Error::Unauthenticated(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            None => {}
+        }
+        Ok(email)
+    }
+}
+
+/// An account's address that was never proven, and is somebody else's.
+#[derive(Serialize)]
+struct LoseAddress {
+    account_id: Uuid,
+    at: At,
+}
+
+impl TableChange for LoseAddress {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        let lose = Change::new(
+            "UPDATE accounts t SET email = NULL, email_normalized = NULL, updated_at = a.at, version = t.version + 1
+             FROM jsonb_to_record($1) AS a (account_id uuid, at timestamptz)
+             WHERE t.id = a.account_id AND t.email_verified_at IS NULL",
+            self,
+        )?;
+        Ok(vec![lose.or(overtaken)])
     }
 }
 
@@ -454,6 +520,7 @@ impl TableChange for Renew {
 
 struct SetDeactivated {
     account_id: AccountId,
+    by: Closer,
     deactivated: bool,
     now: OffsetDateTime,
 }
@@ -461,20 +528,47 @@ struct SetDeactivated {
 #[derive(Serialize)]
 struct DeactivatedRow {
     account_id: Uuid,
-    at: Option<At>,
+    at: At,
 }
 
 impl TableChange for SetDeactivated {
     fn changes(&self) -> Result<Vec<Change>, Error> {
-        let set = Change::new(
-            "UPDATE accounts t SET deactivated_at = a.at
-             FROM jsonb_to_record($1) AS a (account_id uuid, at timestamptz) WHERE t.id = a.account_id",
-            &DeactivatedRow { account_id: self.account_id.into(), at: self.deactivated.then_some(At(self.now)) },
-        )?;
-        let mut changes = vec![set];
-        if self.deactivated {
-            changes.push(end_rows(self.account_id, None, self.now)?);
+        let row = DeactivatedRow { account_id: self.account_id.into(), at: At(self.now) };
+        if !self.deactivated {
+            return Ok(vec![Change::new(
+                match self.by {
+                    Closer::Operator => {
+                        "UPDATE accounts SET closed_by_operator_at = NULL, closed_by_issuer_at = NULL
+                         WHERE id = ($1->>'account_id')::uuid"
+                    }
+                    Closer::Issuer => {
+                        "UPDATE accounts SET closed_by_issuer_at = NULL WHERE id = ($1->>'account_id')::uuid"
+                    }
+                },
+                &row,
+            )?]);
         }
-        Ok(changes)
+        let close = Change::new(
+            match self.by {
+                Closer::Operator => {
+                    "UPDATE accounts SET closed_by_operator_at = ($1->>'at')::timestamptz
+                     WHERE id = ($1->>'account_id')::uuid"
+                }
+                Closer::Issuer => {
+                    "UPDATE accounts SET closed_by_issuer_at = ($1->>'at')::timestamptz
+                     WHERE id = ($1->>'account_id')::uuid"
+                }
+            },
+            &row,
+        )?;
+        let end_period = Change::new(
+            "WITH before AS (SELECT id, period_id FROM accounts WHERE id = ($1->>'account_id')::uuid FOR UPDATE),
+                  renewed AS (
+                      UPDATE accounts t SET period_id = gen_random_uuid() FROM before b WHERE t.id = b.id
+                      RETURNING b.period_id)
+             INSERT INTO ended_credentials (id) SELECT period_id FROM renewed ON CONFLICT DO NOTHING",
+            &row,
+        )?;
+        Ok(vec![close, end_period, end_rows(self.account_id, None, self.now)?])
     }
 }

@@ -1,7 +1,7 @@
 //! The keys that sign access tokens: made on first start, kept in the database, rotated by command.
 //!
 //! A new key is stored with the moment from which it signs, some minutes ahead: until then it is published, so that
-//! whoever caches the JWKS knows it in time. All instances read the table every few seconds and switch at that moment,
+//! whoever caches the JWKS knows it in time. All instances read the table twice a second and switch at that moment,
 //! by the database's clock. The key before it is accepted, and published, until its last token has ended.
 
 use std::time::Duration;
@@ -9,15 +9,16 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::{Acquire, FromRow, PgConnection, PgPool};
 use time::OffsetDateTime;
+use uuid::Uuid;
 use workroom_projections::session;
 
 use super::{
     access_token::MAX_LIFETIME,
-    signing_key::{KeyRing, SharedKeyRing, SigningKey},
+    signing_key::{KeyRing, SharedKeyRing, SigningKey, key_id},
 };
 
 /// How often the table is read again.
-const INTERVAL: Duration = Duration::from_secs(2);
+const INTERVAL: Duration = Duration::from_millis(500);
 /// The least time that a key is published before it signs: every instance has read it by then.
 pub const SHORTEST_LEAD: Duration = Duration::from_secs(10);
 
@@ -142,7 +143,13 @@ pub async fn rotate(pool: &PgPool, lead: Duration, compromised: bool) -> anyhow:
     let mut transaction = connection.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(7770003)").execute(&mut *transaction).await?;
     if compromised {
-        sqlx::query("DELETE FROM signing_keys").execute(&mut *transaction).await?;
+        let gone: Vec<String> =
+            sqlx::query_scalar("DELETE FROM signing_keys RETURNING kid").fetch_all(&mut *transaction).await?;
+        let ids: Vec<Uuid> = gone.iter().map(|kid| key_id(kid)).collect();
+        sqlx::query("INSERT INTO ended_credentials (id) SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING")
+            .bind(ids)
+            .execute(&mut *transaction)
+            .await?;
         let kid = insert(&mut transaction, Duration::ZERO).await?;
         transaction.commit().await?;
         return Ok(kid);

@@ -108,10 +108,23 @@ pub fn redeem(
            AND t.account_id = a.account_id AND c.id = t.account_id AND c.email_normalized = t.email_normalized",
         &row,
     )?;
-    let others = Change::new(
+    Ok([redeem.or(refusal), end_all(account_id, purpose)?])
+}
+
+#[derive(Serialize)]
+struct AllOf {
+    account_id: Uuid,
+    purpose: &'static str,
+}
+
+/// Ends all of an account's tokens for a purpose.
+///
+/// # Errors
+/// What JSON cannot hold.
+pub fn end_all(account_id: Uuid, purpose: Purpose) -> Result<Change, Error> {
+    Change::new(
         "DELETE FROM mail_tokens t USING jsonb_to_record($1) AS a (account_id uuid, purpose text)
          WHERE t.account_id = a.account_id AND t.purpose = a.purpose",
-        &row,
-    )?;
-    Ok([redeem.or(refusal), others])
+        &AllOf { account_id, purpose: purpose.as_str() },
+    )
 }

@@ -44,6 +44,7 @@ use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
 pub use caller::{Caller, CredentialKind, Scope};
+pub use change_password::{EndedCredentials, PasswordToChange};
 pub use login::SignIn;
 pub use profile::ProfilePatch;
 pub use register::Registration;

@@ -2,22 +2,24 @@
 
 use serde::Serialize;
 use sqlx::FromRow;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::{
-    account::{AccountCommand, PasswordChange},
+    account::{AccountCommand, PasswordChange, SessionEnd},
     actor::{Actor, SystemActor},
-    ids::AccountId,
+    ids::{AccountId, SessionId},
 };
 
 use super::{
-    Identity,
-    change_password::SetPassword,
+    Caller, Identity,
+    change_password::{EndedCredentials, SetPassword},
     email::EmailAddress,
     mail_token::{self, Purpose},
+    sessions::{EndSessions, end_rows},
+    tokens,
 };
 use crate::{
-    application::{At, Change, Context, Done, Error, TableChange, accounts::RecordAccount},
+    application::{At, Change, Context, Done, EmailProof, Error, TableChange, accounts::RecordAccount},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -96,11 +98,17 @@ impl Identity {
         Ok(())
     }
 
-    /// Sets a new password by a mailed token. All sessions end.
+    /// Sets a new password by a mailed token. All sessions and personal access tokens end: whoever lost the password may have
+    /// lost it to somebody.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not, or no longer, good, or a password against the policy.
-    pub async fn reset_password(&self, correlation_id: Uuid, token: &str, new: &str) -> Result<Done<()>, Error> {
+    pub async fn reset_password(
+        &self,
+        correlation_id: Uuid,
+        token: &str,
+        new: &str,
+    ) -> Result<Done<EndedCredentials>, Error> {
         let now = crate::application::now();
         let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::PasswordReset, now)
             .await?
@@ -108,25 +116,55 @@ impl Identity {
             .ok_or_else(not_good)?;
         let hash = self.new_password_hash(account_id, new).await?;
         let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
-        let set = SetPassword { account_id, hash, keep: None, now };
+        let set = SetPassword { account_id, hash, replaces: None, keep: None, revoke_tokens: true, now };
         let tables = ByToken { token: token.to_owned(), set };
-        self.set_password(&context, tables, PasswordChange::Reset, Vec::new()).await
+        self.set_password(&context, tables, PasswordChange::Reset).await
     }
 
-    /// Takes a mailed token as proof that the account reads mail to its address.
+    /// Takes a mailed token as proof that the account's address belongs to whoever brings it. The first proof ends sessions and
+    /// personal access tokens, which whoever typed the address may have made; unless it is brought by `caller`, who is
+    /// signed in to the account: then their session and the tokens stay.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a token that is not, or no longer, good.
-    pub async fn verify_email(&self, correlation_id: Uuid, token: &str) -> Result<Done<()>, Error> {
+    pub async fn verify_email(
+        &self,
+        correlation_id: Uuid,
+        caller: Option<&Caller>,
+        token: &str,
+    ) -> Result<Done<()>, Error> {
         let now = crate::application::now();
         let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::EmailVerification, now)
             .await?
             .map(AccountId)
             .ok_or_else(not_good)?;
         let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
-        let record = RecordAccount { account_id, command: AccountCommand::VerifyEmail };
-        let tables = Verify { token: token.to_owned(), account_id, context: context.clone() };
-        self.inner.app.run_with_tables(&context, &record, &tables).await
+        let is_first: bool = sqlx::query_scalar("SELECT email_verified_at IS NULL FROM accounts WHERE id = $1")
+            .bind(Uuid::from(account_id))
+            .fetch_optional(self.inner.app.pool())
+            .await?
+            .ok_or_else(not_good)?;
+        let token = token.to_owned();
+        if !is_first || self.inner.app.email_proof() == EmailProof::Trusted {
+            let record = RecordAccount { account_id, command: AccountCommand::VerifyEmail };
+            let tables = Verify { token, account_id, now, ends: Ends::Nothing };
+            return self.inner.app.run_with_tables(&context, &record, &tables).await;
+        }
+        let own = caller.filter(|caller| caller.account_id == account_id).and_then(Caller::session_id);
+        self.end_excess(&context, account_id).await?;
+        let command = EndSessions {
+            account_id,
+            causes: vec![AccountCommand::VerifyEmail],
+            reason: SessionEnd::EmailVerified,
+            keep: own,
+            tokens: own.is_none(),
+        };
+        let ends = Ends::Sessions { keep: own };
+        let tables = Verify { token, account_id, now, ends };
+        let Done { reply: ended, position, visible } =
+            self.inner.app.run_with_tables(&context, &command, &tables).await?;
+        self.inner.revocations.end(&ended.credentials());
+        Ok(Done { reply: (), position, visible })
     }
 }
 
@@ -178,18 +216,34 @@ impl TableChange for ByToken {
     }
 }
 
+/// What ends with the proof of an address.
+enum Ends {
+    Nothing,
+    /// All sessions and tokens; or all other sessions, where the proof came from one.
+    Sessions {
+        keep: Option<SessionId>,
+    },
+}
+
 struct Verify {
     token: String,
     account_id: AccountId,
-    context: Context,
+    now: OffsetDateTime,
+    ends: Ends,
 }
 
 impl TableChange for Verify {
     fn changes(&self) -> Result<Vec<Change>, Error> {
-        let (account_id, now) = (self.account_id, self.context.now);
+        let (account_id, now) = (self.account_id, self.now);
         let redeem = mail_token::redeem(&self.token, Purpose::EmailVerification, account_id.into(), now, not_good)?;
         let mut changes = Vec::from(redeem);
         changes.push(verified(account_id, now)?);
+        if let Ends::Sessions { keep } = self.ends {
+            changes.push(end_rows(account_id, keep, now)?);
+            if keep.is_none() {
+                changes.push(tokens::delete_all(account_id)?);
+            }
+        }
         Ok(changes)
     }
 }

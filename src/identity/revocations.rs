@@ -2,7 +2,7 @@
 //!
 //! An access token is checked without a query, so each instance keeps the ids of the sessions that ended while a token
 //! of theirs may still be about. Whoever ends one commits its id, remembers it, and tells the others over NATS. A table
-//! read every second tells those who did not hear; while NATS is away it is read more often. So NATS makes it fast, and
+//! read twice a second tells those who did not hear; while NATS is away it is read more often. So NATS makes it fast, and
 //! the database makes it true.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::StreamExt;
+use futures::{StreamExt, future::select_all};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +25,7 @@ use crate::{
 
 const SUBJECT: &str = "workroom.credentials.ended";
 /// How often the table is read while NATS delivers, and while it does not.
-const INTERVAL: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_millis(500);
 const INTERVAL_ALONE: Duration = Duration::from_millis(250);
 /// How long an id is remembered: longer than any access token holds.
 const REMEMBERED: Duration = Duration::from_secs(MAX_LIFETIME.as_secs() + 600);
@@ -92,18 +92,21 @@ impl Revocations {
         let _ = self.inner.told.send(ids.to_vec());
     }
 
-    /// Watches a credential, for as long as the watch is kept.
-    pub fn watch(&self, id: Uuid) -> Watch {
+    /// Watches what a proof rests on, for as long as the watch is kept.
+    pub fn watch(&self, ids: &[Uuid]) -> Watch {
         let mut watched = self.watched();
-        let entry = watched.entry(id).or_insert_with(|| Watched { watchers: 0, ended: CancellationToken::new() });
-        entry.watchers += 1;
-        let ended = entry.ended.clone();
+        let parts = ids.iter().map(|id| {
+            let entry = watched.entry(*id).or_insert_with(|| Watched { watchers: 0, ended: CancellationToken::new() });
+            entry.watchers += 1;
+            (*id, entry.ended.clone())
+        });
+        let parts: Vec<_> = parts.collect();
         drop(watched);
         // It may have ended between its check and now.
-        if self.has_ended(id) {
+        for (_, ended) in parts.iter().filter(|(id, _)| self.has_ended(*id)) {
             ended.cancel();
         }
-        Watch { revocations: self.clone(), id, ended }
+        Watch { revocations: self.clone(), parts }
     }
 
     /// Listens, tells and reads until the task is aborted.
@@ -216,27 +219,31 @@ pub(super) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
         .map(drop)
 }
 
-/// A credential under watch.
+/// What a proof rests on, under watch.
 pub struct Watch {
     revocations: Revocations,
-    id: Uuid,
-    ended: CancellationToken,
+    parts: Vec<(Uuid, CancellationToken)>,
 }
 
 impl Watch {
-    /// Returns once the credential has ended.
+    /// Returns once any of it has ended.
     pub async fn ended(&self) {
-        self.ended.cancelled().await;
+        if self.parts.is_empty() {
+            return std::future::pending().await;
+        }
+        select_all(self.parts.iter().map(|(_, ended)| Box::pin(ended.cancelled()))).await;
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.revocations.watched();
-        if let Some(entry) = watched.get_mut(&self.id) {
-            entry.watchers -= 1;
-            if entry.watchers == 0 {
-                watched.remove(&self.id);
+        for (id, _) in &self.parts {
+            if let Some(entry) = watched.get_mut(id) {
+                entry.watchers -= 1;
+                if entry.watchers == 0 {
+                    watched.remove(id);
+                }
             }
         }
     }

@@ -7,10 +7,10 @@ use uuid::Uuid;
 use workroom_domain::{
     account::{Account, AccountCommand, SessionEnd},
     actor::{Actor, SystemActor},
-    ids::{AccountId, SessionId},
+    ids::{AccountId, SessionId, TokenId},
 };
 
-use super::{Identity, revocations};
+use super::{Identity, revocations, tokens};
 use crate::application::{At, Change, Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
 
 const ENDED_MEANWHILE: &str = "the session has ended meanwhile";
@@ -111,39 +111,59 @@ impl TableChange for EndOne {
     }
 }
 
-/// Something that happens to an account and ends its sessions, but perhaps one. Replies with those that it ended.
+/// What an account could be entered with, and ended with something that happened to it.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    pub(super) sessions: Vec<Uuid>,
+    pub(super) tokens: Vec<Uuid>,
+}
+
+impl Ended {
+    /// The ids of all of it.
+    pub(super) fn credentials(&self) -> Vec<Uuid> {
+        [self.sessions.as_slice(), &self.tokens].concat()
+    }
+}
+
+/// Something that happens to an account and ends its sessions, but perhaps one, and its personal access tokens, if they are
+/// to. Its rows are ended by [`end_rows`] and [`tokens::delete_all`].
 pub(super) struct EndSessions {
     pub(super) account_id: AccountId,
     /// What happens first.
     pub(super) causes: Vec<AccountCommand>,
     pub(super) reason: SessionEnd,
     pub(super) keep: Option<SessionId>,
+    pub(super) tokens: bool,
 }
 
 impl Command for EndSessions {
-    type Reply = Vec<Uuid>;
+    type Reply = Ended;
 
     fn contended(&self) -> Option<Uuid> {
         Some(self.account_id.into())
     }
 
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Vec<Uuid>, Error> {
-        // The account first: a session that begins after this is a conflict, one that began before is in the list.
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Ended, Error> {
+        // The account first: what begins after this is a conflict, what began before is in the lists.
         let mut account = unit.read::<Account>(self.account_id).await?;
         let going_on = live(unit.pool(), self.account_id, unit.context().now).await?;
-        let ids: Vec<Uuid> = going_on
+        let sessions: Vec<Uuid> = going_on
             .into_iter()
             .map(|session| session.id)
             .filter(|id| self.keep.map(Uuid::from) != Some(*id))
             .collect();
+        let tokens = if self.tokens { tokens::ids(unit.pool(), self.account_id).await? } else { Vec::new() };
         for cause in &self.causes {
             account = unit.decide(&account, cause.clone())?;
         }
-        for id in &ids {
+        for id in &sessions {
             let session_id = SessionId(*id);
             account = unit.decide(&account, AccountCommand::EndSession { session_id, reason: self.reason })?;
         }
-        Ok(ids)
+        for id in &tokens {
+            account = unit.decide(&account, AccountCommand::RevokeToken { token_id: TokenId(*id) })?;
+        }
+        Ok(Ended { sessions, tokens })
     }
 }
 

@@ -18,6 +18,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// Length of an Ed25519 public key, in bytes.
 pub const PUBLIC_KEY_LENGTH: usize = 32;
@@ -73,6 +74,14 @@ pub struct VerificationKey {
     kid: Arc<str>,
     public: [u8; PUBLIC_KEY_LENGTH],
     decoding: Arc<DecodingKey>,
+}
+
+/// A key's name as an id, for lists of what has ended: the first half of its SHA-256.
+pub fn key_id(kid: &str) -> Uuid {
+    let digest = digest(&SHA256, kid.as_bytes());
+    let mut id = [0; 16];
+    id.copy_from_slice(&digest.as_ref()[..16]);
+    Uuid::from_bytes(id)
 }
 
 impl VerificationKey {

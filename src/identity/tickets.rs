@@ -39,8 +39,9 @@ impl Identity {
         let expires_at = now + LIFETIME;
         let issued = sqlx::query(
             "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
-             INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, kind, scope, token_expires_at, expires_at)
-             SELECT $1, id, $3, $7, $8, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
+             INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
+                                           expires_at)
+             SELECT $1, id, $3, $9, $7, $8, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
         )
         .bind(hash(&ticket))
         .bind(Uuid::from(caller.account_id))
@@ -50,6 +51,7 @@ impl Identity {
         .bind(now)
         .bind(caller.kind.as_str())
         .bind(caller.scope.as_str())
+        .bind(caller.rests_on)
         .execute(self.inner.app.pool())
         .await?;
         if issued.rows_affected() == 0 {
@@ -64,8 +66,9 @@ impl Identity {
     /// [`Error::Unauthenticated`] for a ticket that is unknown, used or too old.
     pub async fn redeem_ticket(&self, ticket: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let row = sqlx::query(
-            "DELETE FROM realtime_tickets WHERE ticket_hash = $1
-             RETURNING account_id, credential_id, kind, scope, token_expires_at, expires_at",
+            "DELETE FROM realtime_tickets t USING accounts a
+             WHERE t.ticket_hash = $1 AND a.id = t.account_id AND a.deactivated_at IS NULL
+             RETURNING t.account_id, t.credential_id, t.rests_on, t.kind, t.scope, t.token_expires_at, t.expires_at",
         )
         .bind(hash(ticket))
         .fetch_optional(self.inner.app.pool())
@@ -76,13 +79,15 @@ impl Identity {
         }
         let credential_id: Uuid = row.try_get("credential_id")?;
         let account_id: Uuid = row.try_get("account_id")?;
-        if self.inner.revocations.has_ended(credential_id) || self.inner.revocations.has_ended(account_id) {
+        let rests_on: Uuid = row.try_get("rests_on")?;
+        if [credential_id, account_id, rests_on].iter().any(|id| self.inner.revocations.has_ended(*id)) {
             return Err(Error::Unauthenticated("the session has ended"));
         }
         Ok(Caller {
             account_id: AccountId(account_id),
             kind: CredentialKind::parse(row.try_get("kind")?)?,
             credential_id,
+            rests_on,
             scope: Scope::parse(row.try_get("scope")?)?,
             expires_at: row.try_get("token_expires_at")?,
         })

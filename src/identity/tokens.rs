@@ -1,7 +1,7 @@
 //! Personal access tokens: for programs that act for somebody who is not there to sign in.
 
 use serde::Serialize;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -32,6 +32,23 @@ pub struct TokenSummary {
     pub expires_at: Option<OffsetDateTime>,
     /// When it was last used, to the minute.
     pub last_used_at: Option<OffsetDateTime>,
+}
+
+/// The ids of an account's tokens.
+pub(super) async fn ids(pool: &PgPool, account_id: AccountId) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar("SELECT id FROM personal_tokens WHERE account_id = $1 ORDER BY id")
+        .bind(Uuid::from(account_id))
+        .fetch_all(pool)
+        .await
+}
+
+/// Deletes all tokens of an account.
+pub(super) fn delete_all(account_id: AccountId) -> Result<Change, Error> {
+    Change::new(
+        "WITH deleted AS (DELETE FROM personal_tokens WHERE account_id = ($1 #>> '{}')::uuid RETURNING id)
+         INSERT INTO ended_credentials (id) SELECT id FROM deleted ON CONFLICT DO NOTHING",
+        &Uuid::from(account_id),
+    )
 }
 
 impl Identity {

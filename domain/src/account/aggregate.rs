@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountCommand, AccountEvent, AccountRefusal};
+use super::{AccountCommand, AccountEvent, AccountRefusal, Closer};
 use crate::{Decide, aggregate::cqrs_aggregate, ids::OrganizationId};
 
 /// An account. Sessions and tokens are rows with secrets (hence outside the log); the aggregate only needs to know
@@ -10,7 +10,8 @@ use crate::{Decide, aggregate::cqrs_aggregate, ids::OrganizationId};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     personal_organization_id: Option<OrganizationId>,
-    deactivated: bool,
+    is_closed_by_operator: bool,
+    is_closed_by_issuer: bool,
     erased: bool,
 }
 
@@ -28,15 +29,30 @@ impl Account {
         match self {
             Self { personal_organization_id: None, .. } => Err(AccountRefusal::Absent),
             Self { erased: true, .. } => Err(AccountRefusal::Erased),
-            Self { deactivated: true, .. } => Err(AccountRefusal::Deactivated),
+            Self { is_closed_by_operator: true, .. } | Self { is_closed_by_issuer: true, .. } => {
+                Err(AccountRefusal::Deactivated)
+            }
             Self { .. } => Ok(()),
         }
     }
 }
 
+impl Account {
+    fn is_closed_by(&self, closer: Closer) -> bool {
+        match closer {
+            Closer::Operator => self.is_closed_by_operator,
+            Closer::Issuer => self.is_closed_by_issuer,
+        }
+    }
+
+    fn can_be_opened_by(&self, closer: Closer) -> bool {
+        self.is_closed_by(closer) || (closer == Closer::Operator && self.is_closed_by_issuer)
+    }
+}
+
 impl Decide for Account {
     const TYPE: &'static str = "account";
-    const SHAPE: u32 = 2;
+    const SHAPE: u32 = 3;
     type Command = AccountCommand;
     type Event = AccountEvent;
     type Refusal = AccountRefusal;
@@ -64,10 +80,10 @@ impl Decide for Account {
             AccountCommand::VerifyEmail => vec![AccountEvent::EmailVerified {}],
             AccountCommand::CreateToken { token_id } => vec![AccountEvent::TokenCreated { token_id }],
             AccountCommand::RevokeToken { token_id } => vec![AccountEvent::TokenRevoked { token_id }],
-            AccountCommand::Deactivate if self.deactivated => vec![],
-            AccountCommand::Deactivate => vec![AccountEvent::AccountDeactivated {}],
-            AccountCommand::Reactivate if !self.deactivated => vec![],
-            AccountCommand::Reactivate => vec![AccountEvent::AccountReactivated {}],
+            AccountCommand::Deactivate { by } if self.is_closed_by(by) => vec![],
+            AccountCommand::Deactivate { by } => vec![AccountEvent::AccountDeactivated { by }],
+            AccountCommand::Reactivate { by } if !self.can_be_opened_by(by) => vec![],
+            AccountCommand::Reactivate { by } => vec![AccountEvent::AccountReactivated { by }],
             AccountCommand::Erase => vec![AccountEvent::AccountErased {}],
             AccountCommand::RefreshSession { session_id, generation } => {
                 vec![AccountEvent::SessionRefreshed { session_id, generation }]
@@ -84,8 +100,12 @@ impl Decide for Account {
             AccountEvent::AccountRegistered { personal_organization_id } => {
                 self.personal_organization_id = Some(*personal_organization_id);
             }
-            AccountEvent::AccountDeactivated {} => self.deactivated = true,
-            AccountEvent::AccountReactivated {} => self.deactivated = false,
+            AccountEvent::AccountDeactivated { by: Closer::Issuer } => self.is_closed_by_issuer = true,
+            AccountEvent::AccountDeactivated { by: Closer::Operator } => self.is_closed_by_operator = true,
+            AccountEvent::AccountReactivated { by } => {
+                self.is_closed_by_issuer = false;
+                self.is_closed_by_operator &= *by == Closer::Issuer;
+            }
             AccountEvent::AccountErased {} => self.erased = true,
             AccountEvent::SessionStarted { .. }
             | AccountEvent::SessionRefreshed { .. }

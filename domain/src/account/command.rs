@@ -1,6 +1,6 @@
 //! What may be asked of an account.
 
-use super::{PasswordChange, ProfileField, SessionEnd};
+use super::{Closer, PasswordChange, ProfileField, SessionEnd};
 use crate::ids::{OrganizationId, SessionId, TokenId};
 
 /// What may be asked of an account.
@@ -57,9 +57,15 @@ pub enum AccountCommand {
         token_id: TokenId,
     },
     /// Close the account to its owner.
-    Deactivate,
+    Deactivate {
+        /// By whom.
+        by: Closer,
+    },
     /// Open it again.
-    Reactivate,
+    Reactivate {
+        /// By whom. The operator opens what anybody has closed, an issuer what it has closed itself.
+        by: Closer,
+    },
     /// Erase what is personal of the account.
     Erase,
 }
@@ -69,8 +75,8 @@ impl AccountCommand {
     pub(super) fn needs_nobody(&self) -> bool {
         matches!(
             self,
-            Self::Deactivate
-                | Self::Reactivate
+            Self::Deactivate { .. }
+                | Self::Reactivate { .. }
                 | Self::Erase
                 | Self::EndSession { .. }
                 | Self::ChangeProfile { .. }

@@ -21,12 +21,24 @@ pub enum SessionEnd {
     PasswordChanged,
     /// The password was set anew by mail.
     PasswordReset,
+    /// Somebody has proven that the account's address is theirs, from elsewhere: the session may be another's.
+    EmailVerified,
     /// The account was closed to its owner by whoever runs the service, or by whoever vouches for it.
     AccountDeactivated,
     /// The account was erased.
     AccountErased,
     /// The account has as many newer ones as it may have.
     SessionLimit,
+}
+
+/// Who closes an account to its owner, and opens it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closer {
+    /// Whoever runs the service; opens what anybody has closed.
+    Operator,
+    /// The issuer that vouches for the account; opens what it has closed itself.
+    Issuer,
 }
 
 /// A part of an account's profile. What it says is personal, and not in the log.
@@ -108,9 +120,15 @@ pub enum AccountEvent {
         token_id: TokenId,
     },
     /// The account was closed to its owner.
-    AccountDeactivated {},
+    AccountDeactivated {
+        /// By whom.
+        by: Closer,
+    },
     /// The account was opened again.
-    AccountReactivated {},
+    AccountReactivated {
+        /// By whom.
+        by: Closer,
+    },
     /// Everything personal of the account is gone, for good.
     AccountErased {},
 }
@@ -127,7 +145,7 @@ domain_event!(AccountEvent {
     EmailVerified => "1",
     TokenCreated => "1",
     TokenRevoked => "1",
-    AccountDeactivated => "1",
-    AccountReactivated => "1",
+    AccountDeactivated => "2",
+    AccountReactivated => "2",
     AccountErased => "1",
 });

@@ -8,5 +8,5 @@ mod refusal;
 
 pub use aggregate::Account;
 pub use command::AccountCommand;
-pub use event::{AccountEvent, PasswordChange, ProfileField, SessionEnd};
+pub use event::{AccountEvent, Closer, PasswordChange, ProfileField, SessionEnd};
 pub use refusal::AccountRefusal;

@@ -18,8 +18,10 @@ pub enum Invitation {
         place: Place,
         /// Until when it can be accepted.
         expires_at: Timestamp,
+        /// Who invites, if the event tells.
+        invited_by: Option<AccountId>,
     },
-    /// Taken back.
+    /// Taken back, or ended with its sender's right to invite.
     Revoked {
         /// What it invited to.
         place: Place,
@@ -48,20 +50,25 @@ impl Invitation {
 
 impl Decide for Invitation {
     const TYPE: &'static str = "invitation";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = InvitationCommand;
     type Event = InvitationEvent;
     type Refusal = InvitationRefusal;
 
     fn decide(&self, command: InvitationCommand) -> Result<Vec<InvitationEvent>, InvitationRefusal> {
         match (self, command) {
-            (Self::Absent, InvitationCommand::Send { place, expires_at }) => {
-                Ok(vec![InvitationEvent::InvitationSent { place, expires_at }])
+            (Self::Absent, InvitationCommand::Send { place, expires_at, invited_by }) => {
+                Ok(vec![InvitationEvent::InvitationSent { place, expires_at, invited_by: Some(invited_by) }])
             }
             (_, InvitationCommand::Send { .. }) => Err(InvitationRefusal::AlreadySent),
             (Self::Pending { place, .. }, InvitationCommand::Revoke) => {
                 Ok(vec![InvitationEvent::InvitationRevoked { place: *place }])
             }
+            (Self::Pending { place, .. }, InvitationCommand::Lapse) => {
+                Ok(vec![InvitationEvent::InvitationLapsed { place: *place }])
+            }
+            // Nothing is open.
+            (_, InvitationCommand::Lapse) => Ok(vec![]),
             (Self::Accepted { .. }, InvitationCommand::Revoke) => Err(InvitationRefusal::Accepted),
             (Self::Pending { expires_at, .. }, InvitationCommand::Accept { at, .. }) if at > *expires_at => {
                 Err(InvitationRefusal::Expired)
@@ -84,8 +91,12 @@ impl Decide for Invitation {
 
     fn evolve(&mut self, event: &InvitationEvent) {
         *self = match *event {
-            InvitationEvent::InvitationSent { place, expires_at } => Self::Pending { place, expires_at },
-            InvitationEvent::InvitationRevoked { place } => Self::Revoked { place },
+            InvitationEvent::InvitationSent { place, expires_at, invited_by } => {
+                Self::Pending { place, expires_at, invited_by }
+            }
+            InvitationEvent::InvitationRevoked { place } | InvitationEvent::InvitationLapsed { place } => {
+                Self::Revoked { place }
+            }
             InvitationEvent::InvitationAccepted { place, account_id } => Self::Accepted { place, account_id },
         };
     }

@@ -12,9 +12,13 @@ pub enum InvitationCommand {
         place: Place,
         /// Until when it can be accepted.
         expires_at: Timestamp,
+        /// Who invites.
+        invited_by: AccountId,
     },
     /// Take it back.
     Revoke,
+    /// End it, because who sent it may no longer invite.
+    Lapse,
     /// Come.
     Accept {
         /// Who comes.

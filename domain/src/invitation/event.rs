@@ -51,9 +51,17 @@ pub enum InvitationEvent {
         place: Place,
         /// Until when it can be accepted.
         expires_at: Timestamp,
+        /// Who invites; version 1 does not tell.
+        invited_by: Option<AccountId>,
     },
     /// It was taken back; nothing follows.
     InvitationRevoked {
+        /// What it invited to.
+        #[serde(flatten)]
+        place: Place,
+    },
+    /// Who sent it may no longer invite; nothing follows.
+    InvitationLapsed {
         /// What it invited to.
         #[serde(flatten)]
         place: Place,
@@ -68,7 +76,12 @@ pub enum InvitationEvent {
     },
 }
 
-domain_event!(InvitationEvent { InvitationSent => "1", InvitationRevoked => "1", InvitationAccepted => "1" });
+domain_event!(InvitationEvent {
+    InvitationSent => "2",
+    InvitationRevoked => "1",
+    InvitationLapsed => "1",
+    InvitationAccepted => "1",
+});
 
 impl InvitationEvent {
     /// What it invites to.
@@ -76,6 +89,7 @@ impl InvitationEvent {
         match self {
             Self::InvitationSent { place, .. }
             | Self::InvitationRevoked { place }
+            | Self::InvitationLapsed { place }
             | Self::InvitationAccepted { place, .. } => *place,
         }
     }

@@ -12,6 +12,9 @@ pub enum InvitationRefusal {
     /// Its time is over.
     #[error("the invitation has expired: ask for another one")]
     Expired,
+    /// Who sent it may no longer invite.
+    #[error("who sent the invitation may no longer invite: ask for another one")]
+    Lapsed,
     /// Who was invited has come.
     #[error("the invitation has been accepted")]
     Accepted,

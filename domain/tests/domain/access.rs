@@ -83,6 +83,7 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("InvitationAccepted", same(Right::Invited)),
         ("JobCancelled", same(Right::ServiceOnly)),
         ("ProjectAddedToOrganization", same(Right::FoundProject)),
+        ("InvitationLapsed", same(Right::ServiceOnly)),
     ]
 }
 

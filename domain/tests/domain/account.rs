@@ -3,7 +3,9 @@
 use cqrs_es::test::TestFramework;
 use workroom_domain::{
     Decide,
-    account::{Account, AccountCommand, AccountEvent, AccountRefusal, PasswordChange, ProfileField, SessionEnd},
+    account::{
+        Account, AccountCommand, AccountEvent, AccountRefusal, Closer, PasswordChange, ProfileField, SessionEnd,
+    },
 };
 
 use crate::examples::{ORGANIZATION, OTHER_ORGANIZATION, SESSION, TOKEN};
@@ -94,7 +96,8 @@ fn an_account_knows_its_personal_organization_from_registration_on() {
 #[test]
 fn nothing_happens_to_an_erased_account() {
     let erased = || vec![registered(), AccountEvent::AccountErased {}];
-    let closing = [AccountCommand::Deactivate, AccountCommand::Reactivate, AccountCommand::Erase];
+    let by = Closer::Operator;
+    let closing = [AccountCommand::Deactivate { by }, AccountCommand::Reactivate { by }, AccountCommand::Erase];
     for command in records().into_iter().map(|(command, _)| command).chain(closing) {
         account().given(erased()).when(command).then_expect_error(AccountRefusal::Erased);
     }
@@ -107,7 +110,7 @@ fn nothing_happens_to_an_erased_account() {
 #[test]
 fn a_deactivated_account_is_closed_to_its_owner_and_not_to_what_others_do() {
     for (command, event) in records() {
-        let given = vec![registered(), AccountEvent::AccountDeactivated {}];
+        let given = vec![registered(), AccountEvent::AccountDeactivated { by: Closer::Issuer }];
         let tested = account().given(given).when(command);
         match event {
             AccountEvent::SessionEnded { .. }
@@ -121,21 +124,39 @@ fn a_deactivated_account_is_closed_to_its_owner_and_not_to_what_others_do() {
 
 #[test]
 fn an_account_is_deactivated_and_reactivated_once() {
-    let deactivated = || AccountEvent::AccountDeactivated {};
-    let reactivated = || AccountEvent::AccountReactivated {};
-    let account = |events: Vec<AccountEvent>| account().given([vec![registered()], events].concat());
-    account(vec![]).when(AccountCommand::Deactivate).then_expect_events(vec![deactivated()]);
-    account(vec![deactivated()]).when(AccountCommand::Deactivate).then_expect_events(vec![]);
-    account(vec![]).when(AccountCommand::Reactivate).then_expect_events(vec![]);
-    account(vec![deactivated()]).when(AccountCommand::Reactivate).then_expect_events(vec![reactivated()]);
-    account(vec![deactivated(), reactivated()])
-        .when(AccountCommand::StartSession { session_id: SESSION })
-        .then_expect_events(vec![AccountEvent::SessionStarted { session_id: SESSION }]);
-    account(vec![deactivated()]).when(AccountCommand::Erase).then_expect_events(vec![AccountEvent::AccountErased {}]);
+    for by in [Closer::Operator, Closer::Issuer] {
+        let deactivated = || AccountEvent::AccountDeactivated { by };
+        let reactivated = || AccountEvent::AccountReactivated { by };
+        let account = |events: Vec<AccountEvent>| account().given([vec![registered()], events].concat());
+        account(vec![]).when(AccountCommand::Deactivate { by }).then_expect_events(vec![deactivated()]);
+        account(vec![deactivated()]).when(AccountCommand::Deactivate { by }).then_expect_events(vec![]);
+        account(vec![]).when(AccountCommand::Reactivate { by }).then_expect_events(vec![]);
+        account(vec![deactivated()]).when(AccountCommand::Reactivate { by }).then_expect_events(vec![reactivated()]);
+        account(vec![deactivated(), reactivated()])
+            .when(AccountCommand::StartSession { session_id: SESSION })
+            .then_expect_events(vec![AccountEvent::SessionStarted { session_id: SESSION }]);
+        let erase = AccountCommand::Erase;
+        account(vec![deactivated()]).when(erase).then_expect_events(vec![AccountEvent::AccountErased {}]);
+    }
 }
 
 #[test]
-fn a_profile_that_stays_as_it_is_is_no_event() {
-    let unchanged = AccountCommand::ChangeProfile { fields: vec![] };
-    account().given(vec![registered()]).when(unchanged).then_expect_events(vec![]);
+fn an_issuer_opens_what_it_has_closed_and_the_operator_everything() {
+    let (operator, issuer) = (Closer::Operator, Closer::Issuer);
+    let deactivated = |by| AccountEvent::AccountDeactivated { by };
+    let reactivated = |by| AccountEvent::AccountReactivated { by };
+    let account = |events: Vec<AccountEvent>| account().given([vec![registered()], events].concat());
+    let start = || AccountCommand::StartSession { session_id: SESSION };
+    account(vec![deactivated(operator)]).when(AccountCommand::Reactivate { by: issuer }).then_expect_events(vec![]);
+    let both = || vec![deactivated(operator), deactivated(issuer)];
+    account(both()).when(AccountCommand::Reactivate { by: issuer }).then_expect_events(vec![reactivated(issuer)]);
+    account([both(), vec![reactivated(issuer)]].concat()).when(start()).then_expect_error(AccountRefusal::Deactivated);
+    for closed in [both(), vec![deactivated(issuer)]] {
+        account(closed.clone())
+            .when(AccountCommand::Reactivate { by: operator })
+            .then_expect_events(vec![reactivated(operator)]);
+        account([closed, vec![reactivated(operator)]].concat())
+            .when(start())
+            .then_expect_events(vec![AccountEvent::SessionStarted { session_id: SESSION }]);
+    }
 }

@@ -4,7 +4,7 @@ use time::{Date, OffsetDateTime, macros::date};
 use uuid::Uuid;
 use workroom_domain::{
     access::{OrganizationRole, Role},
-    account::{AccountEvent, PasswordChange, ProfileField, SessionEnd},
+    account::{AccountEvent, Closer, PasswordChange, ProfileField, SessionEnd},
     change::Change,
     comment::CommentEvent,
     event::DomainEventKind,
@@ -212,8 +212,8 @@ pub fn every_event() -> Vec<DomainEventKind> {
             AccountEvent::EmailVerified {},
             AccountEvent::TokenCreated { token_id: TOKEN },
             AccountEvent::TokenRevoked { token_id: TOKEN },
-            AccountEvent::AccountDeactivated {},
-            AccountEvent::AccountReactivated {},
+            AccountEvent::AccountDeactivated { by: Closer::Operator },
+            AccountEvent::AccountReactivated { by: Closer::Operator },
             AccountEvent::AccountErased {},
         ]
         .map(DomainEventKind::Account),
@@ -285,7 +285,7 @@ fn room_events() -> Vec<DomainEventKind> {
     let place = Place::Project { project_id: PROJECT, role: Role::Viewer };
     events.extend(
         [
-            InvitationEvent::InvitationSent { place, expires_at: due() },
+            InvitationEvent::InvitationSent { place, expires_at: due(), invited_by: None },
             InvitationEvent::InvitationRevoked { place },
             InvitationEvent::InvitationAccepted { place, account_id: BOB },
         ]
@@ -296,5 +296,6 @@ fn room_events() -> Vec<DomainEventKind> {
         organization_id: ORGANIZATION,
         project_id: PROJECT,
     }));
+    events.push(DomainEventKind::Invitation(InvitationEvent::InvitationLapsed { place }));
     events
 }

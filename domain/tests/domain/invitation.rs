@@ -19,11 +19,11 @@ fn invitation() -> TestFramework<Invitation> {
 }
 
 fn send() -> InvitationCommand {
-    InvitationCommand::Send { place: PLACE, expires_at: due() }
+    InvitationCommand::Send { place: PLACE, expires_at: due(), invited_by: ADA }
 }
 
 fn sent() -> InvitationEvent {
-    InvitationEvent::InvitationSent { place: PLACE, expires_at: due() }
+    InvitationEvent::InvitationSent { place: PLACE, expires_at: due(), invited_by: Some(ADA) }
 }
 
 fn accept(account_id: AccountId, late_by: Duration) -> InvitationCommand {
@@ -70,6 +70,18 @@ fn an_invitation_that_was_taken_back_is_none() {
 }
 
 #[test]
+fn an_invitation_lapses_while_it_is_open() {
+    let lapsed = || InvitationEvent::InvitationLapsed { place: PLACE };
+    invitation().given(vec![sent()]).when(InvitationCommand::Lapse).then_expect_events(vec![lapsed()]);
+    for over in [revoked(), lapsed(), accepted()] {
+        invitation().given(vec![sent(), over]).when(InvitationCommand::Lapse).then_expect_events(vec![]);
+    }
+    let before = || vec![sent(), lapsed()];
+    invitation().given(before()).when(accept(BOB, Duration::ZERO)).then_expect_error(InvitationRefusal::Absent);
+    invitation().given(before()).when(InvitationCommand::Revoke).then_expect_error(InvitationRefusal::Absent);
+}
+
+#[test]
 fn who_has_come_is_not_taken_back() {
     let before = vec![sent(), accepted()];
     invitation().given(before).when(InvitationCommand::Revoke).then_expect_error(InvitationRefusal::Accepted);
@@ -85,9 +97,9 @@ fn nothing_is_known_of_an_invitation_that_was_never_sent() {
 #[test]
 fn an_invitation_into_an_organization_is_read_as_it_is_written() {
     let place = Place::Organization { organization_id: ORGANIZATION, role: OrganizationRole::Admin };
-    let event = InvitationEvent::InvitationSent { place, expires_at: due() };
+    let event = InvitationEvent::InvitationSent { place, expires_at: due(), invited_by: Some(ADA) };
     let payload = serde_json::to_string(&event).unwrap();
-    let expected = r#"{"type":"InvitationSent","organization_id":"00000000-0000-0000-0000-00000000000c","role":"admin","expires_at":"2026-05-03T03:09:37.123456Z"}"#;
+    let expected = r#"{"type":"InvitationSent","organization_id":"00000000-0000-0000-0000-00000000000c","role":"admin","expires_at":"2026-05-03T03:09:37.123456Z","invited_by":"00000000-0000-0000-0000-000000000ada"}"#;
     assert_eq!(payload, expected);
     assert_eq!(DomainEventKind::decode("invitation", &payload).unwrap(), DomainEventKind::Invitation(event));
 }

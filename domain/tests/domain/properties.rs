@@ -513,7 +513,7 @@ mod a_job {
 
 mod an_account {
     use workroom_domain::{
-        account::{Account, AccountCommand, AccountRefusal, PasswordChange, ProfileField, SessionEnd},
+        account::{Account, AccountCommand, AccountRefusal, Closer, PasswordChange, ProfileField, SessionEnd},
         ids::{SessionId, TokenId},
     };
 
@@ -521,6 +521,10 @@ mod an_account {
 
     fn session_id() -> impl Strategy<Value = SessionId> {
         any::<u128>().prop_map(|id| SessionId(Uuid::from_u128(id)))
+    }
+
+    fn closer() -> impl Strategy<Value = Closer> {
+        prop_oneof![Just(Closer::Operator), Just(Closer::Issuer)]
     }
 
     fn command() -> impl Strategy<Value = AccountCommand> {
@@ -538,8 +542,8 @@ mod an_account {
             Just(AccountCommand::VerifyEmail),
             any::<u128>().prop_map(|id| AccountCommand::CreateToken { token_id: TokenId(Uuid::from_u128(id)) }),
             any::<u128>().prop_map(|id| AccountCommand::RevokeToken { token_id: TokenId(Uuid::from_u128(id)) }),
-            Just(AccountCommand::Deactivate),
-            Just(AccountCommand::Reactivate),
+            closer().prop_map(|by| AccountCommand::Deactivate { by }),
+            closer().prop_map(|by| AccountCommand::Reactivate { by }),
             Just(AccountCommand::Erase),
         ]
     }

@@ -101,9 +101,11 @@ fn read(stored: Stored<Value>) -> Result<DomainEventKind, UndecodableEvent> {
 
 /// What version 1 stored: first the examples, one a line, then the spellings that they do not show. Never edit a line.
 const HISTORY_OF_VERSION_1: &str = include_str!("history/version_1.ndjson");
+/// What events of version 2 stored.
+const HISTORY_OF_VERSION_2: &str = include_str!("history/version_2.ndjson");
 
 fn history() -> impl Iterator<Item = (&'static str, DomainEventKind)> {
-    HISTORY_OF_VERSION_1.lines().map(|line| {
+    HISTORY_OF_VERSION_1.lines().chain(HISTORY_OF_VERSION_2.lines()).map(|line| {
         let stored = serde_json::from_str(line).unwrap();
         let event = read(stored).unwrap_or_else(|error| panic!("history is broken: {error:?} in {line}"));
         (line, event)
@@ -233,6 +235,7 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Invitation(I::InvitationAccepted { .. }) => 50,
         DomainEventKind::Job(J::JobCancelled { .. }) => 51,
         DomainEventKind::OrganizationProjects(OrganizationProjectsEvent::ProjectAddedToOrganization { .. }) => 52,
+        DomainEventKind::Invitation(I::InvitationLapsed { .. }) => 53,
     }
 }
 
@@ -667,28 +670,30 @@ mod stored_forever_as {
     }
 
     #[test]
-    fn account_deactivated_version_1() {
+    fn account_deactivated_version_2() {
         assert_json_snapshot!(stored("AccountDeactivated"), @r#"
         {
           "aggregate_type": "account",
           "event_type": "AccountDeactivated",
-          "event_version": "1",
+          "event_version": "2",
           "payload": {
-            "type": "AccountDeactivated"
+            "type": "AccountDeactivated",
+            "by": "operator"
           }
         }
         "#);
     }
 
     #[test]
-    fn account_reactivated_version_1() {
+    fn account_reactivated_version_2() {
         assert_json_snapshot!(stored("AccountReactivated"), @r#"
         {
           "aggregate_type": "account",
           "event_type": "AccountReactivated",
-          "event_version": "1",
+          "event_version": "2",
           "payload": {
-            "type": "AccountReactivated"
+            "type": "AccountReactivated",
+            "by": "operator"
           }
         }
         "#);
@@ -1148,17 +1153,18 @@ mod stored_forever_as {
     }
 
     #[test]
-    fn invitation_sent_version_1() {
+    fn invitation_sent_version_2() {
         assert_json_snapshot!(stored("InvitationSent"), @r#"
         {
           "aggregate_type": "invitation",
           "event_type": "InvitationSent",
-          "event_version": "1",
+          "event_version": "2",
           "payload": {
             "type": "InvitationSent",
             "project_id": "00000000-0000-0000-0000-0000000000a0",
             "role": "viewer",
-            "expires_at": "2026-05-03T03:09:37.123456Z"
+            "expires_at": "2026-05-03T03:09:37.123456Z",
+            "invited_by": null
           }
         }
         "#);
@@ -1173,6 +1179,22 @@ mod stored_forever_as {
           "event_version": "1",
           "payload": {
             "type": "InvitationRevoked",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "role": "viewer"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn invitation_lapsed_version_1() {
+        assert_json_snapshot!(stored("InvitationLapsed"), @r#"
+        {
+          "aggregate_type": "invitation",
+          "event_type": "InvitationLapsed",
+          "event_version": "1",
+          "payload": {
+            "type": "InvitationLapsed",
             "project_id": "00000000-0000-0000-0000-0000000000a0",
             "role": "viewer"
           }
@@ -1378,17 +1400,18 @@ mod cached_as {
     }
 
     #[test]
-    fn an_account_of_shape_2() {
+    fn an_account_of_shape_3() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Account(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Account>(events.take(1)), @r#"
         {
-          "shape": 2,
+          "shape": 3,
           "state": {
             "personal_organization_id": "00000000-0000-0000-0000-00000000000c",
-            "deactivated": false,
+            "is_closed_by_operator": false,
+            "is_closed_by_issuer": false,
             "erased": false
           }
         }

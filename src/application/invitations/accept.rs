@@ -4,16 +4,16 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
-    access::OrganizationRole,
     account::Account,
-    ids::InvitationId,
+    ids::{AccountId, InvitationId},
     invitation::{Invitation, InvitationCommand, InvitationRefusal, Place},
     membership::{Membership, MembershipCommand},
     organization::{Organization, OrganizationCommand},
     timestamp::Timestamp,
 };
 
-use crate::application::{At, Change, Command, Error, TableChange, Unit, accounts::lives};
+use super::may_invite;
+use crate::application::{At, Change, Command, Error, TableChange, Unit};
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,9 @@ impl Command for AcceptInvitation {
         unit.read::<Account>(account_id).await?.state.active()?;
         let invitation = unit.read::<Invitation>(self.invitation_id).await?;
         let place = invitation.state.place()?;
+        if let Invitation::Pending { invited_by, .. } = invitation.state {
+            insist_on_sender(unit, place, invited_by).await?;
+        }
         let at = Timestamp::new(unit.context().now).map_err(Error::failure)?;
         let accepted = unit.decide(&invitation, InvitationCommand::Accept { account_id, at })?;
         let is_new = accepted.sequence != invitation.sequence;
@@ -52,7 +55,6 @@ impl Command for AcceptInvitation {
                 let organization = unit.read::<Organization>(organization_id).await?;
                 if !organization.state.active().is_ok_and(|state| state.role_of(account_id).is_some()) {
                     used_once(is_new)?;
-                    insist_on_an_admin(unit, &organization.state).await?;
                     unit.decide(&organization, OrganizationCommand::AddMember { account_id, role })?;
                 }
             }
@@ -67,14 +69,15 @@ fn used_once(is_new: bool) -> Result<(), Error> {
     if is_new { Ok(()) } else { Err(InvitationRefusal::Accepted.into()) }
 }
 
-/// Nobody joins an organization that nobody can act for any more: its admins are erased, and its invitations with them.
-async fn insist_on_an_admin(unit: &mut Unit<'_>, organization: &Organization) -> Result<(), Error> {
-    for (account_id, role) in organization.active()?.members() {
-        if role == OrganizationRole::Admin && lives(unit, account_id).await? {
-            return Ok(());
-        }
+/// An invitation is worth what its sender's word is at the moment when it is accepted: whoever was removed, demoted, closed or
+/// erased invites nobody any more.
+async fn insist_on_sender(unit: &mut Unit<'_>, place: Place, sender: Option<AccountId>) -> Result<(), Error> {
+    let sender = sender.ok_or(InvitationRefusal::Lapsed)?;
+    let is_active = unit.read::<Account>(sender).await?.state.active().is_ok();
+    if is_active && may_invite(unit, place, sender).await? {
+        return Ok(());
     }
-    Err(Error::NotFound("invitation"))
+    Err(InvitationRefusal::Lapsed.into())
 }
 
 /// Notes that an invitation was accepted: the address may be invited again, and the link may be followed again.

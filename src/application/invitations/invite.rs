@@ -40,7 +40,8 @@ impl Command for Invite {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         Host::of(self.place).authorize(unit).await?;
         let expires_at = Timestamp::new(Self::expiry(unit.context().now)).map_err(Error::failure)?;
-        let send = InvitationCommand::Send { place: self.place, expires_at };
+        let invited_by = unit.context().account()?;
+        let send = InvitationCommand::Send { place: self.place, expires_at, invited_by };
         Ok(unit.decide::<Invitation>(&Unit::new_aggregate(self.invitation_id), send)?.sequence)
     }
 }

@@ -1,17 +1,21 @@
-//! Invitations of people who have no account yet, to projects and organizations.
+//! Invitations to projects and organizations, of whoever reads mail to an address.
 //!
 //! That somebody was invited, and as what, is an event. Whom the invitation went to is a row that can be erased, and so
 //! are the secrets that were mailed.
 
 mod accept;
 mod invite;
+mod lapse;
 mod revoke;
 mod store;
 
 pub use accept::{AcceptInvitation, MarkAccepted};
 pub use invite::{InvitationRowToAdd, Invite};
+pub use lapse::LapseInvitation;
 pub use revoke::{DeleteInvitation, RevokeInvitation};
-pub use store::{InvitationRow, find, find_invited, issue_token, list, sweep};
+pub use store::{InvitationRow, find, find_invited, issue_token, list, of_departed, sweep};
+
+use lapse::may_invite;
 
 use uuid::Uuid;
 use workroom_domain::{

@@ -149,6 +149,32 @@ pub async fn list(pool: &PgPool, host: Host, page: Page) -> Result<Listed<Invita
     Ok(Listed::from_one_more(rows, page, |row: &InvitationRow| row.id))
 }
 
+/// Open invitations whose sender does not manage members there any more, as far as the views show: those of one sender, or all.
+///
+/// # Errors
+/// The database's.
+pub async fn of_departed(pool: &PgPool, sender: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT i.id FROM invitations i
+         WHERE ($1::uuid IS NULL OR i.invited_by = $1) AND i.accepted_at IS NULL AND i.expires_at >= now()
+           AND (NOT EXISTS (SELECT FROM accounts a WHERE a.id = i.invited_by)
+             OR NOT EXISTS (SELECT FROM organization_members m
+                           WHERE m.organization_id = i.organization_id AND m.account_id = i.invited_by
+                             AND m.role = 'admin')
+           AND NOT EXISTS (SELECT FROM members m
+                           WHERE m.project_id = i.project_id AND m.account_id = i.invited_by AND m.role = 'owner')
+           AND NOT EXISTS (SELECT FROM projects p
+                           JOIN organizations o ON o.id = p.organization_id AND NOT o.is_personal
+                           JOIN organization_members m ON m.organization_id = o.id
+                           WHERE p.id = i.project_id AND m.account_id = i.invited_by AND m.role = 'admin'))
+         ORDER BY i.id LIMIT $2",
+    )
+    .bind(sender)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
 /// The invitation that a token is about, for the account of the address that it went to.
 ///
 /// # Errors

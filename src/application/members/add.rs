@@ -7,17 +7,17 @@ use workroom_domain::{
     ids::{AccountId, ProjectId},
     membership::MembershipCommand,
 };
-use workroom_projections::accounts::{self, AccountRow};
+use workroom_projections::accounts::AccountRow;
 
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, Unit, people::AccountRef};
 
 /// Add a member to a project, by e-mail address.
 #[derive(Clone, Debug)]
 pub struct AddMember {
     /// The project.
     pub project_id: ProjectId,
-    /// The new member's e-mail address, normalized.
-    pub email_normalized: String,
+    /// The new member's e-mail address.
+    pub account: AccountRef,
     /// The new member's role.
     pub role: Role,
 }
@@ -43,13 +43,12 @@ impl Command for AddMember {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<AddedMember, Error> {
         // The right first: who may not manage members must not learn which addresses have accounts.
         let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
-        let account = accounts::find_by_email(unit.pool(), &self.email_normalized)
-            .await?
-            .ok_or_else(|| Error::invalid("/email", "no account has this e-mail address"))?;
+        let nobody = || Error::invalid("/email", "no account has this e-mail address");
+        let account = self.account.find(unit).await?.ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
         let member = unit.read::<Account>(account.id).await?;
         if member.state.active() == Err(AccountRefusal::Erased) {
-            return Err(Error::invalid("/email", "no account has this e-mail address"));
+            return Err(nobody());
         }
         let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
         let roster = unit.decide(&roster, add)?;

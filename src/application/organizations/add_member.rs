@@ -21,8 +21,10 @@ use crate::{
 pub struct AddOrganizationMember {
     /// The organization.
     pub organization_id: OrganizationId,
-    /// Who.
+    /// By which address.
     pub account: AccountRef,
+    /// Who that is.
+    pub account_id: AccountId,
     /// As what.
     pub role: OrganizationRole,
 }
@@ -47,12 +49,13 @@ impl Command for AddOrganizationMember {
         // The right first: who may not manage members must not learn which addresses have accounts.
         let organization =
             unit.authorize_in_organization(self.organization_id, OrganizationAction::ManageMembers).await?;
-        let account = self.account.find(unit.pool()).await?.ok_or_else(nobody)?;
+        let account = self.account.find(unit).await?;
+        let account = account.filter(|found| found.id == self.account_id.0).ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
         if unit.read::<Account>(account.id).await?.state.active() == Err(AccountRefusal::Erased) {
             return Err(nobody());
         }
-        let add = OrganizationCommand::AddMember { account_id: AccountId(account.id), role: self.role };
+        let add = OrganizationCommand::AddMember { account_id: self.account_id, role: self.role };
         let organization = unit.decide(&organization, add)?;
         Ok(AddedOrganizationMember { account, version: organization.sequence })
     }

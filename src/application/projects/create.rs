@@ -126,7 +126,7 @@ async fn belonging(
     who: &AccountRef,
     pointer: &str,
 ) -> Result<AccountId, Error> {
-    let account = who.find(unit.pool()).await?.map(|account| AccountId(account.id));
+    let account = who.find(unit).await?.map(|account| AccountId(account.id));
     let state = organization.state.active()?;
     account
         .filter(|id| state.role_of(*id).is_some())

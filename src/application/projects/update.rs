@@ -79,8 +79,8 @@ impl Command for UpdateProject {
 }
 
 /// A project is led by one of its owners or collaborators.
-async fn find_lead(unit: &Unit<'_>, roster: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
-    let account = who.find(unit.pool()).await?.map(|account| AccountId(account.id));
+async fn find_lead(unit: &mut Unit<'_>, roster: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
+    let account = who.find(unit).await?.map(|account| AccountId(account.id));
     account
         .filter(|id| roster.role_of(*id).is_some_and(|role| role >= Role::Collaborator))
         .ok_or_else(|| Error::invalid("/team_lead", "no owner or collaborator has this id or e-mail address"))

@@ -9,7 +9,7 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{AccountOwner, Correlation, Json},
+        extract::{AccountOwner, Correlation, Json, MaybeCaller},
         reply::{done, to_its_end},
     },
 };
@@ -22,16 +22,21 @@ pub struct VerifyEmailRequest {
     token: String,
 }
 
-/// Prove an e-mail address by a token that was mailed to it.
+/// Prove an e-mail address by a token that was mailed to it. The first proof ends all sessions and personal access tokens of the
+/// account, which somebody else may have registered with the address; who sends their access token along keeps their session
+/// and the tokens. Where addresses are trusted as they are typed nothing ends.
 #[utoipa::path(post, path = "/auth/email/verify", tag = "auth", request_body = VerifyEmailRequest, security(()),
     responses((status = 204, description = "Proved")))]
 pub async fn verify_email(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
+    MaybeCaller(caller): MaybeCaller,
     Json(VerifyEmailRequest { token }): Json<VerifyEmailRequest>,
 ) -> Result<Response, Error> {
     let identity = state.identity.clone();
-    let verified = to_its_end(async move { identity.verify_email(correlation_id, &token).await }).await?;
+    let caller = caller.map(|caller| caller.identity);
+    let verified =
+        to_its_end(async move { identity.verify_email(correlation_id, caller.as_ref(), &token).await }).await?;
     Ok(done(verified.position, verified.visible))
 }
 

@@ -1,7 +1,7 @@
 //! `/auth/password`: changed by who knows it, set anew by who reads the account's mail.
 
 use axum::{extract::State as Extract, http::StatusCode, response::Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{Accepted, accepted};
@@ -11,8 +11,9 @@ use crate::{
         State,
         client_address::ClientAddress,
         extract::{AccountOwner, Correlation, Json},
-        reply::{done, to_its_end},
+        reply::{carried_out, done, to_its_end},
     },
+    identity::PasswordToChange,
 };
 
 /// The old password and the new one.
@@ -24,9 +25,18 @@ pub struct ChangePasswordRequest {
     /// The one that is to hold from now on.
     #[schema(min_length = 8, max_length = 128)]
     new_password: String,
+    /// Whether personal access tokens end with the old password.
+    #[serde(default = "yes")]
+    #[schema(default = true)]
+    revoke_tokens: bool,
 }
 
-/// Change the password. All other sessions of the account end; the owner is told by mail.
+fn yes() -> bool {
+    true
+}
+
+/// Change the password. All other sessions of the account end, and personal access tokens unless they are to stay; the owner
+/// is told by mail.
 #[utoipa::path(post, path = "/auth/password", tag = "auth", request_body = ChangePasswordRequest,
     responses((status = 204, description = "Changed"),
               (status = 429, description = "Too many wrong passwords from this address",
@@ -35,12 +45,12 @@ pub async fn change_password(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     ClientAddress(address): ClientAddress,
-    Json(ChangePasswordRequest { current_password, new_password }): Json<ChangePasswordRequest>,
+    Json(ChangePasswordRequest { current_password, new_password, revoke_tokens }): Json<ChangePasswordRequest>,
 ) -> Result<Response, Error> {
     let identity = state.identity.clone();
-    let changed = to_its_end(async move {
-        identity.change_password(&caller.context, &caller.identity, &current_password, &new_password, address).await
-    });
+    let change = PasswordToChange { current: current_password, new: new_password, revoke_tokens };
+    let changed =
+        to_its_end(async move { identity.change_password(&caller.context, &caller.identity, &change, address).await });
     let changed = changed.await?;
     Ok(done(changed.position, changed.visible))
 }
@@ -77,9 +87,18 @@ pub struct ResetPasswordRequest {
     new_password: String,
 }
 
-/// Set the password anew. All sessions of the account end.
+/// What ended with the old password.
+#[derive(Serialize, ToSchema)]
+pub struct PasswordReset {
+    /// Sessions that ended: all there were.
+    ended_sessions: usize,
+    /// Personal access tokens that were revoked: all there were.
+    revoked_tokens: usize,
+}
+
+/// Set the password anew. All sessions and personal access tokens of the account end. It also proves the address.
 #[utoipa::path(post, path = "/auth/password/reset", tag = "auth", request_body = ResetPasswordRequest, security(()),
-    responses((status = 204, description = "Set")))]
+    responses((status = 200, description = "Set, and what ended with it", body = PasswordReset)))]
 pub async fn reset_password(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
@@ -87,5 +106,6 @@ pub async fn reset_password(
 ) -> Result<Response, Error> {
     let identity = state.identity.clone();
     let set = to_its_end(async move { identity.reset_password(correlation_id, &token, &new_password).await }).await?;
-    Ok(done(set.position, set.visible))
+    let reset = PasswordReset { ended_sessions: set.reply.sessions, revoked_tokens: set.reply.tokens };
+    Ok(carried_out(set.position, set.visible, &reset))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::application::invitations::InvitationRow;
 
-/// Somebody without an account is asked to join.
+/// Whoever reads mail to an address is asked to join.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Invitation {
     /// Its id.
@@ -56,8 +56,8 @@ impl From<InvitationRow> for Invitation {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 pub enum AddedOrInvited<Member> {
-    /// The address is an account's: it is a member now.
+    /// The address counts as an account's: it is a member now.
     Added(Member),
-    /// Nobody has this address: an invitation is on its way.
+    /// It counts as nobody's: an invitation is on its way.
     Invited(Invitation),
 }

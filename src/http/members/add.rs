@@ -5,11 +5,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{access, ids::ProjectId, invitation::Place};
-use workroom_projections::accounts;
 
 use super::model::Member;
 use crate::{
-    application::{Answer, Error, members::AddMember},
+    application::{Answer, Error, members::AddMember, people::AccountRef},
     http::{
         State,
         extract::{Body, Caller, ClientKey, Path},
@@ -31,7 +30,7 @@ pub struct AddMemberRequest {
     role: Option<Role>,
 }
 
-/// Add a member to a project; whoever has no account is invited by mail.
+/// Add a member to a project. An address that is no account's, or that its account has not proven, is invited by mail.
 #[utoipa::path(post, path = "/projects/{project_id}/members", tag = "members", params(("project_id" = Uuid, Path)),
     request_body = AddMemberRequest, responses((status = 201, description = "Added, or invited", body = AddedOrInvited<Member>)))]
 pub async fn add(
@@ -45,11 +44,12 @@ pub async fn add(
     let role = value.role.map_or(access::Role::Collaborator, Into::into);
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let project = ProjectId(project_id);
-    if accounts::find_by_email(state.app.pool(), email.normalized()).await?.is_none() {
+    if state.app.account_of_address(email.normalized()).await?.is_none() {
         let place = Place::Project { project_id: project, role };
         return invitations::send::send(&state, &caller, place, &email, None, key).await;
     }
-    let command = AddMember { project_id: project, email_normalized: email.normalized().to_owned(), role };
+    let account = AccountRef::Email(email.normalized().to_owned());
+    let command = AddMember { project_id: project, account, role };
     let now = caller.context.now;
     state
         .app

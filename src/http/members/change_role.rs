@@ -17,12 +17,12 @@ use workroom_projections::{
 
 use super::model::Member;
 use crate::{
-    application::{Error, members::ChangeMemberRole},
+    application::{Error, members::ChangeMemberRole, reactor::Demoted},
     http::{
         State, beside,
         extract::{Caller, IfMatch, Json, Path},
         projects::Role,
-        reply::changed,
+        reply::{changed, with_ended_invitations},
     },
 };
 
@@ -37,7 +37,8 @@ pub struct ChangeRoleRequest {
 /// Give a member another role.
 #[utoipa::path(patch, path = "/projects/{project_id}/members/{user_id}", tag = "members",
     params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path)), request_body = ChangeRoleRequest,
-    responses((status = 200, description = "The member afterwards", body = Member)))]
+    responses((status = 200, description = "The member afterwards", body = Member,
+        headers(("Workroom-Ended-Invitations" = Option<String>, description = "Ids of the member's open invitations that ended with it, separated by commas; at most a hundred")))))]
 pub async fn change_role(
     state: Extract<State>,
     caller: Caller,
@@ -51,7 +52,8 @@ pub async fn change_role(
 /// Give a member another role; the same as PATCH.
 #[utoipa::path(put, path = "/projects/{project_id}/members/{user_id}", tag = "members",
     params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path)), request_body = ChangeRoleRequest,
-    responses((status = 200, description = "The member afterwards", body = Member)))]
+    responses((status = 200, description = "The member afterwards", body = Member,
+        headers(("Workroom-Ended-Invitations" = Option<String>, description = "Ids of the member's open invitations that ended with it, separated by commas; at most a hundred")))))]
 pub async fn set_role(
     state: Extract<State>,
     caller: Caller,
@@ -85,8 +87,10 @@ async fn carry_out(
         let added_at = history::last_cause(pool, which).await?.map_or(caller.context.now, |added| added.at);
         Member::of(user_id, accounts::find(pool, user_id).await?, added_at)
     };
-    let done = state.app.run(&caller.context, &command).await?;
+    let account_id = command.account_id;
+    let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
     let (role, version) = done.reply;
     role.as_str().clone_into(&mut member.role);
-    Ok(changed(done.position, done.visible, version, &member))
+    let response = changed(done.position, done.visible, version, &member);
+    Ok(with_ended_invitations(response, &ended_invitations))
 }

@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::password::CONFIRM;
 use crate::support::World;
 
 /// An OpenID Connect issuer, with its keys in a file.
@@ -71,6 +72,8 @@ async fn a_bearer_of_another_issuer_is_one_account_and_never_somebody_elses() {
     let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = world.server_with(&[], &settings).await;
     let grace = server.person("grace").await;
+    let proof = world.mailed_token(&grace.email, CONFIRM).await;
+    server.client().post("/auth/email/verify", json!({"token": proof})).await.is(204);
     // The issuer may say what it likes: an address is no proof of being its owner here.
     let claims = json!({"email": grace.email, "email_verified": true, "name": "Not Grace"});
     let token = issuer.token(&claims);

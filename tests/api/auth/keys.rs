@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{Client, Person, Server, World, eventually};
+use crate::support::{Client, Closed, Person, Server, Socket, World, eventually};
 
 async fn published(server: &Server) -> BTreeSet<String> {
     let keys = server.client().get("//.well-known/jwks.json").await.is(200).json;
@@ -65,8 +65,15 @@ async fn compromised_keys_and_what_they_signed_are_refused() {
     let world = World::new().await;
     let server = world.server().await;
     let ada = server.person("ada").await;
+    let mut sockets = vec![Socket::open(&ada).await];
+    let ticket = ada.post("/realtime/tickets", json!({})).await.is(201).json;
+    sockets.push(Socket::with_ticket(&server.address, ticket["ticket"].as_str().expect("a ticket")).await);
+    sockets[1].expect("welcome").await;
     let (done, printed) = world.command(&["keys", "rotate", "--compromised"]).await;
     assert!(done, "{printed}");
+    for socket in &mut sockets {
+        assert_eq!(socket.until_closed().await.1, Closed(4401));
+    }
     eventually("the old token is refused", async || ada.get("/auth/me").await.status == 401).await;
     signed_in_at(&server, &ada).await.get("/auth/me").await.is(200);
 }

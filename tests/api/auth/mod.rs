@@ -7,6 +7,7 @@ mod keys;
 mod login;
 mod password;
 mod profile;
+mod proof;
 mod refresh;
 mod register;
 mod sessions;

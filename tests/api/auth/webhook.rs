@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::external::Issuer;
-use crate::support::{Client, Reply, Server, World};
+use crate::support::{Client, Closed, Reply, Server, Socket, World};
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -100,6 +100,70 @@ async fn people_come_are_renamed_and_go_as_the_provider_tells() {
     provider.tell("session.created", json!({"id": "sess_1"})).await.is(204);
     let (proven, printed) = world.command(&["audit", "access"]).await;
     assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_has_closed_the_provider_does_not_open() {
+    let world = World::new().await;
+    let issuer = Issuer::new();
+    let (server, provider) = start(&world, &issuer).await;
+    let told = |at: i64, banned: bool| {
+        let mut person = person(1_700_000_000_000 + at, "Ada");
+        person["banned"] = banned.into();
+        provider.tell("user.updated", person)
+    };
+    told(1, false).await.is(204);
+    let ada = server.client().with_token(&issuer.token(&json!({"sub": "user_1"})));
+    let id = ada.get("/auth/me").await.is(200).id();
+    let operator = async |command: &str| {
+        let (done, printed) = world.command(&["accounts", command, &id]).await;
+        assert!(done, "{printed}");
+    };
+    operator("deactivate").await;
+    ada.get("/auth/me").await.problem(401);
+    told(2, false).await.is(204);
+    ada.get("/auth/me").await.problem(401);
+    told(3, true).await.is(204);
+    told(4, false).await.is(204);
+    ada.get("/auth/me").await.problem(401);
+    operator("reactivate").await;
+    ada.get("/auth/me").await.is(200);
+    // The provider's own closing, by the provider and by the operator.
+    told(5, true).await.is(204);
+    ada.get("/auth/me").await.problem(401);
+    told(6, false).await.is(204);
+    ada.get("/auth/me").await.is(200);
+    told(7, true).await.is(204);
+    operator("reactivate").await;
+    ada.get("/auth/me").await.is(200);
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_end_with_the_account_whatever_opened_them() {
+    let world = World::new().await;
+    let issuer = Issuer::new();
+    let (server, provider) = start(&world, &issuer).await;
+    provider.tell("user.created", person(1_700_000_001_000, "Ada")).await.is(204);
+    let external = server.client().with_token(&issuer.token(&json!({"sub": "user_1"})));
+    let id = external.get("/auth/me").await.is(200).id();
+    let grace = server.person("grace").await;
+    let made = grace.post("/auth/tokens", json!({"name": "deploy"})).await.is(201).json;
+    let personal = server.client().with_token(made["token"].as_str().expect("a token"));
+    for (client, id) in [(&external, &id), (&personal, &grace.id)] {
+        let mut socket = Socket::open(client).await;
+        let (done, printed) = world.command(&["accounts", "deactivate", id]).await;
+        assert!(done, "{printed}");
+        assert_eq!(socket.until_closed().await.1, Closed(4401));
+        client.get("/auth/me").await.problem(401);
+        let (done, printed) = world.command(&["accounts", "reactivate", id]).await;
+        assert!(done, "{printed}");
+        // What outlasts a closing opens again, and is closed again.
+        let mut socket = Socket::open(client).await;
+        world.command(&["accounts", "deactivate", id]).await;
+        assert_eq!(socket.until_closed().await.1, Closed(4401));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Inviting people who have no account: to projects, to organizations, and `/invitations/{token}/accept`
+//! Inviting people by an address that is nobody's yet: to projects, to organizations, and `/invitations/{token}/accept`
 
 use serde_json::json;
 use uuid::Uuid;
@@ -268,6 +268,104 @@ async fn nobody_joins_an_organization_whose_last_admin_was_erased() {
     let body = json!({"password": ada.password}).to_string();
     ada.send(reqwest::Method::DELETE, "/auth/me", Some(body)).await.is(204);
     let grace = server.person_with("grace", &email).await;
-    accept(&grace, &token).await.problem(404);
+    // Refused from the beginning, and ended soon.
+    eventually("the invitation ends", async || {
+        let status = accept(&grace, &token).await.status;
+        assert!([404, 409].contains(&status), "{status}");
+        status == 404
+    })
+    .await;
     grace.get(&format!("/organizations/{acme}")).await.problem(404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_end_with_their_senders_right_to_invite() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let (project, acme) = (ada.project("Apollo").await, organization(&ada, "Acme").await);
+    let hosted = ada.post("/projects", json!({"name": "Gemini", "organization_id": acme})).await.is(201).id();
+    let (projects, organizations) = (format!("/projects/{project}"), format!("/organizations/{acme}"));
+    let hosted = format!("/projects/{hosted}");
+    let invite = async |host: &str, role: &str| {
+        let email = unknown("grace");
+        let id = eve.post(&format!("{host}/members"), json!({"email": email, "role": role})).await.is(201).id();
+        (id, email)
+    };
+    let add = async |host: &str, role: &str| {
+        ada.post(&format!("{host}/members"), json!({"email": eve.email, "role": role})).await.is(201);
+    };
+    let token = async |email: &str, name: &str| world.mailed_token(email, &format!("You are invited to {name}")).await;
+
+    // Removed from a project.
+    add(&projects, "owner").await;
+    let (id, email) = invite(&projects, "owner").await;
+    let mailed = token(&email, "Apollo").await;
+    let removed = ada.delete(&format!("{projects}/members/{}", eve.id)).await.is(204);
+    assert_eq!(removed.header("workroom-ended-invitations"), id);
+    let grace = server.person_with("grace", &email).await;
+    accept(&grace, &mailed).await.problem(404);
+    grace.get(&projects).await.problem(404);
+    assert!(ada.get(&format!("{projects}/invitations")).await.is(200).items().is_empty());
+    let last = ada.history(&project).await.pop().expect("an event");
+    assert_eq!((&last["event_type"], &last["actor"]), (&json!("InvitationLapsed"), &json!("system:reconciler")));
+
+    // Demoted there.
+    add(&projects, "owner").await;
+    let sent = [invite(&projects, "viewer").await.0, invite(&projects, "viewer").await.0];
+    let demoted = ada.patch(&format!("{projects}/members/{}", eve.id), json!({"role": "collaborator"})).await.is(200);
+    let ended = demoted.header("workroom-ended-invitations");
+    assert!(sent.iter().all(|id| ended.contains(id.as_str())), "{ended}");
+
+    // An organization's admin, demoted: invitations to it, and to its projects.
+    add(&organizations, "admin").await;
+    let sent = [invite(&organizations, "admin").await.0, invite(&hosted, "owner").await.0];
+    let demoted = ada.patch(&format!("{organizations}/members/{}", eve.id), json!({"role": "member"})).await.is(200);
+    let ended = demoted.header("workroom-ended-invitations");
+    assert!(sent.iter().all(|id| ended.contains(id.as_str())), "{ended}");
+
+    // And removed, while others' invitations stay.
+    let kept = ada.post(&format!("{organizations}/members"), json!({"email": unknown("hopper")})).await.is(201).id();
+    ada.patch(&format!("{organizations}/members/{}", eve.id), json!({"role": "admin"})).await.is(200);
+    let sent = invite(&organizations, "member").await.0;
+    let removed = ada.delete(&format!("{organizations}/members/{}", eve.id)).await.is(204);
+    assert_eq!(removed.header("workroom-ended-invitations"), sent);
+    let left = ada.get(&format!("{organizations}/invitations")).await.is(200);
+    assert_eq!(left.items().iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), [json!(kept)]);
+    let (proven, printed) = world.command(&["audit", "access"]).await;
+    assert!(proven, "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_joins_by_the_word_of_who_may_not_invite_any_more() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let project = ada.project("Apollo").await;
+    ada.invite(&project, &eve, "owner").await;
+    let email = unknown("grace");
+    eve.post(&format!("/projects/{project}/members"), json!({"email": email, "role": "owner"})).await.is(201);
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    let grace = server.person_with("grace", &email).await;
+    // Nothing follows the removal as long as the views do not show it; acceptance does not wait for that.
+    let pool = world.pool().await;
+    let mut held = pool.begin().await.expect("a transaction");
+    sqlx::query("SELECT FROM projection_checkpoints FOR UPDATE").execute(&mut *held).await.expect("the checkpoints");
+    let removed = ada.delete(&format!("/projects/{project}/members/{}", eve.id)).await.is(204);
+    assert_eq!(removed.header("workroom-visible"), "false");
+    let refused = accept(&grace, &token).await.problem(409).json;
+    assert_eq!(refused["detail"], "who sent the invitation may no longer invite: ask for another one");
+    drop(held);
+    eventually("the invitation ends", async || accept(&grace, &token).await.status == 404).await;
+
+    // Nor by the word of an account that is closed; it counts again when it is opened.
+    let email = unknown("hopper");
+    ada.post(&format!("/projects/{project}/members"), json!({"email": email})).await.is(201);
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    let hopper = server.person_with("hopper", &email).await;
+    for (command, status) in [("deactivate", 409), ("reactivate", 200)] {
+        let (done, printed) = world.command(&["accounts", command, &ada.id]).await;
+        assert!(done, "{printed}");
+        accept(&hopper, &token).await.is(status);
+    }
 }

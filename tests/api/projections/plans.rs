@@ -5,7 +5,7 @@
 
 use std::{
     fmt::Debug,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use serde_json::Value;
@@ -67,6 +67,18 @@ fn touched(node: &Value) -> f64 {
     let own = (number("Actual Rows") + wasted) * number("Actual Loops").max(1.0);
     let below = node["Plans"].as_array().map_or(0.0, |plans| plans.iter().map(touched).sum());
     own + below
+}
+
+/// Collects the plans that the database tells this thread, for as long as the guard lives.
+fn collect() -> (Plans, tracing::subscriber::DefaultGuard) {
+    // While there is only one, tracing asks the thread that comes first to a place in the code whether anybody wants what is
+    // told there, and believes its answer for all threads.
+    static ANOTHER: LazyLock<tracing::Dispatch> =
+        LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+    LazyLock::force(&ANOTHER);
+    let plans = Plans::default();
+    let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
+    (plans, guard)
 }
 
 async fn explaining(world: &World) -> PgPool {
@@ -173,8 +185,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
     let mut connection = pool.acquire().await.expect("a connection");
     connection.execute("SET statement_timeout = 0").await.expect("a setting");
     connection.execute(FILL).await.expect("rows");
-    let plans = Plans::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
+    let (plans, _guard) = collect();
     let pool = &explaining(&world).await;
 
     let check = |what: &str| {
@@ -301,8 +312,7 @@ async fn a_narrowed_page_of_history_reads_a_page_of_a_million_events() {
     let mut connection = pool.acquire().await.expect("a connection");
     connection.execute("SET statement_timeout = 0").await.expect("a setting");
     connection.execute(FILL_LOG).await.expect("a million events");
-    let plans = Plans::default();
-    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(plans.clone()));
+    let (plans, _guard) = collect();
     let pool = &explaining(&world).await;
     let feed = id(3, 0);
     let at = |seconds: i64| Some(time::macros::datetime!(2026-01-01 0:00 UTC) + time::Duration::seconds(seconds));

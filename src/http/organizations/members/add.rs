@@ -10,7 +10,6 @@ use workroom_domain::{
     invitation::Place,
     text::Prose,
 };
-use workroom_projections::accounts;
 
 use crate::{
     application::{
@@ -43,7 +42,8 @@ pub struct AddOrganizationMemberRequest {
     message: Option<String>,
 }
 
-/// Add a member to an organization, and tell them by mail; whoever has no account is invited.
+/// Add a member to an organization, and tell them by mail. An address that is no account's, or that its account has not
+/// proven, is invited.
 #[utoipa::path(post, path = "/organizations/{organization_id}/members", tag = "organizations",
     params(("organization_id" = Uuid, Path)), request_body = AddOrganizationMemberRequest,
     responses((status = 201, description = "Added, or invited", body = AddedOrInvited<OrganizationMember>)))]
@@ -60,13 +60,15 @@ pub async fn add_member(
     let message = message.filter(|message| !message.as_str().trim().is_empty());
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let organization = OrganizationId(organization_id);
-    let Some(account) = accounts::find_by_email(state.app.pool(), email.normalized()).await? else {
+    let Some(account) = state.app.account_of_address(email.normalized()).await? else {
         let place = Place::Organization { organization_id: organization, role };
         return invitations::send::send(&state, &caller, place, &email, message, key).await;
     };
-    let command = AddOrganizationMember { organization_id: organization, account: AccountRef::Id(account.id), role };
+    let account_id = AccountId(account.id);
+    let account = AccountRef::Email(email.normalized().to_owned());
+    let command = AddOrganizationMember { organization_id: organization, account, account_id, role };
     let now = caller.context.now;
-    let welcome = Welcome { organization_id: organization, account_id: AccountId(account.id), message, now };
+    let welcome = Welcome { organization_id: organization, account_id, message, now };
     let answer = state
         .app
         .create_with_tables(&caller.context, &command, &welcome, key, |added| {

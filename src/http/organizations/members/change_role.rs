@@ -16,12 +16,12 @@ use workroom_projections::{
 };
 
 use crate::{
-    application::{Error, organizations::ChangeOrganizationRole},
+    application::{Error, organizations::ChangeOrganizationRole, reactor::Demoted},
     http::{
         State, beside,
         extract::{Caller, IfMatch, Json, Path},
         organizations::model::{OrganizationMember, OrganizationRole},
-        reply::changed,
+        reply::{changed, with_ended_invitations},
     },
 };
 
@@ -36,7 +36,8 @@ pub struct ChangeOrganizationRoleRequest {
 /// Give a member of an organization another role.
 #[utoipa::path(patch, path = "/organizations/{organization_id}/members/{user_id}", tag = "organizations",
     params(("organization_id" = Uuid, Path), ("user_id" = Uuid, Path)), request_body = ChangeOrganizationRoleRequest,
-    responses((status = 200, description = "The member afterwards", body = OrganizationMember)))]
+    responses((status = 200, description = "The member afterwards", body = OrganizationMember,
+        headers(("Workroom-Ended-Invitations" = Option<String>, description = "Ids of the member's open invitations that ended with it, separated by commas; at most a hundred")))))]
 pub async fn change_member_role(
     Extract(state): Extract<State>,
     caller: Caller,
@@ -67,7 +68,8 @@ pub async fn change_member_role(
             let added_at = added.map_or(caller.context.now, |added| added.at);
             OrganizationMember::of(user_id, accounts::find(pool, user_id).await?, added_at)
         };
-    let done = state.app.run(&caller.context, &command).await?;
+    let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
     role.as_str().clone_into(&mut member.role);
-    Ok(changed(done.position, done.visible, done.reply, &member))
+    let response = changed(done.position, done.visible, done.reply, &member);
+    Ok(with_ended_invitations(response, &ended_invitations))
 }

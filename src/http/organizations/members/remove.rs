@@ -5,18 +5,19 @@ use uuid::Uuid;
 use workroom_domain::ids::{AccountId, OrganizationId};
 
 use crate::{
-    application::{Error, organizations::RemoveOrganizationMember},
+    application::{Error, organizations::RemoveOrganizationMember, reactor::Demoted},
     http::{
         State,
         extract::{Caller, IfMatch, Path},
-        reply::gone,
+        reply::{gone, with_ended_invitations},
     },
 };
 
 /// Take a member off an organization; on oneself, leave it. Memberships of its projects stay.
 #[utoipa::path(delete, path = "/organizations/{organization_id}/members/{user_id}", tag = "organizations",
     params(("organization_id" = Uuid, Path), ("user_id" = Uuid, Path)),
-    responses((status = 204, description = "Removed")))]
+    responses((status = 204, description = "Removed; invitations that they sent end",
+        headers(("Workroom-Ended-Invitations" = Option<String>, description = "Ids of the member's open invitations that ended with it, separated by commas; at most a hundred")))))]
 pub async fn remove_member(
     Extract(state): Extract<State>,
     caller: Caller,
@@ -25,6 +26,6 @@ pub async fn remove_member(
 ) -> Result<Response, Error> {
     let (organization_id, account_id) = (OrganizationId(organization_id), AccountId(user_id));
     let command = RemoveOrganizationMember { organization_id, account_id, if_version };
-    let done = state.app.run(&caller.context, &command).await?;
-    Ok(gone(done.position, done.visible, done.reply))
+    let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
+    Ok(with_ended_invitations(gone(done.position, done.visible, done.reply), &ended_invitations))
 }

@@ -1,0 +1,73 @@
+//! End an invitation whose sender may not invite any more.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::{self, Action, OrganizationAction, Standing, Verdict},
+    ids::{AccountId, InvitationId},
+    invitation::{Invitation, InvitationCommand, Place},
+    membership::Membership,
+    organization::Organization,
+    project::Project,
+};
+
+use crate::application::{Command, Error, Unit, accounts::lives};
+
+/// Whether an account manages the members of a place; the append is guarded by that.
+///
+/// # Errors
+/// [`Error::NotFound`] for a place that is no more.
+pub(super) async fn may_invite(unit: &mut Unit<'_>, place: Place, account_id: AccountId) -> Result<bool, Error> {
+    match place {
+        Place::Project { project_id, .. } => {
+            let role = unit.read::<Membership>(project_id).await?.state.role_of(account_id);
+            let manages = |role| access::decide(Standing::Member(role), Action::ManageMembers) == Verdict::Allowed;
+            if role.is_some_and(manages) {
+                return Ok(true);
+            }
+            let project = unit.read::<Project>(project_id).await?;
+            let (organization_id, _) = project.state.active()?;
+            Ok(unit.read::<Organization>(organization_id).await?.state.rules_projects(account_id))
+        }
+        Place::Organization { organization_id, .. } => {
+            let organization = unit.read::<Organization>(organization_id).await?;
+            let state = organization.state.active()?;
+            let members_may = state.fields.settings.members_can_create_projects;
+            let action = OrganizationAction::ManageMembers;
+            let verdict = access::decide_in_organization(state.role_of(account_id), members_may, action);
+            Ok(verdict == Verdict::Allowed)
+        }
+    }
+}
+
+/// End an invitation whose sender may not invite any more. What it went to is forgotten by
+/// [`DeleteInvitation`](super::DeleteInvitation).
+#[derive(Clone, Copy, Debug)]
+pub struct LapseInvitation {
+    /// The invitation.
+    pub invitation_id: InvitationId,
+}
+
+impl Command for LapseInvitation {
+    /// Whether it ended with this.
+    type Reply = bool;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.invitation_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<bool, Error> {
+        let invitation = unit.read::<Invitation>(self.invitation_id).await?;
+        let Invitation::Pending { place, invited_by, .. } = invitation.state else { return Ok(false) };
+        if let Some(sender) = invited_by
+            && lives(unit, sender).await?
+        {
+            match may_invite(unit, place, sender).await {
+                Ok(true) => return Ok(false),
+                Ok(false) | Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        unit.decide(&invitation, InvitationCommand::Lapse)?;
+        Ok(true)
+    }
+}
