@@ -83,6 +83,8 @@ pub struct Config {
     pub session_days: u64,
     /// Sessions that an account can have at a time; one more ends the oldest.
     pub session_limit: u32,
+    /// How long a personal access token can hold, in days.
+    pub personal_token_days: u32,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicyConfig,
     /// How often signing in may fail.
@@ -162,6 +164,7 @@ impl Default for Config {
             access_token_seconds: 15 * 60,
             session_days: 30,
             session_limit: 100,
+            personal_token_days: 365,
             password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
             login_throttle: LoginThrottleConfig {
                 address_attempts: 100,
@@ -236,6 +239,7 @@ impl Config {
             access_token_lifetime: Duration::from_secs(self.access_token_seconds),
             session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
             session_limit: self.session_limit.clamp(1, 1000),
+            personal_token_lifetime: Duration::from_secs(u64::from(self.personal_token_days.clamp(1, 36_500)) * 86_400),
             password_policy: PasswordPolicy { min_length, max_length, refuse_common },
             address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
             account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
@@ -253,7 +257,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 35] = [
+const SETTINGS: [&str; 36] = [
     "host",
     "port",
     "roles",
@@ -262,6 +266,7 @@ const SETTINGS: [&str; 35] = [
     "access_token_seconds",
     "session_days",
     "session_limit",
+    "personal_token_days",
     "password_policy",
     "password_policy__min_length",
     "password_policy__max_length",

@@ -80,6 +80,8 @@ pub struct IdentityConfig {
     pub session_limit: u32,
     /// Rules for new passwords.
     pub password_policy: PasswordPolicy,
+    /// How long a personal access token can hold.
+    pub personal_token_lifetime: Duration,
     /// How often signing in may fail from one address.
     pub address_attempts: Rule,
     /// How often signing in to one account may fail from one address.

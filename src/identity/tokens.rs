@@ -55,7 +55,7 @@ impl Identity {
     /// Makes a token. Its secret is told this once.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name that is none or an end that is past; [`Error::Conflict`] for one token too many.
+    /// [`Error::Invalid`] for a name that is none, or an end that is past or too far; [`Error::Conflict`] for one token too many.
     pub async fn create_token(
         &self,
         context: &Context,
@@ -65,9 +65,16 @@ impl Identity {
     ) -> Result<(TokenSummary, String, Done<()>), Error> {
         let account_id = context.account()?;
         let name = Name::parse(name).map_err(in_field("/name"))?;
-        if expires_at.is_some_and(|at| at <= context.now) {
-            return Err(Error::invalid("/expires_at", "must lie in the future"));
+        let latest = context.now + self.inner.config.personal_token_lifetime;
+        match expires_at {
+            Some(at) if at <= context.now => return Err(Error::invalid("/expires_at", "must lie in the future")),
+            Some(at) if at > latest => {
+                let days = self.inner.config.personal_token_lifetime.as_secs() / 86_400;
+                return Err(Error::invalid("/expires_at", format!("must lie within {days} days")));
+            }
+            _ => {}
         }
+        let expires_at = Some(expires_at.unwrap_or(latest));
         let token = personal_token::generate().map_err(Error::failure)?;
         let hash = personal_token::hash(&token).ok_or_else(|| Error::failure("a token without a hash"))?;
         let summary = TokenSummary {

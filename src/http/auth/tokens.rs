@@ -42,7 +42,7 @@ pub struct CreateTokenRequest {
     name: String,
     /// What it opens; only reading when not given. `write` includes `read`.
     scopes: Option<Vec<TokenScope>>,
-    /// When it ends by itself; never when not given.
+    /// When it ends by itself; as late as tokens may when not given (a year, unless configured otherwise).
     #[serde(default, with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
 }

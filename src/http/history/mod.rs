@@ -19,7 +19,7 @@ use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
 
 use super::{
     State,
-    extract::{Caller, Path, Query},
+    extract::{AccountOwner, Caller, Path, Query},
     page,
     reply::at_position,
 };
@@ -191,12 +191,13 @@ pub async fn organization_events(
     read(&state, organization_id, params, member.map_ok(|_| Sight::Whole)).await
 }
 
-/// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project.
+/// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project. Not for personal access
+/// tokens.
 #[utoipa::path(get, path = "/auth/me/events", tag = "auth", params(HistoryParams),
     responses((status = 200, description = "A part of the history", body = History)))]
 pub async fn account_events(
     Extract(state): Extract<State>,
-    caller: Caller,
+    AccountOwner(caller): AccountOwner,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
     read(&state, caller.identity.account_id.into(), params, async { Ok(Sight::Whole) }).await

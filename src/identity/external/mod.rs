@@ -40,6 +40,13 @@ pub struct ExternalIssuerConfig {
     /// Or the file that holds them.
     #[serde(default)]
     pub jwks_file: Option<PathBuf>,
+    /// The longest life of a token that is accepted, in seconds: from `iat` or `nbf`, else from now, to `exp`.
+    #[serde(default = "day")]
+    pub max_token_seconds: u32,
+}
+
+fn day() -> u32 {
+    24 * 3600
 }
 
 /// What a token says of its bearer.
@@ -83,6 +90,7 @@ struct Issuer {
     issuer: String,
     audience: Vec<String>,
     jwks: Jwks,
+    max_token_seconds: u32,
 }
 
 /// The issuers whose tokens are accepted. Cheap to clone.
@@ -131,7 +139,7 @@ impl ExternalIssuers {
         let mut name = [0; 32];
         name.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         if let Some((claims, not_before)) = self.verified.get(&name) {
-            return timely(claims, not_before, now);
+            return issuer.timely(claims, not_before, now);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Invalid("not three parts"))?;
         let (header, payload) = message.split_once('.').ok_or(Invalid("not three parts"))?;
@@ -168,14 +176,14 @@ impl ExternalIssuers {
         }
         let checked = claims(&object(payload).ok_or(Invalid("claims"))?, issuer)?;
         let (claims, not_before) = checked.clone();
-        let timely = timely(claims, not_before, now)?;
+        let timely = issuer.timely(claims, not_before, now)?;
         self.verified.insert(name, checked);
         Ok(timely)
     }
 }
 
 fn issuer(config: &ExternalIssuerConfig) -> anyhow::Result<Issuer> {
-    let ExternalIssuerConfig { issuer, audience, jwks_url, jwks_file } = config;
+    let ExternalIssuerConfig { issuer, audience, jwks_url, jwks_file, max_token_seconds } = config;
     anyhow::ensure!(!issuer.is_empty(), "an external issuer has no name");
     anyhow::ensure!(!audience.is_empty(), "the external issuer {issuer} has no audience");
     let source = match (jwks_url, jwks_file) {
@@ -191,7 +199,12 @@ fn issuer(config: &ExternalIssuerConfig) -> anyhow::Result<Issuer> {
         (None, Some(file)) => Source::File(file.clone()),
         _ => anyhow::bail!("the external issuer {issuer} needs either jwks_url or jwks_file"),
     };
-    Ok(Issuer { issuer: issuer.clone(), audience: audience.clone(), jwks: Jwks::new(source)? })
+    Ok(Issuer {
+        issuer: issuer.clone(),
+        audience: audience.clone(),
+        jwks: Jwks::new(source)?,
+        max_token_seconds: *max_token_seconds,
+    })
 }
 
 /// A base64url-encoded JSON object.
@@ -232,15 +245,26 @@ fn claims(object: &Map<String, Value>, issuer: &Issuer) -> Result<(ExternalClaim
     Ok((claims, not_before.max(issued_at)))
 }
 
-fn timely(claims: ExternalClaims, not_before: i64, now: OffsetDateTime) -> Result<ExternalClaims, ExternalRejected> {
-    let now = now.unix_timestamp();
-    if not_before > now + LEEWAY {
-        return Err(Invalid("nbf"));
+impl Issuer {
+    fn timely(
+        &self,
+        claims: ExternalClaims,
+        not_before: i64,
+        now: OffsetDateTime,
+    ) -> Result<ExternalClaims, ExternalRejected> {
+        let (now, until) = (now.unix_timestamp(), claims.expires_at.unix_timestamp());
+        if not_before > now + LEEWAY {
+            return Err(Invalid("nbf"));
+        }
+        let since = if not_before == 0 { now } else { not_before };
+        if until - since > i64::from(self.max_token_seconds) {
+            return Err(Invalid("it holds too long"));
+        }
+        if until + LEEWAY <= now {
+            return Err(ExternalRejected::Expired);
+        }
+        Ok(claims)
     }
-    if claims.expires_at.unix_timestamp() + LEEWAY <= now {
-        return Err(ExternalRejected::Expired);
-    }
-    Ok(claims)
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ fn issuers(url: &str) -> ExternalIssuers {
         audience: vec!["us".to_owned()],
         jwks_url: Some(url.to_owned()),
         jwks_file: None,
+        max_token_seconds: 60 * 60,
     }])
     .unwrap()
 }
@@ -187,6 +188,7 @@ fn keys_come_over_https_or_from_this_machine() {
         audience: vec!["us".to_owned()],
         jwks_url: url.map(str::to_owned),
         jwks_file: file.map(Into::into),
+        max_token_seconds: 60 * 60,
     };
     for good in [config(Some("https://issuer.example/jwks"), None), config(None, Some("keys.json"))] {
         assert!(ExternalIssuers::new(&[good]).is_ok());

@@ -120,6 +120,8 @@ async fn what_is_not_quite_a_token_of_the_issuer_is_refused() {
         json!({"exp": now() - 60}),
         json!({"exp": (now() + 60).to_string()}),
         json!({"exp": 1e30}),
+        json!({"exp": now() + 24 * 3600 + 60}),
+        json!({"exp": now() + 24 * 3600 + 60, "iat": null}),
         json!({"exp": -1}),
         json!({"nbf": now() + 60}),
         json!({"iat": now() + 60}),

@@ -183,7 +183,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("post", "/webhooks/identity", "204 401 404 422"),
     ("post", "/auth/refresh", "200 400 401 413 415 422"),
     ("get", "/auth/me", "200 304 401"),
-    ("get", "/auth/me/events", "200 401 422 503"),
+    ("get", "/auth/me/events", "200 401 403 422 503"),
     ("post", "/organizations", "201 401 409 422"),
     ("get", "/organizations", "200 401"),
     ("get", "/organizations/{organization_id}", "200 304 401 404"),

@@ -1,5 +1,6 @@
 //! Rules that span aggregates, tables and log, raced over two instances: `docs/rules.md` names the race of each rule.
 
+mod addresses;
 mod content;
 mod deactivation;
 mod lagging;
