@@ -7,6 +7,8 @@ use workroom_projections::accounts::{self, AccountRow};
 
 use super::{App, Error, Unit};
 
+const UNPROVEN: &str = "prove your own e-mail address before you invite others";
+
 /// When an address counts as its account's: only then do rights that are given to the address go to the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -49,6 +51,18 @@ impl AccountRef {
         unit.read_committed::<Account>(first.id).await?;
         let found = accounts::find_by_email(unit.pool(), email).await?;
         Ok(found.filter(|found| found.id == first.id && unit.email_proof().counts(found)))
+    }
+}
+
+/// Insists that who asks has proven their own address, if they have one, before they write to others' in the service's name.
+pub(super) async fn insist_on_own_proof(unit: &mut Unit<'_>) -> Result<(), Error> {
+    let account_id = unit.context().account()?;
+    unit.read_committed::<Account>(account_id).await?;
+    match accounts::find(unit.pool(), account_id.into()).await? {
+        Some(own) if own.email.is_some() && !unit.email_proof().counts(&own) => {
+            Err(Error::Conflict(UNPROVEN.to_owned()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -29,8 +29,14 @@ struct Body<'a> {
     ending: &'static str,
 }
 
-/// Writes to somebody about a matter.
+/// Writes to somebody about a matter. What others have named is shown without links: a mail of the service must not carry
+/// strangers' addresses. Where nobody has proven yet that the account is the reader's, it does not even carry its name.
 pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Letter {
+    let name = match matter {
+        Matter::EmailVerification { .. } | Matter::PasswordReset { .. } => None,
+        _ => name.map(plain),
+    };
+    let name = name.as_deref();
     let app_url = app_url.trim_end_matches('/');
     let with_token = |label, page: &str, token| {
         Some(Button { label, url: format!("{app_url}/{page}?token={token}"), token: Some(token) })
@@ -71,7 +77,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             },
         ),
         Matter::Invitation { invitation, token } => (
-            format!("You are invited to {}", invitation.host),
+            format!("You are invited to {}", plain(&invitation.host)),
             Body {
                 paragraphs: invite(invitation),
                 button: with_token("Accept invitation", "accept-invitation", token),
@@ -80,7 +86,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             },
         ),
         Matter::OrganizationJoined { organization, note } => (
-            format!("You were added to {}", organization.name),
+            format!("You were added to {}", plain(&organization.name)),
             Body {
                 paragraphs: welcome(organization, note.as_deref()),
                 button: Some(Button {
@@ -92,7 +98,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             },
         ),
         Matter::TaskAssigned(task) => (
-            format!("Assigned to you: {}", task.title),
+            format!("Assigned to you: {}", plain(&task.title)),
             Body {
                 paragraphs: describe(task, "You have been given a task"),
                 button: Some(view(task, app_url)),
@@ -100,7 +106,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             },
         ),
         Matter::TaskDue(task) => (
-            format!("Due: {}", task.title),
+            format!("Due: {}", plain(&task.title)),
             Body {
                 paragraphs: describe(task, "A task of yours is due"),
                 button: Some(view(task, app_url)),
@@ -117,7 +123,8 @@ fn view(task: &TaskFacts, app_url: &str) -> Button<'static> {
 }
 
 fn describe(task: &TaskFacts, opening: &str) -> Vec<String> {
-    let mut paragraphs = vec![format!("{opening} in the project “{}”:", task.project), format!("Task: {}", task.title)];
+    let (project, title) = (plain(&task.project), plain(&task.title));
+    let mut paragraphs = vec![format!("{opening} in the project “{project}”:"), format!("Task: {title}")];
     if !task.description.trim().is_empty() {
         paragraphs.push(format!("Description: {}", excerpt(&task.description)));
     }
@@ -128,7 +135,7 @@ fn describe(task: &TaskFacts, opening: &str) -> Vec<String> {
 
 fn invite(invitation: &InvitationFacts) -> Vec<String> {
     let InvitationFacts { host, is_project, role, message, inviter, expires_at } = invitation;
-    let who = inviter.as_deref().unwrap_or("Somebody");
+    let (host, who) = (plain(host), inviter.as_deref().map_or_else(|| "Somebody".to_owned(), plain));
     let what = if *is_project { "project" } else { "organization" };
     let mut paragraphs = vec![format!("{who} invites you to the {what} “{host}” on Workroom, as {role}.")];
     paragraphs.extend(message.clone());
@@ -137,9 +144,20 @@ fn invite(invitation: &InvitationFacts) -> Vec<String> {
 }
 
 fn welcome(organization: &OrganizationFacts, note: Option<&str>) -> Vec<String> {
-    let mut paragraphs = vec![format!("You belong to the organization “{}” on Workroom now.", organization.name)];
+    let mut paragraphs =
+        vec![format!("You belong to the organization “{}” on Workroom now.", plain(&organization.name))];
     paragraphs.extend(note.map(str::to_owned));
     paragraphs
+}
+
+/// A name without links, and without what a mail program would decode (RFC 2047): then the whole word is encoded once more.
+fn plain(name: &str) -> String {
+    let is_link = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        word.contains("://") || word.contains("www.") || word.contains("mailto:")
+    };
+    let words = name.split(' ').map(|word| if is_link(word) { "…" } else { word });
+    words.collect::<Vec<_>>().join(" ").replace("=?", "=\u{2060}?")
 }
 
 /// The beginning of a long text.
@@ -221,10 +239,34 @@ mod tests {
     #[test]
     fn a_name_is_never_markup() {
         let name = "<script>alert('&')</script>";
-        let matter = Matter::PasswordReset { token: "wrm_abc".to_owned() };
-        let letter = write(&matter, Some(name), "https://app.example.com/");
+        let letter = write(&Matter::PasswordChanged, Some(name), "https://app.example.com/");
         assert!(letter.html.contains("&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;"));
         assert!(!letter.html.contains("<script>"));
+    }
+
+    #[test]
+    fn a_name_carries_no_link_and_no_encoded_word() {
+        assert_eq!(plain("Win at https://evil.example now"), "Win at … now");
+        assert_eq!(plain("WWW.evil.example"), "…");
+        assert_eq!(plain("Apollo 2.0 (node.js)"), "Apollo 2.0 (node.js)");
+        assert!(!plain("=?utf-8?q?hidden?=").contains("=?"));
+    }
+
+    #[test]
+    fn a_mail_to_an_address_that_may_be_a_strangers_carries_no_name() {
+        for matter in [
+            Matter::EmailVerification { token: "wrm_abc".to_owned() },
+            Matter::PasswordReset { token: "wrm_abc".to_owned() },
+        ] {
+            let letter = write(&matter, Some("Call this number"), "https://app.example.com/");
+            assert!(letter.text.starts_with("Hello,\n") && !letter.html.contains("Call"));
+        }
+    }
+
+    #[test]
+    fn a_link_leads_to_the_pages_that_are_configured() {
+        let matter = Matter::PasswordReset { token: "wrm_abc".to_owned() };
+        let letter = write(&matter, None, "https://app.example.com/");
         assert!(letter.text.contains("https://app.example.com/reset-password?token=wrm_abc"));
         assert!(letter.html.contains("href=\"https://app.example.com/reset-password?token=wrm_abc\""));
     }

@@ -10,7 +10,7 @@ use workroom_domain::{
 
 use super::{Host, role_name, store};
 use crate::{
-    application::{Change, Command, Error, TableChange, Unit},
+    application::{Change, Command, Error, TableChange, Unit, people::insist_on_own_proof},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -39,6 +39,7 @@ impl Command for Invite {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         Host::of(self.place).authorize(unit).await?;
+        insist_on_own_proof(unit).await?;
         let expires_at = Timestamp::new(Self::expiry(unit.context().now)).map_err(Error::failure)?;
         let invited_by = unit.context().account()?;
         let send = InvitationCommand::Send { place: self.place, expires_at, invited_by };

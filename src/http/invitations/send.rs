@@ -7,13 +7,28 @@ use workroom_domain::{ids::InvitationId, invitation::Place, text::Prose};
 use super::model::Invitation;
 use crate::{
     application::{
-        Answer, Error, IdempotencyKey,
+        Answer, Error, IdempotencyKey, in_field,
         invitations::{Host, InvitationRowToAdd, Invite, role_name},
     },
     http::{State, extract::Caller, reply::rendered},
     identity::email::EmailAddress,
     notify::outbox,
 };
+
+/// Most characters of a message.
+pub const MESSAGE_LENGTH: usize = 500;
+
+/// What the inviting person has to say.
+///
+/// # Errors
+/// [`Error::Invalid`] for one that is too long.
+pub fn message(text: Option<&str>) -> Result<Option<Prose>, Error> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    if text.chars().count() > MESSAGE_LENGTH {
+        return Err(Error::invalid("/message", format!("must have at most {MESSAGE_LENGTH} characters")));
+    }
+    Prose::parse(text).map(Some).map_err(in_field("/message"))
+}
 
 /// Invites whoever reads mail to this address.
 ///

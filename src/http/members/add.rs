@@ -28,6 +28,9 @@ pub struct AddMemberRequest {
     email: String,
     /// As what; a collaborator when not given.
     role: Option<Role>,
+    /// What to tell them, in the mail of an invitation.
+    #[schema(max_length = 500)]
+    message: Option<String>,
 }
 
 /// Add a member to a project. An address that is no account's, or that its account has not proven, is invited by mail.
@@ -42,11 +45,12 @@ pub async fn add(
 ) -> Result<Answer, Error> {
     let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
     let role = value.role.map_or(access::Role::Collaborator, Into::into);
+    let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let project = ProjectId(project_id);
     if state.app.account_of_address(email.normalized()).await?.is_none() {
         let place = Place::Project { project_id: project, role };
-        return invitations::send::send(&state, &caller, place, &email, None, key).await;
+        return invitations::send::send(&state, &caller, place, &email, message, key).await;
     }
     let account = AccountRef::Email(email.normalized().to_owned());
     let command = AddMember { project_id: project, account, role };

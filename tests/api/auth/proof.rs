@@ -34,6 +34,11 @@ async fn an_unproven_account_is_invited_and_a_proven_one_is_added() {
     let (ada, mallory) = (server.person("ada").await, server.person("victim").await);
     let (project, acme) = (ada.project("Apollo").await, organization(&ada, "Acme").await);
     let hosts = [format!("/projects/{project}"), format!("/organizations/{acme}")];
+    // Nobody writes to others before they have shown who they are.
+    for host in &hosts {
+        ada.post(&format!("{host}/members"), json!({"email": mallory.email})).await.problem(409);
+    }
+    verify(&ada, &world.mailed_token(&ada.email, CONFIRM).await).await;
     for (host, role) in hosts.iter().zip(["owner", "admin"]) {
         let invite = json!({"email": mallory.email, "role": role});
         let invited = ada.post(&format!("{host}/members"), invite).await.is(201).json;

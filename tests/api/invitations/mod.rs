@@ -24,7 +24,11 @@ async fn an_unknown_address_is_invited_by_mail_and_joins_with_its_account() {
     let project = ada.project("Apollo").await;
     let members = format!("/projects/{project}/members");
     let email = unknown("Grace");
-    let invited = ada.post(&members, json!({"email": email, "role": "viewer"})).await.is(201);
+    let long = json!({"email": email, "message": "x".repeat(501)});
+    assert_eq!(ada.post(&members, long).await.problem(422).json["errors"][0]["pointer"], "/message");
+    let invite = json!({"email": email, "role": "viewer", "message": "Come and see."});
+    let invited = ada.post(&members, invite).await.is(201);
+    assert_eq!(invited.json["message"], "Come and see.");
     assert_eq!((&invited.json["status"], &invited.json["email"]), (&json!("invited"), &json!(email)));
     assert_eq!((&invited.json["role"], &invited.json["invited_by"]), (&json!("viewer"), &json!(ada.id)));
     let path = format!("/projects/{project}/invitations/{}", invited.id());
@@ -39,7 +43,7 @@ async fn an_unknown_address_is_invited_by_mail_and_joins_with_its_account() {
     let subject = "You are invited to Apollo";
     let token = world.mailed_token(&email, subject).await;
     let mail = world.mails(&email, subject).remove(0);
-    assert!(mail.contains("ada invites you to the project"), "{mail}");
+    assert!(mail.contains("ada invites you to the project") && mail.contains("Come and see."), "{mail}");
     assert!(mail.contains("text/plain") && mail.contains("text/html"), "{mail}");
     accept(&eve, &token).await.problem(403);
     accept(&ada, &token).await.problem(403);

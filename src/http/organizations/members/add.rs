@@ -8,12 +8,11 @@ use workroom_domain::{
     access,
     ids::{AccountId, OrganizationId},
     invitation::Place,
-    text::Prose,
 };
 
 use crate::{
     application::{
-        Answer, Error, in_field,
+        Answer, Error,
         organizations::{AddOrganizationMember, Welcome},
         people::AccountRef,
     },
@@ -38,7 +37,7 @@ pub struct AddOrganizationMemberRequest {
     /// As what; a member when not given.
     role: Option<OrganizationRole>,
     /// What to tell them, in the mail that they get.
-    #[schema(max_length = 20_000)]
+    #[schema(max_length = 500)]
     message: Option<String>,
 }
 
@@ -56,8 +55,7 @@ pub async fn add_member(
 ) -> Result<Answer, Error> {
     let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
     let role = value.role.map_or(access::OrganizationRole::Member, Into::into);
-    let message = value.message.as_deref().map(Prose::parse).transpose().map_err(in_field("/message"))?;
-    let message = message.filter(|message| !message.as_str().trim().is_empty());
+    let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let organization = OrganizationId(organization_id);
     let Some(account) = state.app.account_of_address(email.normalized()).await? else {
