@@ -4,6 +4,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use sqlx::PgPool;
 
 use super::{Running, assert_copied, connect, count, epoch, fill, stream};
 use crate::support::{World, eventually};
@@ -44,6 +45,15 @@ async fn nats_may_stall() {
     relay.stop().await;
 }
 
+/// Waits until it is stored how far the streams are, which happens a moment later: what is not stored is handed out again.
+async fn stored(pool: &PgPool, position: i64) {
+    eventually("the relay's place is stored", async || {
+        let behind = "SELECT count(*) FROM relay_checkpoints WHERE position < $1";
+        sqlx::query_scalar::<_, i64>(behind).bind(position).fetch_one(pool).await.expect("a count") == 0
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wiped_store_is_filled_again() {
     let world = World::new().await;
@@ -52,18 +62,21 @@ async fn a_wiped_store_is_filled_again() {
     fill(&pool, 2_000).await;
     let mut relay = Running::start(&world).await;
     relay.reaches(2_000).await;
+    stored(&pool, 2_000).await;
 
     world.nats().wipe_store().await.expect("an empty NATS");
     fill(&pool, 2_500).await;
     relay.reaches(2_500).await;
     assert_copied(&world, &pool).await;
     assert_eq!(count(&world, "JOBS").await, 50, "jobs that were handed out are the reconciler's");
+    stored(&pool, 2_500).await;
 
     relay.stop().await;
     world.nats().wipe_store().await.expect("an empty NATS");
     let mut relay = Running::start(&world).await;
     relay.reaches(2_500).await;
     assert_copied(&world, &pool).await;
+    stored(&pool, 2_500).await;
 
     let messaging = connect(&world).await;
     for name in ["EVENTS", "JOBS"] {
