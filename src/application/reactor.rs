@@ -1,5 +1,6 @@
 //! What has to follow an event in other aggregates, however many, each of them an append of its own: tasks of members who
-//! have left are nobody's, invitations of who may not invite any more are void, jobs of projects that were deleted are over, and accounts that were erased belong to nothing.
+//! have left are nobody's, invitations of who may not invite any more are void, jobs of projects that were deleted are over, and
+//! accounts that were erased belong to nothing.
 //!
 //! Whoever gave the command does it before the reply, as far as the views show what is to be done. Each [`Reactor`]
 //! follows the log behind them, with a checkpoint in the database: it goes no further than the views have come, so what
@@ -8,7 +9,7 @@
 //!
 //! A sweep, every few minutes, does the same for everything that the views show: it repairs what earlier versions left.
 
-use std::{sync::PoisonError, time::Duration};
+use std::time::Duration;
 
 use sqlx::{FromRow, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -38,6 +39,8 @@ const LEASE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Things that are done about one event, or by one sweep, at a time.
 const BATCH: i64 = 500;
+/// Invitations that a request ends before its reply.
+const AT_ONCE: i64 = 100;
 /// How often in a row an account may be found where it does not belong any more.
 const IN_VAIN: usize = 10;
 /// Positions of the log that are looked at in one statement.
@@ -82,7 +85,7 @@ impl App {
     async fn demoted<R>(&self, context: &Context, account_id: AccountId, done: Done<R>) -> Demoted<R> {
         let mut ended_invitations = Vec::new();
         if done.visible {
-            match self.lapse_invitations(&reaction(context.correlation_id, None), Some(account_id)).await {
+            match self.lapse_some(&reaction(context.correlation_id, None), account_id).await {
                 Ok(ended) => ended_invitations = ended,
                 Err(error) => later(Err(error)),
             }
@@ -90,24 +93,24 @@ impl App {
         Demoted { done, ended_invitations }
     }
 
-    /// Ends open invitations whose sender may not invite any more: of one sender, or all. Replies with those that it ended.
-    async fn lapse_invitations(&self, context: &Context, sender: Option<AccountId>) -> Result<Vec<Uuid>, Error> {
+    /// Ends the first open invitations of a sender who may not invite any more, and tells which: a request waits for so many at
+    /// most. Nobody can accept the others either; the reactor ends them.
+    async fn lapse_some(&self, context: &Context, sender: AccountId) -> Result<Vec<Uuid>, Error> {
+        let found = invitations::of_departed(self.pool(), Some(sender.into()), AT_ONCE).await?;
+        let lapsed = found.iter().map(|id| async move { Ok::<_, Error>((*id, self.lapse(context, *id).await?.reply)) });
+        let lapsed = futures::future::try_join_all(lapsed).await?;
+        Ok(lapsed.into_iter().filter_map(|(id, has_ended)| has_ended.then_some(id)).collect())
+    }
+
+    async fn lapse(&self, context: &Context, invitation: Uuid) -> Result<Done<bool>, Error> {
+        let invitation_id = InvitationId(invitation);
+        self.run_with_tables(context, &LapseInvitation { invitation_id }, &DeleteInvitation(invitation_id)).await
+    }
+
+    /// Ends open invitations whose sender may not invite any more: of one sender, or all.
+    async fn lapse_invitations(&self, context: &Context, sender: Option<AccountId>) -> Result<(), Error> {
         let find = || invitations::of_departed(self.pool(), sender.map(Into::into), BATCH);
-        let ended = std::sync::Mutex::new(Vec::new());
-        repeat_until_none(find, |id| {
-            let ended = &ended;
-            async move {
-                let invitation_id = InvitationId(id);
-                let lapse = LapseInvitation { invitation_id };
-                let done = self.run_with_tables(context, &lapse, &DeleteInvitation(invitation_id)).await?;
-                if done.reply {
-                    ended.lock().unwrap_or_else(PoisonError::into_inner).push(id);
-                }
-                Ok(done)
-            }
-        })
-        .await?;
-        Ok(ended.into_inner().unwrap_or_else(PoisonError::into_inner))
+        repeat_until_none(find, |id| self.lapse(context, id)).await
     }
 
     /// Deletes a project, and ends its jobs.
@@ -277,13 +280,13 @@ impl Reactor {
         match (cause.event_type.as_str(), cause.account_id) {
             ("MemberRemoved", Some(account)) => {
                 app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
-                app.lapse_invitations(context, Some(AccountId(account))).await.map(drop)
+                app.lapse_invitations(context, Some(AccountId(account))).await
             }
-            (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await.map(drop),
+            (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await,
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
                 app.leave_everything(context, account_id).await?;
-                app.lapse_invitations(context, Some(account_id)).await.map(drop)
+                app.lapse_invitations(context, Some(account_id)).await
             }
             ("ProjectDeleted", _) => app.end_jobs(context, Some(ProjectId(cause.aggregate_id))).await,
             _ => Ok(()),

@@ -61,14 +61,19 @@ impl Identity {
         address: IpAddr,
     ) -> Result<Done<EndedCredentials>, Error> {
         let account_id = caller.account_id;
-        let hash = self.new_password_hash(account_id, new).await?;
+        let mut made: Option<String> = None;
         loop {
             let replaces = self.confirm_password(account_id, Some(current), "/current_password", address).await?;
             // Whoever has a token of another issuer for a while must not get in for good.
             if replaces.is_none() {
                 return Err(Error::Conflict(NO_PASSWORD.to_owned()));
             }
-            let (hash, keep, now) = (hash.clone(), caller.session_id(), context.now);
+            // Who does not know the old password costs no second hash.
+            let hash = match &made {
+                Some(hash) => hash.clone(),
+                None => made.insert(self.new_password_hash(account_id, new).await?).clone(),
+            };
+            let (keep, now) = (caller.session_id(), context.now);
             let set = SetPassword { account_id, hash, replaces, keep, revoke_tokens: *revoke_tokens, now };
             match self.set_password(context, set, PasswordChange::Changed).await {
                 // Whoever changed it meanwhile has won: what was right before is looked at anew.
