@@ -23,6 +23,9 @@ use crate::{
     notify::MailConfig,
 };
 
+/// Seconds.
+const DAY: u64 = 24 * 3600;
+
 /// A part that a process can play. Each can be played by any number of processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +60,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// Who is told by `/ready` what fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadyDetails {
+    /// Whoever asks from the same machine, and not through a proxy.
+    #[default]
+    Local,
+    /// Everybody.
+    Everyone,
+}
+
 /// Everything that can be configured.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,9 +103,15 @@ pub struct Config {
     pub password_policy: PasswordPolicyConfig,
     /// How often signing in may fail.
     pub login_throttle: LoginThrottleConfig,
+    /// How often anything may be asked.
+    pub rate_limits: RateLimitsConfig,
     /// When an address counts as its account's: once that is proven by `mail` (when not given), or `trusted` as soon as it is
     /// typed.
     pub email_proof: Option<EmailProof>,
+    /// Invitations that somebody may send in a day.
+    pub invitations_per_sender: u32,
+    /// Invitations that an address may get in a day, by whomever.
+    pub invitations_per_recipient: u32,
     /// Proxies in front of the service whose `X-Forwarded-For` is believed.
     pub trusted_proxies: usize,
     /// Other issuers whose tokens are accepted (`OpenID` Connect).
@@ -110,6 +130,12 @@ pub struct Config {
     pub app_url: Option<String>,
     /// Origins whose pages may call the API and open WebSockets from a browser, such as `https://app.example.com`.
     pub allowed_origins: Vec<String>,
+    /// Sockets that an address may have open in one process.
+    pub sockets_per_address: u32,
+    /// Sockets that an account may have open in one process.
+    pub sockets_per_account: u32,
+    /// Who is told by `/ready` what fails, and not only that something does.
+    pub ready_details: ReadyDetails,
     /// Largest request body, in bytes.
     pub body_limit_bytes: usize,
     /// How long a request may take, in seconds.
@@ -140,7 +166,7 @@ pub struct PasswordPolicyConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LoginThrottleConfig {
-    /// Failures from one address, or one /64 network of IPv6.
+    /// Failures from one address, or one /64 network of IPv6; from a /56 four times as many, from a /48 sixteen times.
     pub address_attempts: u32,
     /// Their window, in seconds.
     pub address_window_seconds: u64,
@@ -148,6 +174,48 @@ pub struct LoginThrottleConfig {
     pub account_attempts: u32,
     /// Their window, in seconds.
     pub account_window_seconds: u64,
+    /// Failures for one account from all addresses together; not for whoever signed in from there before.
+    pub everywhere_attempts: u32,
+    /// Their window, in seconds.
+    pub everywhere_window_seconds: u64,
+}
+
+/// Requests in a sliding window of a minute, by class; 0 is as many as one likes. Above what a benchmark on a small machine
+/// reaches: a service for many should be given less.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimitsConfig {
+    /// Reads of one account.
+    pub reads_per_account: u32,
+    /// Reads from one address, or one /64 network of IPv6, as in all that follow.
+    pub reads_per_address: u32,
+    /// Changes by one account.
+    pub writes_per_account: u32,
+    /// Changes from one address.
+    pub writes_per_address: u32,
+    /// Sign-ins and refreshed tokens from one address.
+    pub sign_ins_per_address: u32,
+    /// New accounts from one address.
+    pub registrations_per_address: u32,
+    /// Forgotten passwords and proofs of addresses, from one address.
+    pub recoveries_per_address: u32,
+    /// Sockets opened from one address.
+    pub sockets_per_address: u32,
+}
+
+impl Default for RateLimitsConfig {
+    fn default() -> Self {
+        Self {
+            reads_per_account: 3_000_000,
+            reads_per_address: 6_000_000,
+            writes_per_account: 1_500_000,
+            writes_per_address: 3_000_000,
+            sign_ins_per_address: 60_000,
+            registrations_per_address: 6_000,
+            recoveries_per_address: 600,
+            sockets_per_address: 120_000,
+        }
+    }
 }
 
 impl Default for Config {
@@ -171,8 +239,13 @@ impl Default for Config {
                 address_window_seconds: 300,
                 account_attempts: 10,
                 account_window_seconds: 300,
+                everywhere_attempts: 100,
+                everywhere_window_seconds: 3600,
             },
+            rate_limits: RateLimitsConfig::default(),
             email_proof: None,
+            invitations_per_sender: 500,
+            invitations_per_recipient: 20,
             trusted_proxies: 0,
             external_issuers: Vec::new(),
             identity_webhook: None,
@@ -182,6 +255,9 @@ impl Default for Config {
             mail_folder: None,
             app_url: None,
             allowed_origins: Vec::new(),
+            sockets_per_address: 25_000,
+            sockets_per_account: 10_000,
+            ready_details: ReadyDetails::Local,
             body_limit_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
             database_connections: 16,
@@ -243,6 +319,9 @@ impl Config {
             password_policy: PasswordPolicy { min_length, max_length, refuse_common },
             address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
             account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
+            account_attempts_everywhere: rule(throttle.everywhere_attempts, throttle.everywhere_window_seconds),
+            invitations_per_sender: rule(self.invitations_per_sender, DAY),
+            invitations_per_recipient: rule(self.invitations_per_recipient, DAY),
             external_issuers: self.external_issuers.clone(),
             webhook: self.identity_webhook.as_ref().map(IdentityWebhook::new).transpose()?,
             mail_folder: self.mail_folder.clone(),
@@ -257,7 +336,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 36] = [
+const SETTINGS: [&str; 52] = [
     "host",
     "port",
     "roles",
@@ -276,7 +355,20 @@ const SETTINGS: [&str; 36] = [
     "login_throttle__address_window_seconds",
     "login_throttle__account_attempts",
     "login_throttle__account_window_seconds",
+    "login_throttle__everywhere_attempts",
+    "login_throttle__everywhere_window_seconds",
+    "rate_limits",
+    "rate_limits__reads_per_account",
+    "rate_limits__reads_per_address",
+    "rate_limits__writes_per_account",
+    "rate_limits__writes_per_address",
+    "rate_limits__sign_ins_per_address",
+    "rate_limits__registrations_per_address",
+    "rate_limits__recoveries_per_address",
+    "rate_limits__sockets_per_address",
     "email_proof",
+    "invitations_per_sender",
+    "invitations_per_recipient",
     "trusted_proxies",
     "external_issuers",
     "identity_webhook",
@@ -288,6 +380,9 @@ const SETTINGS: [&str; 36] = [
     "mail_folder",
     "app_url",
     "allowed_origins",
+    "sockets_per_address",
+    "sockets_per_account",
+    "ready_details",
     "body_limit_bytes",
     "request_timeout_seconds",
     "database_connections",

@@ -15,6 +15,7 @@ pub mod live;
 mod logging;
 pub mod messaging;
 pub mod notify;
+pub mod rate_limit;
 mod readiness;
 pub mod relay;
 pub mod startup;

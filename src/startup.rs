@@ -6,6 +6,7 @@ use anyhow::Context;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{net::TcpSocket, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
 use workroom_projections::{
     describe::describe,
     leader::Election,
@@ -29,6 +30,7 @@ use crate::{
     live::{Hub, HubConfig, Limits, Live},
     messaging::{Messaging, doorbell::Doorbell, epoch},
     notify::{self, Sender},
+    rate_limit::{RateLimits, Share},
     readiness::{self, Followers},
     relay::{Relay, RelayConfig},
 };
@@ -87,6 +89,7 @@ impl Service {
         let doorbell =
             Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
         let announce = doorbell.announce();
+        let peers = doorbell.peers();
         tasks.push(tokio::spawn(doorbell.run()));
         let election = Election::start(base.options.clone());
         if base.plays(Role::Projector) {
@@ -134,18 +137,16 @@ impl Service {
         if base.plays(Role::Scheduler) {
             tasks.push(tokio::spawn(sweep(identity.clone())));
         }
-        let live = Live {
-            hub: Hub::new(
-                base.pool.clone(),
-                base.messaging.client().clone(),
-                *current_epoch.borrow(),
-                HubConfig::default(),
-            ),
-            app: base.app.clone(),
-            identity: identity.clone(),
-            limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
-            shutdown: base.shutdown.clone(),
+        let rate_limits = RateLimits::new(base.config.rate_limits.clone());
+        let share = Share {
+            limits: rate_limits.clone(),
+            messaging: base.messaging.clone(),
+            epoch: current_epoch.clone(),
+            peers,
+            key: identity.message_key("requests"),
         };
+        tasks.push(tokio::spawn(share.run()));
+        let live = base.live(&identity, *current_epoch.borrow());
         let (followers, watch_followers) = Followers::watch(base.pool.clone(), base.relay_config.clone());
         tasks.push(tokio::spawn(watch_followers));
         let readiness = readiness::probe(
@@ -165,6 +166,7 @@ impl Service {
             identity,
             live: live.clone(),
             config: Arc::clone(&base.config),
+            rate_limits,
             readiness,
             sandbox: gate(sandbox),
         });
@@ -265,6 +267,22 @@ impl Base {
         let status = relay.status();
         tasks.push(tokio::spawn(relay.run()));
         status
+    }
+
+    fn live(&self, identity: &Identity, epoch: Uuid) -> Live {
+        let bound = |sockets| usize::try_from(sockets).unwrap_or(usize::MAX);
+        let config = HubConfig {
+            sockets_per_address: bound(self.config.sockets_per_address),
+            sockets_per_account: bound(self.config.sockets_per_account),
+            ..HubConfig::default()
+        };
+        Live {
+            hub: Hub::new(self.pool.clone(), self.messaging.client().clone(), epoch, config),
+            app: self.app.clone(),
+            identity: identity.clone(),
+            limits: Arc::new(Limits { origins: self.config.allowed_origins.clone(), ..Limits::default() }),
+            shutdown: self.shutdown.clone(),
+        }
     }
 
     fn worker_slots(&self) -> usize {

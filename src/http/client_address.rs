@@ -1,6 +1,10 @@
 //! Where a request comes from: the connection, or what a known number of proxies in front tell of it.
 
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
@@ -9,6 +13,9 @@ use axum::{
 
 use super::{State, problem::Problem};
 use crate::application::Error;
+
+/// How often it is said that a proxy is not configured.
+const SAY_AGAIN: Duration = Duration::from_mins(10);
 
 /// The client's address.
 pub struct ClientAddress(pub IpAddr);
@@ -39,6 +46,31 @@ pub fn client_address(peer: IpAddr, headers: &HeaderMap, trusted_proxies: usize)
     place.and_then(|place| parse(entries[place])).unwrap_or(peer).to_canonical()
 }
 
+/// Whether a request came from this machine, and not for somebody else through a proxy on it.
+pub fn is_local(peer: IpAddr, headers: &HeaderMap) -> bool {
+    peer.to_canonical().is_loopback() && !FORWARDED.iter().any(|name| headers.contains_key(*name))
+}
+
+/// What proxies tell of where a request came from.
+const FORWARDED: [&str; 2] = ["x-forwarded-for", "forwarded"];
+
+/// Says, now and then, that there is a proxy in front that nobody has configured: all that it passes on is counted as one address'.
+pub fn note_unconfigured_proxy(peer: IpAddr, headers: &HeaderMap, trusted_proxies: usize) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    if trusted_proxies > 0 || !FORWARDED.iter().any(|name| headers.contains_key(*name)) {
+        return;
+    }
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= SAY_AGAIN) {
+        *last = Some(Instant::now());
+        tracing::warn!(
+            %peer,
+            "requests come through a proxy that is not configured: all its clients are taken for one address; set \
+             WORKROOM_TRUSTED_PROXIES to the number of proxies in front"
+        );
+    }
+}
+
 /// An address, perhaps with a port.
 fn parse(entry: &str) -> Option<IpAddr> {
     let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
@@ -49,8 +81,33 @@ fn parse(entry: &str) -> Option<IpAddr> {
 pub fn network(address: IpAddr) -> [u8; 16] {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).octets(),
+        IpAddr::V6(address) => masked(address, 64),
     }
+}
+
+/// How wide a network around an address is, and how much more than the narrowest it may do.
+pub struct NetworkStep {
+    /// Bits of an IPv6 address that its members share.
+    pub prefix: u8,
+    /// How many times as much as the narrowest.
+    pub times: u32,
+}
+
+/// The networks that an address is counted by. Some customers have a /56 or a /48 of IPv6, which are 256 and 65,536 of the narrowest.
+pub const NETWORK_STEPS: [NetworkStep; 3] =
+    [NetworkStep { prefix: 64, times: 1 }, NetworkStep { prefix: 56, times: 4 }, NetworkStep { prefix: 48, times: 16 }];
+
+/// The network of that many bits around an address; of IPv4 there is only the address itself, as the narrowest.
+pub fn wider_network(address: IpAddr, prefix: u8) -> Option<[u8; 16]> {
+    match address.to_canonical() {
+        IpAddr::V4(_) => (prefix == 64).then(|| network(address)),
+        IpAddr::V6(address) => Some(masked(address, prefix)),
+    }
+}
+
+fn masked(address: Ipv6Addr, prefix: u8) -> [u8; 16] {
+    let mask = u128::MAX.checked_shl(128 - u32::from(prefix.min(128))).unwrap_or(0);
+    Ipv6Addr::from_bits(address.to_bits() & mask).octets()
 }
 
 #[cfg(test)]
@@ -106,5 +163,17 @@ mod tests {
         assert_ne!(network(ip("2001:db8:1:2::1")), network(ip("2001:db8:1:3::1")));
         assert_ne!(network(ip("203.0.113.5")), network(ip("203.0.113.6")));
         assert_eq!(network(ip("203.0.113.5")), network(ip("::ffff:203.0.113.5")));
+    }
+
+    #[test]
+    fn wider_networks_hold_more() {
+        let (one, near, far) = (ip("2001:db8:1:2::1"), ip("2001:db8:1:ff::1"), ip("2001:db8:1:9902::1"));
+        assert_eq!(wider_network(one, 64), Some(network(one)));
+        assert_ne!(wider_network(one, 64), wider_network(near, 64));
+        assert_eq!(wider_network(one, 56), wider_network(near, 56));
+        assert_ne!(wider_network(one, 56), wider_network(far, 56));
+        assert_eq!(wider_network(one, 48), wider_network(far, 48));
+        assert_ne!(wider_network(one, 48), wider_network(ip("2001:db8:2::"), 48));
+        assert_eq!(wider_network(ip("203.0.113.5"), 56), None);
     }
 }

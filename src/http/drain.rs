@@ -1,4 +1,4 @@
-//! Bodies of refused requests, read to their end so that the refusal arrives.
+//! Bodies that nobody wanted, read to their end so that the reply arrives.
 
 use std::{
     pin::Pin,
@@ -10,14 +10,12 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::Request,
-    http::header,
+    http::{HeaderValue, StatusCode, header},
     response::Response,
 };
 use hyper::body::{Frame, SizeHint};
 
-/// A body up to which size nothing is drained; then most of a body that is read only to be thrown away, and for how
-/// long.
-const SMALL: u64 = 4096;
+/// Most of a body that is read only to be thrown away, and for how long.
 const DRAIN_BYTES: usize = 16 * 1024 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
@@ -44,33 +42,43 @@ impl HttpBody for Lent {
     }
 }
 
-/// Reads to its end, within bounds, the body of a request that was refused without it. A connection that is closed
-/// while its client still writes is reset, and the reply with it.
+/// Reads to its end, within bounds, the body of a request that was answered without it. A connection that is closed
+/// while its client still writes is reset, and the reply with it. Where the end is not reached, the reply says that the connection
+/// closes: what is left of the body must not be taken for the next request.
 pub(super) async fn drained<F: Future<Output = Response>>(
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
-    // What is this small has arrived together with its header.
-    if request.body().size_hint().upper().is_some_and(|bytes| bytes <= SMALL) {
+    if request.body().is_end_stream() {
         return answer(request).await;
     }
     let awaits_leave = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let body = Arc::new(Mutex::new(body));
-    let response = answer(Request::from_parts(parts, Body::new(Lent(Arc::clone(&body))))).await;
-    if response.status().is_client_error() && !awaits_leave {
-        let mut rest = Lent(body);
-        let reading = async {
-            let mut read = 0;
-            while let Some(Ok(frame)) = std::future::poll_fn(|context| Pin::new(&mut rest).poll_frame(context)).await {
-                read += frame.data_ref().map_or(0, Bytes::len);
-                if read > DRAIN_BYTES {
-                    break;
-                }
+    let mut response = answer(Request::from_parts(parts, Body::new(Lent(Arc::clone(&body))))).await;
+    let mut rest = Lent(body);
+    // A connection that became a socket has no further requests.
+    if rest.is_end_stream() || response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return response;
+    }
+    let is_read = async {
+        // Who waits for leave to send the body is told by the reply that it is not wanted.
+        if awaits_leave {
+            return false;
+        }
+        let mut read = 0;
+        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut rest).poll_frame(context)).await {
+            let Ok(frame) = frame else { return false };
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > DRAIN_BYTES {
+                return false;
             }
-        };
-        // Whoever writes slower than this has lost the reply.
-        let _ = tokio::time::timeout(DRAIN_TIME, reading).await;
+        }
+        true
+    };
+    // Whoever writes slower than this has lost the reply.
+    if !tokio::time::timeout(DRAIN_TIME, is_read).await.unwrap_or(false) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }

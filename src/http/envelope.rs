@@ -5,7 +5,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,15 +14,24 @@ use tracing::Instrument;
 
 use super::{
     drain::drained,
-    problem,
+    problem::{self, Problem},
     request::{REQUEST_ID, RequestMeta},
 };
 
-const SECURE: [(HeaderName, HeaderValue); 4] = [
+/// Replies are data: a browser that is made to show one as a page runs nothing of it.
+const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+/// The documentation is a page, with scripts and styles of its own address.
+const DOCS_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+const SECURE: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 /// The path without the secret that the address of an invitation holds.
@@ -41,9 +50,10 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
         id = meta.request_id
     );
     request.extensions_mut().insert(meta.clone());
+    let is_page = request.uri().path().starts_with("/docs");
     let answered = drained(request, |request| answer(limit, request, next)).instrument(span).await;
     let mut response = problem::written(answered, &meta.request_id);
-    secure(response.headers_mut());
+    secure(response.headers_mut(), is_page);
     if let Ok(id) = HeaderValue::try_from(meta.request_id) {
         response.headers_mut().insert(&REQUEST_ID, id);
     }
@@ -51,6 +61,9 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
 }
 
 async fn answer(limit: Duration, request: Request, next: Next) -> Response {
+    if !names_one_host(&request) {
+        return Problem::new(StatusCode::BAD_REQUEST, "a request names one host in its Host header").into_response();
+    }
     // A panic leaves nothing behind: handlers share only what locks and databases keep consistent.
     match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {
         Ok(Ok(response)) => response,
@@ -64,7 +77,17 @@ async fn answer(limit: Duration, request: Request, next: Next) -> Response {
     }
 }
 
-fn secure(headers: &mut HeaderMap) {
+/// RFC 9112, 3.2: proxies and the service must not take a request to be for different hosts.
+fn names_one_host(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    match request.version() {
+        Version::HTTP_11 => hosts == 1,
+        _ => hosts <= 1,
+    }
+}
+
+fn secure(headers: &mut HeaderMap, is_page: bool) {
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(if is_page { DOCS_PAGE } else { NO_PAGE });
     for (name, value) in SECURE {
         headers.entry(name).or_insert(value);
     }

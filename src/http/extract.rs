@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use uuid::Uuid;
 use workroom_domain::actor::Actor;
 
-use super::{State, problem::Problem, request::RequestMeta};
+use super::{State, problem::Problem, rate_limit::Usage, request::RequestMeta};
 use crate::{
     application::{Context, Error, IdempotencyKey, IfVersion, Violation, now},
     identity::{self, Scope},
@@ -219,6 +219,9 @@ impl FromRequestParts<State> for Caller {
         let identity = state.identity.authenticate(token, now).await?;
         let only_reads = matches!(parts.method, Method::GET | Method::HEAD);
         identity.insist(if only_reads { Scope::Read } else { Scope::Write })?;
+        if let Some(usage) = parts.extensions.get::<Usage>() {
+            usage.take_account(identity.account_id.into())?;
+        }
         let meta = meta(parts)?;
         let context = Context {
             actor: Actor::Account(identity.account_id),

@@ -1,17 +1,18 @@
 //! `/health`, `/ready`, `/`: for load balancers and the curious.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use axum::{
     Json,
-    extract::State as Extract,
-    http::StatusCode,
+    extract::{ConnectInfo, State as Extract},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Need, State};
+use super::{Need, State, client_address::is_local};
+use crate::config::ReadyDetails;
 
 /// The process is there.
 #[derive(Serialize, ToSchema)]
@@ -32,8 +33,9 @@ pub struct Ready {
     /// `ready` or `not_ready`.
     #[schema(example = "ready")]
     status: &'static str,
-    /// Each need: `ok`, or what is wrong.
-    checks: BTreeMap<&'static str, Check>,
+    /// Each need: `ok`, or what is wrong. Not for everybody; see `WORKROOM_READY_DETAILS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<BTreeMap<&'static str, Check>>,
 }
 
 /// One need.
@@ -45,10 +47,15 @@ pub struct Check {
     detail: String,
 }
 
-/// Whether the process can serve: 200, or 503 naming what fails.
-pub async fn ready(Extract(state): Extract<State>) -> Response {
+/// Whether the process can serve: 200, or 503. What fails, and what is well, is named for whoever may know.
+pub async fn ready(
+    Extract(state): Extract<State>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
     let needs = (state.readiness)().await;
     let ready = !needs.iter().any(|(_, need)| matches!(need, Need::Unmet(_)));
+    let may_know = state.config.ready_details == ReadyDetails::Everyone || is_local(peer.ip(), &headers);
     let checks: BTreeMap<_, _> = needs
         .into_iter()
         .map(|(name, need)| match need {
@@ -56,16 +63,13 @@ pub async fn ready(Extract(state): Extract<State>) -> Response {
             Need::Impaired(detail) | Need::Unmet(detail) => (name, Check { ok: false, detail }),
         })
         .collect();
+    if ready {
+        return Json(Ready { status: "ready", checks: may_know.then_some(checks) }).into_response();
+    }
     let failing: Vec<_> =
         checks.iter().filter(|(_, check)| !check.ok).map(|(name, check)| format!("{name}: {}", check.detail)).collect();
-    if !ready {
-        return super::problem::Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("not ready: {}", failing.join("; ")),
-        )
-        .into_response();
-    }
-    Json(Ready { status: "ready", checks }).into_response()
+    let detail = if may_know { format!("not ready: {}", failing.join("; ")) } else { "not ready".to_owned() };
+    super::problem::Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
 }
 
 /// What this is.

@@ -22,6 +22,7 @@ mod page;
 pub mod problem;
 pub mod profile;
 pub mod projects;
+mod rate_limit;
 pub mod realtime;
 pub mod reply;
 mod request;

@@ -92,6 +92,7 @@ pub(super) fn describe_errors(document: &mut Document) {
             add(operation, "422", "Well-formed but invalid");
             add(operation, "408", "Took too long");
             add(operation, "500", "Internal error");
+            add(operation, "429", "Too many requests; see `Retry-After`, `RateLimit` and `RateLimit-Policy`");
             add(operation, "503", "Temporarily unavailable; see `Retry-After`");
         }
     }

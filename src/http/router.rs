@@ -19,7 +19,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{
     State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi, organizations,
-    problem::Problem, projects, realtime, reply, request, tasks, webhooks, workspaces,
+    problem::Problem, projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::Role;
 
@@ -76,6 +76,7 @@ fn api() -> OpenApiRouter<State> {
             invitations::revoke::revoke_organization_invitation
         ))
         .routes(routes!(invitations::accept::accept))
+        .routes(routes!(invitations::block::block))
         .routes(routes!(tasks::create::create, tasks::list::list))
         .routes(routes!(tasks::delete::delete_many))
         .routes(routes!(tasks::read::read, tasks::update::update, tasks::update::replace, tasks::delete::delete))
@@ -110,7 +111,7 @@ pub fn router(state: State) -> Router {
         .route("/ready", get(health::ready));
     if config.roles.contains(&Role::Api) {
         let (api, _) = api().split_for_parts();
-        let docs = Config::from(DOCUMENT).persist_authorization(true);
+        let docs = Config::from(DOCUMENT).persist_authorization(false);
         service = service
             .nest(BASE, api)
             .route("/.well-known/jwks.json", get(auth::jwks::jwks))
@@ -122,7 +123,8 @@ pub fn router(state: State) -> Router {
     service
         .fallback(nothing_here)
         .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state)
+        .with_state(state.clone())
+        .layer(middleware::from_fn_with_state(state, rate_limit::limited))
         .layer(DefaultBodyLimit::max(config.body_limit_bytes))
         .layer(cors(&config.allowed_origins))
         .layer(middleware::from_fn_with_state(Duration::from_secs(config.request_timeout_seconds), envelope::envelope))
@@ -160,6 +162,8 @@ fn cors(allowed: &[String]) -> CorsLayer {
             reply::VISIBLE.clone(),
             reply::ENDED_INVITATIONS.clone(),
             reply::REPLAYED.clone(),
+            rate_limit::RATE_LIMIT.clone(),
+            rate_limit::RATE_LIMIT_POLICY.clone(),
         ])
         .max_age(Duration::from_hours(1))
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{application::App, config::Config, identity::Identity, live::Live};
+use crate::{application::App, config::Config, identity::Identity, live::Live, rate_limit::RateLimits};
 
 /// What the service needs, by name.
 pub type Readiness = Arc<dyn Fn() -> futures::future::BoxFuture<'static, Vec<(&'static str, Need)>> + Send + Sync>;
@@ -59,6 +59,8 @@ pub struct Shared {
     pub live: Live,
     /// The configuration.
     pub config: Arc<Config>,
+    /// How often anything may be asked.
+    pub rate_limits: RateLimits,
     /// What is ready.
     pub readiness: Readiness,
     /// Whether code can be run.

@@ -13,8 +13,10 @@ use workroom_projections::accounts;
 
 use super::{
     Caller, Identity,
+    attempt::Claim,
     email::EmailAddress,
     mail_token::{self, Purpose},
+    password::Queue,
     password_policy::{Password, PasswordOwner},
     sessions::{EndSessions, end_rows},
     tokens,
@@ -101,12 +103,13 @@ impl Identity {
         };
         let wrong = || Error::invalid(pointer, "is not the account's password");
         let password = password.and_then(|password| Password::new(password).ok()).ok_or_else(wrong)?;
-        let attempt = self.attempt(&account_id.to_string(), address).await?;
-        let is_right = self.inner.hasher.verify(&password, &stored).await.map(|verified| verified.ok);
-        if !matches!(is_right, Ok(false)) {
-            attempt.forgive().await;
+        let claim = Claim { who: &account_id.to_string(), address, device: None, now: crate::application::now() };
+        let attempt = self.attempt(claim).await?;
+        if self.inner.hasher.verify(&password, &stored).await?.ok {
+            return Ok(Some(stored));
         }
-        if is_right? { Ok(Some(stored)) } else { Err(wrong()) }
+        attempt.failed().await;
+        Err(wrong())
     }
 
     /// Checks a new password against the policy, and hashes it.
@@ -120,7 +123,7 @@ impl Identity {
         let username = Username::parse(&account.username).ok();
         let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
         self.inner.config.password_policy.check(&password, owner).map_err(|error| refused(&error))?;
-        Ok(self.inner.hasher.hash(&password).await?)
+        Ok(self.inner.hasher.hash(&password, Queue::Recovery).await?)
     }
 
     pub(super) async fn set_password(

@@ -37,6 +37,14 @@ struct Known {
     period_id: Uuid,
 }
 
+/// The time since an account was last closed, and who has it closed now.
+#[derive(FromRow)]
+struct Period {
+    id: Uuid,
+    by_operator: bool,
+    by_issuer: bool,
+}
+
 impl Identity {
     pub(super) async fn external(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let claims = self.inner.external.verify(token, now).await.map_err(|rejected| match rejected {
@@ -164,8 +172,17 @@ impl Identity {
         account_id: AccountId,
         deactivated: bool,
     ) -> Result<(), Error> {
-        let period_id = self.period(account_id).await?.ok_or(Error::NotFound("account"))?;
-        let by = if actor == SystemActor::Operator { Closer::Operator } else { Closer::Issuer };
+        let Period { id: period_id, by_operator, by_issuer } =
+            self.period(account_id).await?.ok_or(Error::NotFound("account"))?;
+        let (by, is_closed) = match actor {
+            // The operator opens what anybody has closed.
+            SystemActor::Operator => (Closer::Operator, by_operator || (!deactivated && by_issuer)),
+            _ => (Closer::Issuer, by_issuer),
+        };
+        // Most of what a provider tells is about something else.
+        if is_closed == deactivated {
+            return Ok(());
+        }
         let context = Context::new(Actor::System(actor), Uuid::now_v7());
         let tables = SetDeactivated { account_id, by, deactivated, now: context.now };
         if deactivated {
@@ -180,7 +197,7 @@ impl Identity {
             let done = self.inner.app.run_with_tables(&context, &command, &tables).await?;
             let mut ended = done.reply.credentials();
             // Who was closed already is in the same period still.
-            if self.period(account_id).await? != Some(period_id) {
+            if self.period(account_id).await?.is_none_or(|period| period.id != period_id) {
                 ended.push(period_id);
             }
             self.inner.revocations.end(&ended);
@@ -191,12 +208,16 @@ impl Identity {
         Ok(())
     }
 
-    async fn period(&self, account_id: AccountId) -> Result<Option<Uuid>, Error> {
-        let period_id = sqlx::query_scalar("SELECT period_id FROM accounts WHERE id = $1")
-            .bind(Uuid::from(account_id))
-            .fetch_optional(self.inner.app.pool())
-            .await?;
-        Ok(period_id)
+    async fn period(&self, account_id: AccountId) -> Result<Option<Period>, Error> {
+        let period = sqlx::query_as(
+            "SELECT period_id AS id, closed_by_operator_at IS NOT NULL AS by_operator,
+                    closed_by_issuer_at IS NOT NULL AS by_issuer
+             FROM accounts WHERE id = $1",
+        )
+        .bind(Uuid::from(account_id))
+        .fetch_optional(self.inner.app.pool())
+        .await?;
+        Ok(period)
     }
 
     async fn provision(

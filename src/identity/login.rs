@@ -13,9 +13,17 @@ use workroom_domain::{
 };
 
 use super::{
-    Identity, TokenPair, email::EmailAddress, password::Verified, password_policy::Password, refresh_token::SessionSalt,
+    Identity, TokenPair,
+    attempt::Claim,
+    email::EmailAddress,
+    password::{Queue, Verified},
+    password_policy::Password,
+    refresh_token::SessionSalt,
 };
-use crate::application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount};
+use crate::{
+    application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount},
+    http::client_address::network,
+};
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
 const WRONG: Error = Error::Unauthenticated("the e-mail address or the password is wrong");
@@ -37,6 +45,16 @@ pub struct SignIn {
     pub address: IpAddr,
     /// What the client calls itself.
     pub user_agent: Option<String>,
+    /// What the client's cookie says about its device.
+    pub device: Option<String>,
+}
+
+/// Somebody who has signed in.
+pub struct SignedIn {
+    /// Their tokens.
+    pub pair: TokenPair,
+    /// A cookie by which the device is known from now on, if it was not before.
+    pub device: Option<String>,
 }
 
 #[derive(FromRow)]
@@ -47,25 +65,27 @@ struct Credentials {
 }
 
 impl Identity {
-    /// Signs an account in, and starts a session. Failures count, against the address and against the account from there;
-    /// a sign-in that succeeds does not.
+    /// Signs an account in, and starts a session. Wrong passwords count; see [`attempt`](super::attempt).
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for whatever does not match; [`Error::Throttled`] after too many failures;
     /// [`Error::Busy`] when too many sign in at once.
-    pub async fn login(&self, correlation_id: Uuid, sign_in: &SignIn) -> Result<TokenPair, Error> {
+    pub async fn login(&self, correlation_id: Uuid, sign_in: &SignIn) -> Result<SignedIn, Error> {
         self.inner.hasher.check_room()?;
         let email = EmailAddress::parse(&sign_in.email);
         let who = email.as_ref().map_or(sign_in.email.as_str(), EmailAddress::normalized);
-        let attempt = self.attempt(who, sign_in.address).await?;
+        let (address, device, now) = (sign_in.address, sign_in.device.as_deref(), crate::application::now());
+        let attempt = self.attempt(Claim { who, address, device, now }).await?;
         let outcome = match (&email, Password::new(&sign_in.password)) {
             (Ok(email), Ok(password)) => self.judge(correlation_id, email, &password, sign_in).await,
             _ => Err(WRONG),
         };
-        if !matches!(outcome, Err(Error::Unauthenticated(_))) {
-            attempt.forgive().await;
+        if matches!(outcome, Err(Error::Unauthenticated(_))) {
+            attempt.failed().await;
         }
-        outcome
+        let is_known = device.is_some_and(|cookie| self.known_device(who, cookie, now).is_some());
+        let device = if is_known { None } else { Some(self.device_cookie(who, now)?) };
+        outcome.map(|pair| SignedIn { pair, device })
     }
 
     async fn judge(
@@ -96,13 +116,13 @@ impl Identity {
         }
         let proof = if needs_rehash { self.rehash(account_id, password, password_hash).await } else { password_hash };
         let context = Context::new(Actor::Account(account_id), correlation_id);
-        self.start_session(&context, account_id, proof, sign_in.user_agent.as_deref()).await
+        self.start_session(&context, account_id, proof, sign_in).await
     }
 
     /// Replaces a hash of an older kind, now that the password is at hand; returns the one that is stored then. Where that
     /// fails, the next sign-in tries again.
     async fn rehash(&self, account_id: AccountId, password: &Password, old: String) -> String {
-        let Ok(hash) = self.inner.hasher.hash(password).await else { return old };
+        let Ok(hash) = self.inner.hasher.hash(password, Queue::SignIn).await else { return old };
         let replaced = sqlx::query("UPDATE accounts SET password_hash = $3 WHERE id = $1 AND password_hash = $2")
             .bind(Uuid::from(account_id))
             .bind(&old)
@@ -139,16 +159,17 @@ impl Identity {
         context: &Context,
         account_id: AccountId,
         proof: String,
-        user_agent: Option<&str>,
+        sign_in: &SignIn,
     ) -> Result<TokenPair, Error> {
         let session_id = SessionId(Uuid::now_v7());
         let salt = SessionSalt::generate().map_err(Error::failure)?;
         let expires_at = context.now + self.inner.config.session_lifetime;
         let pair = self.pair(account_id, session_id, 0, &salt, context.now)?;
         let record = RecordAccount { account_id, command: AccountCommand::StartSession { session_id } };
-        let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT).collect());
+        let user_agent = sign_in.user_agent.as_deref().map(|name| name.chars().take(USER_AGENT).collect());
+        let network = self.network_digest(&network(sign_in.address));
         let created_at = context.now;
-        let tables = InsertSession { account_id, session_id, salt, proof, user_agent, created_at, expires_at };
+        let tables = InsertSession { account_id, session_id, salt, proof, user_agent, network, created_at, expires_at };
         self.inner.app.run_with_tables(context, &record, &tables).await?;
         self.end_excess(context, account_id).await?;
         Ok(pair)
@@ -163,6 +184,8 @@ struct InsertSession {
     /// the door no longer does.
     proof: String,
     user_agent: Option<String>,
+    /// From where, as a digest.
+    network: Vec<u8>,
     created_at: OffsetDateTime,
     expires_at: OffsetDateTime,
 }
@@ -175,6 +198,7 @@ struct NewSession<'a> {
     created_at: At,
     expires_at: At,
     user_agent: Option<&'a str>,
+    network: Bytea<'a>,
     proof: &'a str,
 }
 
@@ -187,13 +211,14 @@ impl TableChange for InsertSession {
             created_at: At(self.created_at),
             expires_at: At(self.expires_at),
             user_agent: self.user_agent.as_deref(),
+            network: Bytea(&self.network),
             proof: &self.proof,
         };
         let insert = Change::new(
-            "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at, user_agent)
-             SELECT a.id, c.id, a.salt, a.created_at, a.created_at, a.expires_at, a.user_agent
+            "INSERT INTO sessions (id, account_id, salt, rotated_at, created_at, expires_at, user_agent, network)
+             SELECT a.id, c.id, a.salt, a.created_at, a.created_at, a.expires_at, a.user_agent, a.network
              FROM accounts c, jsonb_to_record($1) AS a (id uuid, account_id uuid, salt bytea, created_at timestamptz,
-                                                        expires_at timestamptz, user_agent text, proof text)
+                                                        expires_at timestamptz, user_agent text, network bytea, proof text)
              WHERE c.id = a.account_id AND c.password_hash = a.proof AND c.deactivated_at IS NULL FOR SHARE OF c",
             &row,
         )?;

@@ -10,10 +10,13 @@ mod attempt;
 mod authenticate;
 mod caller;
 mod change_password;
+mod device;
 pub mod email;
 mod erase;
 pub mod external;
 mod federation;
+mod gates;
+mod invitation_limits;
 pub mod keys;
 mod login;
 pub mod mail_token;
@@ -45,7 +48,9 @@ use workroom_domain::ids::{AccountId, SessionId};
 
 pub use caller::{Caller, CredentialKind, Scope};
 pub use change_password::{EndedCredentials, PasswordToChange};
-pub use login::SignIn;
+pub use device::LIFETIME as DEVICE_LIFETIME;
+pub use invitation_limits::RecipientDigest;
+pub use login::{SignIn, SignedIn};
 pub use profile::ProfilePatch;
 pub use register::Registration;
 pub use revocations::{Revocations, Watch};
@@ -59,11 +64,17 @@ use crate::{
 };
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
 use external::{ExternalIssuerConfig, ExternalIssuers};
+use gates::Gates;
 use password::{PasswordHasher, PasswordHasherConfig};
 use password_policy::PasswordPolicy;
 use refresh_token::{RefreshTokenKey, SessionSalt};
 use signing_key::{Jwks, SharedKeyRing};
 use throttle::{Rule, Throttle};
+
+/// Passwords that one network may have at work in a process.
+const NETWORK_GATE: usize = 8;
+/// Passwords that may be compared with one account's from one network at a time, in a process.
+const ACCOUNT_GATE: usize = 2;
 
 /// What identity is configured with.
 #[derive(Clone, Debug)]
@@ -86,6 +97,12 @@ pub struct IdentityConfig {
     pub address_attempts: Rule,
     /// How often signing in to one account may fail from one address.
     pub account_attempts: Rule,
+    /// How often signing in to one account may fail from everywhere where nobody has signed in to it before.
+    pub account_attempts_everywhere: Rule,
+    /// How often somebody may invite.
+    pub invitations_per_sender: Rule,
+    /// How often an address may be invited, by whomever.
+    pub invitations_per_recipient: Rule,
     /// Other issuers whose tokens are accepted.
     pub external_issuers: Vec<ExternalIssuerConfig>,
     /// What an identity provider may tell.
@@ -110,6 +127,10 @@ struct Inner {
     revocations: Revocations,
     external: ExternalIssuers,
     throttle: Throttle,
+    /// Who compares or makes passwords from one network at a time.
+    network_gates: Gates,
+    /// Who compares passwords with one account's from one network at a time.
+    account_gates: Gates,
     refresh_key: RefreshTokenKey,
     fingerprint_key: aws_lc_rs::hmac::Key,
 }
@@ -146,6 +167,8 @@ impl Identity {
             revocations: Revocations::open(app.pool()).await?,
             external: ExternalIssuers::new(&config.external_issuers)?,
             throttle: Throttle::new(app.pool().clone()),
+            network_gates: Gates::new(NETWORK_GATE),
+            account_gates: Gates::new(ACCOUNT_GATE),
             refresh_key,
             fingerprint_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &fingerprint_key),
             app,
@@ -159,6 +182,12 @@ impl Identity {
         let pool = self.inner.app.pool().clone();
         let keys = keys::follow(pool.clone(), self.inner.keys.clone());
         tokio::join!(keys, self.inner.revocations.clone().run(pool, messaging));
+    }
+
+    /// A key for what processes tell each other, made for one purpose.
+    pub fn message_key(&self, purpose: &str) -> aws_lc_rs::hmac::Key {
+        let derived = self.fingerprint(&[b"message key", purpose.as_bytes()]);
+        aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &derived)
     }
 
     /// The public keys that access tokens can be checked with.

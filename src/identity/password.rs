@@ -53,7 +53,7 @@ pub struct PasswordHasherConfig {
     /// Hashes at a time; one less than there are cores, and at least one: the core that is left keeps everybody else's
     /// replies as quick as ever while sign-ins flood in.
     pub permits: usize,
-    /// Callers that may wait for a permit; 64.
+    /// Callers of each queue that may wait for a permit; 64.
     pub max_waiting: usize,
     /// How long a caller waits for a permit; 5 s.
     pub max_wait: Duration,
@@ -79,6 +79,17 @@ impl Default for PasswordHasherConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the configured cost of password hashing is out of bounds")]
 pub struct InvalidCost;
+
+/// What a password is hashed for. Each has a queue of its own, so that a flood of one refuses nobody of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// A sign-in, or the proof of a password.
+    SignIn,
+    /// A new account.
+    Registration,
+    /// A new password of an account.
+    Recovery,
+}
 
 /// Why a password was neither hashed nor compared. None of it depends on the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,7 +128,7 @@ struct Inner {
     max_wait: Duration,
     retry_after: Duration,
     permits: Arc<Semaphore>,
-    places: Semaphore,
+    places: [Semaphore; 3],
     idle: Mutex<Vec<Vec<Block>>>,
     /// As many as there are permits, and nothing else runs on them: their low priority is for good.
     threads: Option<Runtime>,
@@ -182,7 +193,7 @@ impl PasswordHasher {
             max_wait: config.max_wait,
             retry_after: config.retry_after,
             permits: Arc::new(Semaphore::new(config.permits)),
-            places: Semaphore::new(config.max_waiting),
+            places: std::array::from_fn(|_| Semaphore::new(config.max_waiting)),
             idle: Mutex::new(Vec::new()),
             threads: Some(threads(config.permits)?),
         })))
@@ -192,9 +203,9 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// [`PasswordError::Busy`] or [`PasswordError::Failed`].
-    pub async fn hash(&self, password: &Password) -> Result<String, PasswordError> {
+    pub async fn hash(&self, password: &Password, queue: Queue) -> Result<String, PasswordError> {
         let password = password.clone();
-        self.run(move |inner, memory| {
+        self.run(queue, move |inner, memory| {
             let mut salt = [0; SALT_LENGTH];
             rand::fill(&mut salt).map_err(|_| PasswordError::Failed)?;
             let mut output = [0; OUTPUT_LENGTH];
@@ -212,7 +223,7 @@ impl PasswordHasher {
     pub async fn verify(&self, password: &Password, stored: &str) -> Result<Verified, PasswordError> {
         let stored = Stored::parse(stored)?;
         let password = password.clone();
-        self.run(move |inner, memory| stored.verify(&password, &inner.params, memory)).await
+        self.run(Queue::SignIn, move |inner, memory| stored.verify(&password, &inner.params, memory)).await
     }
 
     /// Does the work of [`Self::verify`] for an account that does not exist, so that the reply's time does not tell.
@@ -223,12 +234,12 @@ impl PasswordHasher {
         self.verify(password, &self.0.dummy).await.map(|_| ())
     }
 
-    /// Whether whoever came now would be refused: worth a look before anything else is done for them.
+    /// Whether whoever came now to sign in would be refused: worth a look before anything else is done for them.
     ///
     /// # Errors
     /// [`PasswordError::Busy`].
     pub fn check_room(&self) -> Result<(), PasswordError> {
-        if self.0.permits.available_permits() == 0 && self.0.places.available_permits() == 0 {
+        if self.0.permits.available_permits() == 0 && self.places(Queue::SignIn).available_permits() == 0 {
             return Err(PasswordError::Busy { retry_after: self.0.retry_after });
         }
         Ok(())
@@ -236,14 +247,24 @@ impl PasswordHasher {
 
     /// How many callers wait for a permit: for metrics.
     pub fn waiting(&self) -> usize {
-        self.0.max_waiting.saturating_sub(self.0.places.available_permits())
+        self.0.places.iter().map(|places| self.0.max_waiting.saturating_sub(places.available_permits())).sum()
+    }
+
+    fn places(&self, queue: Queue) -> &Semaphore {
+        let [sign_in, registration, recovery] = &self.0.places;
+        match queue {
+            Queue::SignIn => sign_in,
+            Queue::Registration => registration,
+            Queue::Recovery => recovery,
+        }
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        queue: Queue,
         work: impl FnOnce(&Inner, &mut Vec<Block>) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let lane = Lane::new(Arc::clone(&self.0), self.permit().await?);
+        let lane = Lane::new(Arc::clone(&self.0), self.permit(queue).await?);
         // Dropping the handle does not stop the thread, and the lane with its permit belongs to the thread.
         let threads = self.0.threads.as_ref().ok_or(PasswordError::Failed)?;
         let running = threads.spawn(async move {
@@ -254,13 +275,13 @@ impl PasswordHasher {
         running.await.map_err(|_| PasswordError::Failed)?
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, PasswordError> {
+    async fn permit(&self, queue: Queue) -> Result<OwnedSemaphorePermit, PasswordError> {
         let busy = PasswordError::Busy { retry_after: self.0.retry_after };
         let permits = Arc::clone(&self.0.permits);
         if let Ok(permit) = Arc::clone(&permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = self.0.places.try_acquire().map_err(|_| busy)?;
+        let _place = self.places(queue).try_acquire().map_err(|_| busy)?;
         match timeout(self.0.max_wait, permits.acquire_owned()).await {
             Ok(permit) => permit.map_err(|_| PasswordError::Failed),
             Err(_) => Err(busy),
@@ -446,7 +467,7 @@ mod tests {
     #[tokio::test]
     async fn the_right_password_verifies_and_others_do_not() {
         let hasher = hasher(&PasswordHasherConfig::default());
-        let stored = hasher.hash(&password("a quiet harbour")).await.unwrap();
+        let stored = hasher.hash(&password("a quiet harbour"), Queue::SignIn).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert_eq!(hasher.verify(&password("a quiet harbour"), &stored).await, Ok(RIGHT));
         for other in ["a quiet harbou", "a quiet harbour ", "A quiet harbour", ""] {
@@ -457,7 +478,7 @@ mod tests {
     #[tokio::test]
     async fn every_way_to_type_a_password_verifies() {
         let hasher = hasher(&cheap());
-        let stored = hasher.hash(&password("Zo\u{eb} \u{c5}ngstr\u{f6}m")).await.unwrap();
+        let stored = hasher.hash(&password("Zo\u{eb} \u{c5}ngstr\u{f6}m"), Queue::SignIn).await.unwrap();
         let typed = password("Zoe\u{308} \u{212B}ngstro\u{308}m");
         assert_eq!(hasher.verify(&typed, &stored).await, Ok(RIGHT));
     }
@@ -466,7 +487,7 @@ mod tests {
     async fn one_password_has_many_hashes() {
         let hasher = hasher(&cheap());
         let p = password("a quiet harbour");
-        assert_ne!(hasher.hash(&p).await.unwrap(), hasher.hash(&p).await.unwrap());
+        assert_ne!(hasher.hash(&p, Queue::SignIn).await.unwrap(), hasher.hash(&p, Queue::SignIn).await.unwrap());
     }
 
     /// The memory is used again without being cleared: the library's own hash must still come out.
@@ -475,7 +496,7 @@ mod tests {
         use argon2::PasswordVerifier;
         let hasher = hasher(&one_at_a_time());
         for text in ["first", "second", "third"] {
-            let stored = hasher.hash(&password(text)).await.unwrap();
+            let stored = hasher.hash(&password(text), Queue::SignIn).await.unwrap();
             let parsed = PasswordHash::new(&stored).unwrap();
             assert!(Argon2::default().verify_password(text.as_bytes(), &parsed).is_ok());
         }
@@ -498,7 +519,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_cost_makes_old_hashes_outdated() {
-        let stored = hasher(&cheap()).hash(&password("a quiet harbour")).await.unwrap();
+        let stored = hasher(&cheap()).hash(&password("a quiet harbour"), Queue::SignIn).await.unwrap();
         for config in [
             PasswordHasherConfig { memory_kib: 128, ..cheap() },
             PasswordHasherConfig { passes: 2, ..cheap() },
@@ -548,7 +569,7 @@ mod tests {
     async fn the_dummy_costs_as_much_as_an_account() {
         let hasher = hasher(&PasswordHasherConfig { permits: 1, ..PasswordHasherConfig::default() });
         let p = password("a quiet harbour");
-        let stored = hasher.hash(&p).await.unwrap();
+        let stored = hasher.hash(&p, Queue::SignIn).await.unwrap();
         // Algorithm, version and cost, and the lengths of salt and hash.
         let shape = |hash: &str| {
             let parts: Vec<String> = hash.split('$').map(str::to_owned).collect();
@@ -573,7 +594,7 @@ mod tests {
                     started.send(()).map_err(|_| PasswordError::Failed)?;
                     finished.recv().map_err(|_| PasswordError::Failed)
                 };
-                hasher.run(work).await
+                hasher.run(Queue::SignIn, work).await
             }
         });
         start.recv().await.unwrap();
@@ -588,9 +609,9 @@ mod tests {
     #[tokio::test]
     async fn a_hash_that_panics_gives_its_permit_back() {
         let hasher = hasher(&one_at_a_time());
-        let outcome = hasher.run(|_, _| -> Result<(), PasswordError> { panic!("of this test") }).await;
+        let outcome = hasher.run(Queue::SignIn, |_, _| -> Result<(), PasswordError> { panic!("of this test") }).await;
         assert_eq!(outcome, Err(PasswordError::Failed));
-        assert!(hasher.hash(&password("a quiet harbour")).await.is_ok());
+        assert!(hasher.hash(&password("a quiet harbour"), Queue::SignIn).await.is_ok());
     }
 
     #[tokio::test]
@@ -600,14 +621,20 @@ mod tests {
         let p = password("a quiet harbour");
         let spawn = || {
             let (hasher, p) = (hasher.clone(), p.clone());
-            tokio::spawn(async move { hasher.hash(&p).await })
+            tokio::spawn(async move { hasher.hash(&p, Queue::SignIn).await })
         };
-        let held = hasher.permit().await.unwrap();
+        let held = hasher.permit(Queue::SignIn).await.unwrap();
         let (leaves, stays) = (spawn(), spawn());
         until(|| hasher.waiting() == 2).await;
         let busy = PasswordError::Busy { retry_after: Duration::from_secs(2) };
-        assert_eq!(hasher.hash(&p).await, Err(busy));
+        assert_eq!(hasher.hash(&p, Queue::SignIn).await, Err(busy));
         assert_eq!(hasher.verify_dummy(&p).await, Err(busy));
+        let other = {
+            let (hasher, p) = (hasher.clone(), p.clone());
+            tokio::spawn(async move { hasher.hash(&p, Queue::Registration).await })
+        };
+        until(|| hasher.waiting() == 3).await;
+        other.abort();
         leaves.abort();
         until(|| hasher.waiting() == 1).await;
         let comes = spawn();
@@ -621,12 +648,12 @@ mod tests {
     #[tokio::test]
     async fn nobody_waits_for_ever() {
         let hasher = hasher(&PasswordHasherConfig { max_wait: Duration::from_millis(1), ..one_at_a_time() });
-        let held = hasher.permit().await.unwrap();
-        let refused = hasher.hash(&password("a quiet harbour")).await;
+        let held = hasher.permit(Queue::SignIn).await.unwrap();
+        let refused = hasher.hash(&password("a quiet harbour"), Queue::SignIn).await;
         assert!(matches!(refused, Err(PasswordError::Busy { .. })));
         assert_eq!(hasher.waiting(), 0);
         drop(held);
-        assert!(hasher.hash(&password("a quiet harbour")).await.is_ok());
+        assert!(hasher.hash(&password("a quiet harbour"), Queue::SignIn).await.is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -635,7 +662,7 @@ mod tests {
         let tasks: Vec<_> = (0..60)
             .map(|_| {
                 let hasher = hasher.clone();
-                tokio::spawn(async move { hasher.hash(&password("a quiet harbour")).await })
+                tokio::spawn(async move { hasher.hash(&password("a quiet harbour"), Queue::SignIn).await })
             })
             .collect();
         for task in tasks {
@@ -661,7 +688,7 @@ mod tests {
         for _ in 0..2 {
             let start = Instant::now();
             for _ in 0..50 {
-                hasher.hash(&p).await.unwrap();
+                hasher.hash(&p, Queue::SignIn).await.unwrap();
             }
             println!("hash: {:?}", start.elapsed() / 50);
         }

@@ -1,5 +1,7 @@
 //! What mailed tokens are for: a new password for somebody who forgot the old one, and proof of an address.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use sqlx::FromRow;
 use time::{Duration, OffsetDateTime};
@@ -14,12 +16,14 @@ use super::{
     Caller, Identity,
     change_password::{EndedCredentials, SetPassword},
     email::EmailAddress,
+    invitation_limits::RecipientDigest,
     mail_token::{self, Purpose},
     sessions::{EndSessions, end_rows},
     tokens,
 };
 use crate::{
     application::{At, Change, Context, Done, EmailProof, Error, TableChange, accounts::RecordAccount},
+    http::client_address::network,
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -108,13 +112,17 @@ impl Identity {
         correlation_id: Uuid,
         token: &str,
         new: &str,
+        address: IpAddr,
     ) -> Result<Done<EndedCredentials>, Error> {
         let now = crate::application::now();
         let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::PasswordReset, now)
             .await?
             .map(AccountId)
             .ok_or_else(not_good)?;
+        let gate = self.throttle_key(&[b"network gate", &network(address)]);
+        let passed = self.inner.network_gates.pass(gate).await?;
         let hash = self.new_password_hash(account_id, new).await?;
+        drop(passed);
         let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
         let set = SetPassword { account_id, hash, replaces: None, keep: None, revoke_tokens: true, now };
         let tables = ByToken { token: token.to_owned(), set };
@@ -139,15 +147,17 @@ impl Identity {
             .map(AccountId)
             .ok_or_else(not_good)?;
         let context = Context { now, ..Context::new(Actor::Account(account_id), correlation_id) };
-        let is_first: bool = sqlx::query_scalar("SELECT email_verified_at IS NULL FROM accounts WHERE id = $1")
-            .bind(Uuid::from(account_id))
-            .fetch_optional(self.inner.app.pool())
-            .await?
-            .ok_or_else(not_good)?;
+        let known: Option<(bool, Option<String>)> =
+            sqlx::query_as("SELECT email_verified_at IS NULL, email_normalized FROM accounts WHERE id = $1")
+                .bind(Uuid::from(account_id))
+                .fetch_optional(self.inner.app.pool())
+                .await?;
+        let (is_first, email) = known.ok_or_else(not_good)?;
+        let recipient = email.map(|email| self.recipient(&email));
         let token = token.to_owned();
         if !is_first || self.inner.app.email_proof() == EmailProof::Trusted {
             let record = RecordAccount { account_id, command: AccountCommand::VerifyEmail };
-            let tables = Verify { token, account_id, now, ends: Ends::Nothing };
+            let tables = Verify { token, account_id, now, recipient, ends: Ends::Nothing };
             return self.inner.app.run_with_tables(&context, &record, &tables).await;
         }
         let own = caller.filter(|caller| caller.account_id == account_id).and_then(Caller::session_id);
@@ -160,7 +170,7 @@ impl Identity {
             tokens: own.is_none(),
         };
         let ends = Ends::Sessions { keep: own };
-        let tables = Verify { token, account_id, now, ends };
+        let tables = Verify { token, account_id, now, recipient, ends };
         let Done { reply: ended, position, visible } =
             self.inner.app.run_with_tables(&context, &command, &tables).await?;
         self.inner.revocations.end(&ended.credentials());
@@ -229,6 +239,8 @@ struct Verify {
     token: String,
     account_id: AccountId,
     now: OffsetDateTime,
+    /// The address: who has it may want invitations again.
+    recipient: Option<RecipientDigest>,
     ends: Ends,
 }
 
@@ -238,6 +250,9 @@ impl TableChange for Verify {
         let redeem = mail_token::redeem(&self.token, Purpose::EmailVerification, account_id.into(), now, not_good)?;
         let mut changes = Vec::from(redeem);
         changes.push(verified(account_id, now)?);
+        if let Some(recipient) = &self.recipient {
+            changes.push(recipient.unblock()?);
+        }
         if let Ends::Sessions { keep } = self.ends {
             changes.push(end_rows(account_id, keep, now)?);
             if keep.is_none() {

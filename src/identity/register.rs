@@ -1,5 +1,7 @@
 //! Registration: an account and its first event, or neither.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
@@ -12,7 +14,7 @@ use workroom_projections::accounts::AccountRow;
 use super::{
     Identity,
     email::EmailAddress,
-    password::PasswordError,
+    password::{PasswordError, Queue},
     password_policy::{Password, PasswordOwner},
     recovery::new_mail,
     username::{FullName, Username},
@@ -22,6 +24,7 @@ use crate::{
         Answer, At, Change, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation,
         accounts::RecordAccount,
     },
+    http::client_address::network,
     notify::outbox::{self, MailKind, NewMail},
 };
 
@@ -65,11 +68,18 @@ impl Identity {
         &self,
         correlation_id: Uuid,
         registration: &Registration,
+        address: IpAddr,
         key: Option<IdempotencyKey>,
         render: impl Fn(&AccountRow) -> Result<Rendered, Error> + Sync,
     ) -> Result<Answer, Error> {
         let checked = self.check(registration)?;
-        let password_hash = self.inner.hasher.hash(&checked.password).await?;
+        let passed = self.inner.network_gates.pass(self.throttle_key(&[b"network gate", &network(address)])).await?;
+        // A registration that was sent again gets its reply again.
+        if key.is_none() {
+            self.insist_on_free(&checked).await?;
+        }
+        let password_hash = self.inner.hasher.hash(&checked.password, Queue::Registration).await?;
+        drop(passed);
         let account_id = AccountId(Uuid::now_v7());
         let personal_organization_id = OrganizationId(Uuid::now_v7());
         let context = Context::new(Actor::Account(account_id), correlation_id);
@@ -106,6 +116,23 @@ impl Identity {
             }
         }
         Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
+    }
+
+    /// Refuses what is taken already, before a hash is spent on it. What is free now may be taken when it is written.
+    async fn insist_on_free(&self, checked: &Checked) -> Result<(), Error> {
+        let (email, username): (bool, bool) = sqlx::query_as(
+            "SELECT EXISTS (SELECT FROM accounts WHERE email_normalized = $1),
+                    EXISTS (SELECT FROM accounts WHERE username = $2)",
+        )
+        .bind(checked.email.normalized())
+        .bind(checked.username.as_ref().map(Username::as_str))
+        .fetch_one(self.inner.app.pool())
+        .await?;
+        match (email, username) {
+            (true, _) => Err(Error::Conflict(EMAIL_TAKEN.to_owned())),
+            (_, true) => Err(Error::Conflict(USERNAME_TAKEN.to_owned())),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self, registration: &Registration) -> Result<Checked, Error> {

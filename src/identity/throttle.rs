@@ -2,6 +2,9 @@
 //!
 //! A row keeps one moment a key: when all its attempts are forgiven. An attempt moves that moment on by window ÷ attempts,
 //! and is refused where it would move beyond the window. One call is one round trip; a refusal writes nothing.
+//!
+//! What is an attempt only once it has failed is [checked](Throttle::check) first and [counted](Throttle::count) then; what is
+//! one in any case is [debited](Throttle::debit), exactly.
 
 use std::time::{Duration, Instant};
 
@@ -37,6 +40,22 @@ pub struct Throttled {
     pub retry_after: Duration,
 }
 
+/// Which key has had too many attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// The key.
+    pub key: [u8; 32],
+    /// When the next one is due.
+    pub retry_after: Duration,
+}
+
+/// Keys, intervals and windows, as the database's functions take them.
+fn columns(debits: &[Debit]) -> (Vec<Vec<u8>>, Vec<f64>, Vec<f64>) {
+    let keys = debits.iter().map(|(key, _)| key.to_vec()).collect();
+    let intervals = debits.iter().map(|(_, rule)| rule.interval()).collect();
+    (keys, intervals, debits.iter().map(|(_, rule)| rule.window.as_secs_f64()).collect())
+}
+
 /// Counts attempts. Cheap to clone.
 #[derive(Clone)]
 pub struct Throttle {
@@ -61,10 +80,11 @@ impl Throttle {
         if let Some(until) = remembered.filter(|until| *until > now) {
             return Ok(Err(Throttled { retry_after: until - now }));
         }
+        let (keys, intervals, windows) = columns(debits);
         let wait: f64 = sqlx::query_scalar("SELECT debit_attempts($1, $2, $3)")
-            .bind(debits.iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>())
-            .bind(debits.iter().map(|(_, rule)| rule.interval()).collect::<Vec<_>>())
-            .bind(debits.iter().map(|(_, rule)| rule.window.as_secs_f64()).collect::<Vec<_>>())
+            .bind(keys)
+            .bind(intervals)
+            .bind(windows)
             .fetch_one(&self.pool)
             .await?;
         if wait <= 0.0 {
@@ -78,29 +98,40 @@ impl Throttle {
         Ok(Err(Throttled { retry_after }))
     }
 
-    /// Takes an attempt back under every key: it was none.
+    /// Whether another attempt is allowed under every key. Counts nothing: who finds out that it failed
+    /// [counts](Self::count) it.
     ///
     /// # Errors
     /// The database's.
-    pub async fn credit(&self, debits: &[Debit]) -> Result<(), sqlx::Error> {
-        let mut debits = debits.to_vec();
-        debits.sort_unstable_by_key(|(key, _)| *key);
-        sqlx::query(
-            "WITH locked AS MATERIALIZED (
-                 SELECT t.key, k.interval_s FROM throttles t
-                 JOIN unnest($1::bytea[], $2::float8[]) AS k (key, interval_s) ON k.key = t.key
-                 ORDER BY t.key FOR UPDATE OF t)
-             UPDATE throttles t SET free_at = t.free_at - make_interval(secs => l.interval_s)
-             FROM locked l WHERE l.key = t.key",
-        )
-        .bind(debits.iter().map(|(key, _)| key.to_vec()).collect::<Vec<_>>())
-        .bind(debits.iter().map(|(_, rule)| rule.interval()).collect::<Vec<_>>())
-        .execute(&self.pool)
-        .await?;
-        for (key, _) in &debits {
-            self.refused.invalidate(key);
+    pub async fn check(&self, debits: &[Debit]) -> Result<Result<(), Refused>, sqlx::Error> {
+        let now = Instant::now();
+        let remembered = debits.iter().filter_map(|(key, _)| Some((*key, self.refused.get(key)?)));
+        if let Some((key, until)) = remembered.filter(|(_, until)| *until > now).max_by_key(|(_, until)| *until) {
+            return Ok(Err(Refused { key, retry_after: until - now }));
         }
-        Ok(())
+        let (keys, intervals, windows) = columns(debits);
+        let refused: Option<(Vec<u8>, f64)> = sqlx::query_as("SELECT key, wait FROM refused_attempt($1, $2, $3)")
+            .bind(keys)
+            .bind(intervals)
+            .bind(windows)
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some((key, wait)) = refused.and_then(|(key, wait)| Some((key.try_into().ok()?, wait))) else {
+            return Ok(Ok(()));
+        };
+        let retry_after = Duration::from_secs_f64(wait.clamp(0.0, 1e9));
+        self.refused.insert(key, now + retry_after);
+        Ok(Err(Refused { key, retry_after }))
+    }
+
+    /// Counts an attempt that failed under every key.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn count(&self, debits: &[Debit]) -> Result<(), sqlx::Error> {
+        let (keys, intervals, windows) = columns(debits);
+        let counted = sqlx::query("SELECT count_attempt($1, $2, $3)").bind(keys).bind(intervals).bind(windows);
+        counted.execute(&self.pool).await.map(drop)
     }
 
     /// Deletes what is forgiven.

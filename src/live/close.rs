@@ -1,6 +1,6 @@
 //! Why a socket ends, and the code that tells its peer.
 
-use axum::extract::ws::{CloseFrame, Message};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// Why the gateway ends a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) enum Close {
     NoSignIn,
     /// More messages than allowed.
     TooManyMessages,
+    /// More sockets of one account than allowed.
+    TooManySockets,
     /// The token expired and no new one came.
     TokenExpired,
     /// The peer reads slower than events come; it may resume.
@@ -38,7 +40,7 @@ impl Close {
             Self::BadCredentials | Self::SessionEnded => 4401,
             Self::AccessRevoked => 4403,
             Self::NoSignIn => 4408,
-            Self::TooManyMessages => 4429,
+            Self::TooManyMessages | Self::TooManySockets => 4429,
             Self::TokenExpired => 4501,
             Self::TooSlow => 4508,
             Self::Restarting => 1012,
@@ -56,6 +58,7 @@ impl Close {
             Self::AccessRevoked => "access revoked",
             Self::NoSignIn => "no sign-in in time",
             Self::TooManyMessages => "too many messages",
+            Self::TooManySockets => "too many sockets",
             Self::TokenExpired => "token expired",
             Self::TooSlow => "too slow; resume from the last seq",
             Self::Restarting => "restarting",
@@ -68,6 +71,6 @@ impl Close {
 
     /// The close frame.
     pub(super) fn message(self) -> Message {
-        Message::Close(Some(CloseFrame { code: self.code(), reason: self.reason().into() }))
+        Message::Close(Some(CloseFrame { code: self.code().into(), reason: self.reason().into() }))
     }
 }

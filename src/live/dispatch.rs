@@ -1,7 +1,7 @@
 //! What a client asks for, and what it is told.
 
-use axum::extract::ws::Message;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
@@ -36,7 +36,7 @@ impl Socket {
             (ClientMessage::Ping {}, _) => self.say(&Frame::Pong {}),
             (ClientMessage::Hello { token: Some(token) }, None) => {
                 let caller = judge(self.live.identity.clone(), &token).await?;
-                self.welcome(caller);
+                self.welcome(caller)?;
             }
             (ClientMessage::Hello { token: None }, None) => return Err(Close::BadCredentials),
             // Signed in by header or ticket already: courtesy.
@@ -80,7 +80,12 @@ impl Socket {
     }
 
     /// Greets somebody who has signed in.
-    pub(super) fn welcome(&mut self, caller: Caller) {
+    ///
+    /// # Errors
+    /// The account has too many sockets.
+    pub(super) fn welcome(&mut self, caller: Caller) -> Result<(), Close> {
+        let place = self.live.hub.places().of_account(caller.account_id.into());
+        self.place = Some(place.ok_or(Close::TooManySockets)?);
         self.caller = Some(caller);
         self.watch = Some(self.live.identity.watch(&caller));
         self.timers.signed_in(Instant::now(), now(), caller.expires_at);
@@ -90,6 +95,7 @@ impl Socket {
             ping_interval: self.live.limits.ping_interval.as_secs(),
             epoch: self.live.hub.epoch(),
         });
+        Ok(())
     }
 
     async fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {

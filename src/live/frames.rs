@@ -1,8 +1,8 @@
 //! What the server says. `type` comes first in every frame.
 
-use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
 use workroom_projections::history::PublishedEvent;
 

@@ -23,6 +23,7 @@ use super::{
     follow::follow,
     heads::watch_heads,
     limits::HubConfig,
+    places::Places,
     seat::{Seat, Seated},
 };
 
@@ -39,6 +40,7 @@ struct Inner {
     feeds: Mutex<HashMap<Uuid, Arc<Feed>>>,
     epoch: Mutex<Uuid>,
     sockets: AtomicUsize,
+    places: Places,
     readers: Semaphore,
     doubt: AtomicBool,
     look: Notify,
@@ -57,6 +59,7 @@ impl Hub {
                 feeds: Mutex::default(),
                 epoch: Mutex::new(epoch),
                 sockets: AtomicUsize::new(0),
+                places: Places::new(config.sockets_per_address, config.sockets_per_account),
                 readers: Semaphore::new(config.readers),
                 doubt: AtomicBool::new(false),
                 look: Notify::new(),
@@ -155,6 +158,11 @@ impl Hub {
     pub(super) fn admit_socket(&self) -> Option<SocketCount> {
         let count = SocketCount(self.clone());
         (self.inner.sockets.fetch_add(1, Ordering::Relaxed) < self.inner.config.sockets).then_some(count)
+    }
+
+    /// What addresses and accounts have open.
+    pub(super) fn places(&self) -> &Places {
+        &self.inner.places
     }
 
     /// A turn at the database. Sockets that come back all at once must not take every connection from the commands.

@@ -31,6 +31,10 @@ pub struct HubConfig {
     pub readers: usize,
     /// Sockets of this process; one more is refused with 503.
     pub sockets: usize,
+    /// Of these, from one address, or one /64 network of IPv6; one more is refused with 429.
+    pub sockets_per_address: usize,
+    /// Of these, of one account; one more is closed with 4429.
+    pub sockets_per_account: usize,
 }
 
 impl Default for HubConfig {
@@ -49,6 +53,8 @@ impl Default for HubConfig {
             page: 256,
             readers: 8,
             sockets: 50_000,
+            sockets_per_address: 25_000,
+            sockets_per_account: 10_000,
         }
     }
 }

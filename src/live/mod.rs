@@ -33,6 +33,7 @@ mod messages;
 mod origin;
 mod outbox;
 mod pages;
+mod places;
 mod ring;
 mod roster;
 mod seat;
@@ -40,6 +41,7 @@ mod socket;
 mod subscribe;
 mod subscription;
 mod timers;
+mod transport;
 mod upgrade;
 
 use std::sync::Arc;

@@ -11,10 +11,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use futures::{SinkExt, StreamExt};
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use uuid::Uuid;
+
+use super::transport::WebSocket;
 
 /// Capacity that an empty lane keeps.
 const KEPT: usize = 4;
@@ -26,7 +28,7 @@ pub(super) enum Io {
     /// Everything that waited is written.
     Drained,
     /// The connection failed.
-    Failed(axum::Error),
+    Failed(Error),
     /// The connection is closed.
     Closed,
 }
@@ -103,7 +105,7 @@ impl Outbox {
     }
 
     /// Ready with whether anything was written.
-    fn poll_write(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Result<bool, axum::Error>> {
+    fn poll_write(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         while !self.is_empty() {
             match socket.poll_ready_unpin(context) {
                 Poll::Ready(Ok(())) => {}

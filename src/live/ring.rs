@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use axum::extract::ws::Utf8Bytes;
 use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 use workroom_projections::history::PublishedEvent;
 
 use super::{frames::Frame, limits::HubConfig, roster::Loss};

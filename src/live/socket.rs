@@ -2,12 +2,12 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
-use axum::extract::ws::{Message, WebSocket};
 use futures::{SinkExt, StreamExt, stream::FuturesUnordered};
 use tokio::{
     sync::Notify,
     time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
+use tokio_tungstenite::tungstenite::{Error, Message};
 use uuid::Uuid;
 
 use super::{
@@ -17,10 +17,12 @@ use super::{
     frames::Frame,
     outbox::{Io, Outbox},
     pages::{Page, Reading, read, read_page},
+    places::Place,
     roster::Cut,
     subscribe::{Admitted, Refused},
     subscription::{Subscription, Turn},
     timers::{Due, Timers},
+    transport::{self, WebSocket},
 };
 use crate::identity::{Caller, Watch};
 
@@ -48,6 +50,8 @@ pub(super) struct Socket {
     pub(super) caller: Option<Caller>,
     /// Tells when what the caller came with ends before its time.
     pub(super) watch: Option<Watch>,
+    /// The account's place for this socket.
+    pub(super) place: Option<Place>,
     pub(super) outbox: Outbox,
     pub(super) timers: Timers,
     pub(super) subscriptions: Vec<Subscription>,
@@ -73,6 +77,7 @@ impl Socket {
             connection_id: Uuid::now_v7(),
             caller,
             watch: None,
+            place: None,
             outbox: Outbox::default(),
             timers: Timers::new(now, limits),
             subscriptions: Vec::new(),
@@ -91,10 +96,10 @@ impl Socket {
 
     /// Runs until the peer or the gateway ends it.
     pub(super) async fn run(mut self) {
-        if let Some(caller) = self.caller {
-            self.welcome(caller);
-        }
-        let end = self.serve().await;
+        let end = match self.caller.map_or(Ok(()), |caller| self.welcome(caller)) {
+            Ok(()) => self.serve().await,
+            Err(close) => End::Ours(close),
+        };
         self.subscriptions.clear();
         self.admissions.clear();
         self.reading = None;
@@ -161,7 +166,7 @@ impl Socket {
         match message {
             Message::Text(text) => self.dispatch(&text).await.map_err(Some),
             Message::Binary(_) => self.mistake("binary frames are not part of the protocol").map_err(Some),
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => Ok(()),
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
         }
     }
 
@@ -308,7 +313,7 @@ impl Socket {
             });
             if drained.await {
                 while let Some(Ok(_)) = peer.next().await {}
-                let _ = peer.close().await;
+                let _ = SinkExt::close(&mut peer).await;
             }
         };
         tokio::select! {
@@ -332,14 +337,12 @@ fn rearm(timer: Pin<&mut Sleep>, at: Instant) {
     }
 }
 
-fn failure(error: &axum::Error) -> End {
-    let text = std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-    tracing::debug!(error = text, "a socket failed");
-    if text.contains("too long") || text.contains("too big") {
-        End::Ours(Close::TooBig)
-    } else if text.contains("UTF-8") || text.contains("protocol") {
-        End::Ours(Close::Malformed)
-    } else {
-        End::Theirs
+fn failure(error: &Error) -> End {
+    tracing::debug!(error = error as &dyn std::error::Error, "a socket failed");
+    match error {
+        Error::Capacity(_) => End::Ours(Close::TooBig),
+        Error::Utf8(_) | Error::Protocol(_) => End::Ours(Close::Malformed),
+        error if transport::is_flood(error) => End::Ours(Close::TooManyMessages),
+        _ => End::Theirs,
     }
 }

@@ -5,26 +5,24 @@
 //! the socket, with close codes.
 
 use axum::{
-    extract::{Query, State, WebSocketUpgrade},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    body::Body,
+    extract::{Query, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use hyper::upgrade::OnUpgrade;
 use serde::Deserialize;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Live, origin, socket::Socket};
+use super::{Live, origin, socket::Socket, transport};
 use crate::{
     application::{Error, now},
+    http::client_address::ClientAddress,
     identity::Caller,
 };
 
 /// The subprotocol that is spoken.
 const PROTOCOL: &str = "workroom.v1";
-/// Bytes that a socket reads at a time: clients say little, and every idle socket has this buffer.
-const READ_BUFFER: usize = 1024;
-/// Bytes that are gathered before they are written.
-const WRITE_BUFFER: usize = 4096;
-/// Bytes that may wait to be written: more than the largest frame.
-const MAX_WRITE_BUFFER: usize = 8 * 1024 * 1024;
 
 /// The address' parameters.
 #[derive(Debug, Default, Deserialize)]
@@ -36,37 +34,87 @@ pub struct RealtimeQuery {
 
 /// Opens a socket.
 ///
-/// 401 for a header or ticket that does not hold, 403 for a page from elsewhere, 503 when there are too many sockets.
+/// 401 for a header or ticket that does not hold, 403 for a page from elsewhere, 429 when the address has too many sockets, 503
+/// when the process has.
 pub async fn realtime(
     State(live): State<Live>,
-    headers: HeaderMap,
+    ClientAddress(address): ClientAddress,
     Query(query): Query<RealtimeQuery>,
-    upgrade: WebSocketUpgrade,
+    mut request: Request,
 ) -> Response {
-    if !origin::is_welcome(&headers, &live.limits.origins) {
+    let (accept, upgrade) = match handshake(&mut request) {
+        Ok(handshake) => handshake,
+        Err(refused) => return *refused,
+    };
+    let headers = request.headers();
+    if !origin::is_welcome(headers, &live.limits.origins) {
         return StatusCode::FORBIDDEN.into_response();
     }
     if live.shutdown.is_cancelled() || live.hub.stopped().is_cancelled() {
         return unavailable(1);
     }
     let Some(count) = live.hub.admit_socket() else { return unavailable(5) };
-    let caller = match caller(&live, &headers, query.ticket.as_deref()).await {
+    let Some(place) = live.hub.places().of_address(address) else {
+        return crate::http::problem::Problem::from(Error::Throttled {
+            detail: "this address has too many sockets open",
+            retry_after: std::time::Duration::from_secs(5),
+        })
+        .into_response();
+    };
+    let caller = match caller(&live, headers, query.ticket.as_deref()).await {
         Ok(caller) => caller,
         Err(error) => return refusal(&error),
     };
+    let speaks = speaks_our_protocol(headers);
     let token = live.hub.tasks().token();
-    upgrade
-        .protocols([PROTOCOL])
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MAX_WRITE_BUFFER)
-        .max_message_size(live.limits.message_bytes)
-        .max_frame_size(live.limits.message_bytes)
-        .on_upgrade(move |socket| async move {
-            Socket::new(live, socket, caller).run().await;
-            drop(count);
-            drop(token);
-        })
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let socket = transport::open(upgraded, &live.limits).await;
+                Socket::new(live, socket, caller).run().await;
+            }
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a socket was not opened"),
+        }
+        drop((count, place));
+        drop(token);
+    });
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if speaks {
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(PROTOCOL));
+    }
+    response
+}
+
+/// Reads the opening handshake (RFC 6455, 4.2.1): what accepts it, and the connection to come.
+fn handshake(request: &mut Request) -> Result<(HeaderValue, OnUpgrade), Box<Response>> {
+    let headers = request.headers();
+    let names = |name: &HeaderName, token: &str| {
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|value| value.trim().eq_ignore_ascii_case(token))
+    };
+    if !names(&header::CONNECTION, "upgrade") || !names(&header::UPGRADE, "websocket") {
+        let upgrade = [(header::UPGRADE, HeaderValue::from_static("websocket"))];
+        return Err(Box::new((StatusCode::UPGRADE_REQUIRED, upgrade).into_response()));
+    }
+    if !names(&header::SEC_WEBSOCKET_VERSION, "13") {
+        let version = [(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"))];
+        return Err(Box::new((StatusCode::UPGRADE_REQUIRED, version).into_response()));
+    }
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
+    let accept = key.and_then(|accept| HeaderValue::try_from(accept).ok());
+    let accept = accept.ok_or_else(|| Box::new(StatusCode::BAD_REQUEST.into_response()))?;
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    Ok((accept, upgrade.ok_or_else(|| Box::new(StatusCode::UPGRADE_REQUIRED.into_response()))?))
+}
+
+fn speaks_our_protocol(headers: &HeaderMap) -> bool {
+    let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
+    offered.flat_map(|value| value.split(',')).any(|offered| offered.trim() == PROTOCOL)
 }
 
 async fn caller(live: &Live, headers: &HeaderMap, ticket: Option<&str>) -> Result<Option<Caller>, Error> {

@@ -46,7 +46,7 @@ pub struct Doorbell {
     heard: AtomicI64,
     /// The furthest head that this process has told, to know its own echo by.
     told: AtomicI64,
-    peers: Peers,
+    peers: Arc<Peers>,
 }
 
 impl Doorbell {
@@ -61,8 +61,13 @@ impl Doorbell {
             groups: Arc::new(groups),
             heard: AtomicI64::new(0),
             told: AtomicI64::new(0),
-            peers: Peers::new(Instant::now()),
+            peers: Arc::new(Peers::new(Instant::now())),
         }
+    }
+
+    /// What is known of other processes.
+    pub fn peers(&self) -> Arc<Peers> {
+        Arc::clone(&self.peers)
     }
 
     /// What a projection runner calls when its group has moved. Never blocks; only the newest position goes out.

@@ -11,7 +11,7 @@
 mod address;
 pub mod doorbell;
 pub mod epoch;
-mod peers;
+pub mod peers;
 
 use std::time::Duration;
 

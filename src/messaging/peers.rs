@@ -14,7 +14,7 @@ pub(super) const HELLO: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(6);
 
 /// What a process knows of others.
-pub(super) struct Peers {
+pub struct Peers {
     id: String,
     there_until: watch::Sender<Instant>,
 }
@@ -47,12 +47,12 @@ impl Peers {
     }
 
     /// Whether somebody may be listening.
-    pub(super) fn are_there(&self, now: Instant) -> bool {
+    pub fn are_there(&self, now: Instant) -> bool {
         now < *self.there_until.borrow()
     }
 
     /// Tells when this process is no longer alone.
-    pub(super) fn coming(&self) -> watch::Receiver<Instant> {
+    pub fn coming(&self) -> watch::Receiver<Instant> {
         self.there_until.subscribe()
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Letter {
     pub(super) subject: String,
     pub(super) text: String,
     pub(super) html: String,
+    /// Where one request keeps further mails of its kind away (RFC 8058), if there is such a place.
+    pub(super) unsubscribe: Option<String>,
 }
 
 /// A button: what it says, and where it leads.
@@ -26,6 +28,8 @@ struct Button<'a> {
 struct Body<'a> {
     paragraphs: Vec<String>,
     button: Option<Button<'a>>,
+    /// Where to go for whoever did not want this mail, after the ending.
+    refuse: Option<String>,
     ending: &'static str,
 }
 
@@ -50,6 +54,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
                         .to_owned(),
                 ],
                 button: with_token("Confirm address", "verify-email", token),
+                refuse: None,
                 ending: "If you did not register, ignore this mail.",
             },
         ),
@@ -62,6 +67,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
                         .to_owned(),
                 ],
                 button: with_token("Set password", "reset-password", token),
+                refuse: None,
                 ending: "If it was not you, ignore this mail: your password stays as it is.",
             },
         ),
@@ -73,6 +79,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
                         .to_owned(),
                 ],
                 button: None,
+                refuse: None,
                 ending: "If it was not you, set a new password at once, by “forgot password” on the sign-in page.",
             },
         ),
@@ -81,8 +88,9 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             Body {
                 paragraphs: invite(invitation),
                 button: with_token("Accept invitation", "accept-invitation", token),
+                refuse: Some(format!("{app_url}/block-invitations?token={token}")),
                 ending: "You need a Workroom account with this e-mail address. If you do not want to join, ignore this \
-                         mail.",
+                         mail. If you want no more invitations:",
             },
         ),
         Matter::OrganizationJoined { organization, note } => (
@@ -94,6 +102,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
                     url: format!("{app_url}/organizations/{}", organization.id),
                     token: None,
                 }),
+                refuse: None,
                 ending: "You can leave it at any time.",
             },
         ),
@@ -102,6 +111,7 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             Body {
                 paragraphs: describe(task, "You have been given a task"),
                 button: Some(view(task, app_url)),
+                refuse: None,
                 ending: "You get this mail because the task is assigned to you.",
             },
         ),
@@ -110,11 +120,16 @@ pub(super) fn write(matter: &Matter, name: Option<&str>, app_url: &str) -> Lette
             Body {
                 paragraphs: describe(task, "A task of yours is due"),
                 button: Some(view(task, app_url)),
+                refuse: None,
                 ending: "You get this mail because the task is assigned to you and not done.",
             },
         ),
     };
-    letter(subject, name, &body)
+    let unsubscribe = match matter {
+        Matter::Invitation { token, .. } => Some(format!("{app_url}/api/v1/invitations/{token}/block")),
+        _ => None,
+    };
+    Letter { unsubscribe, ..letter(subject, name, &body) }
 }
 
 fn view(task: &TaskFacts, app_url: &str) -> Button<'static> {
@@ -202,12 +217,16 @@ fn letter(subject: String, name: Option<&str>, body: &Body<'_>) -> Letter {
     }
     add(&mut text, format_args!("{}\n", body.ending));
     add(&mut html, format_args!("<p>{}</p>\n", escape(body.ending)));
+    if let Some(url) = &body.refuse {
+        add(&mut text, format_args!("{url}\n"));
+        add(&mut html, format_args!("<p><a href=\"{}\">No more invitations to this address</a></p>\n", escape(url)));
+    }
     let html = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{}</title></head>\n\
          <body style=\"font-family:sans-serif;line-height:1.5\">\n{html}</body></html>\n",
         escape(&subject)
     );
-    Letter { subject, text, html }
+    Letter { subject, text, html, unsubscribe: None }
 }
 
 fn add(to: &mut String, text: std::fmt::Arguments<'_>) {

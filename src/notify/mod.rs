@@ -16,6 +16,7 @@ pub mod secret;
 mod sender;
 pub mod tasks;
 mod transport;
+mod unsubscribe;
 
 pub use outbox::overdue;
 pub use sender::Sender;

@@ -24,6 +24,7 @@ use super::{
     matter::Matter,
     outbox::{self, MailKind},
     transport::{MailConfig, SendFailed, Transport, mailbox},
+    unsubscribe::{ListUnsubscribe, ListUnsubscribePost},
 };
 use crate::application::{Error, invitations};
 
@@ -239,7 +240,11 @@ impl Sender {
         let Some(matter) = Matter::read(&self.pool, kind, mail).await? else { return Ok(Outcome::Dropped) };
         let letter = letters::write(&matter, mail.name.as_deref(), &self.app_url);
         let domain = self.from.email.domain();
-        let message = Message::builder()
+        let mut message = Message::builder();
+        if let Some(url) = letter.unsubscribe {
+            message = message.header(ListUnsubscribe(format!("<{url}>"))).header(ListUnsubscribePost);
+        }
+        let message = message
             .from(self.from.clone())
             .to(Mailbox::new(None, address))
             .subject(letter.subject)

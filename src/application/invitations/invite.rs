@@ -11,6 +11,7 @@ use workroom_domain::{
 use super::{Host, role_name, store};
 use crate::{
     application::{Change, Command, Error, TableChange, Unit, people::insist_on_own_proof},
+    identity::RecipientDigest,
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
 
@@ -58,6 +59,8 @@ pub struct InvitationRowToAdd {
     pub email: String,
     /// The address, normalized.
     pub email_normalized: String,
+    /// The address, as one that may want no invitations.
+    pub recipient: RecipientDigest,
     /// What the inviting person has to say.
     pub message: Option<Prose>,
     /// Who invites.
@@ -91,6 +94,6 @@ impl TableChange for InvitationRowToAdd {
             due_at: self.now,
             expires_at,
         };
-        Ok(vec![expire, insert.or(taken), outbox::enqueue(&mail)?])
+        Ok(vec![self.recipient.insist_on_welcome()?, expire, insert.or(taken), outbox::enqueue(&mail)?])
     }
 }

@@ -1,6 +1,11 @@
 //! `POST /auth/login`
 
-use axum::{Json, extract::State as Extract};
+use axum::{
+    Json,
+    extract::State as Extract,
+    http::{HeaderMap, HeaderName, HeaderValue, header::SET_COOKIE},
+    response::AppendHeaders,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -8,7 +13,7 @@ use super::model::Tokens;
 use crate::{
     application::Error,
     http::{State, client_address::ClientAddress, extract, reply::to_its_end},
-    identity::SignIn,
+    identity::{DEVICE_LIFETIME, SignIn},
 };
 
 /// Who signs in.
@@ -23,9 +28,32 @@ pub struct LoginRequest {
     password: String,
 }
 
-/// Sign in, and start a session.
+/// The cookie by which a device is known that somebody has signed in from before.
+const DEVICE: &str = "workroom_device";
+
+/// The device that the client's cookies name, if they do.
+fn device(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
+    let mut cookies = cookies.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(name, _)| *name == DEVICE).map(|(_, value)| value.to_owned())
+}
+
+/// Has the client's browser remember the device, for requests of its own site alone.
+fn remember(state: &State, device: &str) -> Option<(HeaderName, HeaderValue)> {
+    let seconds = DEVICE_LIFETIME.whole_seconds();
+    // A browser keeps no secure cookie of a page without TLS.
+    let secure =
+        if state.config.app_url.as_deref().is_some_and(|url| url.starts_with("https:")) { "; Secure" } else { "" };
+    let cookie =
+        format!("{DEVICE}={device}; Path=/api/v1/auth/login; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
+    HeaderValue::try_from(cookie).ok().map(|cookie| (SET_COOKIE, cookie))
+}
+
+/// Sign in, and start a session. The reply sets a cookie by which the device is known from then on: while strangers guess at the
+/// account, whoever brings it is let through. It signs nobody in, and need not be kept.
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginRequest, security(()),
-    responses((status = 200, description = "Signed in", body = Tokens),
+    responses((status = 200, description = "Signed in", body = Tokens,
+               headers(("Set-Cookie" = String, description = "The device's cookie, if it was not known"))),
               (status = 401, description = "Wrong address or password", body = crate::http::problem::ProblemDetails,
                content_type = "application/problem+json"),
               (status = 429, description = "Too many failures; see `Retry-After`",
@@ -35,10 +63,12 @@ pub async fn login(
     extract::Correlation(correlation_id): extract::Correlation,
     ClientAddress(address): ClientAddress,
     extract::UserAgent(user_agent): extract::UserAgent,
+    headers: HeaderMap,
     extract::Json(LoginRequest { email, password }): extract::Json<LoginRequest>,
-) -> Result<Json<Tokens>, Error> {
+) -> Result<(AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<Tokens>), Error> {
     let identity = state.identity.clone();
-    let sign_in = SignIn { email, password, address, user_agent };
-    let pair = to_its_end(async move { identity.login(correlation_id, &sign_in).await }).await?;
-    Tokens::of(&state.app, pair).await.map(Json)
+    let sign_in = SignIn { email, password, address, user_agent, device: device(&headers) };
+    let signed_in = to_its_end(async move { identity.login(correlation_id, &sign_in).await }).await?;
+    let cookie = signed_in.device.and_then(|device| remember(&state, &device));
+    Ok((AppendHeaders(cookie), Json(Tokens::of(&state.app, signed_in.pair).await?)))
 }

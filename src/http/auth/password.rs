@@ -102,10 +102,12 @@ pub struct PasswordReset {
 pub async fn reset_password(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
+    ClientAddress(address): ClientAddress,
     Json(ResetPasswordRequest { token, new_password }): Json<ResetPasswordRequest>,
 ) -> Result<Response, Error> {
     let identity = state.identity.clone();
-    let set = to_its_end(async move { identity.reset_password(correlation_id, &token, &new_password).await }).await?;
+    let set = async move { identity.reset_password(correlation_id, &token, &new_password, address).await };
+    let set = to_its_end(set).await?;
     let reset = PasswordReset { ended_sessions: set.reply.sessions, revoked_tokens: set.reply.tokens };
     Ok(carried_out(set.position, set.visible, &reset))
 }

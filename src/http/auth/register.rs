@@ -10,6 +10,7 @@ use crate::{
     application::{Answer, Error, Rendered},
     http::{
         State,
+        client_address::ClientAddress,
         extract::{Body, ClientKey, Correlation},
         reply::{rendered, to_its_end},
     },
@@ -40,6 +41,7 @@ pub struct RegisterRequest {
 pub async fn register(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
+    ClientAddress(address): ClientAddress,
     key: ClientKey,
     Body { value, bytes }: Body<RegisterRequest>,
 ) -> Result<Answer, Error> {
@@ -47,7 +49,7 @@ pub async fn register(
     let key = key.bind_anonymous(&state, &email, &bytes);
     let registration = Registration { email, password, full_name, username };
     let identity = state.identity.clone();
-    to_its_end(async move { identity.register(correlation_id, &registration, key, render).await }).await
+    to_its_end(async move { identity.register(correlation_id, &registration, address, key, render).await }).await
 }
 
 fn render(account: &AccountRow) -> Result<Rendered, Error> {

@@ -2,6 +2,7 @@
 //! `/invitations/{token}/accept`
 
 pub mod accept;
+pub mod block;
 pub mod list;
 mod model;
 pub mod read;

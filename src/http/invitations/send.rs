@@ -42,6 +42,7 @@ pub async fn send(
     message: Option<Prose>,
     key: Option<IdempotencyKey>,
 ) -> Result<Answer, Error> {
+    state.identity.allow_invitation(caller.identity.account_id, email.normalized()).await?;
     let id = Uuid::now_v7();
     let invitation_id = InvitationId(id);
     let (invited_by, now) = (caller.identity.account_id, caller.context.now);
@@ -50,6 +51,7 @@ pub async fn send(
         place,
         email: email.as_str().to_owned(),
         email_normalized: email.normalized().to_owned(),
+        recipient: state.identity.recipient(email.normalized()),
         message,
         invited_by,
         now,

@@ -92,6 +92,7 @@ fn table() -> Vec<Row> {
         ("get", "/organizations/{organization_id}/invitations/{invitation_id}", None, Organization([200, 403])),
         ("delete", "/organizations/{organization_id}/invitations/{invitation_id}", None, Organization([204, 403])),
         ("post", "/invitations/{token}/accept", None, Own(404)),
+        ("post", "/invitations/{token}/block", None, Open(404)),
         ("get", "/projects", None, Own(200)),
         ("post", "/projects", Some(json!({"name": "Another"})), Own(201)),
         ("get", "/projects/{project_id}", None, Project([200, 200, 200, 200])),

@@ -100,7 +100,157 @@ async fn attempts_are_counted_exactly_and_all_or_none() {
     .await
     .expect("a row");
     assert!((owed - 36.0).abs() < 5.0, "ten attempts of 3.6 s, not forty: {owed}");
-    instances[0].credit(&debits).await.expect("credit");
-    assert!(Throttle::new(pool.clone()).debit(&debits).await.expect("an answer").is_ok());
     assert!(Throttle::new(pool).debit(&debits).await.expect("an answer").is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_are_counted_when_they_are_known_and_never_beyond_a_window() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let rule = Rule { attempts: 3, window: std::time::Duration::from_hours(1) };
+    let debits = [([1; 32], rule), ([2; 32], Rule { attempts: 1000, ..rule })];
+    let fresh = || Throttle::new(pool.clone());
+    for _ in 0..3 {
+        assert_eq!(fresh().check(&debits).await.expect("an answer"), Ok(()));
+        fresh().count(&debits).await.expect("a count");
+    }
+    // Looked at by many at the same time, and so counted beyond the bound.
+    for _ in 0..20 {
+        fresh().count(&debits).await.expect("a count");
+    }
+    let refused = fresh().check(&debits).await.expect("an answer").expect_err("three failed");
+    assert_eq!(refused.key, [1; 32], "which key it was is told");
+    let wait = refused.retry_after.as_secs();
+    assert!((1195..=1200).contains(&wait), "the next one is due after a third of the window: {wait}");
+    assert_eq!(fresh().check(&debits[1..]).await.expect("an answer"), Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guesses_from_everywhere_are_slowed_down_and_known_devices_pass() {
+    let world = World::new().await;
+    let settings = [
+        ("WORKROOM_TRUSTED_PROXIES", "1"),
+        ("WORKROOM_LOGIN_THROTTLE__EVERYWHERE_ATTEMPTS", "6"),
+        ("WORKROOM_LOGIN_THROTTLE__ACCOUNT_ATTEMPTS", "3"),
+    ];
+    let server = world.server_with(&[], &settings).await;
+    let ada = server.person("ada").await;
+    let from = |address: &str| server.client().with_header("x-forwarded-for", address);
+    let sign_in =
+        async |client: &Client| client.post("/auth/login", json!({"email": ada.email, "password": ada.password})).await;
+    let first = sign_in(&from("203.0.113.1")).await.is(200);
+    let cookie = first.header("set-cookie").to_owned();
+    assert!(cookie.starts_with("workroom_device=wrd_"), "{cookie}");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap_or_default();
+
+    for email in [ada.email.as_str(), "nobody@example.com"] {
+        let mut statuses = Vec::new();
+        for guess in 0..8 {
+            let body = json!({"email": email, "password": format!("guess number {guess}")});
+            statuses.push(from(&format!("198.51.100.{guess}")).post("/auth/login", body).await.status);
+        }
+        assert_eq!(
+            statuses,
+            [401, 401, 401, 401, 401, 401, 429, 429],
+            "{email}: an account that is none looks the same"
+        );
+    }
+    assert_eq!(sign_in(&from("192.0.2.7")).await.status, 429, "whoever is nobody's known device waits");
+    assert_eq!(sign_in(&from("203.0.113.1")).await.status, 200, "from where a session was begun");
+    let device = from("192.0.2.7").with_header("cookie", &format!("other=1; {cookie}"));
+    let again = sign_in(&device).await.is(200);
+    assert!(!again.headers.contains_key("set-cookie"), "the device is known");
+    let grace = server.person("grace").await;
+    let hers = from("203.0.113.9").post("/auth/login", json!({"email": grace.email, "password": grace.password})).await;
+    let hers = hers.header("set-cookie").split(';').next().unwrap_or_default().to_owned();
+    for foreign in [hers.as_str(), "workroom_device=wrd_", &cookie[..cookie.len() - 1]] {
+        assert_eq!(sign_in(&from("192.0.2.8").with_header("cookie", foreign)).await.status, 429, "{foreign}");
+    }
+
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        statuses.push(tries(&device, &ada, "a wrong one").await);
+    }
+    assert_eq!(statuses, [401, 401, 401, 429, 429], "a stolen device does not help guessing");
+    assert_eq!(sign_in(&from("203.0.113.1")).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn networks_of_ipv6_are_counted_in_steps() {
+    let world = World::new().await;
+    let settings = [("WORKROOM_TRUSTED_PROXIES", "1"), ("WORKROOM_LOGIN_THROTTLE__ADDRESS_ATTEMPTS", "2")];
+    let server = world.server_with(&[], &settings).await;
+    let mut next = 0;
+    let mut guess = async |address: String| {
+        next += 1;
+        let client = server.client().with_header("x-forwarded-for", &address);
+        let body = json!({"email": format!("nobody{next}@example.com"), "password": "guess a password"});
+        client.post("/auth/login", body).await.status
+    };
+    // Each time from another /64: a /56 has four times as many, a /48 sixteen times.
+    let mut statuses = Vec::new();
+    for subnet in 0..10 {
+        statuses.push(guess(format!("2001:db8:1:{subnet:x}::1")).await);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 401, 401, 401, 429, 429], "one /56");
+    let mut passed = 0;
+    for subnet in 1..30 {
+        passed += usize::from(guess(format!("2001:db8:1:{subnet:x}00::1")).await == 401);
+    }
+    assert_eq!(passed, 24, "one /48: 32, of which 8 were used");
+    assert_eq!(guess("2001:db8:2::1".to_owned()).await, 401, "another /48");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn right_passwords_at_a_time_are_no_guesses_and_wrong_ones_are_few() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_LOGIN_THROTTLE__ACCOUNT_ATTEMPTS", "3")]).await;
+    let ada = server.person("ada").await;
+    let at_once = async |password: &str| {
+        let (server, ada) = (&server, &ada);
+        let all = (0..40).map(|_| async move { tries(&server.client(), ada, password).await });
+        futures::future::join_all(all).await
+    };
+    // On a busy machine some may have to come back; none is taken for a guess.
+    let right = at_once(&ada.password).await;
+    assert!(right.iter().all(|status| [200, 503].contains(status)) && right.contains(&200), "{right:?}");
+    let wrong = at_once("a wrong one").await;
+    assert!(wrong.iter().all(|status| [401, 429].contains(status)), "{wrong:?}");
+    let looked_at = wrong.iter().filter(|status| **status == 401).count();
+    assert!((3..=4).contains(&looked_at), "three, and one that was looked at beside the third: {looked_at}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_floods_one_door_keeps_nobody_from_another() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_TRUSTED_PROXIES", "1")]).await;
+    let ada = server.person("ada").await;
+    let from = |address: &str| server.client().with_header("x-forwarded-for", address);
+    let flood = |door: &'static str, body: fn(usize) -> serde_json::Value| {
+        let client = from("198.51.100.1");
+        let all = (0..150).map(move |number| {
+            let client = client.clone();
+            tokio::spawn(async move { client.post(door, body(number)).await.status })
+        });
+        all.collect::<Vec<_>>()
+    };
+    let mut flooding = flood(
+        "/auth/register",
+        |number| json!({"email": format!("flood{number}@example.com"), "password": "a rare and quiet harbour"}),
+    );
+    flooding.extend(flood(
+        "/auth/login",
+        |number| json!({"email": format!("nobody{number}@example.com"), "password": "guess a password"}),
+    ));
+    for _ in 0..5 {
+        assert_eq!(tries(&from("203.0.113.1"), &ada, &ada.password).await, 200);
+    }
+    let mut statuses = Vec::new();
+    for flooded in flooding {
+        statuses.push(flooded.await.expect("a reply"));
+    }
+    assert!(statuses.iter().all(|status| [201, 401, 429, 503].contains(status)), "{statuses:?}");
+    let body = json!({"email": "flood0@example.com", "password": "a rare and quiet harbour"});
+    from("203.0.113.2").post("/auth/register", body).await.problem(409);
 }

@@ -373,3 +373,88 @@ async fn nobody_joins_by_the_word_of_who_may_not_invite_any_more() {
         accept(&hopper, &token).await.is(status);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_no_invitations_gets_none_until_an_account_proves_the_address() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let members = async |person: &Person, name: &str| format!("/projects/{}/members", person.project(name).await);
+    let (apollo, gemini) = (members(&ada, "Apollo").await, members(&grace, "Gemini").await);
+    let email = unknown("Edsger");
+    ada.post(&apollo, json!({"email": email})).await.is(201);
+    let subject = "You are invited to Apollo";
+    let token = world.mailed_token(&email, subject).await;
+    let mail = world.mails(&email, subject).remove(0);
+    let unfolded = mail.replace("\r\n ", " ").replace("=\r\n", "");
+    let block = format!("/invitations/{token}/block");
+    let header = unfolded.lines().find_map(|line| line.strip_prefix("List-Unsubscribe: ")).expect("a header");
+    assert!(header.trim().starts_with("<http") && header.trim().ends_with(&format!("/api/v1{block}>")), "{header}");
+    assert!(unfolded.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click"), "{mail}");
+    assert!(unfolded.contains("block-invitations?token"), "{mail}");
+
+    let stranger = server.client();
+    stranger.post(&format!("/invitations/wrm_{}/block", "x".repeat(43)), json!({})).await.problem(404);
+    stranger.get(&block).await.problem(405);
+    for _ in 0..2 {
+        let form = Some("List-Unsubscribe=One-Click".to_owned());
+        let blocked = stranger.with_header("content-type", "application/x-www-form-urlencoded");
+        blocked.send(reqwest::Method::POST, &block, form).await.is(204);
+    }
+    for spelled in [email.clone(), email.to_uppercase()] {
+        let refused = grace.post(&gemini, json!({"email": spelled})).await.problem(409);
+        assert_eq!(refused.json["detail"], "whoever reads mail to this address wants no invitations");
+    }
+    grace.post(&gemini, json!({"email": unknown("Barbara")})).await.is(201);
+    // What was sent before is still theirs to accept.
+    let edsger = server.person_with("edsger", &email).await;
+    accept(&edsger, &token).await.is(200);
+    grace.post(&members(&grace, "Mercury").await, json!({"email": email})).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proof_of_an_address_lets_invitations_through_again() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_EMAIL_PROOF", "mail")]).await;
+    let ada = server.person("ada").await;
+    let token = world.mailed_token(&ada.email, "Confirm your e-mail address").await;
+    ada.post("/auth/email/verify", json!({"token": token})).await.is(204);
+    let invite = async |name: &str, email: &str| {
+        let project = ada.project(name).await;
+        ada.post(&format!("/projects/{project}/members"), json!({"email": email})).await
+    };
+    let email = unknown("Edsger");
+    invite("Apollo", &email).await.is(201);
+    let token = world.mailed_token(&email, "You are invited to Apollo").await;
+    ada.post(&format!("/invitations/{token}/block"), json!({})).await.is(204);
+    invite("Gemini", &email).await.problem(409);
+    let edsger = server.person_with("edsger", &email).await;
+    invite("Mercury", &email).await.problem(409);
+    let proof = world.mailed_token(&email, "Confirm your e-mail address").await;
+    edsger.post("/auth/email/verify", json!({"token": proof})).await.is(204);
+    let added = invite("Vostok", &email).await.is(201);
+    assert_ne!(added.json["status"], "invited", "the address counts as theirs now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invitations_are_bounded_by_sender_and_by_recipient() {
+    let world = World::new().await;
+    let settings = [("WORKROOM_INVITATIONS_PER_SENDER", "4"), ("WORKROOM_INVITATIONS_PER_RECIPIENT", "2")];
+    let server = world.server_with(&[], &settings).await;
+    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let invite = async |person: &Person, email: &str| {
+        let project = person.project("Apollo").await;
+        person.post(&format!("/projects/{project}/members"), json!({"email": email})).await
+    };
+    let email = unknown("Edsger");
+    invite(&ada, &email).await.is(201);
+    invite(&grace, &email).await.is(201);
+    let refused = invite(&eve, &email).await.problem(429);
+    assert!(refused.header("retry-after").parse::<u64>().expect("seconds") > 60);
+    let mut statuses = Vec::new();
+    for n in 0..5 {
+        statuses.push(invite(&ada, &unknown(&format!("n{n}"))).await.status);
+    }
+    assert_eq!(statuses, [201, 201, 201, 429, 429], "four, of which one was sent before");
+    invite(&eve, &unknown("Barbara")).await.is(201);
+}

@@ -97,3 +97,35 @@ async fn a_goodbye_is_answered() {
     let frames: Vec<_> = raw.collect().await;
     assert!(matches!(frames.last(), Some(Ok(Message::Close(_)))), "{frames:?}");
 }
+
+/// A frame of a client with an empty payload; the mask is of no consequence then.
+fn empty(first: u8) -> [u8; 6] {
+    [first, 0x80, 1, 2, 3, 4]
+}
+
+#[tokio::test]
+async fn empty_frames_are_counted_though_their_message_never_ends() {
+    const TEXT: u8 = 0x01;
+    const CONTINUATION: u8 = 0x00;
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let (raw, _) = raw::open(&ada, &[], None).await;
+    let (mut reader, mut writer) = raw.into_inner().into_split();
+    let flood = tokio::spawn(async move {
+        let mut sent = 0_usize;
+        let mut frames = empty(TEXT).to_vec();
+        // Until the service has had enough, and within bounds if it never has.
+        while sent < 2_000_000 && tokio::io::AsyncWriteExt::write_all(&mut writer, &frames).await.is_ok() {
+            sent += frames.len() / 6;
+            frames = empty(CONTINUATION).repeat(100);
+        }
+        sent
+    });
+    let mut bytes = Vec::new();
+    let _ = tokio::io::AsyncReadExt::read_to_end(&mut reader, &mut bytes).await;
+    let sent = flood.await.expect("a count");
+    assert!(sent < 2_000_000, "all were taken");
+    let close = [4429_u16.to_be_bytes().as_slice(), b"too many messages"].concat();
+    assert!(bytes.ends_with(&close), "{}", String::from_utf8_lossy(&bytes));
+}

@@ -123,3 +123,104 @@ async fn what_is_no_http_is_answered_or_cut_and_harms_nothing() {
     }
     server.client().get("//health").await.is(200);
 }
+
+/// Reads one reply, by its `content-length`; its head in small letters.
+async fn reply(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let mut byte = [0];
+    while !bytes.ends_with(b"\r\n\r\n") {
+        assert_eq!(stream.read(&mut byte).await.expect("a reply"), 1, "cut: {}", String::from_utf8_lossy(&bytes));
+        bytes.extend(byte);
+    }
+    let head = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().expect("n"));
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.expect("a body");
+    head
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_body_is_not_taken_for_the_next_request() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let mut stream = TcpStream::connect(&server.address).await.expect("a connection");
+    stream.set_nodelay(true).expect("an option");
+    for _ in 0..60 {
+        // Refused for want of a token, before anything of the body is wanted; which comes in a packet of its own.
+        let head =
+            "POST /api/v1/projects HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.expect("a head");
+        tokio::task::yield_now().await;
+        stream.write_all(b"{\"name\":\"Apollo\"}").await.expect("a body");
+        let refused = reply(&mut stream).await;
+        assert!(refused.starts_with("http/1.1 401 "), "{refused}");
+        assert!(!refused.contains("connection: close"), "{refused}");
+    }
+    stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("a request");
+    assert!(reply(&mut stream).await.starts_with("http/1.1 200 "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_to_a_body_that_is_not_read_closes_and_says_so() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let mut stream = TcpStream::connect(&server.address).await.expect("a connection");
+    let head = "POST /api/v1/projects HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 17\r\n\
+                expect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("a head");
+    let refused = reply(&mut stream).await;
+    assert!(refused.starts_with("http/1.1 401 ") && refused.contains("connection: close"), "{refused}");
+    assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_names_one_host() {
+    let world = World::new().await;
+    let server = world.server().await;
+    for (hosts, version, expected) in [
+        ("", "1.1", "400"),
+        ("host: x\r\nhost: y\r\n", "1.1", "400"),
+        ("host: x\r\nhost: x\r\n", "1.1", "400"),
+        ("host: x\r\n", "1.1", "200"),
+        ("", "1.0", "200"),
+    ] {
+        let mut stream = TcpStream::connect(&server.address).await.expect("a connection");
+        let request = format!("GET /health HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("a request");
+        let reply = rest(&mut stream).await;
+        assert_eq!(reply.split(' ').nth(1), Some(expected), "{hosts:?}: {reply}");
+        assert!(expected == "200" || reply.contains("application/problem+json"), "{reply}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_told_on_the_same_machine_alone() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let local = server.client().get("//ready").await.is(200);
+    assert!(local.json["checks"]["postgres"]["ok"].is_boolean(), "{}", local.text);
+    for header in ["x-forwarded-for", "forwarded"] {
+        let through_a_proxy = server.client().with_header(header, "203.0.113.1").get("//ready").await.is(200);
+        assert_eq!(through_a_proxy.json, serde_json::json!({"status": "ready"}));
+    }
+    let open = world.server_with(&[], &[("WORKROOM_READY_DETAILS", "everyone")]).await;
+    let told = open.client().with_header("x-forwarded-for", "203.0.113.1").get("//ready").await.is(200);
+    assert!(told.json["checks"]["postgres"]["ok"].is_boolean(), "{}", told.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_run_nothing_that_is_not_theirs() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let docs = server.client().get("//docs/").await.is(200);
+    let policy = docs.header("content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    let inline =
+        docs.text.split("<script").skip(1).any(|tag| !tag.split('>').next().unwrap_or_default().contains("src="));
+    assert!(!inline, "the policy would stop it: {}", docs.text);
+    let set_up = server.client().get("//docs/swagger-initializer.js").await.is(200);
+    assert!(!set_up.text.contains("\"persistAuthorization\": true"), "{}", set_up.text);
+    let data = server.client().get("/openapi.json").await.is(200);
+    assert_eq!(data.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'");
+}

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod rate_limits;
 mod requests;
 
 use crate::support::World;
