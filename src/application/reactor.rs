@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
     actor::{Actor, SystemActor},
-    ids::{AccountId, InvitationId, JobId, ProjectId, TaskId},
+    ids::{AccountId, InvitationId, JobId, OrganizationId, ProjectId, TaskId},
     job::CancelReason,
 };
 use workroom_projections::{jobs, members, tasks};
@@ -26,7 +26,8 @@ use super::{
     accounts::{LeaveEverything, Portion},
     invitations::{self, DeleteInvitation, LapseInvitation},
     jobs::{CancelJob, RevokeLease},
-    members::RemoveMember,
+    members::{RemoveMember, RemoveOutsider},
+    organizations::{RemoveOrganizationMember, UpdateOrganization, UpdatedOrganization},
     projects::DeleteProject,
     tasks::UnassignTask,
     views,
@@ -66,6 +67,54 @@ impl App {
             later(self.release_tasks(&reaction(context.correlation_id, None), of).await);
         }
         Ok(self.demoted(context, command.account_id, done).await)
+    }
+
+    /// Takes a member off an organization and, where that takes no guests, off its projects; ends the invitations that they sent.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn remove_organization_member(
+        &self,
+        context: &Context,
+        command: &RemoveOrganizationMember,
+    ) -> Result<Demoted<i64>, Error> {
+        let done = self.run(context, command).await?;
+        if done.visible {
+            let of = Some(command.organization_id);
+            later(self.remove_outsiders(&reaction(context.correlation_id, None), of).await);
+        }
+        Ok(self.demoted(context, command.account_id, done).await)
+    }
+
+    /// Changes an organization's fields; where it takes no guests any more, they leave its projects.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn update_organization(
+        &self,
+        context: &Context,
+        command: &UpdateOrganization,
+    ) -> Result<Done<UpdatedOrganization>, Error> {
+        let done = self.run(context, command).await?;
+        if done.visible && command.patch.allow_guests == Some(false) {
+            let of = Some(command.organization_id);
+            later(self.remove_outsiders(&reaction(context.correlation_id, None), of).await);
+        }
+        Ok(done)
+    }
+
+    /// Takes off projects who does not belong to their organization, which takes no guests: of one organization, or all.
+    async fn remove_outsiders(&self, context: &Context, of: Option<OrganizationId>) -> Result<(), Error> {
+        let find = || members::outsiders(self.pool(), of.map(Into::into), BATCH);
+        repeat_until_none(find, |(project, account)| async move {
+            let (project_id, account_id) = (ProjectId(project), AccountId(account));
+            let done = self.run(context, &RemoveOutsider { project_id, account_id }).await?;
+            if done.visible {
+                later(self.release_tasks(context, Some((project_id, account_id))).await);
+            }
+            Ok(done)
+        })
+        .await
     }
 
     /// Carries out what may take an account's right to invite, and ends the invitations that it sent.
@@ -261,6 +310,7 @@ impl Reactor {
                 "MemberRoleChanged",
                 "OrganizationMemberRemoved",
                 "OrganizationMemberRoleChanged",
+                "OrganizationUpdated",
                 "AccountErased",
             ],
             Self::Deletions => &["ProjectDeleted"],
@@ -282,6 +332,11 @@ impl Reactor {
                 app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
+            ("OrganizationMemberRemoved", Some(account)) => {
+                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id))).await?;
+                app.lapse_invitations(context, Some(AccountId(account))).await
+            }
+            ("OrganizationUpdated", _) => app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id))).await,
             (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await,
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
@@ -299,6 +354,7 @@ impl Reactor {
         match self {
             Self::Departures => {
                 app.erase_traces(context).await?;
+                app.remove_outsiders(context, None).await?;
                 app.lapse_invitations(context, None).await?;
                 app.release_tasks(context, None).await
             }

@@ -72,7 +72,8 @@ impl Rosters {
         let actor = recorded.metadata.actor;
         self.can_act(recorded)?;
         self.leaves_nothing(recorded)?;
-        if actor.account().is_none() && self.settles_erasure(recorded) {
+        self.takes_guests(recorded)?;
+        if actor.account().is_none() && (self.settles_erasure(recorded) || self.settles_departure(recorded)) {
             return Ok(());
         }
         let is_subject = match &recorded.event {
@@ -90,7 +91,20 @@ impl Rosters {
         let project = project_of(recorded);
         let roster = project.and_then(|id| self.projects.get(&id));
         match access::required_right(&recorded.event, is_subject, roster.is_some()) {
-            Right::InProject(action) => self.in_project(action, project, actor),
+            Right::InProject(Action::ManageMembers) if self.adds_as_lead(recorded, project) => Ok(()),
+            Right::InProject(action) => {
+                let settles = match &recorded.event {
+                    DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
+                        let fields = project.and_then(|id| self.fields.get(&id)).and_then(|found| found.active().ok());
+                        fields.is_some_and(|(_, before)| changes.settle_who_adds_members(before))
+                    }
+                    _ => false,
+                };
+                if settles {
+                    self.in_project(Action::ManageMembers, project, actor)?;
+                }
+                self.in_project(action, project, actor)
+            }
             Right::FoundProject if !self.may_found(recorded) => {
                 Err("the actor may not found projects in the organization".to_owned())
             }
@@ -214,6 +228,65 @@ impl Rosters {
             }
             _ => false,
         }
+    }
+
+    /// Whether the account is neither a member of the project's organization nor, where that takes guests, welcome as one.
+    fn is_outsider(&self, project: Option<Uuid>, account_id: AccountId) -> bool {
+        let organization = project.and_then(|id| self.homes.get(&id)).and_then(|id| self.organizations.get(id));
+        let state = organization.and_then(|organization| organization.active().ok());
+        state.is_some_and(|state| !state.allows_in_projects(account_id))
+    }
+
+    /// Whether nobody joins a project who does not belong to its organization, where that takes no guests.
+    fn takes_guests(&self, recorded: &Recorded) -> Result<(), String> {
+        match &recorded.event {
+            DomainEventKind::Membership(MembershipEvent::MemberAdded { account_id, .. })
+                if self.is_outsider(project_of(recorded), *account_id) =>
+            {
+                Err("the project's organization takes no guests".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the service takes off a project who does not belong to its organization any more, and hands to an admin of that what
+    /// only they owned.
+    fn settles_departure(&self, recorded: &Recorded) -> bool {
+        let project = project_of(recorded);
+        let roster = project.and_then(|id| self.projects.get(&id));
+        match &recorded.event {
+            DomainEventKind::Membership(MembershipEvent::MemberRemoved { account_id, .. }) => {
+                self.is_outsider(project, *account_id)
+            }
+            DomainEventKind::Membership(
+                MembershipEvent::MemberAdded { account_id, role: Role::Owner }
+                | MembershipEvent::MemberRoleChanged { account_id, to: Role::Owner, .. },
+            ) => {
+                let mut owners =
+                    roster.into_iter().flat_map(Membership::members).filter(|(_, role)| *role == Role::Owner);
+                owners.all(|(id, _)| self.is_outsider(project, id)) && self.administers(project, *account_id)
+            }
+            DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
+                let lead = changes.team_lead.as_ref().filter(|lead| lead.to.is_none()).and_then(|lead| lead.from);
+                let only = ProjectChanges { team_lead: changes.team_lead.clone(), ..ProjectChanges::default() };
+                *changes == only && lead.is_some_and(|lead| self.is_outsider(project, lead))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the actor adds somebody, or invites somebody, as a lead who may.
+    fn adds_as_lead(&self, recorded: &Recorded, project: Option<Uuid>) -> bool {
+        let role = match &recorded.event {
+            DomainEventKind::Membership(MembershipEvent::MemberAdded { role, .. })
+            | DomainEventKind::Invitation(InvitationEvent::InvitationSent {
+                place: Place::Project { role, .. }, ..
+            }) => role,
+            _ => return false,
+        };
+        let Some(account) = recorded.metadata.actor.account() else { return false };
+        let project = project.and_then(|id| self.fields.get(&id));
+        *role != Role::Owner && project.is_some_and(|project| project.lead_adds_members(account))
     }
 
     fn in_project(&self, action: Action, project: Option<Uuid>, actor: Actor) -> Result<(), String> {

@@ -49,6 +49,16 @@ impl OrganizationState {
         self.members.iter().map(|(id, role)| (*id, *role))
     }
 
+    /// Whether an account may belong to its projects.
+    pub fn allows_in_projects(&self, account_id: AccountId) -> bool {
+        self.allows_guests() || self.role_of(account_id).is_some()
+    }
+
+    /// Whether people may belong to its projects who do not belong to it.
+    pub fn allows_guests(&self) -> bool {
+        self.fields.settings.allow_guests.unwrap_or(true)
+    }
+
     fn is_last_admin(&self, account_id: AccountId) -> bool {
         self.members.iter().all(|(id, role)| (*id == account_id) == (*role == OrganizationRole::Admin))
     }
@@ -58,14 +68,18 @@ impl OrganizationState {
     }
 
     fn changes(&self, patch: OrganizationPatch) -> OrganizationChanges {
-        let settings = patch
-            .members_can_create_projects
-            .map(|members_can_create_projects| OrganizationSettings { members_can_create_projects });
+        let current = self.fields.settings;
+        let settings = OrganizationSettings {
+            members_can_create_projects: patch
+                .members_can_create_projects
+                .unwrap_or(current.members_can_create_projects),
+            allow_guests: patch.allow_guests.or(current.allow_guests),
+        };
         OrganizationChanges {
             name: Change::between(&self.fields.name, patch.name),
             slug: Change::between(&self.fields.slug, patch.slug),
             image_url: Change::between(&self.fields.image_url, patch.image_url),
-            settings: Change::between(&self.fields.settings, settings),
+            settings: Change::between(&self.fields.settings, Some(settings)),
         }
     }
 }

@@ -51,4 +51,6 @@ pub struct OrganizationPatch {
     pub image_url: Option<Option<ImageUrl>>,
     /// Whether members may found projects.
     pub members_can_create_projects: Option<bool>,
+    /// Whether people may belong to its projects who do not belong to it.
+    pub allow_guests: Option<bool>,
 }

@@ -113,6 +113,9 @@ impl ImageUrl {
 pub struct OrganizationSettings {
     /// Whether members, not only admins, may found projects in it.
     pub members_can_create_projects: bool,
+    /// Whether people may belong to its projects who do not belong to it; as long as nobody has said, they may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allow_guests: Option<bool>,
 }
 
 /// Everything an organization says about itself.

@@ -7,7 +7,7 @@ use crate::{
     Decide,
     aggregate::cqrs_aggregate,
     change::{Change, apply},
-    ids::OrganizationId,
+    ids::{AccountId, OrganizationId},
 };
 
 /// A project.
@@ -42,6 +42,11 @@ impl Project {
         }
     }
 
+    /// Whether an account leads it and may add members as the lead.
+    pub fn lead_adds_members(&self, account_id: AccountId) -> bool {
+        self.active().is_ok_and(|(_, fields)| fields.lead_can_add_members && fields.team_lead == Some(account_id))
+    }
+
     fn changes(current: &ProjectFields, patch: ProjectPatch) -> Result<ProjectChanges, ProjectRefusal> {
         let schedule = Schedule {
             start_date: patch.start_date.unwrap_or(current.schedule.start_date),
@@ -59,6 +64,7 @@ impl Project {
             schedule: Change::between(&current.schedule, Some(schedule)),
             team_lead: Change::between(&current.team_lead, patch.team_lead),
             edit_policy: Change::between(&current.edit_policy, patch.edit_policy),
+            lead_can_add_members: Change::between(&current.lead_can_add_members, patch.lead_can_add_members),
         })
     }
 }
@@ -74,6 +80,7 @@ impl ProjectFields {
         apply(&mut self.schedule, changes.schedule.as_ref());
         apply(&mut self.team_lead, changes.team_lead.as_ref());
         apply(&mut self.edit_policy, changes.edit_policy.as_ref());
+        apply(&mut self.lead_can_add_members, changes.lead_can_add_members.as_ref());
     }
 }
 

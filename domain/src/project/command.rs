@@ -45,4 +45,6 @@ pub struct ProjectPatch {
     pub team_lead: Option<Option<AccountId>>,
     /// New policy.
     pub edit_policy: Option<EditPolicy>,
+    /// Whether the lead may add members.
+    pub lead_can_add_members: Option<bool>,
 }

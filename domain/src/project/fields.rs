@@ -139,4 +139,7 @@ pub struct ProjectFields {
     /// Who may change these fields.
     #[serde(default, skip_serializing_if = "EditPolicy::is_usual")]
     pub edit_policy: EditPolicy,
+    /// Whether the lead may add members; not owners.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lead_can_add_members: bool,
 }

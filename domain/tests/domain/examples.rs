@@ -65,6 +65,7 @@ pub fn fields() -> ProjectFields {
         schedule: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
         team_lead: None,
         edit_policy: EditPolicy::Collaborators,
+        lead_can_add_members: false,
     }
 }
 
@@ -81,7 +82,7 @@ pub fn organization_fields() -> OrganizationFields {
         name: name("Acme"),
         slug: slug("acme"),
         image_url: None,
-        settings: OrganizationSettings { members_can_create_projects: false },
+        settings: OrganizationSettings { members_can_create_projects: false, allow_guests: None },
     }
 }
 
@@ -91,8 +92,8 @@ pub fn organization_changes() -> OrganizationChanges {
         slug: Some(Change { from: slug("acme"), to: slug("ajax") }),
         image_url: Some(Change { from: None, to: Some(picture()) }),
         settings: Some(Change {
-            from: OrganizationSettings { members_can_create_projects: false },
-            to: OrganizationSettings { members_can_create_projects: true },
+            from: OrganizationSettings { members_can_create_projects: false, allow_guests: None },
+            to: OrganizationSettings { members_can_create_projects: true, allow_guests: None },
         }),
     }
 }
@@ -169,6 +170,7 @@ pub fn every_event() -> Vec<DomainEventKind> {
         }),
         team_lead: None,
         edit_policy: None,
+        lead_can_add_members: None,
     };
     let failure = AttemptFailure::Program { outcome: timed_out() };
     let mut events = Vec::new();

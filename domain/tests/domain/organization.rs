@@ -65,6 +65,7 @@ fn an_update_tells_each_field_that_changed_from_and_to() {
         slug: Some(slug("ajax")),
         image_url: Some(Some(picture())),
         members_can_create_projects: Some(true),
+        allow_guests: None,
     };
     let updated = OrganizationEvent::OrganizationUpdated { changes: organization_changes() };
     organization()

@@ -45,7 +45,17 @@ fn scheduled(start_date: Option<time::Date>, end_date: Option<time::Date>) -> Pr
 
 /// A patch that gives every field of the example the value it has.
 fn patch_that_repeats_everything() -> ProjectPatch {
-    let ProjectFields { name, description, is_public, status, priority, schedule, team_lead, edit_policy } = fields();
+    let ProjectFields {
+        name,
+        description,
+        is_public,
+        status,
+        priority,
+        schedule,
+        team_lead,
+        edit_policy,
+        lead_can_add_members,
+    } = fields();
     ProjectPatch {
         name: Some(name),
         description: Some(description),
@@ -56,6 +66,7 @@ fn patch_that_repeats_everything() -> ProjectPatch {
         end_date: Some(schedule.end_date),
         team_lead: Some(team_lead),
         edit_policy: Some(edit_policy),
+        lead_can_add_members: Some(lead_can_add_members),
     }
 }
 
@@ -119,6 +130,7 @@ mod updating {
             end_date: Some(None),
             team_lead: Some(Some(BOB)),
             edit_policy: Some(EditPolicy::Lead),
+            lead_can_add_members: Some(true),
         };
         let changes = ProjectChanges {
             name: Some(Change { from: name("Apollo"), to: name("Artemis") }),
@@ -132,6 +144,7 @@ mod updating {
             }),
             team_lead: Some(Change { from: None, to: Some(BOB) }),
             edit_policy: Some(Change { from: EditPolicy::Collaborators, to: EditPolicy::Lead }),
+            lead_can_add_members: Some(Change { from: false, to: true }),
         };
         project().given(vec![created()]).when(ProjectCommand::Update(patch)).then_expect_events(vec![updated(changes)]);
     }

@@ -188,10 +188,22 @@ mod a_project {
 
     fn fields() -> impl Strategy<Value = ProjectFields> {
         let dates = (option::of(date()), option::of(date()));
-        (name(), prose(), any::<bool>(), status(), priority(), dates, option::of(account_id()), policy()).prop_map(
-            |(name, description, is_public, status, priority, (start_date, end_date), team_lead, edit_policy)| {
+        let settled = (policy(), any::<bool>());
+        (name(), prose(), any::<bool>(), status(), priority(), dates, option::of(account_id()), settled).prop_map(
+            |(name, description, is_public, status, priority, (start_date, end_date), team_lead, settled)| {
                 let schedule = Schedule { start_date, end_date };
-                ProjectFields { name, description, is_public, status, priority, schedule, team_lead, edit_policy }
+                let (edit_policy, lead_can_add_members) = settled;
+                ProjectFields {
+                    name,
+                    description,
+                    is_public,
+                    status,
+                    priority,
+                    schedule,
+                    team_lead,
+                    edit_policy,
+                    lead_can_add_members,
+                }
             },
         )
     }
@@ -206,10 +218,11 @@ mod a_project {
             option::of(option::of(date())),
             option::of(option::of(date())),
             option::of(option::of(account_id())),
-            option::of(policy()),
+            (option::of(policy()), option::of(any::<bool>())),
         )
             .prop_map(
-                |(name, description, is_public, status, priority, start_date, end_date, team_lead, edit_policy)| {
+                |(name, description, is_public, status, priority, start_date, end_date, team_lead, settled)| {
+                    let (edit_policy, lead_can_add_members) = settled;
                     ProjectPatch {
                         name,
                         description,
@@ -220,6 +233,7 @@ mod a_project {
                         end_date,
                         team_lead,
                         edit_policy,
+                        lead_can_add_members,
                     }
                 },
             )
@@ -267,6 +281,8 @@ mod a_project {
                 is_true(changes.schedule.as_ref(), &before.schedule, &after.schedule);
                 is_true(changes.team_lead.as_ref(), &before.team_lead, &after.team_lead);
                 is_true(changes.edit_policy.as_ref(), &before.edit_policy, &after.edit_policy);
+                let lead = (&before.lead_can_add_members, &after.lead_can_add_members);
+                is_true(changes.lead_can_add_members.as_ref(), lead.0, lead.1);
             }
         }
     }

@@ -24,7 +24,7 @@ use workroom_domain::{
     job::{Job, JobEvent},
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
-    organization::{Organization, OrganizationEvent},
+    organization::{Organization, OrganizationEvent, OrganizationSettings},
     organization_projects::{OrganizationProjects, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent, ProjectFields, Schedule},
@@ -137,6 +137,20 @@ fn a_project_without_dates_is_read_back() {
     let fields = ProjectFields { schedule: Schedule::default(), ..fields() };
     let event = ProjectEvent::ProjectCreated { organization_id: ORGANIZATION, fields };
     let payload = serde_json::to_string(&event).unwrap();
+    assert_eq!(DomainEventKind::decode("project", &payload).unwrap(), DomainEventKind::Project(event));
+}
+
+/// Settings that came later are written where somebody has settled them, and only there: the forms above stay as they were.
+#[test]
+fn what_was_settled_later_is_stored_beside() {
+    let settings = OrganizationSettings { members_can_create_projects: true, allow_guests: Some(false) };
+    let stored = serde_json::to_string(&settings).unwrap();
+    assert_eq!(stored, r#"{"members_can_create_projects":true,"allow_guests":false}"#);
+    assert_eq!(serde_json::from_str::<OrganizationSettings>(&stored).unwrap(), settings);
+    let fields = ProjectFields { lead_can_add_members: true, ..fields() };
+    let event = ProjectEvent::ProjectCreated { organization_id: ORGANIZATION, fields };
+    let payload = serde_json::to_string(&event).unwrap();
+    assert!(payload.ends_with(r#""end_date":"2026-05-01","lead_can_add_members":true}"#), "{payload}");
     assert_eq!(DomainEventKind::decode("project", &payload).unwrap(), DomainEventKind::Project(event));
 }
 

@@ -4,4 +4,6 @@ mod project;
 mod query;
 
 pub use project::Members;
-pub use query::{MemberRow, Roster, erased, find, find_with_version, first_owner, owned_alone, projects_of, roster};
+pub use query::{
+    MemberRow, Roster, erased, find, find_with_version, first_owner, outsiders, owned_alone, projects_of, roster,
+};

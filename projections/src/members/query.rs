@@ -94,6 +94,32 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error>
     .await
 }
 
+/// Members of projects who do not belong to the project's organization, which takes no guests: project and account. Of one
+/// organization, or all.
+///
+/// # Errors
+/// The database's.
+pub async fn outsiders(
+    pool: &PgPool,
+    organization: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT m.project_id, m.account_id
+         FROM organizations o
+         JOIN projects p ON p.organization_id = o.id AND NOT p.deleted
+         JOIN members m ON m.project_id = p.id
+         WHERE NOT o.allow_guests AND ($1::uuid IS NULL OR o.id = $1)
+           AND NOT EXISTS (SELECT FROM organization_members b
+                           WHERE b.organization_id = o.id AND b.account_id = m.account_id)
+         ORDER BY m.project_id, m.account_id LIMIT $2",
+    )
+    .bind(organization)
+    .bind(limit)
+    .fetch_all(pool)
+    .await
+}
+
 /// Projects that an account belongs to, at most `limit`.
 ///
 /// # Errors

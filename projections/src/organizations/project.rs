@@ -217,10 +217,10 @@ const DELETE_MEMBERS: Statement = "
     WHERE m.organization_id = n.organization_id AND m.account_id = n.account_id";
 
 const INSERT: Statement = "
-    INSERT INTO organizations (id, name, slug, image_url, members_can_create_projects, is_personal, member_count,
-                               created_at, updated_at, version)
-    SELECT id, name, slug, image_url, (settings->>'members_can_create_projects')::boolean, is_personal, member_count,
-           created_at, updated_at, version
+    INSERT INTO organizations (id, name, slug, image_url, members_can_create_projects, allow_guests, is_personal,
+                               member_count, created_at, updated_at, version)
+    SELECT id, name, slug, image_url, (settings->>'members_can_create_projects')::boolean,
+           (settings->>'allow_guests')::boolean, is_personal, member_count, created_at, updated_at, version
     FROM jsonb_to_recordset(batch)
          AS n (id uuid, name text, slug text, image_url text, settings jsonb, is_personal boolean, member_count int,
                created_at timestamptz, updated_at timestamptz, version bigint)";
@@ -231,6 +231,7 @@ const UPDATE: Statement = "
         image_url = CASE WHEN n.image IS NULL THEN o.image_url ELSE n.image->>'url' END,
         members_can_create_projects =
             COALESCE((n.settings->>'members_can_create_projects')::boolean, o.members_can_create_projects),
+        allow_guests = COALESCE((n.settings->>'allow_guests')::boolean, o.allow_guests),
         member_count = o.member_count + n.members, updated_at = COALESCE(n.updated_at, o.updated_at),
         version = n.version
     FROM jsonb_to_recordset(batch)

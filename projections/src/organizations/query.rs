@@ -19,6 +19,8 @@ pub struct OrganizationRow {
     pub image_url: Option<String>,
     /// Whether members may found projects in it.
     pub members_can_create_projects: bool,
+    /// Whether people may belong to its projects who do not belong to it.
+    pub allow_guests: bool,
     /// Whether it is an account's own.
     pub is_personal: bool,
     /// How many belong to it.
@@ -33,8 +35,8 @@ pub struct OrganizationRow {
     pub my_role: String,
 }
 
-const COLUMNS: &str = "SELECT o.id, o.name, o.slug, o.image_url, o.members_can_create_projects, o.is_personal,
-    o.member_count, o.created_at, o.updated_at, o.version";
+const COLUMNS: &str = "SELECT o.id, o.name, o.slug, o.image_url, o.members_can_create_projects,
+    COALESCE(o.allow_guests, true) AS allow_guests, o.is_personal, o.member_count, o.created_at, o.updated_at, o.version";
 
 const SELECT: &str = ", m.role::text AS my_role
     FROM organization_members m JOIN organizations o ON o.id = m.organization_id ";

@@ -32,6 +32,7 @@ struct Row {
     end_date: Option<Day>,
     team_lead: Option<Uuid>,
     edit_policy: String,
+    lead_can_add_members: bool,
     created_by: Uuid,
     created_at: At,
     updated_at: At,
@@ -54,6 +55,7 @@ impl Row {
             end_date: fields.schedule.end_date.map(Day),
             team_lead: fields.team_lead.map(Uuid::from),
             edit_policy: fields.edit_policy.as_str().to_owned(),
+            lead_can_add_members: fields.lead_can_add_members,
             created_by: recorded.metadata.actor.account().map_or_else(Uuid::nil, |account| account.0),
             created_at: at,
             updated_at: at,
@@ -78,6 +80,7 @@ impl Row {
         }
         set(&mut self.team_lead, patch.lead.map(|lead| lead.account_id));
         set(&mut self.edit_policy, patch.edit_policy);
+        set(&mut self.lead_can_add_members, patch.lead_can_add_members);
         self.deleted |= patch.deleted;
         self.updated_at = patch.updated_at;
         self.version = patch.version;
@@ -122,6 +125,8 @@ struct Patch {
     lead: Option<Lead>,
     #[serde(skip_serializing_if = "Option::is_none")]
     edit_policy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lead_can_add_members: Option<bool>,
     deleted: bool,
     updated_at: At,
     version: i64,
@@ -142,6 +147,7 @@ impl Patch {
             schedule: changes.schedule.as_ref().map(|change| change.to.into()),
             lead: changes.team_lead.as_ref().map(|change| Lead { account_id: change.to.map(Uuid::from) }),
             edit_policy: changes.edit_policy.as_ref().map(|change| change.to.as_str().to_owned()),
+            lead_can_add_members: changes.lead_can_add_members.as_ref().map(|change| change.to),
             deleted,
             updated_at: At(recorded.metadata.occurred_at),
             version: recorded.sequence,
@@ -160,6 +166,7 @@ impl Patch {
             schedule: later.schedule.or(self.schedule),
             lead: later.lead.or(self.lead),
             edit_policy: later.edit_policy.or(self.edit_policy),
+            lead_can_add_members: later.lead_can_add_members.or(self.lead_can_add_members),
             deleted: self.deleted || later.deleted,
             updated_at: later.updated_at,
             version: later.version,
@@ -224,13 +231,15 @@ impl Projection for Projects {
 
 const INSERT: Statement = "
     INSERT INTO projects (id, organization_id, name, description, is_public, status, priority, start_date, end_date,
-                          created_by, created_at, updated_at, version, deleted, team_lead, edit_policy)
+                          created_by, created_at, updated_at, version, deleted, team_lead, edit_policy,
+                          lead_can_add_members)
     SELECT id, organization_id, name, description, is_public, status, priority, start_date, end_date, created_by,
-           created_at, updated_at, version, deleted, team_lead, edit_policy
+           created_at, updated_at, version, deleted, team_lead, edit_policy, lead_can_add_members
     FROM jsonb_to_recordset(batch)
          AS n (id uuid, organization_id uuid, name text, description text, is_public boolean, status project_status,
                priority priority, start_date date, end_date date, created_by uuid, created_at timestamptz,
-               updated_at timestamptz, version bigint, deleted boolean, team_lead uuid, edit_policy edit_policy)";
+               updated_at timestamptz, version bigint, deleted boolean, team_lead uuid, edit_policy edit_policy,
+               lead_can_add_members boolean)";
 
 const UPDATE: Statement = "
     UPDATE projects p SET
@@ -241,9 +250,10 @@ const UPDATE: Statement = "
         end_date = CASE WHEN n.schedule IS NULL THEN p.end_date ELSE (n.schedule->>'end_date')::date END,
         team_lead = CASE WHEN n.lead IS NULL THEN p.team_lead ELSE (n.lead->>'account_id')::uuid END,
         edit_policy = COALESCE(n.edit_policy, p.edit_policy),
+        lead_can_add_members = COALESCE(n.lead_can_add_members, p.lead_can_add_members),
         deleted = p.deleted OR n.deleted, updated_at = n.updated_at, version = n.version
     FROM jsonb_to_recordset(batch)
          AS n (id uuid, name text, description text, is_public boolean, status project_status, priority priority,
-               schedule jsonb, lead jsonb, edit_policy edit_policy, deleted boolean, updated_at timestamptz,
+               schedule jsonb, lead jsonb, edit_policy edit_policy, lead_can_add_members boolean, deleted boolean, updated_at timestamptz,
                version bigint)
     WHERE p.id = n.id";

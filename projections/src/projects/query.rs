@@ -32,6 +32,8 @@ pub struct ProjectRow {
     pub team_lead: Option<Uuid>,
     /// Who may change its fields.
     pub edit_policy: String,
+    /// Whether the lead may add members.
+    pub lead_can_add_members: bool,
     /// Who founded it.
     pub created_by: Uuid,
     /// When.
@@ -84,6 +86,7 @@ macro_rules! is_behind {
 const COLUMNS: &str = concat!(
     "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
     p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
+    p.lead_can_add_members,
     p.created_by, p.created_at, p.updated_at, p.version, ",
     role_of!("$1"),
     " AS my_role,

@@ -13,7 +13,9 @@ use workroom_domain::{
 };
 
 use super::may_invite;
-use crate::application::{At, Change, Command, Error, TableChange, Unit};
+use crate::application::{At, Change, Command, Error, TableChange, Unit, members::insist_on_belonging};
+
+const OUTSIDE: &str = "only members of the project's organization can join it";
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,10 @@ impl Command for AcceptInvitation {
                 let roster = unit.read::<Membership>(project_id).await?;
                 if roster.state.role_of(account_id).is_none() {
                     used_once(is_new)?;
+                    insist_on_belonging(unit, project_id, Some(account_id)).await.map_err(|error| match error {
+                        Error::Invalid(_) => Error::Conflict(OUTSIDE.to_owned()),
+                        error => error,
+                    })?;
                     unit.decide(&roster, MembershipCommand::Add { account_id, role })?;
                 }
             }

@@ -10,7 +10,11 @@ use workroom_domain::{
 
 use super::{Host, role_name, store};
 use crate::{
-    application::{Change, Command, Error, TableChange, Unit, people::insist_on_own_proof},
+    application::{
+        Change, Command, Error, TableChange, Unit,
+        members::{authorize_to_add, insist_on_belonging},
+        people::insist_on_own_proof,
+    },
     identity::RecipientDigest,
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
@@ -25,6 +29,8 @@ pub struct Invite {
     pub invitation_id: InvitationId,
     /// What it invites to, and as what.
     pub place: Place,
+    /// The account that has typed the address, and not proven it, if there is one.
+    pub account_id: Option<AccountId>,
 }
 
 impl Invite {
@@ -39,7 +45,13 @@ impl Command for Invite {
     type Reply = i64;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
-        Host::of(self.place).authorize(unit).await?;
+        match self.place {
+            Place::Project { project_id, role } => {
+                authorize_to_add(unit, project_id, role).await?;
+                insist_on_belonging(unit, project_id, self.account_id).await?;
+            }
+            Place::Organization { .. } => Host::of(self.place).authorize(unit).await?,
+        }
         insist_on_own_proof(unit).await?;
         let expires_at = Timestamp::new(Self::expiry(unit.context().now)).map_err(Error::failure)?;
         let invited_by = unit.context().account()?;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::{self, Action, OrganizationAction, Standing, Verdict},
+    access::{self, Action, OrganizationAction, Role, Standing, Verdict},
     ids::{AccountId, InvitationId},
     invitation::{Invitation, InvitationCommand, Place},
     membership::Membership,
@@ -18,14 +18,17 @@ use crate::application::{Command, Error, Unit, accounts::lives};
 /// [`Error::NotFound`] for a place that is no more.
 pub(super) async fn may_invite(unit: &mut Unit<'_>, place: Place, account_id: AccountId) -> Result<bool, Error> {
     match place {
-        Place::Project { project_id, .. } => {
-            let role = unit.read::<Membership>(project_id).await?.state.role_of(account_id);
-            let manages = |role| access::decide(Standing::Member(role), Action::ManageMembers) == Verdict::Allowed;
-            if role.is_some_and(manages) {
+        Place::Project { project_id, role } => {
+            let own = unit.read::<Membership>(project_id).await?.state.role_of(account_id);
+            let manages = |own| access::decide(Standing::Member(own), Action::ManageMembers) == Verdict::Allowed;
+            if own.is_some_and(manages) {
                 return Ok(true);
             }
             let project = unit.read::<Project>(project_id).await?;
             let (organization_id, _) = project.state.active()?;
+            if role != Role::Owner && project.state.lead_adds_members(account_id) {
+                return Ok(true);
+            }
             Ok(unit.read::<Organization>(organization_id).await?.state.rules_projects(account_id))
         }
         Place::Organization { organization_id, .. } => {

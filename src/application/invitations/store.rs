@@ -164,6 +164,9 @@ pub async fn of_departed(pool: &PgPool, sender: Option<Uuid>, limit: i64) -> Res
            AND NOT EXISTS (SELECT FROM members m
                            WHERE m.project_id = i.project_id AND m.account_id = i.invited_by AND m.role = 'owner')
            AND NOT EXISTS (SELECT FROM projects p
+                           WHERE p.id = i.project_id AND p.team_lead = i.invited_by AND p.lead_can_add_members
+                             AND NOT p.deleted AND i.role <> 'owner')
+           AND NOT EXISTS (SELECT FROM projects p
                            JOIN organizations o ON o.id = p.organization_id AND NOT o.is_personal
                            JOIN organization_members m ON m.organization_id = o.id
                            WHERE p.id = i.project_id AND m.account_id = i.invited_by AND m.role = 'admin'))

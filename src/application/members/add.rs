@@ -2,13 +2,14 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::{Action, Role},
+    access::Role,
     account::{Account, AccountRefusal},
     ids::{AccountId, ProjectId},
     membership::MembershipCommand,
 };
 use workroom_projections::accounts::AccountRow;
 
+use super::{authorize_to_add, insist_on_belonging};
 use crate::application::{Command, Error, Unit, people::AccountRef};
 
 /// Add a member to a project, by e-mail address.
@@ -42,7 +43,7 @@ impl Command for AddMember {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<AddedMember, Error> {
         // The right first: who may not manage members must not learn which addresses have accounts.
-        let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
+        let roster = authorize_to_add(unit, self.project_id, self.role).await?;
         let nobody = || Error::invalid("/email", "no account has this e-mail address");
         let account = self.account.find(unit).await?.ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
@@ -50,6 +51,7 @@ impl Command for AddMember {
         if member.state.active() == Err(AccountRefusal::Erased) {
             return Err(nobody());
         }
+        insist_on_belonging(unit, self.project_id, Some(AccountId(account.id))).await?;
         let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
         let roster = unit.decide(&roster, add)?;
         Ok(AddedMember { account, role: self.role, version: roster.sequence })

@@ -3,17 +3,63 @@
 mod add;
 mod change_role;
 mod remove;
+mod remove_outsider;
 
 pub use add::{AddMember, AddedMember};
 pub use change_role::ChangeMemberRole;
 pub use remove::RemoveMember;
+pub use remove_outsider::RemoveOutsider;
+
+use std::sync::Arc;
 
 use workroom_domain::{
+    access::{Action, Role},
     ids::{AccountId, ProjectId},
+    membership::Membership,
+    organization::Organization,
     project::{Project, ProjectCommand, ProjectPatch},
 };
 
 use super::{Error, Unit};
+use crate::event_store::Versioned;
+
+/// The roster of a project to which the caller may add somebody in a role: with the right to manage members, or as a lead who
+/// may add members, other than owners. The append is guarded by that.
+pub(super) async fn authorize_to_add(
+    unit: &mut Unit<'_>,
+    project_id: ProjectId,
+    role: Role,
+) -> Result<Arc<Versioned<Membership>>, Error> {
+    match unit.authorize(project_id, Action::ManageMembers).await {
+        Ok((_, roster)) => Ok(roster),
+        Err(Error::Forbidden) if role != Role::Owner => {
+            let project = unit.read::<Project>(project_id).await?;
+            if !project.state.lead_adds_members(unit.context().account()?) {
+                return Err(Error::Forbidden);
+            }
+            Ok(unit.read::<Membership>(project_id).await?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Insists that somebody may belong to a project: as a member of its organization, or because that takes guests. The append
+/// is guarded by that.
+pub(super) async fn insist_on_belonging(
+    unit: &mut Unit<'_>,
+    project_id: ProjectId,
+    account_id: Option<AccountId>,
+) -> Result<(), Error> {
+    let project = unit.read::<Project>(project_id).await?;
+    let (organization_id, _) = project.state.active()?;
+    let organization = unit.read::<Organization>(organization_id).await?;
+    let state = organization.state.active()?;
+    match account_id {
+        Some(account_id) if state.allows_in_projects(account_id) => Ok(()),
+        None if state.allows_guests() => Ok(()),
+        _ => Err(Error::invalid("/email", "belongs to no member of the project's organization, which takes no guests")),
+    }
+}
 
 /// Whoever may no longer lead a project does not lead it. To be decided before the roster: the event's actor may be the
 /// one who goes.

@@ -25,6 +25,8 @@ pub struct CreateOrganization {
     pub image_url: Option<ImageUrl>,
     /// Whether members may found projects in it.
     pub members_can_create_projects: bool,
+    /// Whether people may belong to its projects who do not belong to it.
+    pub allow_guests: bool,
 }
 
 /// An organization was founded.
@@ -46,7 +48,10 @@ impl Command for CreateOrganization {
             Some(slug) => slug.clone(),
             None => self.free_slug(unit).await?,
         };
-        let settings = OrganizationSettings { members_can_create_projects: self.members_can_create_projects };
+        let settings = OrganizationSettings {
+            members_can_create_projects: self.members_can_create_projects,
+            allow_guests: Some(self.allow_guests),
+        };
         let fields = OrganizationFields {
             name: self.name.clone(),
             slug: slug.clone(),
@@ -88,7 +93,7 @@ pub fn personal(organization_id: OrganizationId, account_id: AccountId) -> Resul
         name: Name::parse("Personal").map_err(Error::failure)?,
         slug: Slug::personal(organization_id),
         image_url: None,
-        settings: OrganizationSettings { members_can_create_projects: true },
+        settings: OrganizationSettings { members_can_create_projects: true, allow_guests: None },
     };
     Ok(OrganizationCommand::Create { is_personal: true, admin: account_id, fields })
 }

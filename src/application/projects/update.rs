@@ -65,8 +65,14 @@ impl Command for UpdateProject {
             Some(None) => Some(None),
             None => None,
         };
+        let before = fields.clone();
         let updated = unit.decide(&project, ProjectCommand::Update(patch))?;
         let (organization_id, fields) = updated.state.active()?;
+        // Whoever settles who adds members must be able to add them.
+        let gives = fields.lead_can_add_members && fields.team_lead.is_some() && fields.team_lead != before.team_lead;
+        if gives || fields.lead_can_add_members != before.lead_can_add_members {
+            unit.authorize(self.project_id, Action::ManageMembers).await?;
+        }
         Ok(UpdatedProject {
             organization_id,
             fields: fields.clone(),

@@ -2,7 +2,12 @@
 
 use axum::http::StatusCode;
 use uuid::Uuid;
-use workroom_domain::{ids::InvitationId, invitation::Place, text::Prose};
+use workroom_domain::{
+    ids::{AccountId, InvitationId},
+    invitation::Place,
+    text::Prose,
+};
+use workroom_projections::accounts;
 
 use super::model::Invitation;
 use crate::{
@@ -61,7 +66,9 @@ pub async fn send(
         Host::Project(id) => (Some(id.into()), None),
         Host::Organization(id) => (None, Some(id.into())),
     };
-    let command = Invite { invitation_id, place };
+    let account_id =
+        accounts::find_by_email(state.app.pool(), email.normalized()).await?.map(|found| AccountId(found.id));
+    let command = Invite { invitation_id, place, account_id };
     let answer = state
         .app
         .create_with_tables(&caller.context, &command, &row, key, |version| {

@@ -58,6 +58,7 @@ pub async fn create(
         slug: value.slug.as_deref().map(slug).transpose()?,
         image_url: value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(in_field("/image_url"))?,
         members_can_create_projects: value.settings.members_can_create_projects.unwrap_or_default(),
+        allow_guests: value.settings.allow_guests.unwrap_or_default(),
     };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let now = caller.context.now;

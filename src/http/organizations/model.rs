@@ -36,6 +36,18 @@ impl From<OrganizationRole> for access::OrganizationRole {
 pub struct OrganizationSettings {
     /// Whether members, not only admins, may found projects in it.
     pub members_can_create_projects: bool,
+    /// Whether people may belong to its projects who do not belong to it.
+    pub allow_guests: bool,
+}
+
+impl OrganizationSettings {
+    fn of(fields: &OrganizationFields) -> Self {
+        let settings = fields.settings;
+        Self {
+            members_can_create_projects: settings.members_can_create_projects,
+            allow_guests: settings.allow_guests.unwrap_or(true),
+        }
+    }
 }
 
 /// The settings to change.
@@ -44,6 +56,9 @@ pub struct OrganizationSettings {
 pub struct OrganizationSettingsRequest {
     /// Whether members, not only admins, may found projects in it.
     pub members_can_create_projects: Option<bool>,
+    /// Whether people may belong to its projects who do not belong to it; not in a new one unless said so. Turned off, it takes those
+    /// who are there off the projects.
+    pub allow_guests: Option<bool>,
 }
 
 /// The tenant boundary: projects live in it.
@@ -84,7 +99,7 @@ impl Organization {
             name: fields.name.as_str().to_owned(),
             slug: fields.slug.as_str().to_owned(),
             image_url: fields.image_url.as_ref().map(|url| url.as_str().to_owned()),
-            settings: OrganizationSettings { members_can_create_projects: fields.settings.members_can_create_projects },
+            settings: OrganizationSettings::of(fields),
             is_personal: false,
             role: access::OrganizationRole::Admin.as_str().to_owned(),
             member_count: 1,
@@ -113,7 +128,7 @@ impl Organization {
             name: fields.name.as_str().to_owned(),
             slug: fields.slug.as_str().to_owned(),
             image_url: fields.image_url.as_ref().map(|url| url.as_str().to_owned()),
-            settings: OrganizationSettings { members_can_create_projects: fields.settings.members_can_create_projects },
+            settings: OrganizationSettings::of(fields),
             is_personal: state.is_personal,
             role: facts.role.map(|role| role.as_str().to_owned()).unwrap_or_default(),
             member_count: i32::try_from(state.members().len()).unwrap_or(i32::MAX),
@@ -131,7 +146,10 @@ impl From<OrganizationRow> for Organization {
             name: row.name,
             slug: row.slug,
             image_url: row.image_url,
-            settings: OrganizationSettings { members_can_create_projects: row.members_can_create_projects },
+            settings: OrganizationSettings {
+                members_can_create_projects: row.members_can_create_projects,
+                allow_guests: row.allow_guests,
+            },
             is_personal: row.is_personal,
             role: row.my_role,
             member_count: row.member_count,

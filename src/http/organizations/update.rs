@@ -66,6 +66,7 @@ impl UpdateOrganizationRequest {
             slug: self.slug.as_deref().map(slug).transpose()?,
             image_url,
             members_can_create_projects: self.settings.members_can_create_projects,
+            allow_guests: self.settings.allow_guests,
         })
     }
 }
@@ -87,7 +88,7 @@ pub async fn update(
     let look = organizations::find(state.app.pool(), organization_id, account_id.into());
     let look = look.map_ok(|found| found.map(|found| found.organization));
     let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id)).await?;
-    let done = state.app.run(&caller.context, &command).await?;
+    let done = state.app.update_organization(&caller.context, &command).await?;
     let UpdatedOrganization { state: updated, version, changed: is_new } = done.reply;
     // Its members count for its version, but not for when it was updated.
     let event_types = &["OrganizationCreated", "OrganizationUpdated"];

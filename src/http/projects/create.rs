@@ -63,6 +63,8 @@ pub struct CreateProjectRequest {
     team_members: Option<Vec<String>>,
     /// Who may change the project's own fields.
     edit_policy: Option<EditPolicy>,
+    /// Whether the lead may add members; not owners.
+    lead_can_add_members: Option<bool>,
 }
 
 /// A day, `YYYY-MM-DD`.
@@ -97,6 +99,7 @@ impl CreateProjectRequest {
             },
             team_lead: None,
             edit_policy: self.edit_policy.map(Into::into).unwrap_or_default(),
+            lead_can_add_members: self.lead_can_add_members.unwrap_or_default(),
         })
     }
 }

@@ -138,6 +138,8 @@ pub struct Project {
     /// Who may change the project's own fields.
     #[schema(value_type = EditPolicy)]
     pub edit_policy: String,
+    /// Whether the lead may add members; not owners.
+    pub lead_can_add_members: bool,
     /// Who founded it.
     pub created_by: Uuid,
     /// When it was founded.
@@ -185,6 +187,7 @@ impl Project {
             end_date: fields.schedule.end_date,
             team_lead: fields.team_lead.map(Into::into),
             edit_policy: fields.edit_policy.as_str().to_owned(),
+            lead_can_add_members: fields.lead_can_add_members,
             created_by: facts.creation.by,
             created_at: facts.creation.at,
             updated_at: facts.updated_at,
@@ -209,6 +212,7 @@ impl From<ProjectRow> for Project {
             end_date: row.end_date,
             team_lead: row.team_lead,
             edit_policy: row.edit_policy,
+            lead_can_add_members: row.lead_can_add_members,
             created_by: row.created_by,
             created_at: row.created_at,
             updated_at: row.updated_at,

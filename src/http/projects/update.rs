@@ -57,6 +57,8 @@ pub struct UpdateProjectRequest {
     team_lead: Option<Option<String>>,
     /// New policy.
     edit_policy: Option<EditPolicy>,
+    /// Whether the lead may add members, not owners. It takes an owner to settle this, and to name a lead who may.
+    lead_can_add_members: Option<bool>,
 }
 
 impl UpdateProjectRequest {
@@ -72,6 +74,7 @@ impl UpdateProjectRequest {
             end_date: date(self.end_date),
             team_lead: None,
             edit_policy: self.edit_policy.map(Into::into),
+            lead_can_add_members: self.lead_can_add_members,
         })
     }
 }

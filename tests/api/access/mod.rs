@@ -188,7 +188,7 @@ impl Cast {
             ("erased", (*erased).clone()),
         ];
         let (admin, clerk) = (server.person("admin").await, server.person("clerk").await);
-        let body = json!({"name": "Acme", "settings": {"members_can_create_projects": true}});
+        let body = json!({"name": "Acme", "settings": {"members_can_create_projects": true, "allow_guests": true}});
         let organization = admin.post("/organizations", body).await.is(201).id();
         for member in [&owner, &clerk] {
             add(&admin, &organization, member, "member").await;

@@ -1,5 +1,6 @@
 //! `/organizations`
 
+mod guests;
 mod members;
 mod projects;
 

@@ -3,6 +3,7 @@
 mod addresses;
 mod content;
 mod deactivation;
+mod guests;
 mod lagging;
 mod members;
 mod organizations;

@@ -13,7 +13,8 @@ use crate::{
     },
 };
 
-/// Take a member off an organization; on oneself, leave it. Memberships of its projects stay.
+/// Take a member off an organization; on oneself, leave it. Where it takes no guests, its projects are left
+/// with it, and what only they owned goes to an admin.
 #[utoipa::path(delete, path = "/organizations/{organization_id}/members/{user_id}", tag = "organizations",
     params(("organization_id" = Uuid, Path), ("user_id" = Uuid, Path)),
     responses((status = 204, description = "Removed; invitations that they sent end",
@@ -26,6 +27,6 @@ pub async fn remove_member(
 ) -> Result<Response, Error> {
     let (organization_id, account_id) = (OrganizationId(organization_id), AccountId(user_id));
     let command = RemoveOrganizationMember { organization_id, account_id, if_version };
-    let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
+    let Demoted { done, ended_invitations } = state.app.remove_organization_member(&caller.context, &command).await?;
     Ok(with_ended_invitations(gone(done.position, done.visible, done.reply), &ended_invitations))
 }

@@ -1,0 +1,59 @@
+//! Take somebody off a project who does not belong to its organization, where that takes no guests.
+
+use uuid::Uuid;
+use workroom_domain::{
+    access::{OrganizationRole, Role},
+    ids::{AccountId, ProjectId},
+    membership::{Membership, MembershipCommand},
+    organization::Organization,
+    project::Project,
+};
+
+use super::unlead;
+use crate::application::{Command, Error, Unit};
+
+/// Take somebody off a project who does not belong to its organization, where that takes no guests. What only they own goes to
+/// an admin of the organization.
+#[derive(Clone, Copy, Debug)]
+pub struct RemoveOutsider {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The outsider.
+    pub account_id: AccountId,
+}
+
+impl Command for RemoveOutsider {
+    /// Whether anybody was taken off.
+    type Reply = bool;
+
+    fn contended(&self) -> Option<Uuid> {
+        Some(self.project_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<bool, Error> {
+        let project = unit.read::<Project>(self.project_id).await?;
+        let Ok((organization_id, _)) = project.state.active() else { return Ok(false) };
+        let organization = unit.read::<Organization>(organization_id).await?;
+        let Ok(state) = organization.state.active() else { return Ok(false) };
+        if state.allows_in_projects(self.account_id) {
+            return Ok(false);
+        }
+        let mut roster = unit.read::<Membership>(self.project_id).await?;
+        if roster.state.role_of(self.account_id).is_none() {
+            return Ok(false);
+        }
+        let owners_besides = |(id, role): (AccountId, Role)| role == Role::Owner && id != self.account_id;
+        if !roster.state.members().any(owners_besides) {
+            let mut admins = state.members().filter(|(_, role)| *role == OrganizationRole::Admin);
+            let (heir, _) = admins.next().ok_or_else(|| Error::failure("an organization without an admin"))?;
+            let hand_over = match roster.state.role_of(heir) {
+                Some(_) => MembershipCommand::ChangeRole { account_id: heir, role: Role::Owner },
+                None => MembershipCommand::Add { account_id: heir, role: Role::Owner },
+            };
+            roster = unit.decide(&roster, hand_over)?;
+        }
+        unlead(unit, self.project_id, self.account_id).await?;
+        unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?;
+        Ok(true)
+    }
+}
