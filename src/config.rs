@@ -160,6 +160,8 @@ pub struct PasswordPolicyConfig {
     pub max_length: usize,
     /// Whether well-known passwords are refused.
     pub refuse_common: bool,
+    /// How hard to guess a password must be, from 0 (not looked at) to 4.
+    pub min_strength: u8,
 }
 
 /// How often signing in may fail: so often in a window, and then once each window ÷ attempts.
@@ -233,7 +235,12 @@ impl Default for Config {
             session_days: 30,
             session_limit: 100,
             personal_token_days: 365,
-            password_policy: PasswordPolicyConfig { min_length: 8, max_length: 128, refuse_common: true },
+            password_policy: PasswordPolicyConfig {
+                min_length: 8,
+                max_length: 128,
+                refuse_common: true,
+                min_strength: 2,
+            },
             login_throttle: LoginThrottleConfig {
                 address_attempts: 100,
                 address_window_seconds: 300,
@@ -306,7 +313,7 @@ impl Config {
     /// # Errors
     /// A webhook secret that does not read.
     pub fn identity(&self) -> anyhow::Result<IdentityConfig> {
-        let PasswordPolicyConfig { min_length, max_length, refuse_common } = self.password_policy;
+        let PasswordPolicyConfig { min_length, max_length, refuse_common, min_strength } = self.password_policy;
         let throttle = &self.login_throttle;
         let rule = |attempts, seconds| Rule { attempts, window: Duration::from_secs(seconds) };
         Ok(IdentityConfig {
@@ -316,7 +323,12 @@ impl Config {
             session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
             session_limit: self.session_limit.clamp(1, 1000),
             personal_token_lifetime: Duration::from_secs(u64::from(self.personal_token_days.clamp(1, 36_500)) * 86_400),
-            password_policy: PasswordPolicy { min_length, max_length, refuse_common },
+            password_policy: PasswordPolicy {
+                min_length,
+                max_length,
+                refuse_common,
+                min_strength: min_strength.min(4),
+            },
             address_attempts: rule(throttle.address_attempts, throttle.address_window_seconds),
             account_attempts: rule(throttle.account_attempts, throttle.account_window_seconds),
             account_attempts_everywhere: rule(throttle.everywhere_attempts, throttle.everywhere_window_seconds),
@@ -336,7 +348,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 52] = [
+const SETTINGS: [&str; 53] = [
     "host",
     "port",
     "roles",
@@ -350,6 +362,7 @@ const SETTINGS: [&str; 52] = [
     "password_policy__min_length",
     "password_policy__max_length",
     "password_policy__refuse_common",
+    "password_policy__min_strength",
     "login_throttle",
     "login_throttle__address_attempts",
     "login_throttle__address_window_seconds",

@@ -17,7 +17,7 @@ use super::{
     email::EmailAddress,
     mail_token::{self, Purpose},
     password::Queue,
-    password_policy::{Password, PasswordOwner},
+    password_policy::{Password, PasswordOwner, PasswordRefused},
     sessions::{EndSessions, end_rows},
     tokens,
     username::Username,
@@ -121,9 +121,22 @@ impl Identity {
         let password = Password::new(new).map_err(|error| refused(&error))?;
         let email = account.email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
         let username = Username::parse(&account.username).ok();
-        let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
+        let full_name = account.full_name.as_deref();
+        let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref(), full_name };
         self.inner.config.password_policy.check(&password, owner).map_err(|error| refused(&error))?;
-        Ok(self.inner.hasher.hash(&password, Queue::Recovery).await?)
+        self.approve_and_hash(&password, owner, Queue::Recovery).await?.map_err(|error| refused(&error))
+    }
+
+    /// Hashes a new password, unless it is easy to guess.
+    pub(super) async fn approve_and_hash(
+        &self,
+        password: &Password,
+        owner: PasswordOwner<'_>,
+        queue: Queue,
+    ) -> Result<Result<String, PasswordRefused>, Error> {
+        let (policy, words) = (self.inner.config.password_policy.clone(), owner.words());
+        let approve = move |password: &Password| policy.check_strength(password, &words);
+        Ok(self.inner.hasher.hash_approved(password, queue, approve).await?)
     }
 
     pub(super) async fn set_password(

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 use workroom_domain::{
     account::AccountCommand,
@@ -16,7 +17,7 @@ use super::{
     Identity, TokenPair,
     attempt::Claim,
     email::EmailAddress,
-    password::{Queue, Verified},
+    password::{Comparison, Queue},
     password_policy::Password,
     refresh_token::SessionSalt,
 };
@@ -28,7 +29,7 @@ use crate::{
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
 const WRONG: Error = Error::Unauthenticated("the e-mail address or the password is wrong");
 
-/// How long a refusal takes after the password was compared. Recording a failure fits in; nobody learns by the clock
+/// How long a refusal takes after it could be told. Recording a failure fits in; nobody learns by the clock
 /// whether there was something to record.
 const RECORDING: std::time::Duration = std::time::Duration::from_millis(50);
 
@@ -102,18 +103,25 @@ impl Identity {
         .bind(email.normalized())
         .fetch_optional(self.inner.app.pool())
         .await?;
-        let Some(Credentials { id, password_hash: Some(password_hash), is_deactivated }) = credentials else {
-            // As slow as for a known account.
-            self.inner.hasher.verify_dummy(password).await?;
-            tokio::time::sleep(RECORDING).await;
-            return Err(WRONG);
+        let known = credentials.and_then(|Credentials { id, password_hash, is_deactivated }| {
+            password_hash.map(|password_hash| (AccountId(id), password_hash, is_deactivated))
+        });
+        // As much work, and as slow an answer, for an unknown account as for a known one.
+        let stored = known.as_ref().map(|(_, password_hash, _)| password_hash.as_str());
+        let Comparison { verified, refuse_from } = self.inner.hasher.compare(password, stored).await?;
+        let answer_at = refuse_from + RECORDING;
+        let (account_id, password_hash) = match known {
+            Some((account_id, password_hash, false)) if verified.ok => (account_id, password_hash),
+            Some((account_id, ..)) => {
+                self.record_failure(correlation_id, account_id, answer_at).await;
+                return Err(WRONG);
+            }
+            None => {
+                sleep_until(answer_at).await;
+                return Err(WRONG);
+            }
         };
-        let account_id = AccountId(id);
-        let Verified { ok, needs_rehash } = self.inner.hasher.verify(password, &password_hash).await?;
-        if !ok || is_deactivated {
-            self.record_failure(correlation_id, account_id).await;
-            return Err(WRONG);
-        }
+        let needs_rehash = verified.needs_rehash;
         let proof = if needs_rehash { self.rehash(account_id, password, password_hash).await } else { password_hash };
         let context = Context::new(Actor::Account(account_id), correlation_id);
         self.start_session(&context, account_id, proof, sign_in).await
@@ -139,9 +147,8 @@ impl Identity {
     }
 
     /// Records that somebody failed to be this account: the service says so, for the account itself did nothing. Takes
-    /// as long as for an unknown account, whatever becomes of the record; the record goes on to its end.
-    async fn record_failure(&self, correlation_id: Uuid, account_id: AccountId) {
-        let answer_at = tokio::time::Instant::now() + RECORDING;
+    /// until then, as for an unknown account, whatever becomes of the record; the record goes on to its end.
+    async fn record_failure(&self, correlation_id: Uuid, account_id: AccountId, answer_at: Instant) {
         let context = Context::new(Actor::System(SystemActor::Identity), correlation_id);
         let app = self.inner.app.clone();
         let record = tokio::spawn(async move {
@@ -150,8 +157,8 @@ impl Identity {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a failed login could not be recorded");
             }
         });
-        let _ = tokio::time::timeout_at(answer_at, record).await;
-        tokio::time::sleep_until(answer_at).await;
+        let _ = timeout_at(answer_at, record).await;
+        sleep_until(answer_at).await;
     }
 
     async fn start_session(

@@ -16,12 +16,14 @@ mod erase;
 pub mod external;
 mod federation;
 mod gates;
+mod imported;
 mod invitation_limits;
 pub mod keys;
 mod login;
 pub mod mail_token;
 pub mod password;
 pub mod password_policy;
+pub mod password_strength;
 pub mod personal_token;
 mod profile;
 mod recovery;
@@ -159,8 +161,10 @@ impl Identity {
         tokens.lifetime = config.access_token_lifetime;
         let refresh_key = RefreshTokenKey::from_bytes(secrets::secret(app.pool(), "refresh_token").await?);
         let fingerprint_key = secrets::secret(app.pool(), "fingerprint").await?;
+        let hasher = PasswordHasher::new(&PasswordHasherConfig::default())?;
+        imported::expect(app.pool(), &hasher).await?;
         let inner = Inner {
-            hasher: PasswordHasher::new(&PasswordHasherConfig::default())?,
+            hasher,
             issuer: AccessTokenIssuer::new(tokens.clone(), keys.clone())?,
             verifier: AccessTokenVerifier::new(tokens, keys.clone())?,
             keys,
@@ -177,11 +181,12 @@ impl Identity {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What goes on behind: keys are followed, ended sessions told and heard of. Runs until the task is aborted.
+    /// What goes on behind: keys and kinds of hashes are followed, ended sessions told and heard of. Runs until the task is aborted.
     pub async fn run(self, messaging: Messaging) {
         let pool = self.inner.app.pool().clone();
         let keys = keys::follow(pool.clone(), self.inner.keys.clone());
-        tokio::join!(keys, self.inner.revocations.clone().run(pool, messaging));
+        let imported = imported::follow(pool.clone(), self.inner.hasher.clone());
+        tokio::join!(keys, imported, self.inner.revocations.clone().run(pool, messaging));
     }
 
     /// A key for what processes tell each other, made for one purpose.

@@ -10,10 +10,15 @@
 //! The 19 MiB come with the permit and are kept between hashes. Given back to the allocator they stay in the arenas of
 //! whichever threads ran last: 300 hashes, two at a time, left 860 MB resident that way, and 43 MB this way.
 //!
-//! Another kind of stored hash is another variant of `Stored`, told apart by its prefix.
+//! Another kind of stored hash is another variant of `Stored`, told apart by its prefix. Hashes of imported accounts take
+//! other times than ours. So that a refusal's time does not tell which kind an account has, or whether there is an
+//! account, each refusal does the work of all kinds that are expected ([`PasswordHasher::expect`]), as long as nobody waits for
+//! the permit; and it is told no sooner than that work takes twice, counted from the permit. The one holds however busy the
+//! machine is, the other however many sign in. The wait holds no permit, and whoever waits has had a hash computed: there are
+//! never more of them than can be computed in that time.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
@@ -21,8 +26,8 @@ use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 use super::password_policy::Password;
 
@@ -31,6 +36,15 @@ const MAX_PERMITS: usize = 1024;
 
 /// What bcrypt may cost, as a power of two of its rounds: an imported hash must not hold a thread for seconds.
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=14;
+
+/// The cost that bcrypt's speed is measured at: a few milliseconds.
+const MEASURED_BCRYPT_COST: u32 = 6;
+
+/// Measurements of a kind of hash; the quickest counts.
+const MEASUREMENTS: usize = 3;
+
+/// How much longer than all hashes take on an idle machine a refusal waits.
+const REFUSAL_MARGIN: u32 = 2;
 
 const SALT_LENGTH: usize = 16;
 const OUTPUT_LENGTH: usize = 32;
@@ -117,6 +131,80 @@ pub struct Verified {
     pub needs_rehash: bool,
 }
 
+/// What comparing a password gave, and when it may be told.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison {
+    /// What it gave.
+    pub verified: Verified,
+    /// When a refusal may be answered: the same time after the permit was given, whatever was compared. A success need not
+    /// wait.
+    pub refuse_from: Instant,
+}
+
+/// How long refusals wait, counted from the permit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct RefusalWait {
+    /// For a password in normal form.
+    plain: Duration,
+    /// For one that was typed in another form: bcrypt is then computed for both.
+    both_forms: Duration,
+}
+
+impl RefusalWait {
+    fn of(self, password: &Password) -> Duration {
+        if password.typed() == password.normalized() { self.plain } else { self.both_forms }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            plain: self.plain.saturating_add(other.plain),
+            both_forms: self.both_forms.saturating_add(other.both_forms),
+        }
+    }
+
+    fn times(self, factor: u32) -> Self {
+        Self { plain: self.plain.saturating_mul(factor), both_forms: self.both_forms.saturating_mul(factor) }
+    }
+}
+
+/// What a refusal takes, so that all take the same.
+#[derive(Default)]
+struct Refusals {
+    wait: RefusalWait,
+    /// A hash of each kind that accounts have, ours among them, that no password matches; none where all are ours.
+    stand_ins: Vec<Stored>,
+}
+
+impl Refusals {
+    /// Does what a refusal would have taken with the other kinds, as long as nobody waits; returns for how many.
+    fn make_up(
+        &self,
+        compared: Kind,
+        inner: &Inner,
+        password: &Password,
+        memory: &mut Vec<Block>,
+    ) -> Result<usize, PasswordError> {
+        let mut made_up = 0;
+        for other in self.stand_ins.iter().filter(|other| other.kind() != compared) {
+            if inner.somebody_waits() {
+                break;
+            }
+            other.verify(password, &inner.params, memory)?;
+            made_up += 1;
+        }
+        Ok(made_up)
+    }
+}
+
+/// What kinds of hashes cost here.
+#[derive(Debug, Clone, Copy)]
+struct Speed {
+    /// Of a hash of ours.
+    own: Duration,
+    /// Of bcrypt at [`MEASURED_BCRYPT_COST`].
+    bcrypt: Duration,
+}
+
 /// Hashes and compares passwords. Cloning shares the permits.
 #[derive(Clone)]
 pub struct PasswordHasher(Arc<Inner>);
@@ -124,6 +212,8 @@ pub struct PasswordHasher(Arc<Inner>);
 struct Inner {
     params: Params,
     dummy: String,
+    speed: OnceCell<Speed>,
+    refusals: RwLock<Arc<Refusals>>,
     max_waiting: usize,
     max_wait: Duration,
     retry_after: Duration,
@@ -140,6 +230,42 @@ impl Drop for Inner {
             threads.shutdown_background();
         }
     }
+}
+
+impl Inner {
+    fn hash(&self, password: &Password, memory: &mut Vec<Block>) -> Result<String, PasswordError> {
+        let mut salt = [0; SALT_LENGTH];
+        rand::fill(&mut salt).map_err(|_| PasswordError::Failed)?;
+        let mut output = [0; OUTPUT_LENGTH];
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, self.params.clone());
+        compute(&argon2, password, &salt, &mut output, memory)?;
+        encode(&self.params, &salt, &output)
+    }
+
+    fn refusals(&self) -> Arc<Refusals> {
+        Arc::clone(&self.refusals.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.places.iter().any(|places| places.available_permits() < self.max_waiting)
+    }
+}
+
+fn warn_of_unusable() {
+    tracing::error!(
+        "the password hash of an account is of no known kind, or costs too much: nobody can sign in with it"
+    );
+}
+
+/// The shortest time that some work takes, of a few.
+fn quickest(mut work: impl FnMut() -> Result<(), PasswordError>) -> Result<Duration, PasswordError> {
+    let mut shortest = Duration::MAX;
+    for _ in 0..MEASUREMENTS {
+        let begun = std::time::Instant::now();
+        work()?;
+        shortest = shortest.min(begun.elapsed());
+    }
+    Ok(shortest)
 }
 
 /// Threads that get what processor time the others leave: a flood of sign-ins must not slow down those who are signed in.
@@ -189,6 +315,8 @@ impl PasswordHasher {
         Ok(Self(Arc::new(Inner {
             params,
             dummy,
+            speed: OnceCell::new(),
+            refusals: RwLock::default(),
             max_waiting: config.max_waiting,
             max_wait: config.max_wait,
             retry_after: config.retry_after,
@@ -205,13 +333,23 @@ impl PasswordHasher {
     /// [`PasswordError::Busy`] or [`PasswordError::Failed`].
     pub async fn hash(&self, password: &Password, queue: Queue) -> Result<String, PasswordError> {
         let password = password.clone();
-        self.run(queue, move |inner, memory| {
-            let mut salt = [0; SALT_LENGTH];
-            rand::fill(&mut salt).map_err(|_| PasswordError::Failed)?;
-            let mut output = [0; OUTPUT_LENGTH];
-            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, inner.params.clone());
-            compute(&argon2, &password, &salt, &mut output, memory)?;
-            encode(&inner.params, &salt, &output)
+        self.run(queue, move |inner, memory| inner.hash(&password, memory)).await
+    }
+
+    /// Hashes a new password if `approve` does, whose work is done on the same threads, under the same permit.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] or [`PasswordError::Failed`]; within, why `approve` did not.
+    pub async fn hash_approved<E: Send + 'static>(
+        &self,
+        password: &Password,
+        queue: Queue,
+        approve: impl FnOnce(&Password) -> Result<(), E> + Send + 'static,
+    ) -> Result<Result<String, E>, PasswordError> {
+        let password = password.clone();
+        self.run(queue, move |inner, memory| match approve(&password) {
+            Ok(()) => inner.hash(&password, memory).map(Ok),
+            Err(refused) => Ok(Err(refused)),
         })
         .await
     }
@@ -226,12 +364,75 @@ impl PasswordHasher {
         self.run(Queue::SignIn, move |inner, memory| stored.verify(&password, &inner.params, memory)).await
     }
 
-    /// Does the work of [`Self::verify`] for an account that does not exist, so that the reply's time does not tell.
+    /// Compares a password with the hash of an account, or with a dummy where there is no account, and says from when on a
+    /// refusal may be told without its time telling which it was. A hash that cannot be used is no reason to answer
+    /// otherwise: nobody's password matches it.
     ///
     /// # Errors
-    /// [`PasswordError::Busy`] and [`PasswordError::Failed`], as for an account that does.
-    pub async fn verify_dummy(&self, password: &Password) -> Result<(), PasswordError> {
-        self.verify(password, &self.0.dummy).await.map(|_| ())
+    /// [`PasswordError::Busy`] and [`PasswordError::Failed`].
+    pub async fn compare(&self, password: &Password, stored: Option<&str>) -> Result<Comparison, PasswordError> {
+        let dummy = Stored::parse(&self.0.dummy)?;
+        let stored = stored.and_then(|stored| Stored::parse(stored).inspect_err(|_| warn_of_unusable()).ok());
+        let stored = stored.unwrap_or_else(|| dummy.clone());
+        let (refusals, compared) = (self.0.refusals(), password.clone());
+        let wait = refusals.wait.of(password);
+        let permit = self.permit(Queue::SignIn).await?;
+        let begun = Instant::now();
+        let verified = self
+            .run_under(permit, move |inner, memory| {
+                let mut kind = stored.kind();
+                let mut verified = stored.verify(&compared, &inner.params, memory);
+                if verified == Err(PasswordError::UnusableHash) {
+                    warn_of_unusable();
+                    kind = dummy.kind();
+                    verified = dummy.verify(&compared, &inner.params, memory);
+                }
+                if verified.is_ok_and(|verified| !verified.ok) {
+                    refusals.make_up(kind, inner, &compared, memory)?;
+                }
+                verified
+            })
+            .await?;
+        Ok(Comparison { verified, refuse_from: Instant::now().max(begun + wait) })
+    }
+
+    /// Says which kinds of hashes accounts have, by what precedes the salt. Where there are others than ours, each refusal takes
+    /// from now on what all of them take.
+    ///
+    /// # Errors
+    /// [`PasswordError::Busy`] and [`PasswordError::Failed`]; then nothing changes.
+    pub async fn expect(&self, kinds: &[String]) -> Result<(), PasswordError> {
+        let own = Stored::parse(&self.0.dummy)?;
+        let mut stand_ins = vec![own];
+        // A kind that is not accepted is compared with no password.
+        for other in kinds.iter().filter_map(|kind| Stored::stand_in(kind)) {
+            if stand_ins.iter().all(|known| known.kind() != other.kind()) {
+                stand_ins.push(other);
+            }
+        }
+        let refusals = if stand_ins.len() > 1 {
+            let speed = *self.0.speed.get_or_try_init(|| self.measure()).await?;
+            let costs = stand_ins.iter().map(|stored| stored.kind().cost(&self.0.params, speed));
+            Refusals { wait: costs.fold(RefusalWait::default(), RefusalWait::and).times(REFUSAL_MARGIN), stand_ins }
+        } else {
+            Refusals::default()
+        };
+        *self.0.refusals.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(refusals);
+        Ok(())
+    }
+
+    async fn measure(&self) -> Result<Speed, PasswordError> {
+        let dummy = Stored::parse(&self.0.dummy)?;
+        self.run(Queue::SignIn, move |inner, memory| {
+            let password = Password::new("a password to measure with").map_err(|_| PasswordError::Failed)?;
+            let own = quickest(|| dummy.verify(&password, &inner.params, memory).map(drop))?;
+            let bcrypt = quickest(|| {
+                let hash = bcrypt::hash_with_salt(password.typed(), MEASURED_BCRYPT_COST, [0; SALT_LENGTH]);
+                hash.map(drop).map_err(|_| PasswordError::Failed)
+            })?;
+            Ok(Speed { own, bcrypt })
+        })
+        .await
     }
 
     /// Whether whoever came now to sign in would be refused: worth a look before anything else is done for them.
@@ -264,7 +465,16 @@ impl PasswordHasher {
         queue: Queue,
         work: impl FnOnce(&Inner, &mut Vec<Block>) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let lane = Lane::new(Arc::clone(&self.0), self.permit(queue).await?);
+        let permit = self.permit(queue).await?;
+        self.run_under(permit, work).await
+    }
+
+    async fn run_under<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        work: impl FnOnce(&Inner, &mut Vec<Block>) -> Result<T, PasswordError> + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let lane = Lane::new(Arc::clone(&self.0), permit);
         // Dropping the handle does not stop the thread, and the lane with its permit belongs to the thread.
         let threads = self.0.threads.as_ref().ok_or(PasswordError::Failed)?;
         let running = threads.spawn(async move {
@@ -322,7 +532,36 @@ impl Drop for Lane {
     }
 }
 
+/// What a hash costs to compare with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// By its memory in KiB, its passes and its lanes.
+    Argon2(u32, u32, u32),
+    /// By the power of two of its rounds.
+    Bcrypt(u32),
+}
+
+impl Kind {
+    /// What it takes at that speed, where ours has these parameters.
+    fn cost(self, own: &Params, speed: Speed) -> RefusalWait {
+        match self {
+            Self::Argon2(memory, passes, _) => {
+                // Lanes share the memory: they do not add to the work.
+                let work = f64::from(memory) * f64::from(passes);
+                let plain = speed.own.mul_f64(work / (f64::from(own.m_cost()) * f64::from(own.t_cost())));
+                RefusalWait { plain, both_forms: plain }
+            }
+            Self::Bcrypt(cost) => {
+                let rounds = 1_u32 << (cost.max(MEASURED_BCRYPT_COST) - MEASURED_BCRYPT_COST);
+                let plain = speed.bcrypt.saturating_mul(rounds);
+                RefusalWait { plain, both_forms: plain.saturating_mul(2) }
+            }
+        }
+    }
+}
+
 /// A stored hash, taken apart. Its kind follows from its prefix.
+#[derive(Clone)]
 enum Stored {
     /// `$argon2id$`, `$argon2i$` or `$argon2d$`: a PHC string.
     Argon2 {
@@ -333,20 +572,43 @@ enum Stored {
         output: Output,
     },
     /// `$2a$`, `$2b$` or `$2y$`: of an account that was imported.
-    Bcrypt(String),
+    Bcrypt {
+        /// The power of two of its rounds.
+        cost: u32,
+        /// All of it.
+        hash: String,
+    },
 }
 
 impl Stored {
+    /// A hash of the kind that begins so, which no password is known to match; none if that is no accepted kind.
+    fn stand_in(kind: &str) -> Option<Self> {
+        let (salt, output) = if kind.starts_with("$argon2") {
+            ("A".repeat(22), format!("${}", "A".repeat(43)))
+        } else {
+            ("O".repeat(22), "O".repeat(31))
+        };
+        Self::parse(&format!("{kind}${salt}{output}")).ok()
+    }
+
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Argon2 { argon2, .. } => {
+                let params = argon2.params();
+                Kind::Argon2(params.m_cost(), params.t_cost(), params.p_cost())
+            }
+            Self::Bcrypt { cost, .. } => Kind::Bcrypt(*cost),
+        }
+    }
+
     fn parse(stored: &str) -> Result<Self, PasswordError> {
         if stored.starts_with("$argon2") {
             return Self::parse_argon2(stored).ok_or(PasswordError::UnusableHash);
         }
-        if ["$2a$", "$2b$", "$2y$"].iter().any(|prefix| stored.starts_with(prefix)) {
-            let cost = stored.get(4..6).and_then(|cost| cost.parse().ok());
-            let is_sound = stored.len() == 60 && cost.is_some_and(|cost| BCRYPT_COSTS.contains(&cost));
-            return if is_sound { Ok(Self::Bcrypt(stored.to_owned())) } else { Err(PasswordError::UnusableHash) };
+        match bcrypt_cost(stored).filter(|_| stored.len() == 60) {
+            Some(cost) => Ok(Self::Bcrypt { cost, hash: stored.to_owned() }),
+            None => Err(PasswordError::UnusableHash),
         }
-        Err(PasswordError::UnusableHash)
     }
 
     fn parse_argon2(stored: &str) -> Option<Self> {
@@ -373,7 +635,7 @@ impl Stored {
                 let is_current = *is_latest && argon2.params() == today && salt.len() >= SALT_LENGTH;
                 Ok(Verified { ok, needs_rehash: ok && !is_current })
             }
-            Self::Bcrypt(stored) => {
+            Self::Bcrypt { hash: stored, .. } => {
                 // It was made of what was typed, elsewhere: of its first 72 bytes, as bcrypt has it.
                 let matches = |text: &str| bcrypt::verify(text, stored).map_err(|_| PasswordError::UnusableHash);
                 let ok = matches(password.typed())?
@@ -382,6 +644,13 @@ impl Stored {
             }
         }
     }
+}
+
+/// The cost of a bcrypt hash, if it is one and may cost that.
+fn bcrypt_cost(stored: &str) -> Option<u32> {
+    let rest = ["$2a$", "$2b$", "$2y$"].iter().find_map(|prefix| stored.strip_prefix(prefix))?;
+    let cost = rest.get(..2)?.parse().ok()?;
+    BCRYPT_COSTS.contains(&cost).then_some(cost)
 }
 
 fn is_bearable(params: &Params) -> bool {
@@ -423,7 +692,6 @@ fn encode(params: &Params, salt: &[u8], output: &[u8]) -> Result<String, Passwor
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use std::time::Instant;
 
     /// Cheap, so that the tests are quick.
     fn cheap() -> PasswordHasherConfig {
@@ -577,9 +845,88 @@ mod tests {
         };
         assert_eq!(shape(&hasher.0.dummy), shape(&stored));
         let start = Instant::now();
-        hasher.verify_dummy(&p).await.unwrap();
+        assert_eq!(hasher.compare(&p, None).await.unwrap().verified, WRONG);
         assert!(start.elapsed() > Duration::from_millis(1), "a dummy that does nothing takes microseconds");
         assert_eq!(hasher.verify(&p, &hasher.0.dummy).await, Ok(WRONG));
+    }
+
+    /// From the test vectors of `crypt_blowfish`: the password is `U*U*U`.
+    const BCRYPT: &str = "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a";
+    const FOREIGN_ARGON2: &str = "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4";
+
+    fn kinds(kinds: &[&str]) -> Vec<String> {
+        kinds.iter().map(|&kind| kind.to_owned()).collect()
+    }
+
+    /// The clock stands still: what is compared is the moment that is decided on, not how long this machine takes.
+    #[tokio::test(start_paused = true)]
+    async fn all_refusals_are_told_at_one_moment_whatever_was_compared() {
+        let hasher = hasher(&one_at_a_time());
+        let own = hasher.hash(&password("a quiet harbour"), Queue::SignIn).await.unwrap();
+        let dear = format!("$2b$31${}", &BCRYPT[7..]);
+        let stored = [None, Some(own.as_str()), Some(BCRYPT), Some(FOREIGN_ARGON2), Some(&*dear), Some("no hash")];
+        for expected in [vec![], kinds(&["$2a$05"]), kinds(&["$2b$05", "$argon2id$v=19$m=256,t=2,p=1", "$2y$08"])] {
+            hasher.expect(&expected).await.unwrap();
+            for typed in ["a wrong password", "e\u{301}in falsches Passwort"] {
+                let wrong = password(typed);
+                let wait = hasher.0.refusals().wait.of(&wrong);
+                assert_eq!(wait.is_zero(), expected.is_empty(), "nobody waits where all hashes are ours");
+                for stored in stored {
+                    let Comparison { verified, refuse_from } = hasher.compare(&wrong, stored).await.unwrap();
+                    assert_eq!((verified, refuse_from), (WRONG, Instant::now() + wait), "{stored:?}");
+                    // Waiting for that moment keeps nobody from the hasher.
+                    assert_eq!(hasher.0.permits.available_permits(), 1);
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn refusals_wait_for_all_kinds_there_are() {
+        let hasher = hasher(&PasswordHasherConfig::default());
+        let own = "$argon2id$v=19$m=19456,t=2,p=1";
+        let mut waits = Vec::new();
+        for expected in [&[own][..], &["$2a$11", "$2b$11"], &["$2a$11", "$2b$14", own], &["$2b$14", "$2b$15", "?", ""]]
+        {
+            hasher.expect(&kinds(expected)).await.unwrap();
+            waits.push(hasher.0.refusals().wait);
+        }
+        let Speed { own, bcrypt } = *hasher.0.speed.get().unwrap();
+        let with = |bcrypts: u32| RefusalWait {
+            plain: REFUSAL_MARGIN * (own + bcrypts * bcrypt),
+            both_forms: REFUSAL_MARGIN * (own + 2 * bcrypts * bcrypt),
+        };
+        // What is not accepted is not computed.
+        assert_eq!(waits, [RefusalWait::default(), with(32), with(32 + 256), with(256)]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_does_the_work_of_all_kinds_unless_somebody_waits() {
+        let hasher = hasher(&one_at_a_time());
+        let wrong = password("a wrong password");
+        let make_up = |compared: Kind| {
+            let inner = &hasher.0;
+            inner.refusals().make_up(compared, inner, &wrong, &mut Vec::new()).unwrap()
+        };
+        let own = Stored::parse(&hasher.0.dummy).unwrap().kind();
+        assert_eq!(make_up(own), 0, "there is no other kind");
+        hasher.expect(&kinds(&["$2a$05", "$2y$05", "$2b$04", "$argon2id$v=19$m=256,t=2,p=1"])).await.unwrap();
+        for compared in [own, Kind::Bcrypt(4), Kind::Bcrypt(5), Kind::Argon2(256, 2, 1)] {
+            assert_eq!(make_up(compared), 3, "{compared:?}");
+        }
+        let waiting = hasher.0.places[0].try_acquire().unwrap();
+        assert_eq!(make_up(own), 0);
+        drop(waiting);
+        assert_eq!(make_up(own), 3);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_approved_is_not_hashed() {
+        let hasher = hasher(&one_at_a_time());
+        let p = password("a quiet harbour");
+        assert_eq!(hasher.hash_approved(&p, Queue::SignIn, |_| Err("no")).await, Ok(Err("no")));
+        let stored = hasher.hash_approved(&p, Queue::SignIn, |_| Ok::<_, ()>(())).await.unwrap().unwrap();
+        assert_eq!(hasher.verify(&p, &stored).await, Ok(RIGHT));
     }
 
     #[tokio::test]
@@ -628,7 +975,7 @@ mod tests {
         until(|| hasher.waiting() == 2).await;
         let busy = PasswordError::Busy { retry_after: Duration::from_secs(2) };
         assert_eq!(hasher.hash(&p, Queue::SignIn).await, Err(busy));
-        assert_eq!(hasher.verify_dummy(&p).await, Err(busy));
+        assert_eq!(hasher.compare(&p, None).await.map(drop), Err(busy));
         let other = {
             let (hasher, p) = (hasher.clone(), p.clone());
             tokio::spawn(async move { hasher.hash(&p, Queue::Registration).await })

@@ -1,7 +1,8 @@
 //! What a password must be, and the one place where a typed password is normalised.
 //!
-//! The rules are NIST SP 800-63B §5.1.1.2's: length counts, composition does not; what everyone tries first is refused;
-//! nothing expires. A password typed on another keyboard must still match, so it is put into NFKC before it is measured,
+//! The rules are NIST SP 800-63B §5.1.1.2's: length counts, composition does not; what everyone tries first is refused, and
+//! what is easy to guess for somebody who knows whose password it is ([`password_strength`](super::password_strength)); nothing
+//! expires. A password typed on another keyboard must still match, so it is put into NFKC before it is measured,
 //! compared or hashed. [`Password`] is the only way into the hasher, which makes that impossible to forget.
 
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
 
 use super::email::EmailAddress;
+use super::password_strength::{OwnWords, Strength, strength};
 use super::username::Username;
 
 /// Longest text that is looked at as a password, in bytes. 128 characters cannot be typed with more.
@@ -71,11 +73,14 @@ pub struct PasswordPolicy {
     pub max_length: usize,
     /// Whether the passwords everyone tries first are refused; they are.
     pub refuse_common: bool,
+    /// The least [strength](Strength::score), 0 to 4; 2, which a million guesses do not find. With 3, no password of eight
+    /// characters would do.
+    pub min_strength: u8,
 }
 
 impl Default for PasswordPolicy {
     fn default() -> Self {
-        Self { min_length: 8, max_length: 128, refuse_common: true }
+        Self { min_length: 8, max_length: 128, refuse_common: true, min_strength: 2 }
     }
 }
 
@@ -86,6 +91,17 @@ pub struct PasswordOwner<'a> {
     pub email: Option<&'a EmailAddress>,
     /// The account's username.
     pub username: Option<&'a Username>,
+    /// What the account's person is called.
+    pub full_name: Option<&'a str>,
+}
+
+impl PasswordOwner<'_> {
+    /// The words that somebody would try who knows whose password it is.
+    pub fn words(&self) -> OwnWords {
+        let of_email =
+            self.email.into_iter().flat_map(|email| [email.normalized(), email.local_part(), email.domain()]);
+        OwnWords::of(of_email.chain(self.username.map(Username::as_str)).chain(self.full_name))
+    }
 }
 
 /// Why a new password is refused; the text is meant for the person who chose it.
@@ -115,10 +131,16 @@ pub enum PasswordRefused {
     /// The account's username.
     #[error("the password must not be the username")]
     SameAsUsername,
+    /// It would be found with few guesses.
+    #[error("the password is too easy to guess{because}; add another word or two, uncommon ones")]
+    EasyToGuess {
+        /// What makes it so, with a colon before it; or nothing.
+        because: &'static str,
+    },
 }
 
 impl PasswordPolicy {
-    /// Judges a password that `owner` wants to set.
+    /// Judges a password that `owner` wants to set, by what is quickly seen: [`Self::check_strength`] remains to be done.
     ///
     /// # Errors
     /// [`PasswordRefused`], for the first rule that is broken.
@@ -148,9 +170,23 @@ impl PasswordPolicy {
         }
         Ok(())
     }
+
+    /// Judges how hard to guess a password is, for somebody who knows its owner's words. Takes milliseconds of a core: a matter for
+    /// the threads that passwords are hashed on.
+    ///
+    /// # Errors
+    /// [`PasswordRefused::EasyToGuess`].
+    pub fn check_strength(&self, password: &Password, words: &OwnWords) -> Result<(), PasswordRefused> {
+        if self.min_strength == 0 {
+            return Ok(());
+        }
+        let Strength { score, because } = strength(password.normalized(), words);
+        if score < self.min_strength { Err(PasswordRefused::EasyToGuess { because }) } else { Ok(()) }
+    }
 }
 
-/// One password a line, lower case, NFKC, none under 8 characters (those are refused for their length).
+/// One password a line, lower case, NFKC, none under 8 characters (those are refused for their length): the 4,000 most common
+/// ones of that length in zxcvbn's list (MIT), and hundreds that have become common since.
 static COMMON: LazyLock<HashSet<&'static str>> =
     LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
@@ -167,11 +203,18 @@ mod tests {
         PasswordPolicy::default().check(&Password::new(text).unwrap(), owner)
     }
 
+    fn check_strength(text: &str, owner: PasswordOwner<'_>) -> Result<(), PasswordRefused> {
+        PasswordPolicy::default().check_strength(&Password::new(text).unwrap(), &owner.words())
+    }
+
     #[test]
     fn a_passphrase_without_capitals_or_digits_is_fine() {
-        assert_eq!(check("a quiet harbour at dusk"), Ok(()));
-        assert_eq!(check("тихая гавань"), Ok(()));
-        assert_eq!(check("🦀🐙🦑🐡🐠🐟🐬🐳"), Ok(()));
+        // And eight characters that mean nothing: the shortest that there may be.
+        for text in ["a quiet harbour at dusk", "тихая гавань", "🦀🐙🦑🐡🐠🐟🐬🐳", "zq8#vLp!"]
+        {
+            assert_eq!(check(text), Ok(()));
+            assert_eq!(check_strength(text, PasswordOwner::default()), Ok(()));
+        }
     }
 
     #[test]
@@ -217,7 +260,8 @@ mod tests {
         {
             assert_eq!(check(text), Err(PasswordRefused::Common), "{text}");
         }
-        let policy = PasswordPolicy { refuse_common: false, ..PasswordPolicy::default() };
+        let policy = PasswordPolicy { refuse_common: false, min_strength: 0, ..PasswordPolicy::default() };
+        assert_eq!(policy.check_strength(&Password::new("password").unwrap(), &OwnWords::default()), Ok(()));
         assert_eq!(policy.check(&Password::new("password").unwrap(), PasswordOwner::default()), Ok(()));
     }
 
@@ -233,18 +277,24 @@ mod tests {
     fn the_owners_own_names_are_refused() {
         let email = EmailAddress::parse("Ada.Lovelace@example.com").unwrap();
         let username = Username::parse("countess").unwrap();
-        let owner = PasswordOwner { email: Some(&email), username: Some(&username) };
+        let owner =
+            PasswordOwner { email: Some(&email), username: Some(&username), full_name: Some("Augusta Ada King-Noel") };
         assert_eq!(check_for("ada.lovelace", owner), Err(PasswordRefused::SameAsEmail));
         assert_eq!(check_for("ADA.Lovelace@Example.com", owner), Err(PasswordRefused::SameAsEmail));
         assert_eq!(check_for("Countess", owner), Err(PasswordRefused::SameAsUsername));
+        for text in ["Lovelace1", "L0vel@ce", "augustaking", "king-noel", "example.com1", "countess99", "Workroom1"] {
+            let refused = check_strength(text, owner);
+            assert!(matches!(refused, Err(PasswordRefused::EasyToGuess { .. })), "{text}: {refused:?}");
+        }
         assert_eq!(check_for("ada.lovelace loves engines", owner), Ok(()));
+        assert_eq!(check_strength("ada.lovelace loves engines", owner), Ok(()));
         assert_eq!(check("ada.lovelace"), Ok(()));
     }
 
     #[test]
     fn the_list_is_in_the_form_it_is_searched_for() {
         let lines: Vec<_> = include_str!("common_passwords.txt").lines().collect();
-        assert!(lines.len() >= 200);
+        assert!(lines.len() >= 3000);
         assert_eq!(COMMON.len(), lines.len());
         for line in lines {
             assert!(line.chars().count() >= 8, "{line}");
@@ -268,6 +318,10 @@ mod tests {
     #[test]
     fn the_messages_say_what_to_do() {
         assert_eq!(check("short").unwrap_err().to_string(), "the password must have at least 8 characters");
+        assert_eq!(
+            check_strength("P@ssw0rds", PasswordOwner::default()).unwrap_err().to_string(),
+            "the password is too easy to guess: it is much like a common password; add another word or two, uncommon ones"
+        );
     }
 
     #[test]

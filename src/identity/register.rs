@@ -48,6 +48,13 @@ struct Checked {
     username: Option<Username>,
 }
 
+impl Checked {
+    fn owner(&self) -> PasswordOwner<'_> {
+        let full_name = self.full_name.as_ref().map(FullName::as_str);
+        PasswordOwner { email: Some(&self.email), username: self.username.as_ref(), full_name }
+    }
+}
+
 impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         match error {
@@ -78,7 +85,8 @@ impl Identity {
         if key.is_none() {
             self.insist_on_free(&checked).await?;
         }
-        let password_hash = self.inner.hasher.hash(&checked.password, Queue::Registration).await?;
+        let hashed = self.approve_and_hash(&checked.password, checked.owner(), Queue::Registration).await?;
+        let password_hash = hashed.map_err(|refused| Error::invalid("/password", refused.to_string()))?;
         drop(passed);
         let account_id = AccountId(Uuid::now_v7());
         let personal_organization_id = OrganizationId(Uuid::now_v7());
@@ -147,7 +155,7 @@ impl Identity {
         let full_name = full_name.inspect_err(|error| note("/full_name", error)).ok().flatten();
         let password = Password::new(&registration.password).inspect_err(|error| note("/password", error)).ok();
         if let Some(password) = &password {
-            let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref() };
+            let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref(), full_name: None };
             if let Err(error) = self.inner.config.password_policy.check(password, owner) {
                 note("/password", &error);
             }

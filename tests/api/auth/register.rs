@@ -210,6 +210,33 @@ async fn what_does_not_hold_is_refused_by_name_and_registers_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_others_would_guess_is_refused_and_the_reply_says_why() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let client = server.client();
+    for (password, why) in [
+        ("P@ssw0rd2", "much like a common password"),
+        ("zxcvbnm,./", "beside each other"),
+        ("hopper99", "names that belong to the account"),
+        ("gr4cehopper", "names that belong to the account"),
+        ("amazing!!", "names that belong to the account"),
+        ("yvanlacol", "names that belong to the account"),
+        ("w0rkr00m!", "names that belong to the account"),
+    ] {
+        let account = json!({"email": "navy.local@admirals.example", "password": password, "full_name": "Grace Hopper",
+            "username": "amazing"});
+        let reply = client.post("/auth/register", account).await.problem(422);
+        assert_eq!(reply.json["errors"][0]["pointer"], "/password");
+        let detail = reply.json["errors"][0]["detail"].as_str().expect("a detail").to_owned();
+        assert!(detail.contains("too easy to guess") && detail.contains(why), "{password}: {detail}");
+    }
+    assert_eq!(accounts(&world).await, 0);
+    // A hundred and twenty-eight characters, with every symbol that could be a letter: quick all the same.
+    let symbols = "4@8({[<3691!|70$5+%2".repeat(7);
+    client.post("/auth/register", json!({"email": "grace@example.com", "password": &symbols[..128]})).await.is(201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_is_missing_unknown_or_of_another_type_is_refused() {
     let world = World::new().await;
     let server = world.server().await;
