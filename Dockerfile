@@ -10,8 +10,8 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -m 0755 target/release/workroom /usr/local/bin/workroom
 
 FROM debian:bookworm-slim
-# bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Jobs see the image's /usr read-only
-# and nothing else of it, so keep secrets out of there.
+# bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Of the image jobs see the interpreters,
+# the common commands and the libraries of both.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends bubblewrap ca-certificates nodejs python3 \
     && rm -rf /var/lib/apt/lists/* \

@@ -20,6 +20,7 @@ use crate::{
         IdentityConfig, IdentityWebhook, external::ExternalIssuerConfig, password_policy::PasswordPolicy,
         throttle::Rule, webhook::IdentityWebhookConfig,
     },
+    jobs::sandbox::{SandboxConfig, UseCgroups},
     notify::MailConfig,
 };
 
@@ -146,6 +147,14 @@ pub struct Config {
     pub worker_slots: usize,
     /// Where bubblewrap is; searched in `PATH` when not given. Without it no code is run.
     pub bubblewrap: Option<PathBuf>,
+    /// Whether code is run where there are no cgroups: `auto` does, `required` does not, `never` makes none.
+    pub sandbox_cgroups: UseCgroups,
+    /// First of the users that programs run as where the worker is root; each running program has the next free one.
+    pub sandbox_first_uid: u32,
+    /// Where a folder is made for what programs see of the system; a temporary folder when not given.
+    pub sandbox_folder: Option<PathBuf>,
+    /// Further folders of the system that programs see, read-only.
+    pub sandbox_mounts: Vec<PathBuf>,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -222,6 +231,7 @@ impl Default for RateLimitsConfig {
 
 impl Default for Config {
     fn default() -> Self {
+        let sandbox = SandboxConfig::default();
         Self {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8080,
@@ -270,6 +280,10 @@ impl Default for Config {
             database_connections: 16,
             worker_slots: 0,
             bubblewrap: None,
+            sandbox_cgroups: sandbox.cgroups,
+            sandbox_first_uid: sandbox.first_uid,
+            sandbox_folder: sandbox.folder,
+            sandbox_mounts: sandbox.mounts,
             log_format: LogFormat::Text,
         }
     }
@@ -306,6 +320,18 @@ impl Config {
     /// How late a reminder may come; a hundred years are never.
     pub fn reminder_latest(&self) -> Duration {
         Duration::from_secs(self.reminder_latest_minutes.min(100 * 365 * 24 * 60) * 60)
+    }
+
+    /// What the sandbox needs of it, with bubblewrap where it is.
+    pub fn sandbox(&self, bwrap: PathBuf) -> SandboxConfig {
+        SandboxConfig {
+            bwrap,
+            cgroups: self.sandbox_cgroups,
+            first_uid: self.sandbox_first_uid,
+            folder: self.sandbox_folder.clone(),
+            mounts: self.sandbox_mounts.clone(),
+            ..SandboxConfig::default()
+        }
     }
 
     /// What identity needs of it.
@@ -348,7 +374,7 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 53] = [
+const SETTINGS: [&str; 57] = [
     "host",
     "port",
     "roles",
@@ -401,5 +427,9 @@ const SETTINGS: [&str; 53] = [
     "database_connections",
     "worker_slots",
     "bubblewrap",
+    "sandbox_cgroups",
+    "sandbox_first_uid",
+    "sandbox_folder",
+    "sandbox_mounts",
     "log_format",
 ];

@@ -24,7 +24,7 @@ use crate::{
     identity::Identity,
     jobs::{
         reconciler::Reconciler,
-        sandbox::{Sandbox, SandboxConfig},
+        sandbox::Sandbox,
         worker::{Worker, to_sandbox},
     },
     live::{Hub, HubConfig, Limits, Live},
@@ -295,7 +295,7 @@ impl Base {
     /// The sandbox, if one can be used here; the error says why not.
     async fn sandbox(&self) -> Result<Option<Sandbox>, String> {
         let bwrap = self.config.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
-        match Sandbox::probe(SandboxConfig { bwrap, ..SandboxConfig::default() }).await {
+        match Sandbox::probe(self.config.sandbox(bwrap)).await {
             Ok(sandbox) => {
                 tracing::info!(sandbox = %sandbox.describe(), "code can be run");
                 Ok(Some(sandbox))

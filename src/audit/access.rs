@@ -277,12 +277,12 @@ impl Rosters {
 
     /// Whether the actor adds somebody, or invites somebody, as a lead who may.
     fn adds_as_lead(&self, recorded: &Recorded, project: Option<Uuid>) -> bool {
-        let role = match &recorded.event {
-            DomainEventKind::Membership(MembershipEvent::MemberAdded { role, .. })
-            | DomainEventKind::Invitation(InvitationEvent::InvitationSent {
-                place: Place::Project { role, .. }, ..
-            }) => role,
-            _ => return false,
+        let (DomainEventKind::Membership(MembershipEvent::MemberAdded { role, .. })
+        | DomainEventKind::Invitation(InvitationEvent::InvitationSent {
+            place: Place::Project { role, .. }, ..
+        })) = &recorded.event
+        else {
+            return false;
         };
         let Some(account) = recorded.metadata.actor.account() else { return false };
         let project = project.and_then(|id| self.fields.get(&id));

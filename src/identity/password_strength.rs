@@ -7,7 +7,11 @@
 
 use std::panic::catch_unwind;
 
-use zxcvbn::{Entropy, feedback::Warning, matching::patterns::MatchPattern};
+use zxcvbn::{
+    Entropy,
+    feedback::{Feedback, Warning},
+    matching::patterns::MatchPattern,
+};
 
 /// The most that is judged of a password: parts of it, times readings of its symbols. About 10 ms, in the worst case.
 const MAX_WORK: usize = 100_000;
@@ -78,12 +82,12 @@ pub fn strength(password: &str, words: &OwnWords) -> Strength {
     let judged = judged_part(password);
     let words: Vec<&str> = words.0.iter().map(String::as_str).collect();
     // A fault of the library is no reason to refuse a password.
-    match catch_unwind(|| zxcvbn::zxcvbn(judged, &words)) {
-        Ok(entropy) => Strength { score: entropy.score().into(), because: because(&entropy, &words) },
-        Err(_) => {
-            tracing::error!("the strength of a password could not be estimated");
-            Strength { score: 4, because: "" }
-        }
+    let estimated = catch_unwind(|| zxcvbn::zxcvbn(judged, &words));
+    if let Ok(entropy) = estimated {
+        Strength { score: entropy.score().into(), because: because(&entropy, &words) }
+    } else {
+        tracing::error!("the strength of a password could not be estimated");
+        Strength { score: 4, because: "" }
     }
 }
 
@@ -118,7 +122,7 @@ fn because(entropy: &Entropy, words: &[&str]) -> &'static str {
     if entropy.sequence().iter().any(|part| is_own(&part.pattern)) {
         return ": it is made of names that belong to the account or the service";
     }
-    let Some(warning) = entropy.feedback().and_then(|feedback| feedback.warning()) else { return "" };
+    let Some(warning) = entropy.feedback().and_then(Feedback::warning) else { return "" };
     match warning {
         Warning::StraightRowsOfKeysAreEasyToGuess | Warning::ShortKeyboardPatternsAreEasyToGuess => {
             ": its keys lie beside each other"

@@ -1,11 +1,6 @@
 //! The world that sandboxed code sees, as arguments of bubblewrap.
 
-use std::{
-    ffi::{OsStr, OsString},
-    fs, io,
-    os::fd::{AsRawFd, OwnedFd, RawFd},
-    path::Path,
-};
+use std::{ffi::OsString, os::fd::RawFd, path::Path};
 
 use super::plan::Plan;
 
@@ -19,30 +14,13 @@ pub(super) const NEEDED: [&str; 6] = [
     "--seccomp",        // 0.1.0
 ];
 
-/// The user inside; the name service reads these files. Nothing of the host's `/etc` identifies it.
-const PASSWD: &str = "root:x:0:0:root:/:/usr/sbin/nologin\nsandbox:x:1000:1000::/workspace:/bin/bash\n";
-const GROUP: &str = "root:x:0:\nsandbox:x:1000:\n";
-const HOSTS: &str = "127.0.0.1 localhost sandbox\n::1 localhost\n";
-
 /// What of `/proc` tells about the host and nothing about the program.
 const MASKED: [&str; 6] =
     ["/proc/cmdline", "/proc/config.gz", "/proc/diskstats", "/proc/keys", "/proc/modules", "/proc/partitions"];
 
-/// In-memory files that bubblewrap inherits; they must outlive the `exec`.
-pub(super) struct World {
-    pub arguments: Vec<OsString>,
-    pub files: Vec<OwnedFd>,
-}
-
-/// Options of bubblewrap; the program comes after them. `in_memory` makes an inheritable file of some bytes.
-pub(super) fn world(
-    plan: &Plan,
-    code: RawFd,
-    status: RawFd,
-    seccomp: RawFd,
-    in_memory: impl Fn(&[u8]) -> io::Result<OwnedFd>,
-) -> io::Result<World> {
-    let mut world = World { arguments: Vec::new(), files: Vec::new() };
+/// Options of bubblewrap; the program comes after them.
+pub(super) fn world(plan: &Plan, code: RawFd, status: RawFd, seccomp: RawFd) -> World {
+    let mut world = World::default();
     world.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]);
     world.add(["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-cgroup-try"]);
     world.add(["--unshare-uts", "--hostname", "sandbox"]);
@@ -51,14 +29,10 @@ pub(super) fn world(
     world.add(["--setenv", "HOME", "/workspace", "--setenv", "LANG", "C.UTF-8"]);
     world.add(["--seccomp", &seccomp.to_string(), "--json-status-fd", &status.to_string()]);
 
-    world.add(["--perms", "0755", "--dir", "/etc"]);
-    world.add_system();
-    for (content, path) in [(PASSWD, "/etc/passwd"), (GROUP, "/etc/group"), (HOSTS, "/etc/hosts")] {
-        let file = in_memory(content.as_bytes())?;
-        world.add(["--perms", "0444", "--file", &file.as_raw_fd().to_string(), path]);
-        world.files.push(file);
+    world.read_only(&plan.root, Path::new("/"));
+    for path in &plan.mounts {
+        world.read_only(path, path);
     }
-
     world.add(["--proc", "/proc"]);
     for path in MASKED.into_iter().filter(|path| Path::new(path).exists()) {
         world.add(["--ro-bind", "/dev/null", path]);
@@ -66,12 +40,16 @@ pub(super) fn world(
     // `/dev` itself is a tmpfs without a bound: everything that can be written must be a bounded one of its own.
     let small = (plan.workdir_bytes / 4).max(4096).to_string();
     world.add(["--dev", "/dev", "--size", &small, "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]);
+    if plan.cgroups.is_empty() {
+        // Zeros to read all the same, but nothing to map: shared memory mapped from /dev/zero is in no limit of a process.
+        world.add(["--dev-bind", "/dev/full", "/dev/zero"]);
+    }
     let size = plan.workdir_bytes.to_string();
     world.add(["--size", &size, "--perms", "1777", "--tmpfs", "/tmp"]);
     world.add(["--size", &size, "--perms", "0755", "--tmpfs", "/workspace"]);
     world.add(["--perms", "0644", "--file", &code.to_string(), plan.language.file()]);
-    world.add(["--remount-ro", "/", "--chdir", "/workspace"]);
-    Ok(world)
+    world.add(["--chdir", "/workspace"]);
+    world
 }
 
 /// The program and its arguments. Without cgroups a shell first lowers the number of processes: inside, because the
@@ -89,29 +67,19 @@ pub(super) fn command(plan: &Plan) -> Vec<OsString> {
     command
 }
 
+/// Arguments that are being put together.
+#[derive(Default)]
+pub(super) struct World {
+    arguments: Vec<OsString>,
+}
+
 impl World {
     fn add<const N: usize>(&mut self, arguments: [&str; N]) {
         self.arguments.extend(arguments.map(OsString::from));
     }
 
-    fn add_paths<const N: usize>(&mut self, arguments: [&OsStr; N]) {
-        self.arguments.extend(arguments.map(OsStr::to_owned));
-    }
-
-    /// Programs and libraries, and of `/etc` only what they need to start.
-    fn add_system(&mut self) {
-        self.add(["--ro-bind", "/usr", "/usr"]);
-        for path in ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"] {
-            // Folders of their own, or links into /usr, as the distribution has it.
-            if let Ok(target) = fs::read_link(path) {
-                self.add_paths(["--symlink".as_ref(), target.as_ref(), path.as_ref()]);
-            } else {
-                self.add(["--ro-bind-try", path, path]);
-            }
-        }
-        for path in ["/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime"] {
-            self.add(["--ro-bind-try", path, path]);
-        }
+    fn read_only(&mut self, path: &Path, at: &Path) {
+        self.arguments.extend(["--ro-bind".into(), path.into(), at.into()]);
     }
 
     /// The arguments as `--args` reads them: each ended by NUL.

@@ -29,39 +29,49 @@ pub struct SandboxConfig {
     pub workdir_bytes: u64,
     /// Bytes kept of standard output, and as many of standard error; the rest is read and thrown away.
     pub output_bytes: usize,
-    /// User to become when the worker is root.
-    pub uid: u32,
-    /// Group to become when the worker is root.
-    pub gid: u32,
+    /// First of the users, and groups, that programs run as when the worker is root. Each running program has one of its
+    /// own, the next that no other worker of this host uses.
+    pub first_uid: u32,
+    /// Where a folder is made for what programs see of the system; the first usable one of `TMPDIR`, `/var/tmp` and `/dev/shm`
+    /// when not given.
+    pub folder: Option<PathBuf>,
+    /// Further folders of the host that programs see, read-only; not below those that are a program's own, such as `/tmp`.
+    pub mounts: Vec<PathBuf>,
 }
+
+/// Users from the first on that may be taken.
+pub(super) const USERS: u32 = 4096;
 
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             bwrap: PathBuf::new(),
             launcher: PathBuf::from("/proc/self/exe"),
-            cgroups: UseCgroups::IfPossible,
+            cgroups: UseCgroups::Auto,
             memory_bytes: 256 * MIB,
             processes: 64,
             open_files: 256,
             file_size_bytes: 64 * MIB,
             workdir_bytes: 64 * MIB,
             output_bytes: 64 * 1024,
-            uid: 65534,
-            gid: 65534,
+            // Above the users of a distribution and systemd's dynamic ones, below where subordinate ids begin (100 000).
+            first_uid: 70_000,
+            folder: None,
+            mounts: Vec::new(),
         }
     }
 }
 
-/// Whether limits are enforced by cgroups. Without them memory is bounded per process only, so that a program of many
-/// processes can use a multiple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether limits are enforced by cgroups. Without them the memory of an execution is bounded by looking at it, which a
+/// quick program can exceed for some milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UseCgroups {
     /// Without them code is refused.
     Required,
     /// Where they can be had; [`Description`](super::Description) says whether.
-    IfPossible,
+    #[default]
+    Auto,
     /// Not even where they can be had.
     Never,
 }

@@ -5,12 +5,15 @@ use std::{
     io::{self, Read, Write},
     os::{
         fd::{AsFd, AsRawFd, OwnedFd, RawFd},
+        linux::net::SocketAddrExt,
         unix::{
             fs::OpenOptionsExt,
+            net::{SocketAddr, UnixDatagram},
             process::{CommandExt, ExitStatusExt},
         },
     },
     process::Command,
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -28,9 +31,11 @@ use nix::{
 };
 
 use super::{
-    Language, LaunchArgs, bubblewrap,
+    LaunchArgs, bubblewrap,
+    config::USERS,
     plan::{Plan, Report},
-    seccomp,
+    seccomp::{self, SharedMemory},
+    watch,
 };
 
 /// Why nothing was started. The worker reads it from the launcher's standard error.
@@ -79,16 +84,21 @@ fn try_launch(arguments: &LaunchArgs) -> Result<i32, LaunchError> {
     let bwrap = bwrap.during("opening bubblewrap")?;
     umask(Mode::from_bits_truncate(0o022));
 
-    let filter = in_memory(&seccomp::program().during("building the seccomp filter")?).during("writing the filter")?;
-    let world = bubblewrap::world(&plan, code.as_raw_fd(), status.as_raw_fd(), filter.as_raw_fd(), in_memory);
-    let world = world.during("describing the sandbox")?;
+    let shared = if plan.cgroups.is_empty() { SharedMemory::Refused } else { SharedMemory::Allowed };
+    let filter = seccomp::program(plan.language, shared).during("building the seccomp filter")?;
+    let filter = in_memory(&filter).during("writing the filter")?;
+    let world = bubblewrap::world(&plan, code.as_raw_fd(), status.as_raw_fd(), filter.as_raw_fd());
     // Through a file, since process 1 inside shows its arguments to everybody.
     let options = in_memory(&world.encoded()).during("writing bubblewrap's arguments")?;
 
     limit(&plan).during("setting limits")?;
-    if Uid::effective().is_root() {
-        drop_root(&plan).during("dropping root")?;
-    }
+    let taken = if Uid::effective().is_root() {
+        let (user, taken) = take_user(plan.first_uid).during("taking a user (WORKROOM_SANDBOX_FIRST_UID)")?;
+        become_user(user).during("becoming a user that may not be mapped here (WORKROOM_SANDBOX_FIRST_UID)")?;
+        Some(taken)
+    } else {
+        None
+    };
     prctl::set_no_new_privs().during("refusing new privileges")?;
 
     // The standard library also gives SIGPIPE its default back, which Rust's start-up ignores.
@@ -96,8 +106,15 @@ fn try_launch(arguments: &LaunchArgs) -> Result<i32, LaunchError> {
     command.env_clear().arg0("bwrap").arg("--args").arg(options.as_raw_fd().to_string()).arg("--");
     let started = command.args(bubblewrap::command(&plan)).spawn();
     let mut monitor = started.during("starting bubblewrap")?;
-    thread::Builder::new().spawn(move || hang_on(lifeline, &status)).during("watching the worker")?;
+    let (status, unlimited) = (Arc::new(status), plan.cgroups.is_empty());
+    let seen = Arc::clone(&status);
+    thread::Builder::new().spawn(move || hang_on(lifeline, &seen)).during("watching the worker")?;
+    if unlimited {
+        thread::Builder::new().spawn(move || watch::watch(&plan, &status)).during("watching the memory")?;
+    }
     let ended = monitor.wait().during("waiting for bubblewrap")?;
+    // Not before: the sandbox is gone.
+    drop(taken);
     Ok(ended.code().or_else(|| ended.signal().map(|signal| 128 + signal)).unwrap_or(1))
 }
 
@@ -169,13 +186,9 @@ fn limit(plan: &Plan) -> nix::Result<()> {
         lower(resource, value)?;
     }
     if plan.cgroups.is_empty() {
-        // Private memory that can be written.
+        // Private memory that can be written. (Not RLIMIT_AS, which counts what is merely reserved as well: threads do so
+        // by the ten megabytes, and node by the gigabyte.)
         lower(Resource::RLIMIT_DATA, plan.memory_bytes)?;
-        // Shared memory is in no limit but this one, which counts what is merely reserved as well: threads do so by the
-        // ten megabytes, and node by the gigabyte.
-        if plan.language != Language::Javascript {
-            lower(Resource::RLIMIT_AS, plan.memory_bytes.saturating_mul(4))?;
-        }
     }
     Ok(())
 }
@@ -186,8 +199,23 @@ fn lower(resource: Resource, value: u64) -> nix::Result<()> {
     setrlimit(resource, value.min(highest), value.min(highest))
 }
 
-fn drop_root(plan: &Plan) -> nix::Result<()> {
-    let (uid, gid) = (Uid::from_raw(plan.uid), Gid::from_raw(plan.gid));
+/// Takes the first user that no other sandbox of this host has: many limits of the kernel are a user's. A name of an
+/// abstract socket is the token of it, since the kernel takes it back whenever and however its holder ends.
+fn take_user(first: u32) -> io::Result<(u32, UnixDatagram)> {
+    // Root itself is in no range.
+    for user in first.max(1)..first.max(1).saturating_add(USERS) {
+        let name = SocketAddr::from_abstract_name(format!("workroom-sandbox/{user}"))?;
+        match UnixDatagram::bind_addr(&name) {
+            Ok(taken) => return Ok((user, taken)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("{USERS} from {first} on are taken")))
+}
+
+fn become_user(user: u32) -> nix::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
     unistd::setgroups(&[])?;
     unistd::setresgid(gid, gid, gid)?;
     unistd::setresuid(uid, uid, uid)

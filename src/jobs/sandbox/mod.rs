@@ -1,15 +1,16 @@
 //! Running other people's code: the sandbox of code-execution jobs.
 //!
 //! Code is hostile until proven otherwise, and it cannot be proven. So it runs in [bubblewrap] namespaces without
-//! network, on a read-only system, as an unprivileged user, behind a seccomp filter, with bounded memory, processes,
-//! files, output and time. Where that cannot be had, [`Sandbox::probe`] says why, and code jobs are refused: nothing
+//! network, on a read-only system that holds what its language needs ([`view`]), as an unprivileged user of its own, behind
+//! a list of allowed system calls ([`seccomp`]), with bounded memory, processes, files, output and time. Where that cannot be had, [`Sandbox::probe`] says why, and code jobs are refused: nothing
 //! here ever runs code bare.
 //!
 //! The way of one execution:
 //!
 //! ```text
 //! run.rs ── pipes, timer, cgroup ──► our own binary, `workroom sandbox-launch` (launch.rs)
-//!   │                                  │ joins the cgroups, sets rlimits, drops root, starts
+//!   │                                  │ joins the cgroups, or watches the memory itself (watch.rs),
+//!   │                                  │ sets rlimits, becomes a user that no other sandbox has, starts
 //!   │                                  └─► bwrap (bubblewrap.rs, seccomp.rs) ─► python3 | node | bash
 //!   └─ lets go of the lifeline, reaps, reads the verdict, removes the cgroup
 //! ```
@@ -27,7 +28,8 @@
 //! terminal injection through `TIOCSTI` (CVE-2017-5226), kernel surface behind user namespaces (`--disable-userns`),
 //! hypervisor sockets (`AF_VSOCK` is not namespaced).
 //!
-//! To add a language: a variant of [`Language`] with its file name, interpreters and trial program.
+//! To add a language: a variant of [`Language`] with its file name, interpreters and trial program; what it sees beside
+//! interpreter and libraries in [`view`]; what it calls beside the common calls in [`seccomp`].
 //!
 //! [bubblewrap]: https://github.com/containers/bubblewrap
 
@@ -40,11 +42,16 @@ mod plan;
 mod probe;
 mod run;
 mod seccomp;
+mod view;
+mod watch;
 
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use self::{
     config::{Language, SandboxConfig, UnknownLanguage, UseCgroups},
@@ -52,9 +59,18 @@ pub use self::{
     plan::LaunchArgs,
     probe::{Description, LimitsBy, Unusable},
     run::{Execution, LimitHit, Outcome, SandboxError},
+    seccomp::FilterError,
 };
 
-use self::cgroup::Controllers;
+use self::{cgroup::Controllers, view::View};
+
+/// Numbers of the system calls, on this machine, that programs in a language may make with some or any arguments.
+///
+/// # Errors
+/// On a machine for which there is no filter.
+pub fn allowed_calls(language: Language) -> Result<BTreeSet<i64>, FilterError> {
+    seccomp::allowed(language)
+}
 
 /// A sandbox that has been tried and works. Cheap to clone; any number of executions may run at once.
 #[derive(Clone, Debug)]
@@ -65,7 +81,7 @@ pub struct Sandbox {
 #[derive(Clone, Debug)]
 struct Inner {
     config: SandboxConfig,
-    interpreters: BTreeMap<Language, PathBuf>,
+    views: BTreeMap<Language, View>,
     controllers: Option<Controllers>,
     bwrap_version: String,
     remark: Option<String>,

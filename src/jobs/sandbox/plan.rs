@@ -31,9 +31,13 @@ pub(super) struct Plan {
     /// The worker's descriptor of the lifeline's reading end.
     pub lifeline_fd: RawFd,
     pub bwrap: PathBuf,
+    /// The folder that becomes `/`.
+    pub root: PathBuf,
+    /// What of the host is mounted at its own place, read-only.
+    pub mounts: Vec<PathBuf>,
     pub interpreter: PathBuf,
     pub language: Language,
-    /// `cgroup.procs` files to join; empty when limits are rlimits only.
+    /// `cgroup.procs` files to join; empty where there are none.
     pub cgroups: Vec<PathBuf>,
     pub memory_bytes: u64,
     pub processes: u64,
@@ -41,11 +45,11 @@ pub(super) struct Plan {
     pub file_size_bytes: u64,
     pub workdir_bytes: u64,
     pub cpu_seconds: u64,
-    pub uid: u32,
-    pub gid: u32,
+    /// The first of the users of which root becomes one.
+    pub first_uid: u32,
 }
 
-/// What bubblewrap writes to its status file: several JSON objects, each telling something more.
+/// What bubblewrap and the launcher write to the status file: several JSON objects, each telling something more.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
 pub(super) struct Report {
@@ -53,6 +57,10 @@ pub(super) struct Report {
     pub child_pid: Option<i32>,
     /// Exit code of a program that was really started.
     pub exit_code: Option<i32>,
+    /// The launcher killed it for its memory.
+    pub out_of_memory: bool,
+    /// The launcher killed it because its memory cannot be watched.
+    pub unwatched: bool,
 }
 
 impl Report {
@@ -64,6 +72,8 @@ impl Report {
         Ok(parts.fold(Self::default(), |known, part| Self {
             child_pid: known.child_pid.or(part.child_pid),
             exit_code: known.exit_code.or(part.exit_code),
+            out_of_memory: known.out_of_memory || part.out_of_memory,
+            unwatched: known.unwatched || part.unwatched,
         }))
     }
 }

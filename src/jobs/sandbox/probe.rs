@@ -18,6 +18,7 @@ use super::{
     Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
     bubblewrap::NEEDED,
     cgroup::{Controllers, Limits},
+    view::{Copies, Folder, View},
 };
 
 /// A first start reads an interpreter from a cold disk.
@@ -48,6 +49,9 @@ pub enum Unusable {
         /// Why not, and what to do.
         reason: String,
     },
+    /// There is no folder from which programs can be started by the sandbox's users (`WORKROOM_SANDBOX_FOLDER`).
+    #[error("nowhere to lay out what programs see of the system")]
+    NoFolder(#[source] io::Error),
     /// No interpreter is installed.
     #[error("no interpreter is installed in a system folder")]
     NoLanguage,
@@ -78,7 +82,7 @@ pub enum LimitsBy {
     CgroupV2,
     /// Control groups, version 1.
     CgroupV1,
-    /// Limits of each process only: memory of an execution as a whole is bounded by nothing but the number of them.
+    /// Limits of each process; the memory of an execution as a whole is bounded by looking at it.
     Rlimits,
 }
 
@@ -88,7 +92,7 @@ impl fmt::Display for Description {
         let limits = match self.limits {
             LimitsBy::CgroupV2 => "cgroups (v2)",
             LimitsBy::CgroupV1 => "cgroups (v1)",
-            LimitsBy::Rlimits => "rlimits only",
+            LimitsBy::Rlimits => "rlimits and looking",
         };
         write!(formatter, "{}, limits by {limits}, runs {}", self.bubblewrap, languages.join(", "))?;
         self.remark.iter().try_for_each(|remark| write!(formatter, "; {remark}"))
@@ -106,14 +110,15 @@ impl Sandbox {
         let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
         let found = match config.cgroups {
             UseCgroups::Never => Err("cgroups are switched off".to_owned()),
-            UseCgroups::IfPossible | UseCgroups::Required => Controllers::detect(limits),
+            UseCgroups::Auto | UseCgroups::Required => Controllers::detect(limits),
         };
         let (controllers, remark) = match found {
             Ok(controllers) => (Some(controllers), None),
             Err(reason) if config.cgroups == UseCgroups::Required => return Err(Unusable::NoCgroups { reason }),
             Err(reason) => (None, Some(reason)),
         };
-        let mut inner = Inner { config, interpreters: BTreeMap::new(), controllers, bwrap_version, remark };
+        let mut inner = Inner { config, views: BTreeMap::new(), controllers, bwrap_version, remark };
+        let folder = Arc::new(Folder::new(&inner.config).map_err(Unusable::NoFolder)?);
 
         let mut failure = None;
         let candidates = Language::ALL.map(|language| {
@@ -121,17 +126,29 @@ impl Sandbox {
             (language, installed)
         });
         let mut working = BTreeMap::new();
+        let mut copies = Copies::default();
         for (language, installed) in candidates {
             for interpreter in installed {
-                inner.interpreters = BTreeMap::from([(language, interpreter.clone())]);
-                let trial = Self { inner: Arc::new(inner.clone()) };
-                match trial.try_out(language).await {
-                    Ok(()) => {
-                        working.insert(language, interpreter);
+                let tried = match lay_out(&inner.config, &folder, language, &interpreter, copies).await {
+                    Ok((view, kept)) => {
+                        copies = kept;
+                        inner.views = BTreeMap::from([(language, view.clone())]);
+                        let trial = Self { inner: Arc::new(inner.clone()) };
+                        trial.try_out(language).await.map(|()| view)
+                    }
+                    Err(source) => {
+                        copies = Copies::default();
+                        Err(SandboxError::Host { step: "laying out the system", source })
+                    }
+                };
+                match tried {
+                    Ok(view) => {
+                        working.insert(language, view);
                         break;
                     }
                     Err(error) => {
-                        tracing::warn!(%language, ?interpreter, %error, "does not run in the sandbox");
+                        let reason = &error as &dyn std::error::Error;
+                        tracing::warn!(%language, ?interpreter, reason, "does not run in the sandbox");
                         failure = Some(error);
                     }
                 }
@@ -140,13 +157,13 @@ impl Sandbox {
         if working.is_empty() {
             return Err(failure.map_or(Unusable::NoLanguage, Unusable::NothingRuns));
         }
-        inner.interpreters = working;
+        inner.views = working;
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// What can be run.
     pub fn languages(&self) -> impl Iterator<Item = Language> {
-        self.inner.interpreters.keys().copied()
+        self.inner.views.keys().copied()
     }
 
     /// What was found.
@@ -173,6 +190,22 @@ impl Sandbox {
         let detail = format!("the trial ended with {:?} and said {:?}", outcome.exit_code, outcome.stderr);
         Err(SandboxError::NotStarted { detail })
     }
+}
+
+/// Lays out what a language sees, on a thread that may wait for the disk.
+async fn lay_out(
+    config: &SandboxConfig,
+    folder: &Arc<Folder>,
+    language: Language,
+    interpreter: &Path,
+    mut copies: Copies,
+) -> io::Result<(View, Copies)> {
+    let (config, folder, interpreter) = (config.clone(), Arc::clone(folder), interpreter.to_owned());
+    let work = tokio::task::spawn_blocking(move || {
+        let view = folder.lay_out(&config, language, &interpreter, &mut copies)?;
+        Ok((view, copies))
+    });
+    work.await.map_err(io::Error::other)?
 }
 
 /// bubblewrap's version, if it knows every option that is used.

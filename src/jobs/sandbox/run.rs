@@ -34,6 +34,7 @@ use super::{
     cgroup::{Group, Limits, Verdict},
     output::Capture,
     plan::{Plan, Report},
+    view::View,
 };
 
 /// Killed processes are gone, and their pipes closed, long before this.
@@ -77,7 +78,8 @@ pub struct Outcome {
 pub enum LimitHit {
     /// It took too long and was killed.
     Timeout,
-    /// A process was killed for want of memory. Known with cgroups only.
+    /// It was killed for want of memory. Without cgroups a single process mostly finds its own limit before, and nobody is
+    /// told.
     Memory,
     /// A process or thread could not be started. Known with cgroups only.
     Processes,
@@ -147,7 +149,7 @@ async fn run(
     unwanted: oneshot::Receiver<Infallible>,
 ) -> Result<Outcome, SandboxError> {
     let config = &sandbox.config;
-    let Some(interpreter) = sandbox.interpreters.get(&execution.language) else {
+    let Some(view) = sandbox.views.get(&execution.language) else {
         return Err(SandboxError::LanguageMissing(execution.language));
     };
     let limit = config.workdir_bytes / 2;
@@ -161,7 +163,7 @@ async fn run(
     let group = sandbox.controllers.as_ref().map(|controllers| controllers.group(limits));
     let group = group.transpose().map_err(host("making a cgroup"))?;
     let procs = group.as_ref().map(Group::procs).unwrap_or_default();
-    let plan = plan(config, &execution, interpreter.clone(), procs, &files, &watched);
+    let plan = plan(config, &execution, view, procs, &files, &watched);
 
     let started = Instant::now();
     let mut child =
@@ -200,16 +202,18 @@ async fn run(
     };
     let execution_time = started.elapsed();
 
-    let verdict = group.as_ref().map(Group::verdict).unwrap_or_default();
+    let mut verdict = group.as_ref().map(Group::verdict).unwrap_or_default();
     if let Some(group) = group {
         group.remove().await;
     }
     drop(watched); // not before: the launcher takes it, as it takes the files, from this process
+    let report = Report::read(&files.status).map_err(host("reading the status file"))?;
+    verdict.out_of_memory |= report.out_of_memory;
     let (limit_hit, cancelled) = judge(&end, verdict);
     let truncated = stdout.truncated() || stderr.truncated();
     let (stdout, stderr) = (stdout.into_text(), stderr.into_text());
     let exit_code = match end {
-        End::Exited(Ok(status)) => Some(exit_code(status, &files.status, &stderr)?),
+        End::Exited(Ok(status)) => Some(exit_code(status, &report, &stderr)?),
         _ => None,
     };
     Ok(Outcome { stdout, stderr, exit_code, execution_time, truncated, limit_hit, cancelled })
@@ -234,7 +238,7 @@ impl Files {
 fn plan(
     config: &SandboxConfig,
     execution: &Execution,
-    interpreter: PathBuf,
+    view: &View,
     cgroups: Vec<PathBuf>,
     files: &Files,
     lifeline: &OwnedFd,
@@ -247,7 +251,9 @@ fn plan(
         status_fd: files.status.as_raw_fd(),
         lifeline_fd: lifeline.as_raw_fd(),
         bwrap: config.bwrap.clone(),
-        interpreter,
+        root: view.root.clone(),
+        mounts: view.mounts.clone(),
+        interpreter: view.interpreter.clone(),
         language: execution.language,
         cgroups,
         memory_bytes: config.memory_bytes,
@@ -256,8 +262,7 @@ fn plan(
         file_size_bytes: config.file_size_bytes,
         workdir_bytes: config.workdir_bytes,
         cpu_seconds: execution.timeout.as_secs().saturating_add(2).saturating_mul(processors),
-        uid: config.uid,
-        gid: config.gid,
+        first_uid: config.first_uid,
     }
 }
 
@@ -307,11 +312,10 @@ fn judge(end: &End, verdict: Verdict) -> (Option<LimitHit>, bool) {
 }
 
 /// The program's exit code. bubblewrap reports one only for a program that it has started; of itself it exits likewise.
-fn exit_code(status: ExitStatus, report: &File, stderr: &str) -> Result<i32, SandboxError> {
-    let reported = Report::read(report).map_err(host("reading the status file"))?.exit_code;
-    // Killed, when the kernel ran out of memory for the group: the program with it.
+fn exit_code(status: ExitStatus, report: &Report, stderr: &str) -> Result<i32, SandboxError> {
+    // Killed, when there was no more memory for it: the program with it.
     let killed = status.signal().map(|signal| 128 + signal).or(status.code().filter(|&code| code > 128));
-    reported.or(killed).ok_or_else(|| SandboxError::NotStarted {
+    report.exit_code.or(killed).filter(|_| !report.unwatched).ok_or_else(|| SandboxError::NotStarted {
         detail: if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() },
     })
 }

@@ -1,6 +1,10 @@
 //! What can be tried without a launcher. Attacks on a whole sandbox are in `tests/api/jobs/sandbox.rs`.
 
-use super::{Language, output::Capture, seccomp};
+use super::{
+    Language,
+    output::Capture,
+    seccomp::{self, SharedMemory},
+};
 
 async fn text_of(bytes: &[u8], limit: usize) -> (String, bool) {
     let mut capture = Capture::new(limit);
@@ -50,7 +54,11 @@ fn languages_are_known_by_their_names() {
 
 #[test]
 fn the_filter_fits_into_the_kernel() {
-    let program = seccomp::program().expect("a filter");
-    assert_eq!(program.len() % 8, 0, "whole instructions");
-    assert!(program.len() / 8 < 4096, "BPF_MAXINSNS: {}", program.len() / 8);
+    for language in Language::ALL {
+        for shared in [SharedMemory::Allowed, SharedMemory::Refused] {
+            let program = seccomp::program(language, shared).expect("a filter");
+            assert_eq!(program.len() % 8, 0, "whole instructions");
+            assert!(program.len() / 8 < 4096, "BPF_MAXINSNS: {}", program.len() / 8);
+        }
+    }
 }

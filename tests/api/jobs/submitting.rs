@@ -120,6 +120,23 @@ async fn one_key_is_one_job() {
     assert_eq!(ada.get("/jobs").await.is(200).items().len(), 1);
 }
 
+/// On a host without cgroups for the worker this refuses; elsewhere the job is bounded by one.
+#[tokio::test]
+async fn where_cgroups_are_required_a_job_has_one_or_is_refused() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_SANDBOX_CGROUPS", "required")]).await;
+    let ada = server.person("ada").await;
+    let ready = server.client().get("//ready").await.is(200);
+    let detail = ready.json["checks"]["sandbox"]["detail"].as_str().expect("a detail").to_owned();
+    if detail.contains("limits by cgroups") {
+        let job = ada.run_python("print(1)", None).await;
+        assert_eq!(ada.finished(&job).await["status"], "completed");
+    } else {
+        assert!(detail.contains("code is refused: no cgroups:"), "{detail}");
+        ada.post("/jobs", program("print(1)")).await.problem(503);
+    }
+}
+
 #[tokio::test]
 async fn without_a_sandbox_code_is_refused_and_never_run() {
     let world = World::new().await;

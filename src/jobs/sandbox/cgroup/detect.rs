@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use nix::libc;
+
 use super::Controllers;
 
 /// The worker's place, when it had to move out of the way: version 2 allows no process beside child groups.
@@ -52,7 +54,9 @@ impl System {
 /// Chooses: version 2 with both controllers, else version 1 with both.
 pub(super) fn controllers(system: &System) -> Result<Controllers, String> {
     let unified = system.folder(None).ok_or_else(|| "no cgroup2 file system is mounted".to_owned());
-    let unified = unified.and_then(|own| delegated(&own, &["memory", "pids"]));
+    // A container's own part of the tree, seen from inside.
+    let namespace = system.membership.lines().any(|line| line == "0::/");
+    let unified = unified.and_then(|own| delegated(&own, namespace, &["memory", "pids"]));
     match (unified, system.folder(Some("memory")), system.folder(Some("pids"))) {
         (Ok(parent), ..) => Ok(Controllers::V2 { parent }),
         (Err(_), Some(memory), Some(pids)) => Ok(Controllers::V1 { memory, pids }),
@@ -61,8 +65,9 @@ pub(super) fn controllers(system: &System) -> Result<Controllers, String> {
 }
 
 /// A folder of version 2 in which groups with these controllers can be made: the worker's own, which it leaves for a
-/// group below if it is alone there, or the one above if it has done so before.
-pub(super) fn delegated(own: &Path, controllers: &[&str]) -> Result<PathBuf, String> {
+/// group below if it is alone there, or the one above if it has done so before. Where the folder is the root of a `namespace`
+/// all processes in it are one container's (its init, the worker, a health check), and all leave it together.
+pub(super) fn delegated(own: &Path, namespace: bool, controllers: &[&str]) -> Result<PathBuf, String> {
     let parent = if own.ends_with(WORKER) { own.parent().unwrap_or(own) } else { own };
     let read = |name: &str| fs::read_to_string(parent.join(name)).unwrap_or_default();
     let has = |name: &str| {
@@ -82,17 +87,26 @@ pub(super) fn delegated(own: &Path, controllers: &[&str]) -> Result<PathBuf, Str
         return Ok(parent.to_owned());
     }
     let alone = read("cgroup.procs").split_whitespace().eq([std::process::id().to_string()]);
-    if !alone {
+    // The host's own root has no type; nobody takes its processes anywhere.
+    let container = namespace && parent.join("cgroup.type").exists();
+    if !alone && !container {
         return Err("the worker's cgroup cannot pass on its controllers: give the worker a cgroup of its own \
-                    (systemd: Delegate=yes, container: one process and a writable cgroup file system)"
+                    (systemd: Delegate=yes, container: a writable cgroup file system)"
             .to_owned());
     }
     let leaf = parent.join(WORKER);
-    let moved = fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) });
-    moved
-        .and_then(|()| fs::write(leaf.join("cgroup.procs"), "0"))
-        .and_then(|()| enable())
-        .map_err(|error| format!("the worker's cgroup cannot pass on its controllers: {error}"))?;
+    let made = fs::create_dir(&leaf).or_else(|error| if leaf.is_dir() { Ok(()) } else { Err(error) });
+    made.and_then(|()| {
+        for process in read("cgroup.procs").split_whitespace() {
+            match fs::write(leaf.join("cgroup.procs"), process) {
+                // It has just ended.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                done => done?,
+            }
+        }
+        enable()
+    })
+    .map_err(|error| format!("the worker's cgroup cannot pass on its controllers: {error}"))?;
     Ok(parent.to_owned())
 }
 
@@ -145,11 +159,11 @@ mod tests {
             ("cgroup.subtree_control", "memory pids\n"),
             ("cgroup.procs", ""),
         ]);
-        assert_eq!(delegated(ready.path(), &wanted), Ok(ready.path().to_owned()));
-        assert_eq!(delegated(&ready.path().join(WORKER), &wanted), Ok(ready.path().to_owned()), "moved before");
+        assert_eq!(delegated(ready.path(), false, &wanted), Ok(ready.path().to_owned()));
+        assert_eq!(delegated(&ready.path().join(WORKER), false, &wanted), Ok(ready.path().to_owned()), "moved before");
 
         let bare = folder([("cgroup.controllers", "cpu"), ("cgroup.subtree_control", ""), ("cgroup.procs", "")]);
-        let reason = delegated(bare.path(), &wanted).expect_err("no controllers");
+        let reason = delegated(bare.path(), false, &wanted).expect_err("no controllers");
         assert!(reason.contains("memory and pids"), "{reason}");
     }
 }
