@@ -64,7 +64,8 @@ async fn arrive(stage: &mut Stage) -> anyhow::Result<()> {
 
 async fn found(stage: &mut Stage, ada: &Person) -> anyhow::Result<Project> {
     stage.narrator.act("2. Ada founds an organization, and a project in it");
-    let society = json!({ "name": "Analytical Society" });
+    // Grace joins a project without belonging to the society.
+    let society = json!({ "name": "Analytical Society", "settings": { "allow_guests": true } });
     let call = Call::post(format!("{BASE}/organizations")).body(&society);
     let society = stage.ask(ada, 201, "founds “Analytical Society”", call).await?;
     society.must_say("/role", &json!("admin"))?;

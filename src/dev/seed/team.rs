@@ -39,7 +39,8 @@ impl Team {
         let (name, short_name) = ORGANIZATION;
         let slug = format!("{short_name}-{suffix}");
         let team = Self { suffix, people, organization: String::new(), slug };
-        let request = json!({ "name": name, "slug": team.slug });
+        // Somebody from outside is invited to one of its projects.
+        let request = json!({ "name": name, "slug": team.slug, "settings": { "allow_guests": true } });
         let call = Call::post(format!("{BASE}/organizations")).body(&request);
         let founded = team.ask(api, Who::Ingrid, 201, call).await?;
         let team = Self { organization: founded.text("/id")?.to_owned(), ..team };

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::{
-    organizations::organization,
+    organizations::{organization, organization_with_guests},
     support::{Person, World, eventually},
 };
 
@@ -287,7 +287,7 @@ async fn invitations_end_with_their_senders_right_to_invite() {
     let world = World::new().await;
     let server = world.server().await;
     let (ada, eve) = (server.person("ada").await, server.person("eve").await);
-    let (project, acme) = (ada.project("Apollo").await, organization(&ada, "Acme").await);
+    let (project, acme) = (ada.project("Apollo").await, organization_with_guests(&ada, "Acme").await);
     let hosted = ada.post("/projects", json!({"name": "Gemini", "organization_id": acme})).await.is(201).id();
     let (projects, organizations) = (format!("/projects/{project}"), format!("/organizations/{acme}"));
     let hosted = format!("/projects/{hosted}");

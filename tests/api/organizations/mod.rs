@@ -13,6 +13,12 @@ pub async fn organization(person: &Person, name: &str) -> String {
     person.post("/organizations", json!({"name": name})).await.is(201).id()
 }
 
+/// Founds an organization of this name whose projects take guests; returns its id.
+pub async fn organization_with_guests(person: &Person, name: &str) -> String {
+    let body = json!({"name": name, "settings": {"allow_guests": true}});
+    person.post("/organizations", body).await.is(201).id()
+}
+
 /// Adds somebody to an organization.
 pub async fn add(person: &Person, organization: &str, other: &Person, role: &str) {
     let body = json!({"email": other.email, "role": role});

@@ -103,6 +103,7 @@ impl Things {
         let grace = &self.grace.id;
         let assigned = json!({"title": "Land", "assignee_id": grace, "comment_count": 1});
         let settings = json!({"members_can_create_projects": true});
+        let settled = json!({"members_can_create_projects": true, "allow_guests": false});
         vec![
             Change::patch(&format!("/projects/{}", self.project), json!({"name": "Gemini"})),
             Change::new(Method::PATCH, &self.task, json!({"title": "Land", "assignee_id": grace}), assigned),
@@ -111,7 +112,12 @@ impl Things {
             Change::patch(&self.files[0], json!({"path": "folder/a"})),
             Change::new(Method::PUT, &format!("{}/content", self.files[1]), json!("twelve bytes"), json!({"size": 12})),
             Change::patch(&format!("/projects/{}/members/{grace}", self.project), json!({"role": "collaborator"})),
-            Change::patch(&format!("/organizations/{}", self.organizations[0]), json!({"settings": settings})),
+            Change::new(
+                Method::PATCH,
+                &format!("/organizations/{}", self.organizations[0]),
+                json!({"settings": settings}),
+                json!({"settings": settled}),
+            ),
             Change::patch(
                 &format!("/organizations/{}/members/{grace}", self.organizations[1]),
                 json!({"role": "admin"}),

@@ -123,10 +123,10 @@ INSERT INTO views.organization_members
 INSERT INTO views.organization_members
     SELECT pg_temp.id(2, n), pg_temp.id(1, 0), 'member', now(), now() FROM generate_series(1, 100000) n;
 INSERT INTO views.projects (id, organization_id, name, description, is_public, status, priority, created_by, created_at,
-                            updated_at, version, deleted, edit_policy)
+                            updated_at, version, deleted, edit_policy, lead_can_add_members)
     SELECT pg_temp.id(3, n), pg_temp.id(2, n % 2), 'project', '', false,
            CASE WHEN n % 1000 = 0 THEN 'active' ELSE 'planning' END::project_status, 'low', pg_temp.id(1, 0), now(), now(), 1,
-           false, 'collaborators'
+           false, 'collaborators', false
     FROM generate_series(0, 200000) n;
 INSERT INTO views.members
     SELECT pg_temp.id(3, n), pg_temp.id(1, 0), 'owner', now(), now() FROM generate_series(0, 100000) n;

@@ -20,7 +20,7 @@ async fn a_project_needs_only_a_name() {
     let me = ada.get("/auth/me").await.is(200).json;
     let expected = json!({
         "id": id, "organization_id": me["personal_organization_id"], "name": "Apollo", "description": "",
-        "is_public": false, "status": "planning", "priority": "medium", "start_date": null, "end_date": null, "team_lead": null, "edit_policy": "collaborators",
+        "is_public": false, "status": "planning", "priority": "medium", "start_date": null, "end_date": null, "team_lead": null, "edit_policy": "collaborators", "lead_can_add_members": false,
         "created_by": ada.id, "created_at": reply.json["created_at"], "updated_at": reply.json["created_at"],
         "version": 1, "role": "owner", "member_count": 1,
     });

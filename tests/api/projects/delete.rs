@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     jobs::sandbox::{alive, unique},
-    organizations::{add, organization},
+    organizations::{add, organization_with_guests},
     support::{World, eventually},
 };
 
@@ -68,7 +68,7 @@ async fn the_history_of_a_deleted_project_is_open_to_who_owned_it() {
         server.person("eve").await,
         server.person("carl").await,
     ];
-    let acme = organization(&carl, "Acme").await;
+    let acme = organization_with_guests(&carl, "Acme").await;
     add(&carl, &acme, &ada, "admin").await;
     add(&carl, &acme, &eve, "member").await;
     let body = json!({"name": "Doomed", "organization_id": acme});
