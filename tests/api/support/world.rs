@@ -69,8 +69,9 @@ impl World {
         let mut all = vec![
             ("WORKROOM_MAIL_FOLDER", folder),
             ("WORKROOM_EMAIL_PROOF", "trusted"),
-            // Races invite one address hundreds of times.
+            // Races and drills invite by the thousand.
             ("WORKROOM_INVITATIONS_PER_RECIPIENT", "1000"),
+            ("WORKROOM_INVITATIONS_PER_SENDER", "1000000"),
         ];
         all.extend_from_slice(variables);
         Server::start(&self.database_url, self.services.nats_url(), arguments, &all).await
