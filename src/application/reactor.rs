@@ -40,7 +40,7 @@ const LEASE: Duration = Duration::from_secs(2);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Things that are done about one event, or by one sweep, at a time.
 const BATCH: i64 = 500;
-/// Invitations that a request ends before its reply.
+/// Invitations that a request ends, and memberships, before its reply.
 const AT_ONCE: i64 = 100;
 /// How often in a row an account may be found where it does not belong any more.
 const IN_VAIN: usize = 10;
@@ -80,8 +80,8 @@ impl App {
     ) -> Result<Demoted<i64>, Error> {
         let done = self.run(context, command).await?;
         if done.visible {
-            let of = Some(command.organization_id);
-            later(self.remove_outsiders(&reaction(context.correlation_id, None), of).await);
+            let context = &reaction(context.correlation_id, None);
+            later(self.remove_some_outsiders(context, command.organization_id, Some(command.account_id)).await);
         }
         Ok(self.demoted(context, command.account_id, done).await)
     }
@@ -97,24 +97,45 @@ impl App {
     ) -> Result<Done<UpdatedOrganization>, Error> {
         let done = self.run(context, command).await?;
         if done.visible && command.patch.allow_guests == Some(false) {
-            let of = Some(command.organization_id);
-            later(self.remove_outsiders(&reaction(context.correlation_id, None), of).await);
+            let context = &reaction(context.correlation_id, None);
+            later(self.remove_some_outsiders(context, command.organization_id, None).await);
         }
         Ok(done)
     }
 
-    /// Takes off projects who does not belong to their organization, which takes no guests: of one organization, or all.
-    async fn remove_outsiders(&self, context: &Context, of: Option<OrganizationId>) -> Result<(), Error> {
-        let find = || members::outsiders(self.pool(), of.map(Into::into), BATCH);
-        repeat_until_none(find, |(project, account)| async move {
-            let (project_id, account_id) = (ProjectId(project), AccountId(account));
-            let done = self.run(context, &RemoveOutsider { project_id, account_id }).await?;
-            if done.visible {
-                later(self.release_tasks(context, Some((project_id, account_id))).await);
-            }
-            Ok(done)
-        })
-        .await
+    /// Takes the first off projects who do not belong to the organization, which takes no guests: a request waits for so many
+    /// at most. The reactor takes off the others.
+    async fn remove_some_outsiders(
+        &self,
+        context: &Context,
+        organization_id: OrganizationId,
+        account_id: Option<AccountId>,
+    ) -> Result<(), Error> {
+        let (organization, account) = (Some(organization_id.into()), account_id.map(Into::into));
+        let found = members::outsiders(self.pool(), organization, account, AT_ONCE).await?;
+        let removed = found.into_iter().map(|outsider| self.remove_outsider(context, outsider));
+        futures::future::try_join_all(removed).await.map(drop)
+    }
+
+    /// Takes off projects who does not belong to their organization, which takes no guests: of one organization, or all; one
+    /// account, or all.
+    async fn remove_outsiders(
+        &self,
+        context: &Context,
+        organization: Option<Uuid>,
+        account: Option<Uuid>,
+    ) -> Result<(), Error> {
+        let find = || members::outsiders(self.pool(), organization, account, BATCH);
+        repeat_until_none(find, |outsider| self.remove_outsider(context, outsider)).await
+    }
+
+    async fn remove_outsider(&self, context: &Context, outsider: (Uuid, Uuid)) -> Result<Done<bool>, Error> {
+        let (project_id, account_id) = (ProjectId(outsider.0), AccountId(outsider.1));
+        let done = self.run(context, &RemoveOutsider { project_id, account_id }).await?;
+        if done.visible {
+            later(self.release_tasks(context, Some((project_id, account_id))).await);
+        }
+        Ok(done)
     }
 
     /// Carries out what may take an account's right to invite, and ends the invitations that it sent.
@@ -333,10 +354,10 @@ impl Reactor {
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
             ("OrganizationMemberRemoved", Some(account)) => {
-                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id))).await?;
+                app.remove_outsiders(context, Some(cause.aggregate_id), Some(account)).await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
-            ("OrganizationUpdated", _) => app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id))).await,
+            ("OrganizationUpdated", _) => app.remove_outsiders(context, Some(cause.aggregate_id), None).await,
             (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await,
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
@@ -354,7 +375,7 @@ impl Reactor {
         match self {
             Self::Departures => {
                 app.erase_traces(context).await?;
-                app.remove_outsiders(context, None).await?;
+                app.remove_outsiders(context, None, None).await?;
                 app.lapse_invitations(context, None).await?;
                 app.release_tasks(context, None).await
             }
@@ -426,7 +447,10 @@ impl Reactor {
         sqlx::query_as(
             "SELECT position, event_id, event_type, aggregate_id::uuid AS aggregate_id,
                     (payload->>'account_id')::uuid AS account_id
-             FROM events WHERE position > $1 AND position <= $2 AND event_type = ANY($3) ORDER BY position LIMIT $4",
+             FROM events WHERE position > $1 AND position <= $2 AND event_type = ANY($3)
+               AND (event_type <> 'OrganizationUpdated'
+                    OR payload->'changes'->'settings'->'to'->>'allow_guests' = 'false')
+             ORDER BY position LIMIT $4",
         )
         .bind(after)
         .bind(until)

@@ -96,7 +96,11 @@ impl Rosters {
                 let settles = match &recorded.event {
                     DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
                         let fields = project.and_then(|id| self.fields.get(&id)).and_then(|found| found.active().ok());
-                        fields.is_some_and(|(_, before)| changes.settle_who_adds_members(before))
+                        fields.is_some_and(|(_, before)| {
+                            let mut after = before.clone();
+                            after.apply(changes);
+                            after.settles_who_adds_members(before)
+                        })
                     }
                     _ => false,
                 };
@@ -222,18 +226,20 @@ impl Rosters {
             }
             // Whoever is gone leads nothing.
             DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
-                let lead = changes.team_lead.as_ref().filter(|lead| lead.to.is_none()).and_then(|lead| lead.from);
-                let only = ProjectChanges { team_lead: changes.team_lead.clone(), ..ProjectChanges::default() };
-                *changes == only && lead.is_some_and(|lead| self.is_erased(lead))
+                dismissed_lead(changes).is_some_and(|lead| self.is_erased(lead))
             }
             _ => false,
         }
     }
 
+    /// The organization that a project lives in.
+    fn home(&self, project: Option<Uuid>) -> Option<&Organization> {
+        project.and_then(|id| self.homes.get(&id)).and_then(|id| self.organizations.get(id))
+    }
+
     /// Whether the account is neither a member of the project's organization nor, where that takes guests, welcome as one.
     fn is_outsider(&self, project: Option<Uuid>, account_id: AccountId) -> bool {
-        let organization = project.and_then(|id| self.homes.get(&id)).and_then(|id| self.organizations.get(id));
-        let state = organization.and_then(|organization| organization.active().ok());
+        let state = self.home(project).and_then(|organization| organization.active().ok());
         state.is_some_and(|state| !state.allows_in_projects(account_id))
     }
 
@@ -267,9 +273,7 @@ impl Rosters {
                 owners.all(|(id, _)| self.is_outsider(project, id)) && self.administers(project, *account_id)
             }
             DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
-                let lead = changes.team_lead.as_ref().filter(|lead| lead.to.is_none()).and_then(|lead| lead.from);
-                let only = ProjectChanges { team_lead: changes.team_lead.clone(), ..ProjectChanges::default() };
-                *changes == only && lead.is_some_and(|lead| self.is_outsider(project, lead))
+                dismissed_lead(changes).is_some_and(|lead| self.is_outsider(project, lead))
             }
             _ => false,
         }
@@ -354,8 +358,7 @@ impl Rosters {
 
     /// Whether the account is an admin of the project's organization.
     fn administers(&self, project: Option<Uuid>, account: AccountId) -> bool {
-        let organization = project.and_then(|id| self.homes.get(&id)).and_then(|id| self.organizations.get(id));
-        organization.is_some_and(|organization| organization.rules_projects(account))
+        self.home(project).is_some_and(|organization| organization.rules_projects(account))
     }
 
     fn fold(&mut self, recorded: &Recorded) {
@@ -396,6 +399,13 @@ impl Rosters {
             self.joining.remove(&(recorded.feed_id, *account_id));
         }
     }
+}
+
+/// Who led a project until it was nobody, if that is all that changed.
+fn dismissed_lead(changes: &ProjectChanges) -> Option<AccountId> {
+    let only = ProjectChanges { team_lead: changes.team_lead.clone(), ..ProjectChanges::default() };
+    let lead = changes.team_lead.as_ref().filter(|lead| lead.to.is_none() && *changes == only)?;
+    lead.from
 }
 
 fn is_membership(recorded: &Recorded) -> bool {

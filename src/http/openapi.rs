@@ -20,7 +20,8 @@ use super::problem::{FieldProblem, ProblemDetails};
                        can replay.\n\nSign in with `POST /auth/login` and send the access token as \
                        `Authorization: Bearer`. Errors are RFC 9457 problem documents. The reply to a \
                        command on a resource carries `Workroom-Position`, the log position that it is about, and \
-                       `ETag`, the resource's version.",
+                       `ETag`, the resource's version. Every reply tells in `RateLimit-Policy` and `RateLimit` how the \
+                       nearest quota stands; beyond it there is 429 with `Retry-After`.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     servers((url = "/api/v1")),

@@ -40,6 +40,7 @@ pub(super) struct Claim<'a> {
 pub(super) struct Attempt<'a> {
     identity: &'a Identity,
     debits: Vec<Debit>,
+    is_from_known_device: bool,
     _passed: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
@@ -57,7 +58,7 @@ impl Identity {
             inner.account_gates.pass(self.throttle_key(&[b"account gate", claim.who.as_bytes(), &network])).await?,
         );
         let debits = self.debits(claim, device);
-        let attempt = Attempt { identity: self, debits, _passed: passed };
+        let attempt = Attempt { identity: self, debits, is_from_known_device: device.is_some(), _passed: passed };
         match inner.throttle.check(&attempt.debits).await? {
             Ok(()) => Ok(attempt),
             Err(Refused { key, retry_after }) => {
@@ -132,6 +133,11 @@ fn too_many(retry_after: std::time::Duration) -> Error {
 }
 
 impl Attempt<'_> {
+    /// Whether it is made on a device that somebody has signed in from before.
+    pub(super) fn is_from_known_device(&self) -> bool {
+        self.is_from_known_device
+    }
+
     /// The password was wrong.
     pub(super) async fn failed(self) {
         if let Err(error) = self.identity.inner.throttle.count(&self.debits).await {

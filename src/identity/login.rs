@@ -77,6 +77,7 @@ impl Identity {
         let who = email.as_ref().map_or(sign_in.email.as_str(), EmailAddress::normalized);
         let (address, device, now) = (sign_in.address, sign_in.device.as_deref(), crate::application::now());
         let attempt = self.attempt(Claim { who, address, device, now }).await?;
+        let is_known = attempt.is_from_known_device();
         let outcome = match (&email, Password::new(&sign_in.password)) {
             (Ok(email), Ok(password)) => self.judge(correlation_id, email, &password, sign_in).await,
             _ => Err(WRONG),
@@ -84,9 +85,9 @@ impl Identity {
         if matches!(outcome, Err(Error::Unauthenticated(_))) {
             attempt.failed().await;
         }
-        let is_known = device.is_some_and(|cookie| self.known_device(who, cookie, now).is_some());
+        let pair = outcome?;
         let device = if is_known { None } else { Some(self.device_cookie(who, now)?) };
-        outcome.map(|pair| SignedIn { pair, device })
+        Ok(SignedIn { pair, device })
     }
 
     async fn judge(

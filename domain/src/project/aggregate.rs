@@ -70,6 +70,13 @@ impl Project {
 }
 
 impl ProjectFields {
+    /// Whether a change from `before` settled who adds members: that the lead may, or who leads where the lead may. It takes the
+    /// right to manage members. That nobody leads any more gives nobody a right.
+    pub fn settles_who_adds_members(&self, before: &Self) -> bool {
+        let gives = self.lead_can_add_members && self.team_lead.is_some() && self.team_lead != before.team_lead;
+        gives || self.lead_can_add_members != before.lead_can_add_members
+    }
+
     /// Folds changes into the fields.
     pub fn apply(&mut self, changes: &ProjectChanges) {
         apply(&mut self.name, changes.name.as_ref());

@@ -71,12 +71,4 @@ impl ProjectChanges {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
-
-    /// Whether the changes settle who adds members: that the lead may, or who leads where the lead may. It takes the right to
-    /// manage members. That nobody leads any more gives nobody a right.
-    pub fn settle_who_adds_members(&self, before: &ProjectFields) -> bool {
-        let lead_may = self.lead_can_add_members.as_ref().map_or(before.lead_can_add_members, |change| change.to);
-        let has_lead = self.team_lead.as_ref().is_some_and(|lead| lead.to.is_some());
-        self.lead_can_add_members.is_some() || (lead_may && has_lead)
-    }
 }

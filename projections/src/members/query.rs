@@ -95,26 +95,31 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error>
 }
 
 /// Members of projects who do not belong to the project's organization, which takes no guests: project and account. Of one
-/// organization, or all.
+/// organization, or all; one account, or all.
 ///
 /// # Errors
 /// The database's.
 pub async fn outsiders(
     pool: &PgPool,
     organization: Option<Uuid>,
+    account: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
-    sqlx::query_as(
+    // A statement for each question, so that each goes by the index that fits it.
+    let of_organization = if organization.is_some() { "o.id = $1" } else { "$1 IS NULL" };
+    let of_account = if account.is_some() { "m.account_id = $2" } else { "$2 IS NULL" };
+    sqlx::query_as(&format!(
         "SELECT m.project_id, m.account_id
          FROM organizations o
          JOIN projects p ON p.organization_id = o.id AND NOT p.deleted
          JOIN members m ON m.project_id = p.id
-         WHERE NOT o.allow_guests AND ($1::uuid IS NULL OR o.id = $1)
+         WHERE NOT o.allow_guests AND {of_organization} AND {of_account}
            AND NOT EXISTS (SELECT FROM organization_members b
                            WHERE b.organization_id = o.id AND b.account_id = m.account_id)
-         ORDER BY m.project_id, m.account_id LIMIT $2",
-    )
+         ORDER BY m.project_id, m.account_id LIMIT $3"
+    ))
     .bind(organization)
+    .bind(account)
     .bind(limit)
     .fetch_all(pool)
     .await

@@ -116,7 +116,10 @@ async fn first_living(unit: &mut Unit<'_>, candidates: &[AccountId]) -> Result<O
 }
 
 /// The first who can act; else the first who has not been erased.
-async fn first_to_act(unit: &mut Unit<'_>, candidates: &[AccountId]) -> Result<Option<AccountId>, Error> {
+pub(in crate::application) async fn first_to_act(
+    unit: &mut Unit<'_>,
+    candidates: &[AccountId],
+) -> Result<Option<AccountId>, Error> {
     for account_id in candidates {
         if unit.read::<Account>(*account_id).await?.state.active().is_ok() {
             return Ok(Some(*account_id));

@@ -2,6 +2,7 @@
 
 mod erase;
 
+pub(super) use erase::first_to_act;
 pub(super) use erase::lives;
 pub use erase::{EraseAccount, LeaveEverything, Portion};
 

@@ -10,7 +10,7 @@ use workroom_domain::{
 };
 
 use super::unlead;
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, Unit, accounts::first_to_act};
 
 /// Take somebody off a project who does not belong to its organization, where that takes no guests. What only they own goes to
 /// an admin of the organization.
@@ -44,8 +44,10 @@ impl Command for RemoveOutsider {
         }
         let owners_besides = |(id, role): (AccountId, Role)| role == Role::Owner && id != self.account_id;
         if !roster.state.members().any(owners_besides) {
-            let mut admins = state.members().filter(|(_, role)| *role == OrganizationRole::Admin);
-            let (heir, _) = admins.next().ok_or_else(|| Error::failure("an organization without an admin"))?;
+            let admins = state.members().filter(|(_, role)| *role == OrganizationRole::Admin);
+            let admins: Vec<_> = admins.map(|(id, _)| id).collect();
+            // Where nobody lives who could go on with it, it stays as it is.
+            let Some(heir) = first_to_act(unit, &admins).await? else { return Ok(false) };
             let hand_over = match roster.state.role_of(heir) {
                 Some(_) => MembershipCommand::ChangeRole { account_id: heir, role: Role::Owner },
                 None => MembershipCommand::Add { account_id: heir, role: Role::Owner },

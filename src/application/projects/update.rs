@@ -65,12 +65,11 @@ impl Command for UpdateProject {
             Some(None) => Some(None),
             None => None,
         };
-        let before = fields.clone();
         let updated = unit.decide(&project, ProjectCommand::Update(patch))?;
+        let before = fields;
         let (organization_id, fields) = updated.state.active()?;
         // Whoever settles who adds members must be able to add them.
-        let gives = fields.lead_can_add_members && fields.team_lead.is_some() && fields.team_lead != before.team_lead;
-        if gives || fields.lead_can_add_members != before.lead_can_add_members {
+        if fields.settles_who_adds_members(before) {
             unit.authorize(self.project_id, Action::ManageMembers).await?;
         }
         Ok(UpdatedProject {

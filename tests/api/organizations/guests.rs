@@ -105,6 +105,43 @@ async fn who_leaves_an_organization_leaves_its_projects() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_an_organization_leaves_more_projects_than_a_request_waits_for_to_who_can_act() {
+    const PROJECTS: usize = 103;
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let acme = organization(&ada, "acme").await;
+    let members = format!("/organizations/{acme}/members");
+    for (person, role) in [(&grace, "member"), (&eve, "admin")] {
+        ada.post(&members, json!({"email": person.email, "role": role})).await.is(201);
+    }
+    let found = |number: usize| {
+        let body = json!({"name": format!("Project {number}"), "organization_id": acme, "team_members": [grace.id]});
+        async { ada.post("/projects", body).await.is(201).id() }
+    };
+    let projects = futures::future::join_all((0..PROJECTS).map(found)).await;
+    for project in &projects[..2] {
+        let role = json!({"role": "owner"});
+        ada.patch(&format!("/projects/{project}/members/{}", grace.id), role).await.is(200);
+        ada.delete(&format!("/projects/{project}/members/{}", ada.id)).await.is(204);
+    }
+    // The first of the admins cannot act any more: what only she owned goes to the other one.
+    let (closed, printed) = world.command(&["accounts", "deactivate", &ada.email]).await;
+    assert!(closed, "{printed}");
+    eve.delete(&format!("{members}/{}", grace.id)).await.is(204);
+    for project in &projects {
+        let path = format!("/projects/{project}");
+        crate::support::eventually("she is out", async || grace.get(&path).await.status == 404).await;
+    }
+    for project in &projects[..2] {
+        let members = eve.get(&format!("/projects/{project}/members")).await.is(200);
+        let owners: Vec<_> = members.items().iter().map(|member| &member["user_id"]).collect();
+        assert_eq!(owners, [&json!(eve.id)]);
+    }
+    audited(&world).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lead_adds_members_where_owners_have_said_so() {
     let world = World::new().await;
     let server = world.server().await;
