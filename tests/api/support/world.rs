@@ -18,6 +18,27 @@ pub struct World {
     pub database_url: String,
     services: Services,
     mails: tempfile::TempDir,
+    /// Its name in the Postgres that all tests share; none in one of its own.
+    shared_database: Option<String>,
+}
+
+/// Hundreds of tests, some with a million events, would fill a disk: each takes away what it wrote.
+impl Drop for World {
+    fn drop(&mut self) {
+        let Some(name) = self.shared_database.take() else { return };
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect(postgres()).await?;
+                sqlx::query(&format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut connection).await?;
+                anyhow::Ok(())
+            })
+        });
+        // Not a reason to fail: what the test asks was answered, and the folder goes with the process.
+        if !matches!(dropped.join(), Ok(Ok(()))) {
+            eprintln!("a database of the tests could not be dropped");
+        }
+    }
 }
 
 impl World {
@@ -32,14 +53,14 @@ impl World {
         let separator = if query.is_empty() { "" } else { "?" };
         let database_url = format!("{base}/{name}{separator}{query}");
         let services = Services::start(ephemeral(Some(&database_url), None)).await.expect("NATS");
-        Self { database_url, services, mails: tempfile::tempdir().expect("a folder") }
+        Self { database_url, services, mails: tempfile::tempdir().expect("a folder"), shared_database: Some(name) }
     }
 
     /// A new Postgres and a new NATS, for tests that harm them.
     pub async fn with_own_postgres() -> Self {
         let services = Services::start(ephemeral(None, None)).await.expect("servers");
         let database_url = services.database_url().to_owned();
-        Self { database_url, services, mails: tempfile::tempdir().expect("a folder") }
+        Self { database_url, services, mails: tempfile::tempdir().expect("a folder"), shared_database: None }
     }
 
     /// The servers, to harm them.
