@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use super::model::Tokens;
 use crate::{
     application::Error,
+    config::Config,
     http::{State, client_address::ClientAddress, extract, reply::to_its_end},
     identity::{DEVICE_LIFETIME, SignIn},
 };
@@ -29,24 +30,36 @@ pub struct LoginRequest {
 }
 
 /// The cookie by which a device is known that somebody has signed in from before.
-const DEVICE: &str = "workroom_device";
-
-/// The device that the client's cookies name, if they do.
-fn device(headers: &HeaderMap) -> Option<String> {
-    let cookies = headers.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
-    let mut cookies = cookies.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(name, _)| *name == DEVICE).map(|(_, value)| value.to_owned())
+///
+/// Over TLS it has the prefix by which browsers take it from this host alone, and from nobody who can only write to the wire
+/// (RFC 6265bis, section 4.1.3.2); a browser keeps no such cookie of a page without TLS.
+struct DeviceCookie {
+    name: &'static str,
+    attributes: &'static str,
 }
 
-/// Has the client's browser remember the device, for requests of its own site alone.
-fn remember(state: &State, device: &str) -> Option<(HeaderName, HeaderValue)> {
-    let seconds = DEVICE_LIFETIME.whole_seconds();
-    // A browser keeps no secure cookie of a page without TLS.
-    let secure =
-        if state.config.app_url.as_deref().is_some_and(|url| url.starts_with("https:")) { "; Secure" } else { "" };
-    let cookie =
-        format!("{DEVICE}={device}; Path=/api/v1/auth/login; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}");
-    HeaderValue::try_from(cookie).ok().map(|cookie| (SET_COOKIE, cookie))
+impl DeviceCookie {
+    fn of(config: &Config) -> Self {
+        if config.app_url.as_deref().is_some_and(|url| url.starts_with("https:")) {
+            Self { name: "__Host-workroom_device", attributes: "Path=/; Secure" }
+        } else {
+            Self { name: "workroom_device", attributes: "Path=/api/v1/auth/login" }
+        }
+    }
+
+    /// The device that the client's cookies name, if they do.
+    fn read(&self, headers: &HeaderMap) -> Option<String> {
+        let cookies = headers.get_all("cookie").iter().filter_map(|value| value.to_str().ok());
+        let mut cookies = cookies.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+        cookies.find(|(name, _)| *name == self.name).map(|(_, value)| value.to_owned())
+    }
+
+    /// Has the client's browser remember the device, for requests of its own site alone.
+    fn set(&self, device: &str) -> Option<(HeaderName, HeaderValue)> {
+        let (name, attributes, seconds) = (self.name, self.attributes, DEVICE_LIFETIME.whole_seconds());
+        let cookie = format!("{name}={device}; {attributes}; Max-Age={seconds}; HttpOnly; SameSite=Strict");
+        HeaderValue::try_from(cookie).ok().map(|cookie| (SET_COOKIE, cookie))
+    }
 }
 
 /// Sign in, and start a session. The reply sets a cookie by which the device is known from then on: while strangers guess at the
@@ -67,8 +80,9 @@ pub async fn login(
     extract::Json(LoginRequest { email, password }): extract::Json<LoginRequest>,
 ) -> Result<(AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<Tokens>), Error> {
     let identity = state.identity.clone();
-    let sign_in = SignIn { email, password, address, user_agent, device: device(&headers) };
+    let cookie = DeviceCookie::of(&state.config);
+    let sign_in = SignIn { email, password, address, user_agent, device: cookie.read(&headers) };
     let signed_in = to_its_end(async move { identity.login(correlation_id, &sign_in).await }).await?;
-    let cookie = signed_in.device.and_then(|device| remember(&state, &device));
+    let cookie = signed_in.device.and_then(|device| cookie.set(&device));
     Ok((AppendHeaders(cookie), Json(Tokens::of(&state.app, signed_in.pair).await?)))
 }

@@ -125,6 +125,28 @@ async fn failures_are_counted_when_they_are_known_and_never_beyond_a_window() {
     assert_eq!(fresh().check(&debits[1..]).await.expect("an answer"), Ok(()));
 }
 
+#[tokio::test]
+async fn over_tls_the_cookie_of_a_device_is_of_this_host_alone() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_APP_URL", "https://workroom.example.com")]).await;
+    let ada = server.person("ada").await;
+    let client = server.client();
+    let credentials = json!({"email": ada.email, "password": ada.password});
+    let cookie = client.post("/auth/login", credentials.clone()).await.is(200).header("set-cookie").to_owned();
+    assert!(cookie.starts_with("__Host-workroom_device=wrd_"), "{cookie}");
+    let attributes: Vec<&str> = cookie.split("; ").skip(1).collect();
+    for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"] {
+        assert!(attributes.contains(&attribute), "{cookie}");
+    }
+    let pair = cookie.split(';').next().unwrap_or_default();
+    let known = client.with_header("cookie", pair).post("/auth/login", credentials.clone()).await.is(200);
+    assert!(!known.headers.contains_key("set-cookie"), "the device is known");
+    // What somebody on the wire, or on a neighbouring host, could have set.
+    let bare = pair.trim_start_matches("__Host-");
+    let unknown = client.with_header("cookie", bare).post("/auth/login", credentials).await.is(200);
+    assert!(unknown.headers.contains_key("set-cookie"), "a cookie without the prefix is not looked at");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn guesses_from_everywhere_are_slowed_down_and_known_devices_pass() {
     let world = World::new().await;

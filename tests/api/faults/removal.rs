@@ -14,10 +14,9 @@ use tokio::{sync::watch, task::JoinSet};
 use super::load::assert_proved;
 use crate::{
     event_store::log::assert_whole,
-    support::{Person, World},
+    support::{Person, World, rounds_of},
 };
 
-const ROUNDS: usize = 1000;
 const CONNECTIONS: usize = 16;
 
 #[derive(Default)]
@@ -130,6 +129,6 @@ pub(super) async fn race(world: &World, rounds: usize) -> Raced {
 }
 
 #[tokio::test]
-async fn no_edit_follows_a_removal_in_a_thousand_rounds() {
-    race(&World::new().await, ROUNDS).await;
+async fn no_edit_follows_a_removal() {
+    race(&World::new().await, rounds_of(1000)).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ROUNDS, assert_proved, count, instances, rounds};
+use super::{all_rounds, assert_proved, count, instances, rounds};
 use crate::{
     auth::{external::Issuer, webhook},
     support::{World, eventually},
@@ -10,12 +10,12 @@ use crate::{
 
 /// Who sent an invitation is removed on one instance while it is accepted on the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_joins_by_the_word_of_who_was_removed_in_two_hundred_rounds() {
+async fn nobody_joins_by_the_word_of_who_was_removed() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let (ada, eve) = (here.person("ada").await, here.person("eve").await);
     let email = format!("grace-{}@example.com", uuid::Uuid::now_v7().simple());
-    let projects = rounds(ROUNDS, async |number| {
+    let projects = rounds(all_rounds(), async |number| {
         let name = format!("Project {number:03}.");
         let project = ada.project(&name).await;
         ada.invite(&project, &eve, "owner").await;
@@ -28,7 +28,7 @@ async fn nobody_joins_by_the_word_of_who_was_removed_in_two_hundred_rounds() {
     let waiting = "SELECT count(*) FROM mails WHERE kind = 'invitation' AND sent_at IS NULL";
     eventually("all mails are sent", async || count(&pool, waiting).await == 0).await;
     let grace = there.person_with("grace", &email).await;
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let (project, name) = &projects[number];
         let token = world.mailed_token(&email, &format!("You are invited to {name}")).await;
         let member = format!("/projects/{project}/members/{}", eve.id);
@@ -48,13 +48,13 @@ async fn nobody_joins_by_the_word_of_who_was_removed_in_two_hundred_rounds() {
 /// A provider's verified claim takes an address from whoever only typed it, on one instance, while the address is added to a
 /// project on the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_added_by_an_address_that_was_taken_from_them_in_two_hundred_rounds() {
+async fn nobody_is_added_by_an_address_that_was_taken_from_them() {
     let world = World::new().await;
     let issuer = Issuer::new();
     let ((here, provider), (there, _)) = tokio::join!(webhook::start(&world, &issuer), webhook::start(&world, &issuer));
     let ada = here.person("ada").await;
     let project = ada.project("Apollo").await;
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let email = format!("user-{number}@example.com");
         let squatter = here.person_with("mallory", &email).await;
         let mut somebody = webhook::person(1_700_000_000_000, "Grace");

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{ROUNDS, assert_proved, count, instances, rounds};
+use super::{all_rounds, assert_proved, count, instances, rounds};
 use crate::support::{Person, World, eventually};
 
 /// Events of one type behind the end of what they belong to, which `key` names in their payload.
@@ -15,12 +15,12 @@ fn behind(child: &str, key: &str, end: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_said_about_a_task_nor_written_to_a_workspace_that_is_deleted_in_two_hundred_rounds() {
+async fn nothing_is_said_about_a_task_nor_written_to_a_workspace_that_is_deleted() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
     let project = format!("/projects/{}", ada.project("Apollo").await);
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let other = ada.at(&there.address);
         let (gone, said) = if number % 2 == 0 {
             let task = ada.post(&format!("{project}/tasks"), json!({"title": "Launch"})).await.is(201).id();
@@ -47,13 +47,13 @@ async fn nothing_is_said_about_a_task_nor_written_to_a_workspace_that_is_deleted
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_job_is_left_in_a_project_that_is_deleted_in_two_hundred_rounds() {
+async fn no_job_is_left_in_a_project_that_is_deleted() {
     let world = World::new().await;
     // Nobody runs them, so that those which are left stay.
     let roles = ["--roles", "api,live,projector,relay,scheduler"];
     let (here, there) = tokio::join!(world.server_with(&roles, &[]), world.server_with(&roles, &[]));
     let ada = here.person("ada").await;
-    rounds(ROUNDS, async |_| {
+    rounds(all_rounds(), async |_| {
         let project = ada.project("Doomed").await;
         let job = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": project});
         let other = ada.at(&there.address);
@@ -71,12 +71,12 @@ async fn no_job_is_left_in_a_project_that_is_deleted_in_two_hundred_rounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_has_one_worker_and_a_job_one_end_in_two_hundred_rounds() {
+async fn an_attempt_has_one_worker_and_a_job_one_end() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
     // Whoever runs it, and whoever ends it with its project, are not the same process.
-    rounds(ROUNDS, async |_| {
+    rounds(all_rounds(), async |_| {
         let project = ada.project("Doomed").await;
         let job = json!({"type": "code_execution", "language": "bash", "code": "true", "project_id": project});
         ada.at(&there.address).post("/jobs", job).await.is(202);
@@ -86,7 +86,7 @@ async fn an_attempt_has_one_worker_and_a_job_one_end_in_two_hundred_rounds() {
     let pool = world.pool().await;
     let ended = "SELECT count(DISTINCT aggregate_id) FROM events
                  WHERE event_type IN ('JobSucceeded', 'JobDeadLettered', 'JobCancelled')";
-    let all = i64::try_from(ROUNDS).expect("a count");
+    let all = i64::try_from(all_rounds()).expect("a count");
     eventually("every job has ended", async || count(&pool, ended).await == all).await;
     let twice = "SELECT count(*) FROM (
                      SELECT FROM events WHERE event_type IN ('JobSucceeded', 'JobDeadLettered', 'JobCancelled')
@@ -96,12 +96,12 @@ async fn an_attempt_has_one_worker_and_a_job_one_end_in_two_hundred_rounds() {
                      GROUP BY aggregate_id, payload->>'attempt' HAVING count(*) > 1) AS t";
     assert_eq!(count(&pool, twice).await, 0);
     let run = "SELECT count(*) FROM events WHERE event_type IN ('JobStarted', 'JobSucceeded')";
-    eprintln!("{} starts and successes of {ROUNDS} jobs", count(&pool, run).await);
+    eprintln!("{} starts and successes of {} jobs", count(&pool, run).await, all_rounds());
     assert_proved(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_in_a_file_is_what_its_last_event_says_in_two_hundred_rounds() {
+async fn what_is_in_a_file_is_what_its_last_event_says() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
@@ -112,7 +112,7 @@ async fn what_is_in_a_file_is_what_its_last_event_says_in_two_hundred_rounds() {
     let file = ada.post(&files, json!({"path": "a", "content": ""})).await.is(201);
     let (path, mut version) = (format!("{files}/{}/content", file.id()), file.header("etag").to_owned());
     let pool = world.pool().await;
-    for round in 0..ROUNDS {
+    for round in 0..all_rounds() {
         let write = |person: &Person, text: String| {
             let client = person.with_header("if-match", &version).with_header("content-type", "text/plain");
             let path = path.clone();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ROUNDS, assert_proved, count, instances, rounds};
+use super::{all_rounds, assert_proved, count, instances, rounds};
 use crate::{
     auth::{external::Issuer, webhook},
     organizations::{add, organization},
@@ -11,11 +11,11 @@ use crate::{
 
 /// Somebody is removed from a project on one instance while they are given a task, or the lead, on the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_removed_has_no_task_and_leads_nothing_in_two_hundred_rounds() {
+async fn who_is_removed_has_no_task_and_leads_nothing() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let (ada, grace) = (here.person("ada").await, here.person("grace").await);
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let project = ada.project("Apollo").await;
         ada.invite(&project, &grace, "collaborator").await;
         let path = format!("/projects/{project}");
@@ -41,11 +41,11 @@ async fn who_is_removed_has_no_task_and_leads_nothing_in_two_hundred_rounds() {
 /// An admin of an organization, whose right in its projects comes from there alone, is removed or demoted while they use
 /// it; a member is kept from creating projects while they create one. The audit knows who had the right where.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_right_outlives_the_organization_that_gave_it_in_two_hundred_rounds() {
+async fn no_right_outlives_the_organization_that_gave_it() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let (ada, grace) = (here.person("ada").await, here.person("grace").await);
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let acme = organization(&ada, "Acme").await;
         let project = ada.post("/projects", json!({"name": "Apollo", "organization_id": acme})).await.is(201).id();
         let grace = grace.at(&there.address);
@@ -90,13 +90,13 @@ fn settings(members_can_create_projects: bool) -> Value {
 
 /// Somebody is erased on one instance while they are added to a project and to an organization on the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_is_added_who_is_erased_in_two_hundred_rounds() {
+async fn nobody_is_added_who_is_erased() {
     let world = World::new().await;
     let issuer = Issuer::new();
     let ((here, provider), (there, _)) = tokio::join!(webhook::start(&world, &issuer), webhook::start(&world, &issuer));
     let ada = here.person("ada").await;
     let (project, acme) = (ada.project("Apollo").await, organization(&ada, "Acme").await);
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let (subject, email) = (format!("user_{number}"), format!("user-{number}@example.com"));
         let mut somebody = webhook::person(1_700_000_000_000, "Grace");
         somebody["id"] = subject.clone().into();
@@ -123,12 +123,12 @@ async fn nobody_is_added_who_is_erased_in_two_hundred_rounds() {
 
 /// Invitations are accepted while they are taken back, while the project is deleted, and twice at once.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_is_accepted_once_and_only_while_it_holds_in_two_hundred_rounds() {
+async fn an_invitation_is_accepted_once_and_only_while_it_holds() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
     let email = format!("grace-{}@example.com", uuid::Uuid::now_v7().simple());
-    let invited = rounds(ROUNDS, async |number| {
+    let invited = rounds(all_rounds(), async |number| {
         let name = format!("Project {number:03}.");
         let project = ada.project(&name).await;
         let path = format!("/projects/{project}/members");
@@ -140,7 +140,7 @@ async fn an_invitation_is_accepted_once_and_only_while_it_holds_in_two_hundred_r
     let waiting = "SELECT count(*) FROM mails WHERE kind = 'invitation' AND sent_at IS NULL";
     eventually("all mails are sent", async || count(&pool, waiting).await == 0).await;
     let grace = here.person_with("grace", &email).await;
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let (project, invitation, name) = &invited[number];
         let token = world.mailed_token(&email, &subject(name)).await;
         let path = format!("/projects/{project}");

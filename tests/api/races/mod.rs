@@ -12,12 +12,15 @@ mod tables;
 use futures::{StreamExt, stream};
 use sqlx::PgPool;
 
-use crate::support::{Server, World};
+use crate::support::{Server, World, rounds_of};
 
-/// Rounds of each race.
-const ROUNDS: usize = 200;
 /// Rounds that go on at a time.
 const AT_ONCE: usize = 4;
+
+/// Rounds of each race.
+fn all_rounds() -> usize {
+    rounds_of(200)
+}
 
 /// Two instances on one database.
 async fn instances(world: &World) -> (Server, Server) {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ROUNDS, assert_proved, instances, rounds};
+use super::{all_rounds, assert_proved, instances, rounds};
 use crate::{
     organizations::organization,
     support::{Person, World},
@@ -31,11 +31,11 @@ async fn round(number: usize, ada: &Person, there: &str) -> (bool, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_project_is_created_in_an_organization_that_is_deleted_in_two_hundred_rounds() {
+async fn no_project_is_created_in_an_organization_that_is_deleted() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
-    let outcomes = rounds(ROUNDS, async |number| round(number, &ada, &there.address).await).await;
+    let outcomes = rounds(all_rounds(), async |number| round(number, &ada, &there.address).await).await;
     let orphans = outcomes.iter().filter(|outcome| **outcome == (true, true)).count();
     let deleted = outcomes.iter().filter(|(deleted, _)| *deleted).count();
     eprintln!("{deleted} of {} organizations deleted", outcomes.len());

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ROUNDS, assert_proved, count, instances, rounds};
+use super::{all_rounds, assert_proved, count, instances, rounds};
 use crate::{organizations::organization, support::World};
 
 /// Exactly one of two is done; the other is told so.
@@ -12,14 +12,14 @@ fn one_of(statuses: [u16; 2], done: u16) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slug_and_a_username_have_one_owner_in_two_hundred_rounds() {
+async fn a_slug_and_a_username_have_one_owner() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let (ada, grace) = (here.person("ada").await, here.person("grace").await);
     let grace = grace.at(&there.address);
     let [adas, graces] =
         [organization(&ada, "Acme").await, organization(&grace, "Ajax").await].map(|id| format!("/organizations/{id}"));
-    for round in 0..ROUNDS {
+    for round in 0..all_rounds() {
         if round % 2 == 0 {
             let body = json!({"username": format!("name-{round}")});
             let (one, two) = tokio::join!(ada.patch("/auth/me", body.clone()), grace.patch("/auth/me", body.clone()));
@@ -34,13 +34,13 @@ async fn a_slug_and_a_username_have_one_owner_in_two_hundred_rounds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_is_invited_once_and_a_key_creates_once_in_two_hundred_rounds() {
+async fn an_address_is_invited_once_and_a_key_creates_once() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
     let project = ada.project("Apollo").await;
     let path = format!("/projects/{project}/members");
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let other = ada.at(&there.address);
         if number % 2 == 0 {
             let body = json!({"email": format!("somebody-{number}@example.com")});
@@ -58,18 +58,18 @@ async fn an_address_is_invited_once_and_a_key_creates_once_in_two_hundred_rounds
     .await;
     let pool = world.pool().await;
     let created = "SELECT count(*) FROM events WHERE event_type = 'ProjectCreated'";
-    assert_eq!(usize::try_from(count(&pool, created).await).expect("a count"), ROUNDS / 2 + 1);
+    assert_eq!(usize::try_from(count(&pool, created).await).expect("a count"), all_rounds() / 2 + 1);
     assert_proved(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_has_one_lineage_in_two_hundred_rounds() {
+async fn a_session_has_one_lineage() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let ada = here.person("ada").await;
     let clients = [here.client(), there.client()];
     let mut token = ada.refresh_token.clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..all_rounds() {
         let body = json!({"refresh_token": token});
         let (one, two) =
             tokio::join!(clients[0].post("/auth/refresh", body.clone()), clients[1].post("/auth/refresh", body));
@@ -80,16 +80,16 @@ async fn a_session_has_one_lineage_in_two_hundred_rounds() {
     }
     let pool = world.pool().await;
     let refreshed = "SELECT count(*) FROM events WHERE event_type = 'SessionRefreshed'";
-    assert_eq!(usize::try_from(count(&pool, refreshed).await).expect("a count"), ROUNDS);
+    assert_eq!(usize::try_from(count(&pool, refreshed).await).expect("a count"), all_rounds());
     assert_proved(&world).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_has_one_account_in_two_hundred_rounds() {
+async fn an_address_has_one_account() {
     let world = World::new().await;
     let (here, there) = instances(&world).await;
     let clients = [here.client(), there.client()];
-    rounds(ROUNDS, async |number| {
+    rounds(all_rounds(), async |number| {
         let body = json!({"email": format!("racer-{number}@example.com"), "password": "one of two is first"});
         let [one, two] = [&clients[0], &clients[1]].map(|client| client.post("/auth/register", body.clone()));
         let (one, two) = tokio::join!(one, two);
@@ -98,6 +98,6 @@ async fn an_address_has_one_account_in_two_hundred_rounds() {
     .await;
     let pool = world.pool().await;
     let registered = "SELECT count(*) FROM events WHERE event_type = 'AccountRegistered'";
-    assert_eq!(usize::try_from(count(&pool, registered).await).expect("a count"), ROUNDS);
+    assert_eq!(usize::try_from(count(&pool, registered).await).expect("a count"), all_rounds());
     assert_proved(&world).await;
 }

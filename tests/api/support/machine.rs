@@ -61,6 +61,11 @@ pub fn postgres() -> &'static str {
     })
 }
 
+/// How many of a race's rounds to run: all with `./dev test --long`, a quarter without.
+pub fn rounds_of(all: usize) -> usize {
+    if std::env::var_os("WORKROOM_TEST_LONG").is_some() { all } else { all / 4 }
+}
+
 /// Waits until a condition holds, asking again and again; fails after twenty seconds.
 pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let deadline = Instant::now() + Duration::from_secs(20);
