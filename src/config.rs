@@ -1,5 +1,5 @@
 //! Configuration: defaults, then `workroom.toml`, then the environment (`WORKROOM_…`, `DATABASE_URL`,
-//! `DIRECT_URL`, `NATS_URL`). Every setting is listed in `.env.example`.
+//! `DIRECT_URL`, `OWNER_URL`, `NATS_URL`). Every setting is listed in `.env.example`.
 
 use std::{
     collections::BTreeSet,
@@ -84,6 +84,9 @@ pub struct Config {
     pub database_url: String,
     /// Postgres itself, as a URL, where `database_url` leads through a pooler: for migrations, the log's writer, leaders.
     pub direct_url: Option<String>,
+    /// Postgres itself, as a URL, as the role that owns the schema: for migrations and rebuilds. Without it the role of
+    /// `database_url` (or `direct_url`) owns it.
+    pub owner_url: Option<String>,
     /// NATS, as a URL.
     pub nats_url: String,
     /// The parts this process plays.
@@ -237,6 +240,7 @@ impl Default for Config {
             port: 8080,
             database_url: "postgres://workroom@127.0.0.1:5432/workroom".to_owned(),
             direct_url: None,
+            owner_url: None,
             nats_url: "nats://127.0.0.1:4222".to_owned(),
             roles: Role::ALL.into(),
             issuer: "workroom".to_owned(),
@@ -297,9 +301,14 @@ impl Config {
     pub fn load() -> anyhow::Result<Self> {
         let config = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file("workroom.toml"))
-            .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "NATS_URL"]))
+            .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "OWNER_URL", "NATS_URL"]))
             .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
+    }
+
+    /// Whether this process only runs jobs. Such a process needs, and is given, the least rights in Postgres and NATS.
+    pub fn only_runs_jobs(&self) -> bool {
+        self.roles.iter().eq([&Role::Worker])
     }
 
     /// When an address counts as its account's.

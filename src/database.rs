@@ -3,6 +3,10 @@
 //! There may be two ways to it: `DATABASE_URL`, for queries, which may lead through a connection pooler that keeps
 //! sessions, and `DIRECT_URL`, for what belongs to one session: migrations, the log's writer, leaders. Without the latter
 //! both go the same way. [`Database::ready`] makes sure that they are what the service takes them for.
+//!
+//! The role that owns the schema may be another than the one that the service works with: `OWNER_URL` then leads there as the
+//! owner, for migrations and rebuilds. Without it a process migrates if its own role owns the schema, and else waits until it is up
+//! to date.
 
 use std::{
     str::FromStr,
@@ -22,6 +26,11 @@ use workroom_projections::{describe::describe, progress::Positions, session};
 use crate::{config::Config, event_store::IncarnationWatch};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// What makes the roles of the service; for a superuser.
+pub const ROLES: &str = include_str!("database/roles.sql");
+/// What gives the roles of the service what they need; for the owner of the schema.
+const GRANTS: &str = include_str!("database/grants.sql");
 
 /// How long a connection may take to come about.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -92,11 +101,12 @@ async fn is_outside_transactions(connection: &mut PgConnection) -> Result<bool, 
     Ok(is_outside)
 }
 
-/// Brings the schema up to date. On a connection of its own: what migrations create without naming a schema belongs into
-/// `public`, the list of those that have run above all, and they may take their time.
+/// Brings the schema up to date, and gives the service's roles, where there are any, what they need. On a connection of its own:
+/// what migrations create without naming a schema belongs into `public`, the list of those that have run above all, and they may
+/// take their time.
 ///
 /// # Errors
-/// The database cannot be reached, or holds a schema of a newer version.
+/// The database cannot be reached, or holds a schema of a newer version; its role does not own the schema.
 pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
     let connecting = tokio::time::timeout(ACQUIRE_TIMEOUT, session::begin(options));
     let mut connection = connecting
@@ -106,9 +116,20 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
         .context("the database cannot be reached")?;
     sqlx::raw_sql("SET search_path = public; SET statement_timeout = 0").execute(&mut connection).await?;
     MIGRATIONS.run(&mut connection).await.context("the database could not be brought up to date")?;
+    sqlx::raw_sql(GRANTS)
+        .execute(&mut connection)
+        .await
+        .context("the service's roles could not be given their rights")?;
     connection.close().await.ok();
     Ok(())
 }
+
+/// The schema is not as this version needs it, and somebody else has to bring it up to date.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the schema of the database is not up to date, and its owner is another role: `workroom migrate` with OWNER_URL"
+)]
+struct SchemaBehind;
 
 /// How long to wait for a database that is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +160,7 @@ struct Way {
 pub struct Database {
     queries: Way,
     direct: Option<Way>,
+    owner: Option<Way>,
 }
 
 /// Why a database cannot be used now.
@@ -159,11 +181,13 @@ impl Database {
     pub fn of(config: &Config) -> anyhow::Result<Self> {
         let given = config.database_url != Config::default().database_url;
         let queries = Way { options: options(&config.database_url)?, setting: "DATABASE_URL", given };
-        let direct = config.direct_url.as_deref().filter(|url| !url.trim().is_empty());
-        let direct = direct
-            .map(|url| anyhow::Ok(Way { options: parse(url, "DIRECT_URL")?, setting: "DIRECT_URL", given: true }))
-            .transpose()?;
-        Ok(Self { queries, direct })
+        let way = |url: Option<&str>, setting: &'static str| {
+            let url = url.filter(|url| !url.trim().is_empty());
+            url.map(|url| anyhow::Ok(Way { options: parse(url, setting)?, setting, given: true })).transpose()
+        };
+        let direct = way(config.direct_url.as_deref(), "DIRECT_URL")?;
+        let owner = way(config.owner_url.as_deref(), "OWNER_URL")?;
+        Ok(Self { queries, direct, owner })
     }
 
     /// The database for a command that somebody has typed: ready, and with the service's schema in it.
@@ -197,6 +221,74 @@ impl Database {
     /// How to connect for what belongs to one session.
     pub fn direct(&self) -> &PgConnectOptions {
         &self.direct_way().options
+    }
+
+    /// How to connect as whoever owns the schema.
+    pub fn owner(&self) -> &PgConnectOptions {
+        self.owner.as_ref().map_or(self.direct(), |way| &way.options)
+    }
+
+    /// Brings the schema up to date, where this process may: as the role of `OWNER_URL`, or as its own if that owns the schema.
+    ///
+    /// # Errors
+    /// As [`migrate`]. The schema is not up to date, and belongs to another role: then another try may find it so.
+    pub async fn bring_up_to_date(&self) -> anyhow::Result<()> {
+        if self.owner.is_some() {
+            return migrate(self.owner()).await;
+        }
+        let mut connection = session::begin(self.direct()).await?;
+        let owns_schema: bool = sqlx::query_scalar(
+            "SELECT CASE WHEN to_regclass('public._sqlx_migrations') IS NULL
+                 THEN has_schema_privilege('public', 'CREATE') AND has_database_privilege(current_database(), 'CREATE')
+                 ELSE pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass('public._sqlx_migrations')), 'USAGE')
+             END",
+        )
+        .fetch_one(&mut connection)
+        .await?;
+        if owns_schema {
+            connection.close().await.ok();
+            return migrate(self.direct()).await;
+        }
+        // Rights are given when all migrations have run.
+        let may_look = "SELECT has_table_privilege(to_regclass('public._sqlx_migrations'), 'SELECT') IS TRUE";
+        let may_look: bool = sqlx::query_scalar(may_look).fetch_one(&mut connection).await?;
+        anyhow::ensure!(may_look, SchemaBehind);
+        // One that has begun and not come to its end counts as none.
+        let done: Vec<i64> = sqlx::query_scalar("SELECT version FROM public._sqlx_migrations WHERE success")
+            .fetch_all(&mut connection)
+            .await?;
+        connection.close().await.ok();
+        if let Some(newer) = done.iter().find(|version| !MIGRATIONS.version_exists(**version)) {
+            anyhow::bail!("the database holds a schema of a newer version: this one knows no migration {newer}");
+        }
+        let is_up_to_date = MIGRATIONS.iter().all(|migration| done.contains(&migration.version));
+        anyhow::ensure!(is_up_to_date, SchemaBehind);
+        Ok(())
+    }
+
+    /// Says loudly when the service's role may do anything at all.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn warn_of_power(&self, patience: Patience) -> anyhow::Result<()> {
+        let role: Option<String> = self
+            .patiently(patience, async || {
+                let mut connection = session::begin(self.options()).await?;
+                let powerful = "SELECT current_user::text WHERE current_setting('is_superuser') = 'on'
+                                   OR pg_has_role(current_user, 'pg_execute_server_program', 'USAGE')";
+                let role = sqlx::query_scalar(powerful).fetch_optional(&mut connection).await?;
+                connection.close().await.ok();
+                Ok(role)
+            })
+            .await?;
+        if let Some(role) = role {
+            tracing::warn!(
+                role,
+                "THE SERVICE'S DATABASE ROLE MAY RUN PROGRAMS ON THE DATABASE'S HOST: whoever finds a way to have a statement \
+                 run has that host; use a role that is no superuser (docs/operations.md, \"Roles in Postgres\")"
+            );
+        }
+        Ok(())
     }
 
     fn direct_way(&self) -> &Way {
@@ -249,6 +341,9 @@ impl Database {
             .wait(patience, async || match work().await {
                 Ok(done) => Ok(done),
                 Err(error) => {
+                    if error.is::<SchemaBehind>() {
+                        return Err(Fault::Slow(format!("{error:#}")));
+                    }
                     let away = error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>());
                     match away.map(|error| self.queries.fault(error)) {
                         Some(fault @ (Fault::Slow(_) | Fault::Nobody(_))) => Err(fault),
@@ -303,17 +398,17 @@ impl Database {
 
     async fn probe(&self) -> Result<(), Fault> {
         let mut direct = self.direct_way().probe().await?;
-        if self.direct.is_some() {
-            let mut queries = self.queries.probe().await?;
-            self.probe_same(&mut direct, &mut queries).await?;
-            queries.close().await.ok();
+        for way in self.direct.as_ref().map(|_| &self.queries).into_iter().chain(&self.owner) {
+            let mut other = way.probe().await?;
+            self.probe_same(&mut direct, way, &mut other).await?;
+            other.close().await.ok();
         }
         direct.close().await.ok();
         Ok(())
     }
 
     /// A lock that is taken one way is seen the other way: it is one database.
-    async fn probe_same(&self, direct: &mut PgConnection, queries: &mut PgConnection) -> Result<(), Fault> {
+    async fn probe_same(&self, direct: &mut PgConnection, way: &Way, other: &mut PgConnection) -> Result<(), Fault> {
         let number = i32::from_ne_bytes(uuid::Uuid::now_v7().as_bytes()[12..].try_into().unwrap_or_default());
         let seen = async {
             sqlx::query("SELECT pg_advisory_lock(7770009, $1)").bind(number).execute(&mut *direct).await?;
@@ -323,19 +418,19 @@ impl Database {
                      AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))",
             )
             .bind(i64::from(number))
-            .fetch_one(&mut *queries)
+            .fetch_one(&mut *other)
             .await
         };
-        let way = self.direct_way();
-        if in_time(way, seen).await? {
+        let first = self.direct_way();
+        if in_time(first, seen).await? {
             return Ok(());
         }
         Err(Fault::Final(format!(
             "{} ({}) and {} ({}) lead to different databases",
+            first.setting,
+            first.place(),
             way.setting,
-            way.place(),
-            self.queries.setting,
-            self.queries.place()
+            way.place()
         )))
     }
 }

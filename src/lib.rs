@@ -18,4 +18,5 @@ pub mod notify;
 pub mod rate_limit;
 mod readiness;
 pub mod relay;
+mod secrets;
 pub mod startup;

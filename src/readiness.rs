@@ -35,22 +35,34 @@ const MAIL_OVERDUE: Duration = Duration::from_mins(2);
 
 type Check = (&'static str, Need);
 
+/// What is asked how the service is.
+#[derive(Clone)]
+pub struct Probe {
+    /// The database.
+    pub pool: PgPool,
+    /// NATS.
+    pub messaging: Messaging,
+    /// How far the views are.
+    pub progress: Progress,
+    /// What follows the log.
+    pub followers: Followers,
+    /// This process' relay, if it has one.
+    pub relay: Option<watch::Receiver<RelayStatus>>,
+    /// Whether this process may know if mails leave.
+    pub tells_of_mails: bool,
+    /// On a worker: its sandbox, or why there is none.
+    pub sandbox: Option<Result<String, String>>,
+}
+
 /// Asks each need in turn.
-pub fn probe(
-    pool: PgPool,
-    messaging: Messaging,
-    progress: Progress,
-    followers: Followers,
-    relay: Option<watch::Receiver<RelayStatus>>,
-    sandbox: Option<Result<String, String>>,
-) -> Readiness {
+pub fn probe(probe: Probe) -> Readiness {
     Arc::new(move || {
-        let (pool, messaging, progress, relay) = (pool.clone(), messaging.clone(), progress.clone(), relay.clone());
-        let (followers, sandbox) = (followers.clone(), sandbox.clone());
+        let Probe { pool, messaging, progress, followers, relay, tells_of_mails, sandbox } = probe.clone();
         async move {
             let status = relay.map(|status| status.borrow().clone());
+            let mails = async { if tells_of_mails { mails(&pool).await } else { None } };
             let (postgres, projections, mails) =
-                tokio::join!(postgres(&pool), projections(&pool, &progress, &followers), mails(&pool));
+                tokio::join!(postgres(&pool), projections(&pool, &progress, &followers), mails);
             let mut checks: Vec<Check> = vec![
                 ("postgres", postgres.into()),
                 ("nats", nats(&messaging).into()),

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context;
+use axum::Router;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::{net::TcpSocket, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -18,7 +19,7 @@ use workroom_projections::{
 use crate::{
     application::{App, reactor},
     config::{Config, Role},
-    database::{self, Database, Patience},
+    database::{Database, Patience},
     event_store::{AppendLimits, EventLog, IncarnationWatch},
     http,
     identity::Identity,
@@ -28,11 +29,16 @@ use crate::{
         worker::{Worker, to_sandbox},
     },
     live::{Hub, HubConfig, Limits, Live},
-    messaging::{Messaging, doorbell::Doorbell, epoch},
+    messaging::{
+        Messaging,
+        doorbell::{Doorbell, Ringer},
+        epoch,
+        seal::Seal,
+    },
     notify::{self, Sender},
     rate_limit::{RateLimits, Share},
-    readiness::{self, Followers},
-    relay::{Relay, RelayConfig},
+    readiness::{self, Followers, Probe},
+    relay::{Relay, RelayConfig, RelayStatus},
 };
 
 /// How long background work may take to end at shutdown.
@@ -54,7 +60,16 @@ pub struct Service {
     serving: JoinHandle<()>,
     background: TaskTracker,
     aborted_at_stop: Vec<JoinHandle<()>>,
-    live: Live,
+    live: Option<Live>,
+}
+
+/// What goes on behind the requests.
+#[derive(Default)]
+struct Running {
+    /// What may be aborted wherever it is.
+    tasks: Vec<JoinHandle<()>>,
+    /// What comes to its end by itself.
+    background: TaskTracker,
 }
 
 /// What all roles share.
@@ -83,96 +98,20 @@ impl Service {
         let port = reserve(address).with_context(|| format!("the service cannot listen on {address}"))?;
         let address = port.local_addr()?;
         let base = Base::open(config).await?;
-        let mut tasks = Vec::new();
-        tasks.push(tokio::spawn(base.log.incarnations().clone().run(base.pool.clone())));
-        let current_epoch = epoch::follow(base.log.incarnations());
-        let doorbell =
-            Doorbell::new(base.messaging.clone(), current_epoch.clone(), base.log.clone(), base.progress.clone());
-        let announce = doorbell.announce();
-        let peers = doorbell.peers();
-        tasks.push(tokio::spawn(doorbell.run()));
-        let election = Election::start(base.options.clone());
-        if base.plays(Role::Projector) {
-            for group in workroom_projections::groups() {
-                let runner = Runner::new(
-                    group,
-                    base.options.clone(),
-                    base.log.head(),
-                    base.progress.clone(),
-                    Arc::clone(&announce),
-                    election.clone(),
-                );
-                let runner = runner.with_recent(base.log.recent());
-                tasks.push(tokio::spawn(runner.run()));
-            }
-        }
-        let relay_status = base.plays(Role::Relay).then(|| base.start_relay(election.clone(), &mut tasks));
-        let background = TaskTracker::new();
-        let sandbox = if base.plays(Role::Worker) { base.sandbox().await } else { Ok(None) };
-        if let Ok(Some(sandbox)) = &sandbox {
-            let worker =
-                Worker::new(base.app.clone(), base.messaging.clone(), &base.relay_config.jobs_stream, sandbox.clone());
-            background.spawn(worker.run(base.worker_slots(), base.shutdown.clone()));
-        }
-        if base.plays(Role::Scheduler) {
-            let stream = &base.relay_config.jobs_stream;
-            let reconciler =
-                Reconciler::new(base.app.clone(), base.messaging.clone(), stream, base.options.clone(), election);
-            background.spawn(reconciler.run(base.shutdown.clone()));
-            background.spawn(reactor::follow(base.app.clone(), base.shutdown.clone()));
-            background.spawn(notify::tasks::follow(
-                base.app.clone(),
-                base.config.reminder_latest(),
-                base.shutdown.clone(),
-            ));
-            if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail(address))? {
-                background.spawn(sender.run(base.shutdown.clone()));
-            } else {
-                tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
-            }
-        }
-        background.close();
-        let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
-        tasks.push(tokio::spawn(identity.clone().run(base.messaging.clone())));
-        if base.plays(Role::Scheduler) {
-            tasks.push(tokio::spawn(sweep(identity.clone())));
-        }
-        let rate_limits = RateLimits::new(base.config.rate_limits.clone());
-        let share = Share {
-            limits: rate_limits.clone(),
-            messaging: base.messaging.clone(),
-            epoch: current_epoch.clone(),
-            peers,
-            key: identity.message_key("requests"),
+        let mut running = Running::default();
+        running.tasks.push(tokio::spawn(base.log.incarnations().clone().run(base.pool.clone())));
+        let epoch = epoch::follow(base.log.incarnations());
+        let (router, live) = if base.config.only_runs_jobs() {
+            (base.start_worker_alone(epoch, &mut running).await, None)
+        } else {
+            let (router, live) = base.start_roles(address, epoch, &mut running).await?;
+            (router, Some(live))
         };
-        tasks.push(tokio::spawn(share.run()));
-        let live = base.live(&identity, *current_epoch.borrow());
-        let (followers, watch_followers) = Followers::watch(base.pool.clone(), base.relay_config.clone());
-        tasks.push(tokio::spawn(watch_followers));
-        let readiness = readiness::probe(
-            base.pool.clone(),
-            base.messaging.clone(),
-            base.progress.clone(),
-            followers,
-            relay_status,
-            base.plays(Role::Worker).then(|| match &sandbox {
-                Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
-                Ok(None) => Err("no sandbox".to_owned()),
-                Err(reason) => Err(reason.clone()),
-            }),
-        );
-        let state = http::State::new(http::Shared {
-            app: base.app.clone(),
-            identity,
-            live: live.clone(),
-            config: Arc::clone(&base.config),
-            rate_limits,
-            readiness,
-            sandbox: gate(sandbox),
-        });
+        running.background.close();
         base.views_shown().await;
         let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
-        let serving = tokio::spawn(http::server::serve(listener, http::router::router(state), base.shutdown.clone()));
+        let serving = tokio::spawn(http::server::serve(listener, router, base.shutdown.clone()));
+        let Running { tasks, background } = running;
         Ok(Self { address, shutdown: base.shutdown, serving, background, aborted_at_stop: tasks, live })
     }
 
@@ -186,7 +125,9 @@ impl Service {
         self.shutdown.cancel();
         let wound_down = async {
             let ended = async {
-                self.live.hub.close(SOCKETS_END).await;
+                if let Some(live) = &self.live {
+                    live.hub.close(SOCKETS_END).await;
+                }
                 self.background.wait().await;
             };
             tokio::join!(self.serving, ended)
@@ -203,16 +144,22 @@ impl Service {
 
 impl Base {
     async fn open(config: Config) -> anyhow::Result<Self> {
-        let messaging = Messaging::connect(&config.nats_url).await.context("NATS_URL is not an address of NATS")?;
+        let messaging = if config.only_runs_jobs() {
+            Messaging::connect_worker(&config.nats_url).await
+        } else {
+            Messaging::connect(&config.nats_url).await
+        };
+        let messaging = messaging.context("NATS_URL is not an address of NATS")?;
         let database = Database::of(&config)?;
         database.ready(Patience::Endless).await?;
+        database.warn_of_power(Patience::Endless).await?;
         let options = database.direct().clone();
         let watch = IncarnationWatch::default();
         let positions = Positions::default();
         let pool = database.pool_watched(config.database_connections, &watch, &positions);
         let log = database
             .patiently(Patience::Endless, async || {
-                database::migrate(&options).await?;
+                database.bring_up_to_date().await?;
                 let (pool, options) = (pool.clone(), options.clone());
                 Ok(EventLog::open_with(pool, options, watch.clone(), AppendLimits::default()).await?)
             })
@@ -250,11 +197,129 @@ impl Base {
         self.config.roles.contains(&role)
     }
 
-    fn start_relay(
+    /// Starts the worker in a process that does nothing else, and asks for no secret on the way; returns what it answers.
+    async fn start_worker_alone(&self, epoch: watch::Receiver<Uuid>, running: &mut Running) -> Router {
+        let ringer = Ringer::new(self.messaging.clone(), epoch, self.log.head());
+        running.tasks.push(tokio::spawn(ringer.run()));
+        let sandbox = self.start_worker(running).await;
+        let readiness = self.readiness(None, &sandbox, running);
+        http::router::router_of_worker(http::Probes { readiness, details: self.config.ready_details }, &self.config)
+    }
+
+    /// Starts everything that this process plays; returns what it answers.
+    async fn start_roles(
         &self,
-        election: Election,
-        tasks: &mut Vec<JoinHandle<()>>,
-    ) -> watch::Receiver<crate::relay::RelayStatus> {
+        address: SocketAddr,
+        epoch: watch::Receiver<Uuid>,
+        running: &mut Running,
+    ) -> anyhow::Result<(Router, Live)> {
+        let seal = self.patiently(async || Seal::open(&self.pool).await).await?;
+        let doorbell =
+            Doorbell::new(self.messaging.clone(), seal.clone(), epoch.clone(), self.log.clone(), self.progress.clone());
+        let (announce, peers) = (doorbell.announce(), doorbell.peers());
+        running.tasks.push(tokio::spawn(doorbell.run()));
+        let election = Election::start(self.options.clone());
+        if self.plays(Role::Projector) {
+            for group in workroom_projections::groups() {
+                let runner = Runner::new(
+                    group,
+                    self.options.clone(),
+                    self.log.head(),
+                    self.progress.clone(),
+                    Arc::clone(&announce),
+                    election.clone(),
+                );
+                let runner = runner.with_recent(self.log.recent());
+                running.tasks.push(tokio::spawn(runner.run()));
+            }
+        }
+        let relay = self.plays(Role::Relay).then(|| self.start_relay(election.clone(), &mut running.tasks));
+        let sandbox = if self.plays(Role::Worker) { self.start_worker(running).await } else { Ok(None) };
+        let identity = self.patiently(async || Identity::open(self.app.clone(), self.config.identity()?).await).await?;
+        running.tasks.push(tokio::spawn(identity.clone().run(self.messaging.clone(), seal.clone())));
+        if self.plays(Role::Scheduler) {
+            self.start_scheduler(address, election, running)?;
+            running.tasks.push(tokio::spawn(sweep(identity.clone())));
+        }
+        let rate_limits = RateLimits::new(self.config.rate_limits.clone());
+        let share = Share {
+            limits: rate_limits.clone(),
+            messaging: self.messaging.clone(),
+            seal: seal.clone(),
+            epoch: epoch.clone(),
+            peers,
+        };
+        running.tasks.push(tokio::spawn(share.run()));
+        let live = self.live(&identity, seal, *epoch.borrow());
+        let state = http::State::new(http::Shared {
+            app: self.app.clone(),
+            identity,
+            live: live.clone(),
+            config: Arc::clone(&self.config),
+            rate_limits,
+            readiness: self.readiness(relay, &sandbox, running),
+            sandbox: gate(sandbox),
+        });
+        Ok((http::router::router(state), live))
+    }
+
+    fn start_scheduler(&self, address: SocketAddr, election: Election, running: &Running) -> anyhow::Result<()> {
+        let stream = &self.relay_config.jobs_stream;
+        let reconciler =
+            Reconciler::new(self.app.clone(), self.messaging.clone(), stream, self.options.clone(), election);
+        running.background.spawn(reconciler.run(self.shutdown.clone()));
+        running.background.spawn(reactor::follow(self.app.clone(), self.shutdown.clone()));
+        running.background.spawn(notify::tasks::follow(
+            self.app.clone(),
+            self.config.reminder_latest(),
+            self.shutdown.clone(),
+        ));
+        if let Some(sender) = Sender::new(self.pool.clone(), &self.config.mail(address))? {
+            running.background.spawn(sender.run(self.shutdown.clone()));
+        } else {
+            tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
+        }
+        Ok(())
+    }
+
+    /// Starts the worker if there is a sandbox for it; the error says why there is none.
+    async fn start_worker(&self, running: &Running) -> Result<Option<Sandbox>, String> {
+        let sandbox = self.sandbox().await;
+        if let Ok(Some(sandbox)) = &sandbox {
+            let stream = &self.relay_config.jobs_stream;
+            let worker = Worker::new(self.app.clone(), self.messaging.clone(), stream, sandbox.clone());
+            running.background.spawn(worker.run(self.worker_slots(), self.shutdown.clone()));
+        }
+        sandbox
+    }
+
+    /// Says how this process is.
+    fn readiness(
+        &self,
+        relay: Option<watch::Receiver<RelayStatus>>,
+        sandbox: &Result<Option<Sandbox>, String>,
+        running: &mut Running,
+    ) -> http::Readiness {
+        let (followers, watching) = Followers::watch(self.pool.clone(), self.relay_config.clone());
+        running.tasks.push(tokio::spawn(watching));
+        let probe = Probe {
+            pool: self.pool.clone(),
+            messaging: self.messaging.clone(),
+            progress: self.progress.clone(),
+            followers,
+            relay,
+            // A process that only runs jobs may not know of mails.
+            tells_of_mails: !self.config.only_runs_jobs(),
+            sandbox: self.plays(Role::Worker).then(|| match sandbox {
+                Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
+                Ok(None) => Err("no sandbox".to_owned()),
+                Err(reason) => Err(reason.clone()),
+            }),
+        };
+        readiness::probe(probe)
+    }
+
+    fn start_relay(&self, election: Election, tasks: &mut Vec<JoinHandle<()>>) -> watch::Receiver<RelayStatus> {
         let relay = Relay::new(
             self.pool.clone(),
             self.options.clone(),
@@ -269,7 +334,7 @@ impl Base {
         status
     }
 
-    fn live(&self, identity: &Identity, epoch: Uuid) -> Live {
+    fn live(&self, identity: &Identity, seal: Seal, epoch: Uuid) -> Live {
         let bound = |sockets| usize::try_from(sockets).unwrap_or(usize::MAX);
         let config = HubConfig {
             sockets_per_address: bound(self.config.sockets_per_address),
@@ -277,7 +342,7 @@ impl Base {
             ..HubConfig::default()
         };
         Live {
-            hub: Hub::new(self.pool.clone(), self.messaging.client().clone(), epoch, config),
+            hub: Hub::new(self.pool.clone(), self.messaging.client().clone(), seal, epoch, config),
             app: self.app.clone(),
             identity: identity.clone(),
             limits: Arc::new(Limits { origins: self.config.allowed_origins.clone(), ..Limits::default() }),

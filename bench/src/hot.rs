@@ -104,8 +104,8 @@ impl Stage {
             durable: true,
         })
         .await?;
-        let here = Server::start(&binary, services.database_url(), services.nats_url()).await?;
-        let there = Server::start(&binary, services.database_url(), services.nats_url()).await?;
+        let here = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
+        let there = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let mut connection = Connection::open(&here.address).await?;
         let token = sign_in(&mut connection).await?;
         let mut projects = Vec::with_capacity(CLIENTS + 1);
@@ -196,7 +196,7 @@ impl Stage {
     }
 
     async fn feeds(&self, options: &Options) -> anyhow::Result<Value> {
-        let pool = database::pool(database::options(self.services.database_url())?, 2);
+        let pool = database::pool(database::options(self.services.owner_url())?, 2);
         let limits = AppendLimits { request_events: EVENTS, ..AppendLimits::default() };
         let log = EventLog::open(pool, limits).await?;
         let (mut one, mut many) = (Vec::new(), Vec::new());

@@ -111,7 +111,7 @@ impl Stage {
             durable: true,
         })
         .await?;
-        let server = Server::start(&binary, services.database_url(), services.nats_url()).await?;
+        let server = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let mut reader = Connection::open(&server.address).await?;
         sign_in(&mut reader).await?;
         let path = format!("/api/v1/projects/{}", found_project(&mut reader).await?);

@@ -97,7 +97,7 @@ impl Stage {
         .await?;
         let mails = MailSink::start().await?;
         let variables = [("WORKROOM_SMTP_URL", mails.url())];
-        let server = Server::start_with(&binary, services.database_url(), services.nats_url(), &variables).await?;
+        let server = Server::start_with(&binary, services.owner_url(), services.nats_url(), &variables).await?;
         let mut reader = Connection::open(&server.address).await?;
         let token = sign_in(&mut reader).await?;
         let me: Value = serde_json::from_slice(&reader.send(Method::GET, "/api/v1/auth/me", Bytes::new()).await?)?;

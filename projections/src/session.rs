@@ -11,7 +11,11 @@ use std::sync::LazyLock;
 
 use sqlx::{ConnectOptions, Executor, PgConnection, postgres::PgConnectOptions};
 
-/// What every session is set to. A version of Postgres that does not know one of them does without.
+/// The search path of a session whose role may not read the log: a process that only runs jobs. It finds in this schema, under the
+/// same names, what it may see and do.
+const WORKERS_PATH: &str = "workers, public";
+
+/// What every session is set to, but for [`WORKERS_PATH`]. A version of Postgres that does not know one of them does without.
 pub const SETTINGS: [(&str, &str); 31] = [
     // Time limits first: a default among them could end what follows.
     ("statement_timeout", "20s"),
@@ -81,7 +85,11 @@ pub async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
 static STATEMENT: LazyLock<String> = LazyLock::new(|| {
     let values: Vec<String> = SETTINGS.iter().map(|(name, value)| format!("('{name}', '{value}')")).collect();
     format!(
-        "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES {}) AS settings (name, value)
+        "SELECT pg_catalog.set_config(name, CASE
+             WHEN name = 'search_path'
+                 AND pg_catalog.has_table_privilege(pg_catalog.to_regclass('public.events'), 'SELECT') IS FALSE
+             THEN '{WORKERS_PATH}' ELSE value END, false)
+         FROM (VALUES {}) AS settings (name, value)
          WHERE pg_catalog.current_setting(name, true) IS NOT NULL",
         values.join(", ")
     )

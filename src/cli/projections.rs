@@ -64,7 +64,7 @@ pub async fn run(command: ProjectionsCommand) -> anyhow::Result<ExitCode> {
 async fn connect(database: &Database) -> anyhow::Result<PgConnection> {
     database
         .patiently(Patience::COMMAND, async || {
-            let mut connection = session::begin(database.direct()).await?;
+            let mut connection = session::begin(database.owner()).await?;
             // A replay takes as long as it takes.
             sqlx::query("SET statement_timeout = 0").execute(&mut connection).await?;
             Ok(connection)

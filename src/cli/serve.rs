@@ -70,7 +70,7 @@ pub async fn migrate() -> anyhow::Result<()> {
     let config = Config::load()?;
     let database = Database::of(&config)?;
     database.ready(Patience::COMMAND).await?;
-    database.patiently(Patience::COMMAND, async || database::migrate(database.direct()).await).await?;
+    database.patiently(Patience::COMMAND, async || database::migrate(database.owner()).await).await?;
     output::line("the database is up to date")
 }
 
@@ -100,8 +100,9 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
         };
         services.database_url().clone_into(&mut config.database_url);
         services.nats_url().clone_into(&mut config.nats_url);
-        if services.postgres().is_some() {
+        if let Some(postgres) = services.postgres() {
             config.direct_url = None;
+            config.owner_url = Some(postgres.owner_url());
         }
         if config.smtp_url.is_none() && config.mail_folder.is_none() {
             config.mail_folder = Some(services.folder().root().join("mail"));

@@ -75,6 +75,7 @@ pub struct EventLog {
 }
 
 struct Inner {
+    pool: PgPool,
     queue: mpsc::Sender<writer::Pending>,
     table_queue: mpsc::Sender<writer::Pending>,
     shared: Arc<Shared>,
@@ -264,7 +265,8 @@ impl EventLog {
             shared,
             cache,
             loader: load::Loader::new(pool.clone()),
-            snapshots: snapshot::Snapshots::start(pool),
+            snapshots: snapshot::Snapshots::start(pool.clone()),
+            pool,
             room: Arc::new(Semaphore::new(limits.queue_bytes / 1024)),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -312,6 +314,15 @@ impl EventLog {
     /// Tells everyone who follows the log that it reaches at least to `position`.
     pub fn announce(&self, position: i64) {
         self.inner.shared.announce(position);
+    }
+
+    /// Asks the database how far the log is, and tells everyone who follows it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn look(&self) -> Result<(), sqlx::Error> {
+        self.announce(workroom_projections::log::head(&self.inner.pool).await?);
+        Ok(())
     }
 
     /// The last position known to this process; changes are a doorbell, not a promise. It goes back when the database is another.

@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Need, State, client_address::is_local};
+use super::{Need, Probes, client_address::is_local};
 use crate::config::ReadyDetails;
 
 /// The process is there.
@@ -49,13 +49,13 @@ pub struct Check {
 
 /// Whether the process can serve: 200, or 503. What fails, and what is well, is named for whoever may know.
 pub async fn ready(
-    Extract(state): Extract<State>,
+    Extract(Probes { readiness, details }): Extract<Probes>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let needs = (state.readiness)().await;
+    let needs = readiness().await;
     let ready = !needs.iter().any(|(_, need)| matches!(need, Need::Unmet(_)));
-    let may_know = state.config.ready_details == ReadyDetails::Everyone || is_local(peer.ip(), &headers);
+    let may_know = details == ReadyDetails::Everyone || is_local(peer.ip(), &headers);
     let checks: BTreeMap<_, _> = needs
         .into_iter()
         .map(|(name, need)| match need {

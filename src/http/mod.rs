@@ -33,4 +33,4 @@ pub mod tasks;
 pub mod webhooks;
 pub mod workspaces;
 
-pub use state::{Need, Readiness, SandboxGate, Shared, State};
+pub use state::{Need, Probes, Readiness, SandboxGate, Shared, State};

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, FromRef},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware,
     routing::get,
@@ -15,13 +15,13 @@ use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
     routes,
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_swagger_ui::SwaggerUi;
 
 use super::{
-    State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi, organizations,
-    problem::Problem, projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
+    Probes, State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi,
+    organizations, problem::Problem, projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
 };
-use crate::config::Role;
+use crate::config::{Config, Role};
 
 const BASE: &str = "/api/v1";
 const DOCUMENT: &str = "/api/v1/openapi.json";
@@ -105,13 +105,10 @@ pub fn document() -> utoipa::openapi::OpenApi {
 /// The service's router: the API, the WebSocket, and what lies around them.
 pub fn router(state: State) -> Router {
     let config = Arc::clone(&state.config);
-    let mut service = Router::new()
-        .route("/", get(health::about))
-        .route("/health", get(health::health))
-        .route("/ready", get(health::ready));
+    let mut service = probes();
     if config.roles.contains(&Role::Api) {
         let (api, _) = api().split_for_parts();
-        let docs = Config::from(DOCUMENT).persist_authorization(false);
+        let docs = utoipa_swagger_ui::Config::from(DOCUMENT).persist_authorization(false);
         service = service
             .nest(BASE, api)
             .route("/.well-known/jwks.json", get(auth::jwks::jwks))
@@ -120,11 +117,33 @@ pub fn router(state: State) -> Router {
     if config.roles.contains(&Role::Live) {
         service = service.route("/api/v1/realtime", get(crate::live::realtime));
     }
+    let limits = middleware::from_fn_with_state(state.clone(), rate_limit::limited);
+    around(settled(service, state).layer(limits), &config)
+}
+
+/// The router of a process that only runs jobs: it says how it is, and nothing else.
+pub fn router_of_worker(probes_of: Probes, config: &Config) -> Router {
+    around(settled(probes(), probes_of), config)
+}
+
+fn probes<S: Clone + Send + Sync + 'static>() -> Router<S>
+where
+    Probes: FromRef<S>,
+{
+    Router::new()
+        .route("/", get(health::about))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+}
+
+/// Routes, and what is answered where there are none.
+fn settled<S: Clone + Send + Sync + 'static>(service: Router<S>, state: S) -> Router {
+    service.fallback(nothing_here).method_not_allowed_fallback(method_not_allowed).with_state(state)
+}
+
+/// What lies around all routes.
+fn around(service: Router, config: &Config) -> Router {
     service
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(state.clone())
-        .layer(middleware::from_fn_with_state(state, rate_limit::limited))
         .layer(DefaultBodyLimit::max(config.body_limit_bytes))
         .layer(cors(&config.allowed_origins))
         .layer(middleware::from_fn_with_state(Duration::from_secs(config.request_timeout_seconds), envelope::envelope))

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{application::App, config::Config, identity::Identity, live::Live, rate_limit::RateLimits};
+use crate::{
+    application::App,
+    config::{Config, ReadyDetails},
+    identity::Identity,
+    live::Live,
+    rate_limit::RateLimits,
+};
 
 /// What the service needs, by name.
 pub type Readiness = Arc<dyn Fn() -> futures::future::BoxFuture<'static, Vec<(&'static str, Need)>> + Send + Sync>;
@@ -65,6 +71,21 @@ pub struct Shared {
     pub readiness: Readiness,
     /// Whether code can be run.
     pub sandbox: SandboxGate,
+}
+
+/// What `/ready` tells, and to whom.
+#[derive(Clone)]
+pub struct Probes {
+    /// What is ready.
+    pub readiness: Readiness,
+    /// Who is told what fails.
+    pub details: ReadyDetails,
+}
+
+impl axum::extract::FromRef<State> for Probes {
+    fn from_ref(state: &State) -> Self {
+        Self { readiness: Arc::clone(&state.readiness), details: state.config.ready_details }
+    }
 }
 
 impl axum::extract::FromRef<State> for Live {

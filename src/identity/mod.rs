@@ -31,7 +31,6 @@ mod refresh;
 pub mod refresh_token;
 mod register;
 mod revocations;
-mod secrets;
 mod sessions;
 pub mod signing_key;
 mod sweep;
@@ -62,7 +61,8 @@ pub use webhook_inbox::IdentityWebhook;
 
 use crate::{
     application::{App, Error},
-    messaging::Messaging,
+    messaging::{Messaging, epoch, seal::Seal},
+    secrets,
 };
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
 use external::{ExternalIssuerConfig, ExternalIssuers};
@@ -182,17 +182,12 @@ impl Identity {
     }
 
     /// What goes on behind: keys and kinds of hashes are followed, ended sessions told and heard of. Runs until the task is aborted.
-    pub async fn run(self, messaging: Messaging) {
+    pub async fn run(self, messaging: Messaging, seal: Seal) {
         let pool = self.inner.app.pool().clone();
         let keys = keys::follow(pool.clone(), self.inner.keys.clone());
         let imported = imported::follow(pool.clone(), self.inner.hasher.clone());
-        tokio::join!(keys, imported, self.inner.revocations.clone().run(pool, messaging));
-    }
-
-    /// A key for what processes tell each other, made for one purpose.
-    pub fn message_key(&self, purpose: &str) -> aws_lc_rs::hmac::Key {
-        let derived = self.fingerprint(&[b"message key", purpose.as_bytes()]);
-        aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &derived)
+        let epoch = epoch::follow(self.inner.app.log().incarnations());
+        tokio::join!(keys, imported, self.inner.revocations.clone().run(pool, messaging, seal, epoch));
     }
 
     /// The public keys that access tokens can be checked with.

@@ -3,7 +3,7 @@
 //! An access token is checked without a query, so each instance keeps the ids of the sessions that ended while a token
 //! of theirs may still be about. Whoever ends one commits its id, remembers it, and tells the others over NATS. A table
 //! read twice a second tells those who did not hear; while NATS is away it is read more often. So NATS makes it fast, and
-//! the database makes it true.
+//! the database makes it true. What is told is believed without asking the database, so it is [sealed](crate::messaging::seal).
 
 use std::{
     collections::HashMap,
@@ -11,16 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use async_nats::{HeaderMap, Message};
 use futures::{StreamExt, future::select_all};
 use sqlx::PgPool;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::access_token::MAX_LIFETIME;
 use crate::{
     application::{Change, Error},
-    messaging::Messaging,
+    messaging::{Messaging, seal::Seal},
+    relay::header,
 };
 
 const SUBJECT: &str = "workroom.credentials.ended";
@@ -109,8 +111,8 @@ impl Revocations {
         Watch { revocations: self.clone(), parts }
     }
 
-    /// Listens, tells and reads until the task is aborted.
-    pub async fn run(self, pool: PgPool, messaging: Messaging) {
+    /// Listens, tells and reads until the task is aborted. `epoch` is the log's: what is told holds within it.
+    pub async fn run(self, pool: PgPool, messaging: Messaging, seal: Seal, epoch: watch::Receiver<Uuid>) {
         let to_tell = self.inner.to_tell.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut to_tell) = to_tell else { return };
         let tell = async {
@@ -119,22 +121,30 @@ impl Revocations {
                 if messaging.is_connected() {
                     for ids in ids.chunks(MESSAGE) {
                         let payload: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
-                        if let Err(error) = messaging.client().publish(SUBJECT, payload.into()).await {
+                        let mut headers = HeaderMap::new();
+                        headers.insert(header::EPOCH, epoch.borrow().to_string());
+                        seal.put(SUBJECT, &mut headers, &payload);
+                        let told = messaging.client().publish_with_headers(SUBJECT, headers, payload.into()).await;
+                        if let Err(error) = told {
                             tracing::warn!(error = &error as &dyn std::error::Error, "an ended session was not told");
                         }
                     }
                 }
             }
         };
-        tokio::join!(tell, self.listen(&messaging), self.follow(&pool, &messaging));
+        tokio::join!(tell, self.listen(&messaging, &seal, &epoch), self.follow(&pool, &messaging));
     }
 
-    async fn listen(&self, messaging: &Messaging) {
+    async fn listen(&self, messaging: &Messaging, seal: &Seal, epoch: &watch::Receiver<Uuid>) {
         loop {
             // async-nats subscribes again by itself after each reconnect.
             match messaging.client().subscribe(SUBJECT).await {
                 Ok(mut messages) => {
                     while let Some(message) = messages.next().await {
+                        if !is_told_in(*epoch.borrow(), &message, seal) {
+                            tracing::warn!("a message that is not this deployment's own named ended sessions: ignored");
+                            continue;
+                        }
                         let ids: Vec<_> =
                             message.payload.chunks_exact(16).filter_map(|id| Uuid::from_slice(id).ok()).collect();
                         self.note(&ids);
@@ -205,6 +215,12 @@ impl Revocations {
     fn watched(&self) -> MutexGuard<'_, HashMap<Uuid, Watched>> {
         self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a message was told by a process of this deployment, in this epoch.
+fn is_told_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
+    let told = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH));
+    told.is_some_and(|told| Uuid::try_parse(told.as_str()) == Ok(epoch)) && seal.holds(message)
 }
 
 /// Deletes what is remembered for nothing.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{
     self, AckKind,
-    consumer::{AckPolicy, Consumer, pull},
+    consumer::{Consumer, pull},
 };
 use futures::StreamExt;
 use sqlx::PgPool;
@@ -28,14 +28,11 @@ use crate::{
         now,
     },
     messaging::Messaging,
-    relay::{JobMessage, job_subject},
+    relay::{JobMessage, WORKERS},
 };
 
-const CONSUMER: &str = "code_execution";
 const PULL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
-/// How long a message may be in hand before the attempt is started; after that the queue gives it to another.
-const ACK_WAIT: Duration = Duration::from_secs(30);
 const REDELIVERY: Duration = Duration::from_secs(1);
 /// Longest pause before a failed program is tried again.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
@@ -100,16 +97,8 @@ impl Worker {
     }
 
     async fn consumer(&self) -> Result<Consumer<pull::Config>, Trouble> {
-        let config = pull::Config {
-            durable_name: Some(CONSUMER.to_owned()),
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
-            max_deliver: -1,
-            filter_subject: job_subject(CONSUMER),
-            ..pull::Config::default()
-        };
-        let stream = self.messaging.jetstream().get_stream(&*self.stream).await?;
-        Ok(stream.get_or_create_consumer(CONSUMER, config).await?)
+        // The relay makes both.
+        Ok(self.messaging.jetstream().get_consumer_from_stream(WORKERS, &*self.stream).await?)
     }
 
     async fn take(&self, message: jetstream::Message, shutdown: &CancellationToken) -> Result<(), Trouble> {
@@ -242,18 +231,16 @@ fn backoff(attempt: u32) -> Duration {
     ceiling.mul_f64(0.5 + jitter / 2.0)
 }
 
+/// Stores what a program printed, while its attempt is the one that runs.
 async fn store_output(pool: &PgPool, job_id: JobId, attempt: u32, outcome: &sandbox::Outcome) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO job_outputs (job_id, attempt, stdout, stderr) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (job_id, attempt) DO UPDATE SET (stdout, stderr) = (excluded.stdout, excluded.stderr)",
-    )
-    .bind(Uuid::from(job_id))
-    .bind(i32::try_from(attempt).unwrap_or(i32::MAX))
-    .bind(&outcome.stdout)
-    .bind(&outcome.stderr)
-    .execute(pool)
-    .await?;
-    Ok(())
+    let is_stored: bool = sqlx::query_scalar("SELECT store_job_output($1, $2, $3, $4)")
+        .bind(Uuid::from(job_id))
+        .bind(i32::try_from(attempt).unwrap_or(i32::MAX))
+        .bind(&outcome.stdout)
+        .bind(&outcome.stderr)
+        .fetch_one(pool)
+        .await?;
+    if is_stored { Ok(()) } else { Err(Error::Conflict("the attempt does not run".to_owned())) }
 }
 
 /// The sandbox's name for a language.

@@ -143,6 +143,11 @@ enum Heard {
 }
 
 fn heard(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Heard {
+    if !hub.seal().holds(message) {
+        // Not a relay's, or one of another version: whatever it says, the log knows better.
+        tracing::warn!("a copy of an event is not sealed: the log is read instead");
+        return Heard::Doubtful;
+    }
     let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
     if header(header::EPOCH).is_some_and(|epoch| Uuid::try_parse(epoch) != Ok(hub.epoch())) {
         // Ours or the relay's is out of date; a look at the log tells.

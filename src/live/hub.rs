@@ -26,6 +26,7 @@ use super::{
     places::Places,
     seat::{Seat, Seated},
 };
+use crate::messaging::seal::Seal;
 
 /// The feeds of this process. Cheap to clone. Its tasks run until [`Hub::close`].
 #[derive(Clone)]
@@ -36,6 +37,7 @@ pub struct Hub {
 struct Inner {
     pool: PgPool,
     nats: async_nats::Client,
+    seal: Seal,
     config: HubConfig,
     feeds: Mutex<HashMap<Uuid, Arc<Feed>>>,
     epoch: Mutex<Uuid>,
@@ -49,13 +51,14 @@ struct Inner {
 }
 
 impl Hub {
-    /// Starts the gateway's background work on the current runtime. `epoch` is the log's, as read at start-up; the hub
-    /// follows its changes.
-    pub fn new(pool: PgPool, nats: async_nats::Client, epoch: Uuid, config: HubConfig) -> Self {
+    /// Starts the gateway's background work on the current runtime. What comes over NATS is believed where it is sealed with
+    /// `seal`. `epoch` is the log's, as read at start-up; the hub follows its changes.
+    pub fn new(pool: PgPool, nats: async_nats::Client, seal: Seal, epoch: Uuid, config: HubConfig) -> Self {
         let hub = Self {
             inner: Arc::new(Inner {
                 pool,
                 nats,
+                seal,
                 feeds: Mutex::default(),
                 epoch: Mutex::new(epoch),
                 sockets: AtomicUsize::new(0),
@@ -100,6 +103,10 @@ impl Hub {
 
     pub(super) fn nats(&self) -> &async_nats::Client {
         &self.inner.nats
+    }
+
+    pub(super) fn seal(&self) -> &Seal {
+        &self.inner.seal
     }
 
     pub(super) fn nats_is_here(&self) -> bool {

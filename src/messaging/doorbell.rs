@@ -5,6 +5,9 @@
 //! several deployments can share a server, and so that positions of a lost future are never believed. Positions of views carry
 //! the incarnation of the server that they hold for, since a crash takes views back. A process that is alone rings for nobody
 //! ([`peers`](super::peers)).
+//!
+//! Positions are believed, so they are [sealed](super::seal). A process that only runs jobs has no key to that: it [rings](Ringer)
+//! without a word, and whoever hears it asks the database how far the log is.
 
 use std::{
     collections::BTreeMap,
@@ -16,8 +19,8 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Message, SubscribeError};
-use futures::{StreamExt, future::join_all};
+use async_nats::{Message, PublishError, SubscribeError};
+use futures::{FutureExt, StreamExt, future::join_all};
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 use workroom_projections::{GROUPS, incarnation::Incarnation, progress::Progress, runner::Announce};
@@ -25,12 +28,15 @@ use workroom_projections::{GROUPS, incarnation::Incarnation, progress::Progress,
 use super::{
     Messaging,
     peers::{HELLO, Peers},
+    seal::Seal,
 };
 use crate::event_store::EventLog;
 
 /// How often the newest position is told again: to those who have just come, or have just come back.
 const REPEAT: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_millis(500);
+/// The least time between two questions that rings without a word lead to.
+const ASKING: Duration = Duration::from_millis(2);
 
 /// How far a group is, and in which incarnation.
 type Place = (Incarnation, i64);
@@ -38,6 +44,7 @@ type Place = (Incarnation, i64);
 /// Rings for other processes what happens here, and hears what happens there.
 pub struct Doorbell {
     messaging: Messaging,
+    seal: Seal,
     epoch: watch::Receiver<Uuid>,
     log: EventLog,
     progress: Progress,
@@ -51,10 +58,17 @@ pub struct Doorbell {
 
 impl Doorbell {
     /// A doorbell of the history that `epoch` names (see [`follow`](super::epoch::follow)).
-    pub fn new(messaging: Messaging, epoch: watch::Receiver<Uuid>, log: EventLog, progress: Progress) -> Self {
+    pub fn new(
+        messaging: Messaging,
+        seal: Seal,
+        epoch: watch::Receiver<Uuid>,
+        log: EventLog,
+        progress: Progress,
+    ) -> Self {
         let groups = GROUPS.into_iter().map(|name| (name, watch::channel(None).0)).collect();
         Self {
             messaging,
+            seal,
             epoch,
             log,
             progress,
@@ -117,7 +131,7 @@ impl Doorbell {
             tokio::join!(self.greet(&hello), log, join_all(groups));
         };
         tokio::select! {
-            failure = self.listen(&head, &progress, &hello) => failure,
+            failure = self.listen(&head, &progress, &hello, ring_subject(epoch)) => failure,
             () = ring => pending().await,
         }
     }
@@ -127,8 +141,7 @@ impl Doorbell {
         let mut state = self.messaging.state();
         loop {
             if state.borrow_and_update().connected {
-                let hello = self.peers.hello().into();
-                if self.messaging.client().publish(subject.to_owned(), hello).await.is_err() {
+                if self.tell(subject, self.peers.hello()).await.is_err() {
                     return;
                 }
             }
@@ -170,8 +183,7 @@ impl Doorbell {
                 if is_connected && self.peers.are_there(Instant::now()) { tell(&newest) } else { None }
             };
             if text.is_some() && text != sent {
-                let payload = text.clone().unwrap_or_default();
-                if self.messaging.client().publish(subject.clone(), payload.into()).await.is_err() {
+                if self.tell(&subject, text.clone().unwrap_or_default()).await.is_err() {
                     return;
                 }
                 sent = text;
@@ -185,21 +197,28 @@ impl Doorbell {
         }
     }
 
-    async fn listen(&self, head: &str, progress: &str, hello: &str) -> SubscribeError {
+    /// Publishes a sealed message.
+    async fn tell(&self, subject: &str, text: String) -> Result<(), PublishError> {
+        let headers = self.seal.headers(subject, text.as_bytes());
+        self.messaging.client().publish_with_headers(subject.to_owned(), headers, text.into()).await
+    }
+
+    async fn listen(&self, head: &str, progress: &str, hello: &str, ring: String) -> SubscribeError {
         let subscribed = async {
             let client = self.messaging.client();
             tokio::try_join!(
                 client.subscribe(head.to_owned()),
                 client.subscribe(format!("{progress}*")),
-                client.subscribe(hello.to_owned())
+                client.subscribe(hello.to_owned()),
+                client.subscribe(ring)
             )
         };
-        let (heads, groups, hellos) = match subscribed.await {
+        let (heads, groups, hellos, mut rings) = match subscribed.await {
             Ok(subscriptions) => subscriptions,
             Err(error) => return error,
         };
         let heads = heads.for_each(|message| {
-            if let Some(position) = position(&message) {
+            if let Some(position) = position(&message).filter(|_| self.is_told(&message)) {
                 if position > self.told.load(Ordering::Relaxed) {
                     self.heard.fetch_max(position, Ordering::Relaxed);
                 }
@@ -210,18 +229,76 @@ impl Doorbell {
         let groups = groups.for_each(|message| {
             if let (Some(group), Some((incarnation, position))) =
                 (message.subject.strip_prefix(progress), place(&message))
+                && self.is_told(&message)
             {
                 self.progress.advance(group, &incarnation, position);
             }
             std::future::ready(())
         });
         let hellos = hellos.for_each(|message| {
-            self.peers.heard(&message.payload, Instant::now());
+            if self.is_told(&message) {
+                self.peers.heard(&message.payload, Instant::now());
+            }
             std::future::ready(())
         });
+        let rings = async {
+            while rings.next().await.is_some() {
+                // However many have rung meanwhile, one question answers all.
+                while rings.next().now_or_never().flatten().is_some() {}
+                match self.log.look().await {
+                    Ok(()) => tokio::time::sleep(ASKING).await,
+                    Err(error) => {
+                        tracing::debug!(error = &error as &dyn std::error::Error, "the head cannot be asked for");
+                        tokio::time::sleep(RETRY).await;
+                    }
+                }
+            }
+        };
         // async-nats subscribes again by itself after each reconnect; the streams end with the client.
-        tokio::join!(heads, groups, hellos);
+        tokio::join!(heads, groups, hellos, rings);
         pending().await
+    }
+
+    /// Whether a process of this deployment has told this.
+    fn is_told(&self, message: &Message) -> bool {
+        let is_told = self.seal.holds(message);
+        if !is_told {
+            tracing::warn!("a message that is not this deployment's own told of a position: ignored");
+        }
+        is_told
+    }
+}
+
+/// Where a process rings that has nothing to seal with.
+fn ring_subject(epoch: Uuid) -> String {
+    format!("workroom.{epoch}.ring")
+}
+
+/// Rings for other processes without a word when this one has written to the log.
+pub struct Ringer {
+    messaging: Messaging,
+    epoch: watch::Receiver<Uuid>,
+    head: watch::Receiver<i64>,
+}
+
+impl Ringer {
+    /// A ringer that follows what this process knows of the log.
+    pub fn new(messaging: Messaging, epoch: watch::Receiver<Uuid>, head: watch::Receiver<i64>) -> Self {
+        Self { messaging, epoch, head }
+    }
+
+    /// Rings until the task is aborted.
+    pub async fn run(mut self) {
+        loop {
+            moved(&mut self.head).await;
+            // Without a connection it would lie in a queue until it is worthless.
+            if self.messaging.is_connected() {
+                let subject = ring_subject(*self.epoch.borrow());
+                if let Err(error) = self.messaging.client().publish(subject, "".into()).await {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "the doorbell is out of order");
+                }
+            }
+        }
     }
 }
 

@@ -6,12 +6,14 @@
 //! [relay](crate::relay) does) waits for acknowledgements and starts over when the connection's generation changes.
 //!
 //! [`doorbell`] tells other processes how far the log and the views are; losing such a message costs the time until the
-//! next timer, never more. [`epoch`] follows which history the log tells, which scopes the doorbells' subjects.
+//! next timer, never more. [`epoch`] follows which history the log tells, which scopes the doorbells' subjects. [`seal`] is how
+//! processes tell each other's messages from anybody else's.
 
 mod address;
 pub mod doorbell;
 pub mod epoch;
 pub mod peers;
+pub mod seal;
 
 use std::time::Duration;
 
@@ -69,12 +71,26 @@ impl Messaging {
     /// # Errors
     /// The address is malformed. A server that cannot be reached is no error.
     pub async fn connect(url: &str) -> Result<Self, MessagingError> {
+        Self::connect_with(url, "_INBOX").await
+    }
+
+    /// As [`Messaging::connect`], for a process that only runs jobs. What it is answered comes to subjects of its own
+    /// (`_INBOX_worker.>`), so that its user in NATS need not be let into anybody else's.
+    ///
+    /// # Errors
+    /// As [`Messaging::connect`].
+    pub async fn connect_worker(url: &str) -> Result<Self, MessagingError> {
+        Self::connect_with(url, "_INBOX_worker").await
+    }
+
+    async fn connect_with(url: &str, inboxes: &str) -> Result<Self, MessagingError> {
         let address::Address { servers, credentials } = address::parse(url)?;
         let places: Vec<String> = servers.iter().map(|server| format!("{}:{}", server.host(), server.port())).collect();
         let places = places.join(", ");
         let (sender, state) = watch::channel(ConnectionState::default());
         let options = ConnectOptions::new()
             .name("workroom")
+            .custom_inbox_prefix(inboxes)
             .retry_on_initial_connect()
             .ping_interval(PING_INTERVAL)
             .connection_timeout(CONNECT_TIMEOUT)

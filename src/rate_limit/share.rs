@@ -1,19 +1,18 @@
 //! What processes tell each other of what they have counted, over core NATS.
 //!
 //! Each tells how many requests it has let pass since it told last: ten times a second, and at once where it is a fiftieth of a quota.
-//! A lost message lets a few more pass. Messages carry an HMAC: whoever may only publish cannot use up somebody's quota.
+//! A lost message lets a few more pass. Messages are sealed: whoever may only publish cannot use up somebody's quota.
 //! A process that is alone tells nobody; when another comes it tells all that it has.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_nats::SubscribeError;
-use aws_lc_rs::hmac;
 use futures::StreamExt;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
 use super::{Class, Key, RateLimits, lock};
-use crate::messaging::{Messaging, peers::Peers};
+use crate::messaging::{Messaging, peers::Peers, seal::Seal};
 
 /// How often it is told.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -40,8 +39,8 @@ pub struct Share {
     pub epoch: watch::Receiver<Uuid>,
     /// Who else is there.
     pub peers: Arc<Peers>,
-    /// What messages are authenticated with.
-    pub key: hmac::Key,
+    /// What messages are sealed with.
+    pub seal: Seal,
 }
 
 impl Share {
@@ -83,8 +82,10 @@ impl Share {
             let counts: Vec<[u8; COUNT]> = keys.into_iter().filter_map(|key| self.limits.count_to_share(key)).collect();
             for counts in counts.chunks(MESSAGE) {
                 *number += 1;
-                let message = seal(&self.key, sender, *number, counts);
-                if self.messaging.client().publish(subject.to_owned(), message.into()).await.is_err() {
+                let message = write(sender, *number, counts);
+                let headers = self.seal.headers(subject, &message);
+                let client = self.messaging.client();
+                if client.publish_with_headers(subject.to_owned(), headers, message.into()).await.is_err() {
                     return;
                 }
             }
@@ -98,7 +99,8 @@ impl Share {
         };
         let mut last = HashMap::<Uuid, u64>::new();
         let heard = messages.for_each(|message| {
-            if let Some((sender, number, counts)) = open(&self.key, &message.payload)
+            if self.seal.holds(&message)
+                && let Some((sender, number, counts)) = read(&message.payload)
                 && sender != own
                 && last.get(&sender).is_none_or(|last| *last < number)
             {
@@ -154,22 +156,18 @@ fn decode(bytes: &[u8; COUNT]) -> Option<(Key, u64, u32)> {
     is_known.then(|| ((*class, *is_account == 1, *subject), u64::from_be_bytes(*index), requests))
 }
 
-fn seal(key: &hmac::Key, sender: Uuid, number: u64, counts: &[[u8; COUNT]]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(HEAD + counts.len() * COUNT + 32);
+fn write(sender: Uuid, number: u64, counts: &[[u8; COUNT]]) -> Vec<u8> {
+    let mut message = Vec::with_capacity(HEAD + counts.len() * COUNT);
     message.extend(sender.as_bytes());
     message.extend(number.to_be_bytes());
     message.extend(counts.concat());
-    let tag = hmac::sign(key, &message);
-    message.extend(tag.as_ref());
     message
 }
 
 type Counts = Vec<(Key, u64, u32)>;
 
-fn open(key: &hmac::Key, message: &[u8]) -> Option<(Uuid, u64, Counts)> {
-    let (told, tag) = message.split_at_checked(message.len().checked_sub(32)?)?;
-    hmac::verify(key, told, tag).ok()?;
-    let (sender, rest) = told.split_first_chunk::<16>()?;
+fn read(message: &[u8]) -> Option<(Uuid, u64, Counts)> {
+    let (sender, rest) = message.split_first_chunk::<16>()?;
     let (number, counts) = rest.split_first_chunk::<8>()?;
     let (counts, rest) = counts.as_chunks::<COUNT>();
     let counts = rest.is_empty().then(|| counts.iter().filter_map(decode).collect())?;
@@ -181,18 +179,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_messages_of_ours_are_opened() {
-        let ours = hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]);
-        let theirs = hmac::Key::new(hmac::HMAC_SHA256, &[2; 32]);
+    fn what_is_written_is_read_and_nothing_else() {
         let (sender, key) = (Uuid::from_u128(7), (Class::Write as u8, true, [9; 16]));
-        let message = seal(&ours, sender, 3, &[encode(key, 41, 5)]);
-        assert_eq!(open(&ours, &message), Some((sender, 3, vec![(key, 41, 5)])));
-        assert_eq!(open(&theirs, &message), None);
-        for at in 0..message.len() {
-            let mut changed = message.clone();
-            changed[at] ^= 1;
-            assert_eq!(open(&ours, &changed), None, "byte {at}");
-            assert_eq!(open(&ours, &message[..at]), None);
-        }
+        let message = write(sender, 3, &[encode(key, 41, 5)]);
+        assert_eq!(read(&message), Some((sender, 3, vec![(key, 41, 5)])));
+        assert_eq!(read(&message[..HEAD]), Some((sender, 3, Vec::new())));
+        assert!((HEAD + 1..message.len()).all(|at| read(&message[..at]).is_none()), "cut within a count");
+        assert!(read(&message[..HEAD - 1]).is_none());
     }
 }

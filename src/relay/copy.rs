@@ -24,11 +24,12 @@ use super::{
     resync::Cursor,
     setback::{PUBLISHING_EVENT, PUBLISHING_JOB, Setback},
 };
+use crate::messaging::seal::Seal;
 
 /// Bytes that may wait for their acknowledgement.
 const IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 /// What headers and protocol may add to a payload.
-const ENVELOPE_BYTES: usize = 1024;
+const ENVELOPE_BYTES: usize = 1280;
 
 /// Checks that a batch follows on `after` without a hole.
 pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), Setback> {
@@ -51,6 +52,7 @@ pub(super) async fn publish_events(
     jetstream: &Context,
     events: Vec<EventRow>,
     cursor: Cursor,
+    seal: &Seal,
     salt: &mut u32,
 ) -> Result<Cursor, Setback> {
     let (mut cursor, mut sent) = (cursor, cursor);
@@ -60,7 +62,8 @@ pub(super) async fn publish_events(
     while let Some(event) = events.next() {
         let position = event.position;
         let subject = format!("events.{}.{}.{}", event.feed_id, event.aggregate_type, event.event_type);
-        let (payload, headers) = message(event, sent, *salt, max_payload(jetstream))?;
+        let (payload, mut headers) = message(event, sent, *salt, max_payload(jetstream))?;
+        seal.put(&subject, &mut headers, &payload);
         bytes += payload.len();
         sent = Cursor { position, sequence: sent.sequence + 1, ..sent };
         let is_last = events.peek().is_none() || bytes >= IN_FLIGHT_BYTES;

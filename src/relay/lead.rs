@@ -23,10 +23,10 @@ use super::{
     jobs,
     resync::{Cursor, holds_everything, resync},
     revive::revive,
-    setback::{Setback, answer},
+    setback::{DATABASE_DEADLINE, Setback, answer},
     streams,
 };
-use crate::messaging::Messaging;
+use crate::messaging::{Messaging, seal::Seal};
 
 /// The pause before another try to lead.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -192,7 +192,8 @@ impl Relay {
     async fn follow(&mut self, connection: &mut PgConnection, term: &Term) -> Result<Infallible, Setback> {
         self.server = answer(log::server(&mut *connection)).await?;
         let jetstream = self.messaging.jetstream().clone();
-        let mut cursor = resync(&jetstream, &self.config, connection).await?;
+        let seal = self.seal().await?;
+        let mut cursor = resync(&jetstream, &self.config, &seal, connection).await?;
         tracing::info!(
             position = cursor.position,
             sequence = cursor.sequence,
@@ -228,7 +229,7 @@ impl Relay {
             let is_busy = events.len() >= CROWD && !is_backlog;
             self.batch = next_batch(&events, self.batch, self.config.batch);
             let mut salt = self.salt;
-            let published = async { self.publish(events, cursor, &mut salt).await };
+            let published = async { self.publish(events, cursor, &seal, &mut salt).await };
             // With more to come, the next batch is read while this one is on its way.
             let next = async { if is_backlog { self.read(last).await.map(Some) } else { Ok(None) } };
             let (published, next) = tokio::join!(published, next);
@@ -255,13 +256,19 @@ impl Relay {
     }
 
     /// Publishes a batch to both streams: to each what it does not have yet.
-    async fn publish(&self, mut events: Vec<EventRow>, cursor: Cursor, salt: &mut u32) -> Result<Cursor, Setback> {
+    async fn publish(
+        &self,
+        mut events: Vec<EventRow>,
+        cursor: Cursor,
+        seal: &Seal,
+        salt: &mut u32,
+    ) -> Result<Cursor, Setback> {
         let Some(last) = events.last().map(|event| event.position) else { return Ok(cursor) };
         let jetstream = self.messaging.jetstream();
         let handed = events.partition_point(|event| event.position <= cursor.jobs_position);
         let due = answer(jobs::due(&self.pool, &events[handed..], OffsetDateTime::now_utc())).await?;
         events.drain(..events.partition_point(|event| event.position <= cursor.position));
-        let mut cursor = publish_events(jetstream, events, cursor, salt).await?;
+        let mut cursor = publish_events(jetstream, events, cursor, seal, salt).await?;
         publish_jobs(jetstream, due).await?;
         cursor.jobs_position = cursor.jobs_position.max(last);
         Ok(cursor)
@@ -296,10 +303,18 @@ impl Relay {
         if cursor.complete && !holds_everything(info.state.messages, cursor.position) {
             return doubt("messages are gone from it");
         }
-        if streams::find(jetstream, &self.config.jobs_stream).await?.is_none() {
-            return doubt("the work queue is missing");
+        match streams::find(jetstream, &self.config.jobs_stream).await? {
+            Some(jobs) => streams::ensure_workers(&jobs).await,
+            None => doubt("the work queue is missing"),
         }
-        Ok(())
+    }
+
+    /// What this deployment's copies are sealed with.
+    async fn seal(&self) -> Result<Seal, Setback> {
+        match timeout(DATABASE_DEADLINE, Seal::open(&self.pool)).await {
+            Ok(seal) => seal.map_err(|error| Setback::NoSeal(error.into())),
+            Err(_) => Err(Setback::DatabaseSilent),
+        }
     }
 
     /// Waits until the log seems to go beyond `after`, or for a while. Asks the database a little question, for a lock

@@ -16,6 +16,9 @@
 //! A stream whose disk was full keeps refusing what is written to it after there is room again, until it is deleted: once there is
 //! room it is made anew ([`revive`]).
 //!
+//! Each copy carries a [seal](crate::messaging::seal), which names its place in the stream: so a message that somebody else put there
+//! is never taken for a copy, and the stream is filled again.
+//!
 //! One relay leads, elected as the projection runners are ([`leader`](workroom_projections::leader)); a relay without NATS does
 //! not stand for election.
 
@@ -33,6 +36,7 @@ pub use config::RelayConfig;
 pub use jobs::{JobMessage, PublishJobError, job_subject, publish_job};
 pub use lead::Relay;
 pub use status::RelayStatus;
+pub use streams::WORKERS;
 
 /// Names of the headers on each message of the stream of events.
 pub mod header {

@@ -13,6 +13,7 @@ use super::{
     setback::{EMPTYING_EVENTS, EMPTYING_JOBS, Setback, answer},
     streams::{self, Stamp},
 };
+use crate::messaging::seal::Seal;
 
 /// Where the copy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,7 @@ enum Verdict {
 pub(super) async fn resync(
     jetstream: &Context,
     config: &RelayConfig,
+    seal: &Seal,
     connection: &mut PgConnection,
 ) -> Result<Cursor, Setback> {
     let epoch = answer(log::epoch(&mut *connection)).await?;
@@ -51,7 +53,7 @@ pub(super) async fn resync(
         let stream = streams::create(jetstream, streams::events_config(config, epoch)).await?;
         return finish(jetstream, config, connection, epoch, &stream, 0).await;
     };
-    match judge(&stream, epoch, connection).await? {
+    match judge(&stream, epoch, seal, connection).await? {
         Verdict::Holds(position) => finish(jetstream, config, connection, epoch, &stream, position).await,
         Verdict::Incomplete(reason) => {
             tracing::warn!(stream = config.events_stream, reason, "the copy of the log is incomplete: filling it anew");
@@ -97,7 +99,12 @@ async fn finish(
 }
 
 /// Compares the stream with the log.
-async fn judge(stream: &Stream<Info>, epoch: Uuid, connection: &mut PgConnection) -> Result<Verdict, Setback> {
+async fn judge(
+    stream: &Stream<Info>,
+    epoch: Uuid,
+    seal: &Seal,
+    connection: &mut PgConnection,
+) -> Result<Verdict, Setback> {
     let info = stream.cached_info();
     let (state, bound) = (&info.state, streams::epoch_of(&info.config));
     if bound.is_some_and(|bound| bound != epoch) {
@@ -106,8 +113,8 @@ async fn judge(stream: &Stream<Info>, epoch: Uuid, connection: &mut PgConnection
     if state.messages == 0 {
         return Ok(if bound.is_some() { Verdict::Holds(0) } else { Verdict::Incomplete("another made it") });
     }
-    let Some(Some(last)) = streams::stamp(stream, state.last_sequence).await? else {
-        return Ok(Verdict::Incomplete("its last message is gone, or is no event"));
+    let Some(Some(last)) = streams::stamp(stream, state.last_sequence, seal).await? else {
+        return Ok(Verdict::Incomplete("its last message is gone, or is not the relay's"));
     };
     let recorded = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1").bind(last.position);
     let recorded: Option<Uuid> = answer(recorded.fetch_optional(connection)).await?;
@@ -124,7 +131,7 @@ async fn judge(stream: &Stream<Info>, epoch: Uuid, connection: &mut PgConnection
     if streams::is_limited(&info.config) {
         return Ok(Verdict::Holds(last.position));
     }
-    let first = streams::stamp(stream, state.first_sequence).await?;
+    let first = streams::stamp(stream, state.first_sequence, seal).await?;
     if !matches!(first, Some(Some(Stamp { position: 1, .. }))) {
         return Ok(Verdict::Incomplete("its beginning is gone"));
     }
@@ -162,9 +169,10 @@ async fn begin_epoch(connection: &mut PgConnection, old: Uuid, reason: &str) -> 
 /// what is due and not running.
 async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<(), Setback> {
     let Some(stream) = streams::find(jetstream, &config.jobs_stream).await? else {
-        streams::create(jetstream, streams::jobs_config(config, epoch)).await?;
-        return Ok(());
+        let stream = streams::create(jetstream, streams::jobs_config(config, epoch)).await?;
+        return streams::ensure_workers(&stream).await;
     };
+    streams::ensure_workers(&stream).await?;
     if streams::epoch_of(&stream.cached_info().config) == Some(epoch) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use workroom_projections::log::LogError;
 use super::{PublishJobError, RelayConfig};
 
 /// How long the database may take over one statement.
-const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
+pub(super) const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
 
 /// What writes to the stream of events.
 pub(super) const PUBLISHING_EVENT: &str = "publishing an event";
@@ -29,6 +29,9 @@ pub(super) enum Setback {
     /// The database took too long.
     #[error("the database did not answer the relay in time")]
     DatabaseSilent,
+    /// The key that copies are sealed with could not be had.
+    #[error("the database did not give the relay its key")]
+    NoSeal(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The connection to NATS was lost, so whatever was in flight is in doubt.
     #[error("the connection to NATS was lost")]
     Disconnected,
@@ -59,7 +62,12 @@ impl Setback {
         match self {
             Self::Log(_) | Self::Json { .. } => true,
             Self::Database(error) => matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)),
-            Self::DatabaseSilent | Self::Disconnected | Self::Deposed | Self::Nats { .. } | Self::Doubt(_) => false,
+            Self::DatabaseSilent
+            | Self::NoSeal(_)
+            | Self::Disconnected
+            | Self::Deposed
+            | Self::Nats { .. }
+            | Self::Doubt(_) => false,
         }
     }
 

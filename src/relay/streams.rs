@@ -2,17 +2,27 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::{
-    Context, ErrorCode,
-    context::GetStreamErrorKind,
-    stream::{Config, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
+use async_nats::{
+    header::NATS_EXPECTED_LAST_SEQUENCE,
+    jetstream::{
+        Context, ErrorCode,
+        consumer::{AckPolicy, pull},
+        context::GetStreamErrorKind,
+        stream::{Config, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
+    },
 };
 use uuid::Uuid;
 
-use super::{RelayConfig, header, setback::Setback};
+use super::{RelayConfig, header, job_subject, setback::Setback};
+use crate::messaging::seal::Seal;
 
 /// How long JetStream remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
+/// The consumer that all workers of this job type share. The relay makes it, so that a worker need not have the right to: whoever
+/// makes a consumer may choose any subject to have messages delivered to.
+pub const WORKERS: &str = "code_execution";
+/// How long a message may be in a worker's hands before its attempt is started; after that the queue gives it to another.
+const ACK_WAIT: Duration = Duration::from_secs(30);
 /// What a stream's description ends in. (The description, for the client has no stream metadata without opting out of
 /// servers before 2.10.)
 const EPOCH_MARK: &str = "epoch ";
@@ -51,6 +61,19 @@ pub(super) fn jobs_config(config: &RelayConfig, epoch: Uuid) -> Config {
     }
 }
 
+/// Sees to it that workers find their consumer.
+pub(super) async fn ensure_workers(jobs: &Stream<Info>) -> Result<(), Setback> {
+    let config = pull::Config {
+        durable_name: Some(WORKERS.to_owned()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_deliver: -1,
+        filter_subject: job_subject(WORKERS),
+        ..pull::Config::default()
+    };
+    jobs.get_or_create_consumer(WORKERS, config).await.map(drop).map_err(Setback::nats("making the workers' consumer"))
+}
+
 /// The epoch that a stream is bound to; none for one that the relay did not make.
 pub(super) fn epoch_of(config: &Config) -> Option<Uuid> {
     let (_, epoch) = config.description.as_deref()?.rsplit_once(EPOCH_MARK)?;
@@ -83,13 +106,19 @@ pub(super) async fn create(jetstream: &Context, config: Config) -> Result<Stream
     jetstream.create_stream(config).await.map_err(Setback::nats("creating a stream"))
 }
 
-/// What the message at `sequence` says about itself. The outer `None`: no message; the inner: not one of the relay's.
-pub(super) async fn stamp(stream: &Stream<Info>, sequence: u64) -> Result<Option<Option<Stamp>>, Setback> {
+/// What the message at `sequence` says about itself. The outer `None`: no message; the inner: not one that a relay put there.
+pub(super) async fn stamp(stream: &Stream<Info>, sequence: u64, seal: &Seal) -> Result<Option<Option<Stamp>>, Setback> {
     let message = match stream.get_raw_message(sequence).await {
         Ok(message) => message,
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => return Ok(None),
         Err(error) => return Err(Setback::nats("reading a message")(error)),
     };
+    // A relay's own message, sent again by somebody else, names another place.
+    let before = message.headers.get(NATS_EXPECTED_LAST_SEQUENCE).and_then(|value| value.as_str().parse().ok());
+    let is_in_place = before.is_some_and(|before: u64| before.checked_add(1) == Some(sequence));
+    if !is_in_place || !seal.holds_for(&message.subject, Some(&message.headers), &message.payload) {
+        return Ok(Some(None));
+    }
     let position = message.headers.get(header::POSITION).and_then(|value| value.as_str().parse().ok());
     let event_id = message.headers.get(header::EVENT_ID).and_then(|value| Uuid::try_parse(value.as_str()).ok());
     Ok(Some(position.zip(event_id).map(|(position, event_id)| Stamp { position, event_id })))

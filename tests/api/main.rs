@@ -28,6 +28,7 @@ mod members;
 mod notifications;
 mod openapi;
 mod organizations;
+mod privileges;
 mod problems;
 mod projections;
 mod projects;

@@ -194,9 +194,10 @@ impl Bench {
 
     /// A database of its own for a measurement; returns its URL.
     async fn database(&self, name: &str) -> anyhow::Result<String> {
-        let url = self.services.database_url();
-        let mut connection = PgConnection::connect(url).await?;
-        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&mut connection).await?;
+        let url = self.services.owner_url();
+        let postgres = self.services.postgres().context("a Postgres of the benchmark's own")?;
+        let mut connection = PgConnection::connect(&postgres.admin_url()).await?;
+        sqlx::query(&format!("CREATE DATABASE {name} OWNER workroom_owner")).execute(&mut connection).await?;
         let (server, query) = url.split_once('?').map_or((url, ""), |(server, query)| (server, query));
         let base = server.rsplit_once('/').map_or(server, |(base, _)| base);
         Ok(if query.is_empty() { format!("{base}/{name}") } else { format!("{base}/{name}?{query}") })
@@ -227,7 +228,7 @@ impl Bench {
     }
 
     async fn prepare_rows(&self) -> anyhow::Result<()> {
-        let mut connection = PgConnection::connect(self.services.database_url()).await?;
+        let mut connection = PgConnection::connect(self.services.owner_url()).await?;
         sqlx::query("CREATE TABLE bench_rows (id bigserial PRIMARY KEY, payload text NOT NULL)")
             .execute(&mut connection)
             .await?;
@@ -241,7 +242,7 @@ impl Bench {
         pgbench::insert(
             path,
             libraries.as_deref(),
-            self.services.database_url(),
+            self.services.owner_url(),
             &self.folder,
             connections,
             options.duration(),

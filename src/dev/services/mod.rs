@@ -50,6 +50,7 @@ pub struct Services {
     postgres: Option<PostgresServer>,
     nats: Option<NatsServer>,
     database_url: String,
+    owner_url: String,
     nats_url: String,
     folder: DataFolder,
     ephemeral: Option<Ephemeral>,
@@ -108,15 +109,21 @@ impl Services {
                 anyhow::bail!("the servers did not start");
             }
         };
-        let database_url =
-            options.database_url.or_else(|| postgres.as_ref().map(PostgresServer::url)).unwrap_or_default();
+        let given = options.database_url;
+        let database_url = given.clone().or_else(|| postgres.as_ref().map(PostgresServer::url)).unwrap_or_default();
+        let owner_url = given.or_else(|| postgres.as_ref().map(PostgresServer::owner_url)).unwrap_or_default();
         let nats_url = options.nats_url.or_else(|| nats.as_ref().map(NatsServer::url)).unwrap_or_default();
-        Ok(Self { postgres, nats, database_url, nats_url, folder, ephemeral, _lock: lock })
+        Ok(Self { postgres, nats, database_url, owner_url, nats_url, folder, ephemeral, _lock: lock })
     }
 
     /// The database's URL, given or private; holds the password.
     pub fn database_url(&self) -> &str {
         &self.database_url
+    }
+
+    /// The database's URL as the role that owns it: of the private one, else that which was given.
+    pub fn owner_url(&self) -> &str {
+        &self.owner_url
     }
 
     /// The URL of NATS, given or private; holds the password.

@@ -7,11 +7,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{anyhow, bail};
 
-use super::{logs, ports, processes};
+use super::{identity, logs, ports, processes};
 use crate::dev::address;
-use crate::dev::child::{Child, ChildSpec, DeathSignal, Spawner};
+use crate::dev::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
 use crate::dev::folder::{DataFolder, unwritable, write_whole};
 use crate::dev::tools::Tool;
+
+/// The user of processes that do not only run jobs, and what it may publish and subscribe to.
+const SERVICE: &str = "workroom";
+const SERVICE_MAY: (&[&str], &[&str]) = (
+    &["events.>", "jobs.>", "workroom.>", "_INBOX.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"],
+    &["events.>", "workroom.>", "_INBOX.>"],
+);
+/// The user of processes that only run jobs, and what it may publish and subscribe to: take jobs, acknowledge them, and ring.
+const WORKER: &str = "worker";
+const WORKER_MAY: (&[&str], &[&str]) = (
+    &[
+        "$JS.API.CONSUMER.INFO.JOBS.code_execution",
+        "$JS.API.CONSUMER.MSG.NEXT.JOBS.code_execution",
+        "$JS.ACK.JOBS.code_execution.>",
+        "workroom.*.ring",
+    ],
+    &["_INBOX_worker.>"],
+);
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -23,7 +41,7 @@ pub struct NatsOptions {
     pub port: Option<u16>,
     /// The largest message in bytes.
     pub max_payload: u64,
-    /// Whether clients need the random password that is part of the URL.
+    /// Whether clients sign in, with the user and the random password of the URL, and may do what their user may.
     pub password: bool,
     /// Whether every stored message is synced to disk before it is acknowledged.
     pub sync_always: bool,
@@ -42,9 +60,17 @@ pub struct NatsServer {
     program: PathBuf,
     folder: DataFolder,
     options: NatsOptions,
+    run_as: RunAs,
     port: u16,
-    password: Option<String>,
+    passwords: Option<Passwords>,
     child: Mutex<Option<Child>>,
+}
+
+/// The passwords of the server's users.
+#[derive(Debug)]
+struct Passwords {
+    service: String,
+    worker: String,
 }
 
 /// Why a launch failed: only a taken port is worth another try.
@@ -59,6 +85,19 @@ impl From<anyhow::Error> for Launch {
     }
 }
 
+/// The users of the server and what each may do, as `nats.conf` at the root has them.
+fn users(passwords: &Passwords) -> serde_json::Value {
+    let user = |user: &str, password: &str, permissions: (&[&str], &[&str])| {
+        let (publish, subscribe) = permissions;
+        let permissions = serde_json::json!({ "publish": publish, "subscribe": subscribe });
+        serde_json::json!({ "user": user, "password": password, "permissions": permissions })
+    };
+    serde_json::json!({ "users": [
+        user(SERVICE, &passwords.service, SERVICE_MAY),
+        user(WORKER, &passwords.worker, WORKER_MAY),
+    ] })
+}
+
 fn store_dir(folder: &DataFolder) -> PathBuf {
     folder.root().join("nats")
 }
@@ -71,7 +110,13 @@ impl NatsServer {
         folder: &DataFolder,
         options: NatsOptions,
     ) -> anyhow::Result<Self> {
-        let password = if options.password { Some(folder.secret("nats")?) } else { None };
+        let passwords = if options.password {
+            Some(Passwords { service: folder.secret("nats")?, worker: folder.secret("nats-worker")? })
+        } else {
+            None
+        };
+        let log = folder.log().join("nats.log");
+        let run_as = identity::without_root(spawner, &tool.path, &store_dir(folder), &log).await;
         // The server of an instance that was killed a moment ago still has the port.
         processes::wait_until_unused(&store_dir(folder)).await?;
         let port = match options.port {
@@ -83,8 +128,9 @@ impl NatsServer {
             program: tool.path.clone(),
             folder: folder.clone(),
             options,
+            run_as,
             port,
-            password,
+            passwords,
             child: Mutex::new(None),
         };
         server.launch_on_some_port().await?;
@@ -92,10 +138,19 @@ impl NatsServer {
         Ok(server)
     }
 
-    /// The server's URL, with its password.
+    /// The server's URL for the service, with its password.
     pub fn url(&self) -> String {
-        match &self.password {
-            Some(password) => format!("nats://workroom:{password}@127.0.0.1:{}", self.port),
+        self.url_of(SERVICE, |passwords| &passwords.service)
+    }
+
+    /// The server's URL for a process that only runs jobs, with its password.
+    pub fn worker_url(&self) -> String {
+        self.url_of(WORKER, |passwords| &passwords.worker)
+    }
+
+    fn url_of(&self, user: &str, password: impl Fn(&Passwords) -> &String) -> String {
+        match &self.passwords {
+            Some(passwords) => format!("nats://{user}:{}@127.0.0.1:{}", password(passwords), self.port),
             None => format!("nats://127.0.0.1:{}", self.port),
         }
     }
@@ -187,9 +242,12 @@ impl NatsServer {
         }
         let settings = self.folder.root().join("nats.conf");
         write_whole(&settings, &self.settings(), 0o600)?;
+        identity::give(&settings, self.run_as)?;
+        identity::give(&store, self.run_as)?;
         let log = self.folder.log().join("nats.log");
         let from = logs::end(&log);
         let mut spec = ChildSpec::new(&self.program, &log).arg("--config").arg(&settings);
+        spec.run_as = self.run_as;
         spec.cwd = Some(store);
         spec.death_signal = DeathSignal::Term;
         let child = self.spawner.spawn(&spec)?;
@@ -233,8 +291,8 @@ impl NatsServer {
         if self.options.sync_always {
             settings["jetstream"]["sync_interval"] = "always".into();
         }
-        if let Some(password) = &self.password {
-            settings["authorization"] = serde_json::json!({ "user": "workroom", "password": password });
+        if let Some(passwords) = &self.passwords {
+            settings["authorization"] = users(passwords);
         }
         format!("{settings:#}\n")
     }

@@ -9,15 +9,23 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use sqlx::{Connection, PgConnection};
 
 use super::template::Template;
 use super::{identity, logs, ports, processes};
+use crate::database::ROLES;
 use crate::dev::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
 use crate::dev::folder::{DataFolder, random_hex, unwritable, write_whole};
 use crate::dev::tools::{Tool, Version};
 
 /// The name of the superuser and of the database.
 const NAME: &str = "workroom";
+/// The roles that the service works with, none of them a superuser: see `src/database/roles.sql`.
+const OWNER: &str = "workroom_owner";
+const SERVICE: &str = "workroom_service";
+const WORKER: &str = "workroom_worker";
+/// How long the making of the roles may take.
+const ROLES_LIMIT: Duration = Duration::from_secs(30);
 /// How long recovery after a crash may take; it reads at most `max_wal_size` of log.
 const START_LIMIT: Duration = Duration::from_mins(2);
 const STOP_LIMIT: Duration = Duration::from_secs(20);
@@ -46,7 +54,16 @@ pub struct PostgresServer {
     run_as: RunAs,
     port: u16,
     password: String,
+    roles: Roles,
     child: Mutex<Option<Child>>,
+}
+
+/// The passwords of the roles that the service works with.
+#[derive(Debug)]
+struct Roles {
+    owner: String,
+    service: String,
+    worker: String,
 }
 
 /// Why a launch failed: only a taken port is worth another try.
@@ -84,6 +101,11 @@ impl PostgresServer {
         let data = data_dir(folder);
         let run_as = identity::choose(spawner, &tool.path, &data, &folder.log().join("postgres-setup.log")).await?;
         let password = folder.secret("postgres")?;
+        let roles = Roles {
+            owner: folder.secret("postgres-owner")?,
+            service: folder.secret("postgres-service")?,
+            worker: folder.secret("postgres-worker")?,
+        };
         // The server of an instance that was killed a moment ago still has the port.
         processes::wait_until_unused(&data).await?;
         let port = match options.port {
@@ -98,21 +120,63 @@ impl PostgresServer {
             run_as,
             port,
             password,
+            roles,
             child: Mutex::new(None),
         };
-        if data.join("PG_VERSION").exists() {
-            identity::give(&data, run_as)?;
-        } else {
+        if !data.join("PG_VERSION").exists() {
             server.initialize(&tool.version, template).await?;
         }
         server.launch_on_some_port().await?;
         folder.keep_port("postgres", server.port)?;
+        if let Err(error) = server.make_roles().await {
+            server.stop().await;
+            return Err(error);
+        }
         Ok(server)
     }
 
-    /// The URL of the database, with its password.
+    /// The URL of the database for the service: as a role that reads and writes rows, and may do nothing else.
     pub fn url(&self) -> String {
-        format!("postgres://{NAME}:{}@127.0.0.1:{}/{NAME}?sslmode=disable", self.password, self.port)
+        self.url_of(SERVICE, &self.roles.service)
+    }
+
+    /// The URL of the database as the role that owns it: for migrations and rebuilds.
+    pub fn owner_url(&self) -> String {
+        self.url_of(OWNER, &self.roles.owner)
+    }
+
+    /// The URL of the database as the role of processes that only run jobs.
+    pub fn worker_url(&self) -> String {
+        self.url_of(WORKER, &self.roles.worker)
+    }
+
+    /// The URL of the database as the superuser. The service has no use for it.
+    pub fn admin_url(&self) -> String {
+        self.url_of(NAME, &self.password)
+    }
+
+    fn url_of(&self, role: &str, password: &str) -> String {
+        format!("postgres://{role}:{password}@127.0.0.1:{}/{NAME}?sslmode=disable", self.port)
+    }
+
+    /// Makes the roles that the service works with, and gives them what an earlier version kept as the superuser.
+    async fn make_roles(&self) -> anyhow::Result<()> {
+        let made = async {
+            let mut connection = PgConnection::connect(&self.admin_url()).await?;
+            sqlx::raw_sql(ROLES).execute(&mut connection).await?;
+            for (role, password) in
+                [(OWNER, &self.roles.owner), (SERVICE, &self.roles.service), (WORKER, &self.roles.worker)]
+            {
+                // Both are made of letters, digits and underscores.
+                let statement = format!("ALTER ROLE {role} PASSWORD '{password}'");
+                sqlx::raw_sql(&statement).execute(&mut connection).await?;
+            }
+            connection.close().await
+        };
+        match tokio::time::timeout(ROLES_LIMIT, made).await {
+            Ok(made) => made.context("the roles of the private Postgres cannot be made"),
+            Err(_) => bail!("the private Postgres does not answer: its roles cannot be made"),
+        }
     }
 
     /// The port on the loopback address.
@@ -192,6 +256,7 @@ impl PostgresServer {
     async fn launch(&self) -> Result<(), Launch> {
         let data = self.data_dir();
         processes::wait_until_unused(&data).await?;
+        identity::give(&data, self.run_as)?;
         remove_misleading_pid_file(&data);
         let log = self.folder.log().join("postgres.log");
         let from = logs::end(&log);
@@ -268,12 +333,11 @@ impl PostgresServer {
     }
 
     async fn make_or_copy(&mut self, data: &Path, version: &Version, template: Option<Template>) -> anyhow::Result<()> {
-        // Another user's data cannot be copied so simply.
-        let template = template.filter(|_| !matches!(self.run_as, RunAs::User { .. }));
         if let Some((template, password)) =
             template.as_ref().and_then(|template| Some((template, template.password()?)))
         {
             template.copy_to(data).map_err(|error| unwritable(self.folder.root(), &error))?;
+            identity::give(data, self.run_as)?;
             self.password = password;
             return Ok(());
         }

@@ -36,11 +36,12 @@ const DEFAULTS: [(&str, &str); 23] = [
 
 /// Sets defaults of the database, or of the role in it.
 async fn set_defaults(world: &World, of_role: bool, defaults: &[(&str, &str)]) {
-    let mut connection = PgConnection::connect(&world.database_url).await.expect("a connection");
+    let mut connection = PgConnection::connect(&world.urls().admin).await.expect("a connection");
     let database: String =
         sqlx::query_scalar("SELECT current_database()::text").fetch_one(&mut connection).await.expect("a name");
-    let whose = if of_role { "ROLE CURRENT_USER IN DATABASE" } else { "DATABASE" };
-    for (name, value) in defaults {
+    let roles = ["workroom_owner", "workroom_service"].map(|role| format!("ROLE {role} IN DATABASE"));
+    let whose = if of_role { roles.to_vec() } else { vec!["DATABASE".to_owned()] };
+    for (whose, (name, value)) in whose.iter().flat_map(|whose| defaults.iter().map(move |default| (whose, default))) {
         let statement = format!("ALTER {whose} {database} SET {name} = {value}");
         sqlx::query(&statement).execute(&mut connection).await.expect("a default");
     }

@@ -16,9 +16,9 @@ const SOON: Duration = Duration::from_secs(15);
 async fn a_pooler_that_keeps_sessions_is_as_good_as_postgres() {
     for lenient in [false, true] {
         let mut world = World::new().await;
-        let pooler = Pooler::new(&world.database_url, Pooling { by_session: true, lenient }).await;
+        let pooler = Pooler::new(&world.service_url, Pooling { by_session: true, lenient }).await;
         // The commands too.
-        world.database_url.clone_from(&pooler.url);
+        world.service_url.clone_from(&pooler.url);
         let (one, two) = (world.server().await, world.server().await);
         use_it(&world, &one, &two).await;
         assert!(pooler.ports().len() > 10, "everything went through it");
@@ -54,10 +54,11 @@ async fn a_pooler_that_deals_out_sessions_by_the_transaction_is_refused() {
 #[tokio::test]
 async fn what_belongs_to_one_session_goes_the_direct_way() {
     let world = World::new().await;
-    let direct = world.database_url.clone();
+    let direct = world.service_url.clone();
     let pooler = Pooler::new(&direct, Pooling { by_session: true, lenient: false }).await;
     let mut beside = World::new().await;
-    beside.database_url.clone_from(&pooler.url);
+    beside.service_url.clone_from(&pooler.url);
+    beside.database_url.clone_from(&world.database_url);
     let variables = [("DIRECT_URL", direct.as_str())];
     let (one, two) = (beside.server_with(&[], &variables).await, beside.server_with(&[], &variables).await);
     use_it(&beside, &one, &two).await;

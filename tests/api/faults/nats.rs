@@ -137,7 +137,7 @@ async fn jobs_that_a_wiped_queue_has_lost_still_run() {
     })
     .await;
     world.nats().wipe_store().await.expect("an empty NATS");
-    let _worker = world.server_with(&["--roles", "worker"], &[]).await;
+    let _worker = world.worker().await;
     for (number, job) in jobs.iter().enumerate() {
         let job = ada.finished(job).await;
         assert_eq!(job["status"], "completed", "{job}");

@@ -9,13 +9,13 @@ use crate::support::{World, eventually};
 async fn a_job_whose_worker_is_killed_is_run_again_and_ends_once() {
     let world = World::new().await;
     let server = world.server_with(&["--roles", "api,live,projector,relay,scheduler"], &[]).await;
-    let worker = world.server_with(&["--roles", "worker"], &[]).await;
+    let worker = world.worker().await;
     let ada = server.person("ada").await;
     let job = ada.run_python("import time\nprint('begun', flush=True)\ntime.sleep(3)\nprint('done')", None).await;
     let path = format!("/jobs/{job}");
     eventually("the job runs", || async { ada.get(&path).await.is(200).json["status"] == "running" }).await;
     worker.kill9().await;
-    let _heir = world.server_with(&["--roles", "worker"], &[]).await;
+    let _heir = world.worker().await;
     let ended = ada.finished(&job).await;
     assert_eq!(ended["status"], "completed", "{ended}");
     assert_eq!(ended["attempts"], 2, "{ended}");

@@ -13,7 +13,10 @@ use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::{Layer, layer::SubscriberExt};
 use uuid::Uuid;
-use workroom::application::invitations::{self, Host};
+use workroom::{
+    application::invitations::{self, Host},
+    database,
+};
 use workroom_domain::ids::{OrganizationId, ProjectId};
 use workroom_projections::{
     comments, history, jobs, members, organizations,
@@ -82,7 +85,9 @@ fn collect() -> (Plans, tracing::subscriber::DefaultGuard) {
 }
 
 async fn explaining(world: &World) -> PgPool {
-    let options = world.pool().await.connect_options();
+    drop(world.pool().await);
+    // Only a superuser may load it.
+    let options = database::options(&world.urls().admin).expect("options");
     PgPoolOptions::new()
         .max_connections(1)
         .after_connect(|connection, _| {
@@ -98,7 +103,7 @@ async fn explaining(world: &World) -> PgPool {
                 Ok(())
             })
         })
-        .connect_with((*options).clone())
+        .connect_with(options)
         .await
         .expect("a connection")
 }

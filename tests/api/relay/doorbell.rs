@@ -8,7 +8,7 @@ use tokio::{task::JoinSet, time::timeout};
 use uuid::Uuid;
 use workroom::{
     event_store::{AppendLimits, EventLog},
-    messaging::{doorbell::Doorbell, epoch},
+    messaging::{doorbell::Doorbell, epoch, seal::Seal},
 };
 use workroom_projections::{incarnation::Incarnation, progress::Progress, runner::Announce};
 
@@ -30,7 +30,13 @@ impl Side {
         let epoch = epoch::follow(log.incarnations());
         let incarnation = Incarnation::of(pool).await.expect("an incarnation");
         progress.observe(&incarnation);
-        let doorbell = Doorbell::new(connect(world).await, epoch, log.clone(), progress.clone());
+        let doorbell = Doorbell::new(
+            connect(world).await,
+            Seal::open(pool).await.expect("a seal"),
+            epoch,
+            log.clone(),
+            progress.clone(),
+        );
         let announce = doorbell.announce();
         tasks.spawn(log.incarnations().clone().run(pool.clone()));
         tasks.spawn(doorbell.run());
@@ -110,5 +116,49 @@ async fn a_process_that_is_alone_rings_for_nobody_and_begins_when_somebody_comes
     two.hears_of(head).await;
     one.log.announce(head + 1);
     two.hears_of(head + 1).await;
+    tasks.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_forged_position_is_believed_by_nobody_and_a_ring_without_a_word_makes_everybody_look() {
+    let world = World::new().await;
+    let pool = world.pool().await;
+    let mut tasks = JoinSet::new();
+    let (one, two) = (Side::open(&world, &pool, &mut tasks).await, Side::open(&world, &pool, &mut tasks).await);
+    // Both listen.
+    one.log.announce(3);
+    two.hears_of(3).await;
+    two.log.announce(4);
+    one.hears_of(4).await;
+    let epoch: Uuid = sqlx::query_scalar("SELECT epoch FROM log_epoch").fetch_one(&pool).await.expect("the epoch");
+    let client = connect(&world).await.client().clone();
+    let subjects = [format!("workroom.{epoch}.head"), format!("workroom.{epoch}.progress.jobs")];
+    let mut echo = client.subscribe(format!("workroom.{epoch}.>")).await.expect("a subscription");
+    client.flush().await.expect("subscribed");
+    for subject in &subjects {
+        let text = if subject.ends_with("head") { "9000".to_owned() } else { format!("9000 {}", one.incarnation) };
+        let true_seal = Seal::open(&pool).await.expect("a seal").headers(subject, b"1");
+        client.publish(subject.clone(), text.clone().into()).await.expect("a message");
+        client.publish_with_headers(subject.clone(), true_seal, text.into()).await.expect("a message");
+    }
+    let mut heard = 0;
+    while heard < 4 {
+        let message = timeout(Duration::from_secs(20), echo.next()).await.expect("in time").expect("a message");
+        heard += usize::from(message.payload.starts_with(b"9000"));
+    }
+    // What comes after it on the same subjects is heard.
+    one.log.announce(500);
+    (one.announce)("jobs", &one.incarnation, 400);
+    two.hears_of(500).await;
+    for side in [&one, &two] {
+        eventually("the views' position is heard", || async { side.position("jobs") == Some(400) }).await;
+    }
+    assert_eq!(*one.log.head().borrow(), 500);
+
+    // Whoever has nothing to seal with rings, and the database is asked.
+    super::fill(&pool, 600).await;
+    client.publish(format!("workroom.{epoch}.ring"), "700".into()).await.expect("a message");
+    two.hears_of(600).await;
+    one.hears_of(600).await;
     tasks.shutdown().await;
 }

@@ -44,16 +44,57 @@ pub fn ephemeral(database_url: Option<&str>, nats_url: Option<&str>) -> Services
     }
 }
 
-/// The URL of the Postgres that all tests share. It runs on a thread of its own until the process ends.
-pub fn postgres() -> &'static str {
-    static SHARED: OnceLock<String> = OnceLock::new();
+/// The URLs of one database, by role.
+#[derive(Clone, Debug)]
+pub struct DatabaseUrls {
+    /// The role that owns the schema.
+    pub owner: String,
+    /// The role of the service.
+    pub service: String,
+    /// The role of processes that only run jobs.
+    pub worker: String,
+    /// The superuser.
+    pub admin: String,
+}
+
+impl DatabaseUrls {
+    /// Of the database that comes with a private Postgres.
+    pub fn of(services: &Services) -> Self {
+        let postgres = services.postgres().expect("a private Postgres");
+        Self {
+            owner: postgres.owner_url(),
+            service: postgres.url(),
+            worker: postgres.worker_url(),
+            admin: postgres.admin_url(),
+        }
+    }
+
+    /// Of another database of the same server.
+    pub fn named(&self, name: &str) -> Self {
+        let named = |url: &str| {
+            let mut url = reqwest::Url::parse(url).expect("a URL");
+            url.set_path(name);
+            url.to_string()
+        };
+        Self {
+            owner: named(&self.owner),
+            service: named(&self.service),
+            worker: named(&self.worker),
+            admin: named(&self.admin),
+        }
+    }
+}
+
+/// The Postgres that all tests share. It runs on a thread of its own until the process ends.
+pub fn postgres() -> &'static DatabaseUrls {
+    static SHARED: OnceLock<DatabaseUrls> = OnceLock::new();
     SHARED.get_or_init(|| {
         let (sender, receiver) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let services = Services::start(ephemeral(None, Some("unused"))).await.expect("Postgres");
-                sender.send(services.database_url().to_owned()).expect("somebody who waits");
+                sender.send(DatabaseUrls::of(&services)).expect("somebody who waits");
                 std::future::pending::<()>().await;
             });
         });

@@ -8,14 +8,17 @@ use workroom::{
 };
 
 use super::{
-    machine::{ephemeral, eventually, postgres, workroom},
+    machine::{DatabaseUrls, ephemeral, eventually, postgres, workroom},
     server::Server,
 };
 
 /// A database and a NATS of one's own, for as many services as a test wants.
 pub struct World {
-    /// The database's URL.
+    /// The database's URL as the role that owns it: what tests look at it, and change it, with.
     pub database_url: String,
+    /// The database's URL as the role that services work with.
+    pub service_url: String,
+    urls: DatabaseUrls,
     services: Services,
     mails: tempfile::TempDir,
     /// Its name in the Postgres that all tests share; none in one of its own.
@@ -29,7 +32,7 @@ impl Drop for World {
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(async {
-                let mut connection = PgConnection::connect(postgres()).await?;
+                let mut connection = PgConnection::connect(&postgres().admin).await?;
                 sqlx::query(&format!("DROP DATABASE {name} WITH (FORCE)")).execute(&mut connection).await?;
                 anyhow::Ok(())
             })
@@ -46,21 +49,29 @@ impl World {
     pub async fn new() -> Self {
         let shared = tokio::task::spawn_blocking(postgres).await.expect("Postgres");
         let name = format!("test_{}", Uuid::now_v7().simple());
-        let mut connection = PgConnection::connect(shared).await.expect("a connection");
-        sqlx::query(&format!("CREATE DATABASE {name}")).execute(&mut connection).await.expect("a database");
-        let (server, query) = shared.split_once('?').map_or((shared, ""), |(server, query)| (server, query));
-        let base = server.rsplit_once('/').expect("a path").0;
-        let separator = if query.is_empty() { "" } else { "?" };
-        let database_url = format!("{base}/{name}{separator}{query}");
-        let services = Services::start(ephemeral(Some(&database_url), None)).await.expect("NATS");
-        Self { database_url, services, mails: tempfile::tempdir().expect("a folder"), shared_database: Some(name) }
+        let mut connection = PgConnection::connect(&shared.admin).await.expect("a connection");
+        let create = format!("CREATE DATABASE {name} OWNER workroom_owner");
+        sqlx::query(&create).execute(&mut connection).await.expect("a database");
+        let urls = shared.named(&name);
+        let services = Services::start(ephemeral(Some(&urls.owner), None)).await.expect("NATS");
+        Self::with(urls, services, Some(name))
     }
 
     /// A new Postgres and a new NATS, for tests that harm them.
     pub async fn with_own_postgres() -> Self {
         let services = Services::start(ephemeral(None, None)).await.expect("servers");
-        let database_url = services.database_url().to_owned();
-        Self { database_url, services, mails: tempfile::tempdir().expect("a folder"), shared_database: None }
+        Self::with(DatabaseUrls::of(&services), services, None)
+    }
+
+    fn with(urls: DatabaseUrls, services: Services, shared_database: Option<String>) -> Self {
+        let mails = tempfile::tempdir().expect("a folder");
+        let (database_url, service_url) = (urls.owner.clone(), urls.service.clone());
+        Self { database_url, service_url, urls, services, mails, shared_database }
+    }
+
+    /// The database's URLs, by role.
+    pub fn urls(&self) -> &DatabaseUrls {
+        &self.urls
     }
 
     /// The servers, to harm them.
@@ -93,9 +104,15 @@ impl World {
             // Races and drills invite by the thousand.
             ("WORKROOM_INVITATIONS_PER_RECIPIENT", "1000"),
             ("WORKROOM_INVITATIONS_PER_SENDER", "1000000"),
+            ("OWNER_URL", self.database_url.as_str()),
         ];
         all.extend_from_slice(variables);
-        Server::start(&self.database_url, self.services.nats_url(), arguments, &all).await
+        Server::start(&self.service_url, self.services.nats_url(), arguments, &all).await
+    }
+
+    /// A service that only runs jobs, with the least rights: nothing but a worker's in Postgres and NATS.
+    pub async fn worker(&self) -> Server {
+        Server::start(&self.urls.worker, &self.nats().worker_url(), &["--roles", "worker"], &[]).await
     }
 
     /// The mails to an address with this subject that were written so far, oldest first.
@@ -137,7 +154,8 @@ impl World {
     pub async fn command(&self, arguments: &[&str]) -> (bool, String) {
         let output = tokio::process::Command::new(workroom())
             .args(arguments)
-            .env("DATABASE_URL", &self.database_url)
+            .env("DATABASE_URL", &self.service_url)
+            .env("OWNER_URL", &self.database_url)
             .env("NATS_URL", self.nats_url())
             .output()
             .await

@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 
 /// A symmetric secret by name.
-pub(super) async fn secret(pool: &PgPool, name: &str) -> anyhow::Result<[u8; 32]> {
+pub(crate) async fn secret(pool: &PgPool, name: &str) -> anyhow::Result<[u8; 32]> {
     let mut fresh = [0_u8; 32];
     aws_lc_rs::rand::fill(&mut fresh).map_err(|_| anyhow::anyhow!("the system gives no randomness"))?;
     let stored: Vec<u8> = sqlx::query_scalar(
