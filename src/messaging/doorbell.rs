@@ -140,10 +140,9 @@ impl Doorbell {
     async fn greet(&self, subject: &str) {
         let mut state = self.messaging.state();
         loop {
-            if state.borrow_and_update().connected {
-                if self.tell(subject, self.peers.hello()).await.is_err() {
-                    return;
-                }
+            let connected = state.borrow_and_update().connected;
+            if connected && self.tell(subject, self.peers.hello()).await.is_err() {
+                return;
             }
             tokio::select! {
                 // What was said in between was not heard.

@@ -38,8 +38,8 @@ pub async fn choose(spawner: &Spawner, bin: &Path, data: &Path, log: &Path) -> a
             "Postgres needs a user with a name, user {caller} has none and user namespaces are refused: run as another user"
         );
     }
-    let (owner_uid, owner_gid) = owner.unwrap_or((uid, gid));
-    let user = RunAs::User { uid: owner_uid, gid: owner_gid };
+    let (uid, gid) = owner.unwrap_or((uid, gid));
+    let user = RunAs::User { uid, gid };
     let closed = check_traversable(data).and_then(|()| check_traversable(bin));
     if closed.is_ok() && works(spawner, &bin.join("postgres"), log, user).await {
         return Ok(user);
