@@ -89,6 +89,12 @@ pub struct Config {
     pub owner_url: Option<String>,
     /// NATS, as a URL.
     pub nats_url: String,
+    /// The authorities that may vouch for NATS, in PEM; the system's when not given. TLS is required with it.
+    pub nats_ca_file: Option<PathBuf>,
+    /// The certificate that is shown to NATS, in PEM, with those between it and its authority.
+    pub nats_cert_file: Option<PathBuf>,
+    /// The private key of `nats_cert_file`, in PEM.
+    pub nats_key_file: Option<PathBuf>,
     /// The parts this process plays.
     pub roles: BTreeSet<Role>,
     /// `iss` of access tokens: who signed them.
@@ -242,6 +248,9 @@ impl Default for Config {
             direct_url: None,
             owner_url: None,
             nats_url: "nats://127.0.0.1:4222".to_owned(),
+            nats_ca_file: None,
+            nats_cert_file: None,
+            nats_key_file: None,
             roles: Role::ALL.into(),
             issuer: "workroom".to_owned(),
             audience: "workroom".to_owned(),
@@ -383,9 +392,12 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
 /// commands'.
-const SETTINGS: [&str; 57] = [
+const SETTINGS: [&str; 60] = [
     "host",
     "port",
+    "nats_ca_file",
+    "nats_cert_file",
+    "nats_key_file",
     "roles",
     "issuer",
     "audience",

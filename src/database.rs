@@ -9,6 +9,7 @@
 //! to date.
 
 use std::{
+    path::PathBuf,
     str::FromStr,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
@@ -18,12 +19,12 @@ use anyhow::Context;
 use sqlx::{
     ConnectOptions, Connection, Executor, PgConnection, PgPool, Row,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgPoolOptions, PgSslMode},
 };
 use tokio::time::Instant;
 use workroom_projections::{describe::describe, progress::Positions, session};
 
-use crate::{config::Config, event_store::IncarnationWatch};
+use crate::{config::Config, event_store::IncarnationWatch, tls};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -44,7 +45,7 @@ const SESSION_TRIALS: usize = 4;
 /// How to connect. Every session is then [prepared](session::prepare).
 ///
 /// # Errors
-/// The URL is not one of Postgres.
+/// The URL is not one of Postgres, or what it says of TLS does not hold together.
 pub fn options(url: &str) -> anyhow::Result<PgConnectOptions> {
     parse(url, "DATABASE_URL")
 }
@@ -53,8 +54,51 @@ fn parse(url: &str, setting: &str) -> anyhow::Result<PgConnectOptions> {
     let wanted = || format!("{setting} is not a Postgres URL (postgres://user:password@host:port/database)");
     anyhow::ensure!(url.starts_with("postgres://") || url.starts_with("postgresql://"), wanted());
     let options = PgConnectOptions::from_str(url).with_context(wanted)?;
+    check_tls(&url::Url::parse(url).with_context(wanted)?, options.get_ssl_mode())
+        .with_context(|| format!("{setting} does not fit"))?;
     // Poolers refuse startup parameters that they do not know.
     Ok(options.application_name("workroom").extra_float_digits(None))
+}
+
+/// The names that the driver knows of what a URL may say of TLS; it passes over others.
+const SSL_MODE: [&str; 2] = ["sslmode", "ssl-mode"];
+const SSL_ROOT_CERT: [&str; 3] = ["sslrootcert", "ssl-root-cert", "ssl-ca"];
+const SSL_CERT: [&str; 2] = ["sslcert", "ssl-cert"];
+const SSL_KEY: [&str; 2] = ["sslkey", "ssl-key"];
+
+/// Whether a URL gets what it says of TLS. The driver would pass over a word that it does not know, and over authorities unless the
+/// mode is one that verifies; a file that is missing it would find out at each connection, as if the server were away.
+fn check_tls(url: &url::Url, mode: PgSslMode) -> anyhow::Result<()> {
+    for (name, _) in url.query_pairs().filter(|(name, _)| name.to_lowercase().starts_with("ssl")) {
+        let known = [&SSL_MODE[..], &SSL_ROOT_CERT, &SSL_CERT, &SSL_KEY].concat().contains(&name.as_ref());
+        anyhow::ensure!(known, "{name} is not known: sslmode, sslrootcert, sslcert and sslkey are");
+    }
+    let given = |names: &[&str]| {
+        let value = url.query_pairs().filter(|(name, _)| names.contains(&name.as_ref())).last();
+        value.map(|(_, value)| PathBuf::from(value.as_ref()))
+    };
+    // The driver takes these as defaults; what is no name of a file is the certificate itself.
+    let default = |name: &str| std::env::var(name).ok().filter(|value| !value.contains("-----")).map(PathBuf::from);
+    let verifies = matches!(mode, PgSslMode::VerifyCa | PgSslMode::VerifyFull);
+    if let Some(authorities) = given(&SSL_ROOT_CERT) {
+        anyhow::ensure!(verifies, "sslrootcert is not looked at without sslmode=verify-full");
+        tls::check_authorities(&authorities).context("sslrootcert cannot be used")?;
+    } else if let Some(authorities) = default("PGSSLROOTCERT").filter(|_| verifies) {
+        tls::check_authorities(&authorities).context("PGSSLROOTCERT cannot be used")?;
+    }
+    if matches!(mode, PgSslMode::Disable | PgSslMode::Allow) {
+        return Ok(());
+    }
+    let certificate = given(&SSL_CERT).or_else(|| default("PGSSLCERT"));
+    let key = given(&SSL_KEY).or_else(|| default("PGSSLKEY"));
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            tls::check_pair(&certificate, &key).context("sslcert and sslkey cannot be used")
+        }
+        (None, None) => Ok(()),
+        _ if ["PGSSLCERT", "PGSSLKEY"].iter().any(|name| std::env::var_os(name).is_some()) => Ok(()),
+        _ => anyhow::bail!("sslcert and sslkey belong together: one of them is not given"),
+    }
 }
 
 /// Connections that queries share.
@@ -461,7 +505,15 @@ impl Way {
     fn fault(&self, error: &sqlx::Error) -> Fault {
         let at = self.named();
         match error {
-            sqlx::Error::Io(error) => Fault::Nobody(format!("Postgres cannot be reached {at}: {error}")),
+            sqlx::Error::Io(error) => match tls::meaning(&error.to_string()) {
+                Some(reason) => Fault::Final(format!("no TLS with Postgres {at}: {reason} ({error})")),
+                None => Fault::Nobody(format!("Postgres cannot be reached {at}: {error}")),
+            },
+            sqlx::Error::Tls(error) => {
+                let said = describe(error.as_ref());
+                let reason = tls::meaning(&said).map_or(said, str::to_owned);
+                Fault::Final(format!("no TLS with Postgres {at}: {reason}"))
+            }
             sqlx::Error::PoolTimedOut => Fault::Slow(format!("Postgres does not answer {at}")),
             sqlx::Error::Database(answer) => {
                 let code = answer.code().unwrap_or_default();
@@ -557,6 +609,32 @@ mod tests {
         assert_eq!(named, "at db.example:6000 (DATABASE_URL)");
         assert!(way("postgres://ada@db/x", false).named().ends_with("DATABASE_URL is not set)"));
         assert_eq!(way("postgres://ada@[::1]:7/x", true).place(), "[::1]:7");
+    }
+
+    #[test]
+    fn what_a_url_says_of_tls_is_what_it_gets() {
+        let refused = |query: &str, words: &str| {
+            let error = format!("{:#}", options(&format!("postgres://ada:swordfish@db/x?{query}")).unwrap_err());
+            let fits = error.contains("DATABASE_URL") && error.contains(words) && !error.contains("swordfish");
+            assert!(fits, "{query}: {error}");
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["db".to_owned()]).unwrap();
+        let (ca, key) = (folder.path().join("ca.pem"), folder.path().join("key.pem"));
+        std::fs::write(&ca, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        let (ca, key) = (ca.display(), key.display());
+        options(&format!("postgres://db/x?sslmode=verify-full&sslrootcert={ca}&sslcert={ca}&sslkey={key}")).unwrap();
+        refused("sslmode=verify-full&sslrootcert=/nowhere/ca.pem", "/nowhere/ca.pem cannot be read");
+        refused(&format!("sslmode=verify-full&sslrootcert={key}"), "no certificate");
+        // The driver would verify nothing, without a word.
+        for mode in ["", "sslmode=require&", "sslmode=prefer&", "sslmode=disable&"] {
+            refused(&format!("{mode}sslrootcert={ca}"), "verify-full");
+        }
+        refused("sslmode=verify-full&sslcrl=/x", "sslcrl is not known");
+        refused("sslMode=verify-full", "sslMode is not known");
+        refused(&format!("sslcert={ca}&sslkey={ca}"), "no private key");
+        refused(&format!("sslcert={ca}"), "belong together");
     }
 
     #[test]

@@ -20,3 +20,4 @@ mod readiness;
 pub mod relay;
 mod secrets;
 pub mod startup;
+mod tls;

@@ -144,12 +144,7 @@ impl Service {
 
 impl Base {
     async fn open(config: Config) -> anyhow::Result<Self> {
-        let messaging = if config.only_runs_jobs() {
-            Messaging::connect_worker(&config.nats_url).await
-        } else {
-            Messaging::connect(&config.nats_url).await
-        };
-        let messaging = messaging.context("NATS_URL is not an address of NATS")?;
+        let messaging = Messaging::of(&config).await?;
         let database = Database::of(&config)?;
         database.ready(Patience::Endless).await?;
         database.warn_of_power(Patience::Endless).await?;

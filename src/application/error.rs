@@ -91,7 +91,7 @@ const DATABASE_AWAY: &str = "the database cannot be reached";
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::PoolClosed => {
+            sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be reached");
                 Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
             }

@@ -104,6 +104,10 @@ pub fn up(args: &UpArgs) -> anyhow::Result<()> {
             config.direct_url = None;
             config.owner_url = Some(postgres.owner_url());
         }
+        if services.nats().is_some() {
+            // A private NATS listens on this machine alone, and without TLS.
+            (config.nats_ca_file, config.nats_cert_file, config.nats_key_file) = (None, None, None);
+        }
         if config.smtp_url.is_none() && config.mail_folder.is_none() {
             config.mail_folder = Some(services.folder().root().join("mail"));
         }

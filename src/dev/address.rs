@@ -86,7 +86,7 @@ pub async fn check_nats_url(urls: &str) -> anyhow::Result<()> {
 }
 
 fn parse_nats(url: &str) -> Option<Address> {
-    let schemes = ["nats", "tls", "ws", "wss"];
+    let schemes = ["nats", "tls"];
     if url.contains("://") {
         Address::parse(url, &schemes, 4222)
     } else {

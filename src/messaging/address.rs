@@ -21,6 +21,9 @@ pub enum AddressError {
     /// Not a URL of NATS.
     #[error("not an address of the form nats://[user:password@]host[:port]")]
     Malformed(#[source] std::io::Error),
+    /// Another scheme. The client knows those of WebSockets, but would speak to them without any, and without TLS.
+    #[error("neither nats:// nor tls://")]
+    Scheme,
     /// The user or the password is not percent-encoded text.
     #[error("the user or the password is not percent-encoded UTF-8")]
     Credentials,
@@ -32,6 +35,9 @@ pub(super) fn parse(url: &str) -> Result<Address, AddressError> {
         .split(',')
         .map(|server| server.trim().parse().map_err(AddressError::Malformed))
         .collect::<Result<_, _>>()?;
+    if servers.iter().any(ServerAddr::is_websocket) {
+        return Err(AddressError::Scheme);
+    }
     let credentials = match servers.iter().find(|server| server.has_user_pass()) {
         Some(server) => {
             let user = decode(server.username().unwrap_or_default())?;
@@ -88,5 +94,8 @@ mod tests {
         let error = parse("http://user:hush@localhost").err().unwrap();
         assert!(!format!("{error:?} {error}").contains("hush"));
         assert!(parse("nats://a:%zz@localhost").is_err());
+        for url in ["wss://user:hush@localhost", "tls://a, ws://b"] {
+            assert!(matches!(parse(url), Err(AddressError::Scheme)), "{url}");
+        }
     }
 }

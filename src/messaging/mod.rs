@@ -14,14 +14,18 @@ pub mod doorbell;
 pub mod epoch;
 pub mod peers;
 pub mod seal;
+mod tls;
 
 use std::time::Duration;
 
+use anyhow::Context as _;
 use async_nats::{
-    Client, ConnectError, ConnectOptions, Event,
+    Client, ConnectError, ConnectOptions, Event, ServerAddr,
     jetstream::{Context, context::ContextBuilder},
 };
 use tokio::sync::watch;
+
+use crate::config::Config;
 
 pub use address::AddressError;
 
@@ -64,27 +68,31 @@ pub struct Messaging {
 }
 
 impl Messaging {
+    /// Prepares the connection that is configured, as [`Messaging::connect`]. What a process that only runs jobs is answered
+    /// comes to subjects of its own (`_INBOX_worker.>`), so that its user in NATS need not be let into anybody else's.
+    ///
+    /// # Errors
+    /// The address is malformed, or a file for TLS cannot be used; the setting is named.
+    pub async fn of(config: &Config) -> anyhow::Result<Self> {
+        let files = tls::Files::of(config)?;
+        let inboxes = if config.only_runs_jobs() { "_INBOX_worker" } else { "_INBOX" };
+        let messaging = Self::connect_with(&config.nats_url, &files, inboxes).await;
+        messaging.context("NATS_URL is not an address of NATS")
+    }
+
     /// Prepares a connection to the servers of `url`: `nats://[user[:password]@]host[:port]`, several separated by
-    /// commas; `tls://` for TLS; a user without a password is a token. Returns at once: connecting, and connecting
-    /// again, goes on in the background until the last clone is dropped.
+    /// commas; with `tls://` at one of them nothing is said to any before TLS; a user without a password is a token. Returns at
+    /// once: connecting, and connecting again, goes on in the background until the last clone is dropped.
     ///
     /// # Errors
     /// The address is malformed. A server that cannot be reached is no error.
     pub async fn connect(url: &str) -> Result<Self, MessagingError> {
-        Self::connect_with(url, "_INBOX").await
+        Self::connect_with(url, &tls::Files::default(), "_INBOX").await
     }
 
-    /// As [`Messaging::connect`], for a process that only runs jobs. What it is answered comes to subjects of its own
-    /// (`_INBOX_worker.>`), so that its user in NATS need not be let into anybody else's.
-    ///
-    /// # Errors
-    /// As [`Messaging::connect`].
-    pub async fn connect_worker(url: &str) -> Result<Self, MessagingError> {
-        Self::connect_with(url, "_INBOX_worker").await
-    }
-
-    async fn connect_with(url: &str, inboxes: &str) -> Result<Self, MessagingError> {
+    async fn connect_with(url: &str, files: &tls::Files, inboxes: &str) -> Result<Self, MessagingError> {
         let address::Address { servers, credentials } = address::parse(url)?;
+        let needs_tls = files.any() || servers.iter().any(ServerAddr::tls_required);
         let places: Vec<String> = servers.iter().map(|server| format!("{}:{}", server.host(), server.port())).collect();
         let places = places.join(", ");
         let (sender, state) = watch::channel(ConnectionState::default());
@@ -96,6 +104,11 @@ impl Messaging {
             .connection_timeout(CONNECT_TIMEOUT)
             .request_timeout(Some(ACK_TIMEOUT))
             .reconnect_delay_callback(pause)
+            // Asked before each attempt, with the causes of those before. Which server is next is left to the client.
+            .reconnect_to_server_callback(|servers, _| {
+                tls::explain(&servers);
+                std::future::ready(None)
+            })
             .event_callback(move |event| {
                 note(&sender, &places, &event);
                 std::future::ready(())
@@ -105,6 +118,7 @@ impl Messaging {
             Some(address::Credentials::Token(token)) => options.token(token),
             None => options,
         };
+        let options = if needs_tls { files.require(options) } else { options };
         let client = options.connect(servers).await?;
         let jetstream = ContextBuilder::new().timeout(ACK_TIMEOUT).ack_timeout(ACK_TIMEOUT).build(client.clone());
         Ok(Self { client, jetstream, state })

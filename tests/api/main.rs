@@ -36,4 +36,5 @@ mod races;
 mod relay;
 mod support;
 mod tasks;
+mod tls;
 mod workspaces;
