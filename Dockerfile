@@ -1,15 +1,21 @@
-# syntax=docker/dockerfile:1
+# What it is built from, pinned: a tag moves, a digest does not. `--build-arg` takes others; how to move a pin stands in
+# docs/operations.md, "Pins".
+ARG RUST_IMAGE=rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
+ARG DEBIAN_IMAGE=debian:bookworm-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
 
-FROM rust:1.95-bookworm AS build
+FROM ${RUST_IMAGE} AS build
 WORKDIR /src
+# Only what .dockerignore lets through.
 COPY . .
-# The caches stay on the building machine, so that a change of ours does not compile the dependencies again.
+# The caches stay on the building machine, so that a change of ours does not compile the dependencies again. The secret is for
+# machines that take crates from a mirror (`--secret id=cargo_config,src=…`); without it there is none, and none stays in a layer.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
+    --mount=type=secret,id=cargo_config,target=/usr/local/cargo/config.toml \
     cargo build --release --locked --bin workroom \
     && install -m 0755 target/release/workroom /usr/local/bin/workroom
 
-FROM debian:bookworm-slim
+FROM ${DEBIAN_IMAGE}
 # bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Of the image jobs see the interpreters,
 # the common commands and the libraries of both.
 RUN apt-get update \
