@@ -21,7 +21,8 @@ FROM ${DEBIAN_IMAGE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends bubblewrap ca-certificates nodejs python3 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir / --no-create-home --shell /usr/sbin/nologin workroom
+    && groupadd --system --gid 10001 workroom \
+    && useradd --system --uid 10001 --gid workroom --home-dir / --no-create-home --shell /usr/sbin/nologin workroom
 COPY --from=build /usr/local/bin/workroom /usr/local/bin/workroom
 COPY LICENSE /usr/share/doc/workroom/LICENSE
 

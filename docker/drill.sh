@@ -286,10 +286,10 @@ newest() { printf '%s\n' "$@" | sort -V | tail -n 1; }
 
 # --------------------------------------------------------------------------------------------------------- the project, running
 
-# A line of the `.env` that compose is given.
+# A line of the `.env` that compose is given, and a variable of this script.
 setting() {
     printf '%s=%s\n' "$1" "$2" >>"$work/env"
-    export "$1=$2"
+    printf -v "$1" %s "$2"
 }
 
 secret() { printf 'w%s' "$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')"; }
@@ -576,12 +576,12 @@ all_of_nats_is_tls() {
     grep -E '"(name|tls_version)"|num_connections' <<<"$said"
     (($(grep -c '"cid"' <<<"$said") >= 2)) && [[ $(grep -c '"cid"' <<<"$said") == "$(grep -c '"tls_version": "1.3"' <<<"$said")" ]]
 }
-# A client that goes on in plain text is cut off.
+# It says what it is, that TLS is needed, and no more.
 nats_refuses_plaintext() {
     local said
-    said=$(inside workroom timeout 10 bash -c 'exec 3<>/dev/tcp/nats/4222; read -r -t 3 info <&3; printf "CONNECT {\"verbose\":true}\r\nPING\r\n" >&3; cat <&3' 2>&1 || true)
+    said=$(inside workroom timeout 10 bash -c 'exec 3<>/dev/tcp/nats/4222; printf "CONNECT {\"verbose\":true}\r\nPING\r\n" >&3; cat <&3' 2>&1 || true)
     echo "$said"
-    [[ $said != *PONG* ]]
+    [[ $said == *'"tls_required":true'* && $said != *PONG* && $said != *+OK* ]]
 }
 
 # ------------------------------------------------------------------------------------------------------------------- the drill
