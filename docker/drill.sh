@@ -9,19 +9,35 @@ set -euo pipefail
 
 # Everything together, the build included.
 SECONDS_IN_ALL=${WORKROOM_DRILL_SECONDS:-7200}
-if [[ -z ${WORKROOM_DRILL_BOUNDED:-} ]]; then
-    export WORKROOM_DRILL_BOUNDED=yes
-    # The rest of the group gets the signal as well; the trap below still cleans up.
-    exec timeout --kill-after=120 "$SECONDS_IN_ALL" "$0" "$@"
-fi
-
 PODMAN_COMPOSE_VERSION=1.6.0
 
 root=$(CDPATH='' cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/.." && pwd)
 cd -- "$root"
 data=${WORKROOM_DATA_DIR:-$root/.workroom}
+# As `./dev` marks it, so that it knows the folder for its own, and refuses any other.
+if [[ ! -f $data/workroom-data ]]; then
+    if [[ -d $data && -n $(ls -A -- "$data") ]]; then
+        echo "$data is not empty and not a Workroom data folder: choose another one" >&2
+        exit 1
+    fi
+    mkdir -p "$data"
+    # The words of src/dev/folder.rs.
+    # shellcheck disable=SC2016 # the quotes are part of them
+    echo 'This folder belongs to a Workroom development instance; `./dev reset` empties it.' >"$data/workroom-data"
+    echo '*' >"$data/.gitignore"
+fi
 state=$data/drill
 mkdir -p "$state/log"
+if [[ -z ${WORKROOM_DRILL_BOUNDED:-} ]]; then
+    if ! flock --nonblock --close "$state/lock" true; then
+        echo "another drill uses $state: wait for its end" >&2
+        exit 1
+    fi
+    export WORKROOM_DRILL_BOUNDED=yes
+    # The whole group gets the signal at the end of the time, and the trap below cleans up. One drill at a time; the lock is not for
+    # what outlives one that was killed.
+    exec timeout --kill-after=120 "$SECONDS_IN_ALL" flock --nonblock --close "$state/lock" "$root/docker/drill.sh" "$@"
+fi
 state=$(readlink -f -- "$state")
 log=$state/log
 project=workroom-drill
@@ -75,6 +91,12 @@ finish() {
         take_down || code=1
     fi
     rm -rf -- "$work" "$root/src/.env.drill" "$root/src/drill.pem"
+    # The store mounts its own folder, which `./dev reset` could not remove.
+    if [[ ${engine:-} == podman ]]; then
+        local mounted
+        mapfile -t mounted < <(awk -v under="$state/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r)
+        ((${#mounted[@]} == 0)) || umount "${mounted[@]}" 2>/dev/null || true
+    fi
     if ((failed > 0 || code != 0)); then
         say "FAILED: $failed of $((passed + failed)) checks, in $SECONDS s; logs are in $log"
         exit 1
