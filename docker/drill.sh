@@ -180,7 +180,7 @@ choose_cgroups() {
         setting WORKROOM_CGROUP_OPTION unmask=/sys/fs/cgroup
         note "sandboxes: WORKROOM_SANDBOX_CGROUPS=required, with unmask=/sys/fs/cgroup"
     else
-        setting WORKROOM_CGROUP_OPTION no-new-privileges:true
+        setting WORKROOM_CGROUP_OPTION no-new-privileges=true
         setting WORKROOM_SANDBOX_CGROUPS auto
         note "sandboxes: WORKROOM_SANDBOX_CGROUPS=auto, for this engine gives a container no cgroup to write (cgroup version $version)"
     fi
