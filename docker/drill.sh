@@ -34,11 +34,17 @@ if [[ -z ${WORKROOM_DRILL_BOUNDED:-} ]]; then
         exit 1
     fi
     export WORKROOM_DRILL_BOUNDED=yes
-    # The whole group gets the signal at the end of the time, and the trap below cleans up. One drill at a time; the lock is not for
-    # what outlives one that was killed.
-    exec timeout --kill-after=120 "$SECONDS_IN_ALL" flock --nonblock --close "$state/lock" "$root/docker/drill.sh" "$@"
+    # The whole group gets the signal at the end of the time, and the trap below cleans up. One drill at a time.
+    exec flock --nonblock --no-fork "$state/lock" timeout --kill-after=120 "$SECONDS_IN_ALL" "$root/docker/drill.sh" "$@"
 fi
 state=$(readlink -f -- "$state")
+# `timeout` holds the lock; it is not for what outlives a drill that was killed.
+for fd in "/proc/$$/fd/"*; do
+    if [[ $(readlink -- "$fd") == "$state/lock" ]]; then
+        fd=${fd##*/}
+        exec {fd}>&-
+    fi
+done
 log=$state/log
 project=workroom-drill
 work=$(mktemp -d "$state/run.XXXXXX")
@@ -104,7 +110,7 @@ finish() {
     say "passed: $passed checks, in $SECONDS s"
 }
 trap finish EXIT
-trap 'exit 124' TERM INT HUP
+trap 'bad "stopped: by a signal, or because its time was over"; exit 124' TERM INT HUP
 
 # ---------------------------------------------------------------------------------------------------------------- the engine
 
