@@ -110,7 +110,9 @@ finish() {
     say "passed: $passed checks, in $SECONDS s"
 }
 trap finish EXIT
-trap 'bad "stopped: by a signal, or because its time was over"; exit 124' TERM INT HUP
+# A signal may come while a check's output goes to a file.
+exec {out}>&1
+trap 'exec 1>&"$out"; bad "stopped: by a signal, or because its time was over"; exit 124' TERM INT HUP
 
 # ---------------------------------------------------------------------------------------------------------------- the engine
 
