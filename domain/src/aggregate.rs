@@ -16,7 +16,7 @@ pub trait Decide: Clone + Default + Serialize + DeserializeOwned + Send + Sync +
     /// What can have happened to the aggregate.
     type Event: cqrs_es::DomainEvent;
     /// Why a command may be refused.
-    type Refusal: std::error::Error + Send + Sync + 'static;
+    type Refusal: crate::refusal::Refusal;
 
     /// Decides a command against the current state.
     ///

@@ -25,6 +25,7 @@ pub mod organization;
 pub mod organization_projects;
 pub mod organization_slug;
 pub mod project;
+pub mod refusal;
 pub mod task;
 pub mod text;
 pub mod timestamp;

@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::refusal::{self, Code, Refusal};
+
+crate::codes! {
+    NOT_A_WEB_ADDRESS = "not-a-web-address", Field,
+        "the text is not an http or https address",
+        "give an address that begins with https://";
+}
+
 /// Why a piece of text was refused.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TextRefused {
@@ -26,6 +34,17 @@ pub enum TextRefused {
     /// A control character where only printable text belongs.
     #[error("must not contain control characters")]
     ControlCharacter,
+}
+
+impl Refusal for TextRefused {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Empty => refusal::EMPTY,
+            Self::TooLong { .. } | Self::TooManyBytes { .. } => refusal::TOO_LONG,
+            Self::NoAddress => NOT_A_WEB_ADDRESS,
+            Self::ControlCharacter => refusal::FORBIDDEN_CHARACTER,
+        }
+    }
 }
 
 fn within(text: &str, limit: usize) -> Result<(), TextRefused> {

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use workroom_domain::{actor::Actor, ids::AccountId, metadata::Metadata};
 
 use super::Error;
+use crate::application::codes::FORBIDDEN;
 
 /// Who asks, when, and on whose behalf.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ impl Context {
     /// # Errors
     /// When the service itself asks for something that only people do.
     pub fn account(&self) -> Result<AccountId, Error> {
-        self.actor.account().ok_or(Error::Forbidden)
+        self.actor.account().ok_or_else(|| FORBIDDEN.into())
     }
 
     pub(super) fn metadata(&self) -> Metadata {

@@ -1,70 +1,107 @@
 //! Why a command or query was not answered. One type, free of transport: HTTP turns it into a status at the last step.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use workroom_domain::{
-    account::AccountRefusal, comment::CommentRefusal, file::FileRefusal, invitation::InvitationRefusal,
-    job::JobRefusal, membership::MembershipRefusal, organization::OrganizationRefusal, project::ProjectRefusal,
-    task::TaskRefusal, text::TextRefused, workspace::WorkspaceRefusal,
+    account::AccountRefusal,
+    comment::CommentRefusal,
+    file::FileRefusal,
+    invitation::InvitationRefusal,
+    job::JobRefusal,
+    membership::MembershipRefusal,
+    organization::OrganizationRefusal,
+    organization_slug::SlugTaken,
+    project::ProjectRefusal,
+    refusal::{CONTENDED, Code, Kind, NOT_FOUND, Refusal},
+    task::TaskRefusal,
+    workspace::WorkspaceRefusal,
 };
 
+use super::codes::{DATABASE_AWAY, INTERNAL, INVALID, OUTCOME_UNKNOWN, OVERLOADED, TOO_MUCH_AT_ONCE};
 use crate::event_store::{AppendError, LoadError};
+
+/// A refusal: what it is known by, and what is the matter this time.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refused {
+    /// What it is known by.
+    pub code: &'static Code,
+    /// What is the matter this time.
+    pub detail: Cow<'static, str>,
+    /// When to come again, if that helps.
+    pub retry_after: Option<Duration>,
+}
 
 /// A field that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// Where: a JSON pointer (RFC 6901).
     pub pointer: String,
+    /// What it is known by.
+    pub code: &'static Code,
     /// What is wrong with it.
-    pub detail: String,
+    pub detail: Cow<'static, str>,
+}
+
+impl Violation {
+    /// A field that does not hold, as its type says.
+    pub fn of(pointer: &str, refusal: &impl Refusal) -> Self {
+        Self::new(pointer, refusal.code(), refusal.to_string())
+    }
+
+    /// A field that does not hold.
+    pub fn new(pointer: impl Into<String>, code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.into() }
+    }
 }
 
 /// Why a command or query was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No credentials, or none that hold.
-    #[error("{0}")]
-    Unauthenticated(&'static str),
-    /// The caller may know of the thing, but not do this with it.
-    #[error("you do not have the right to do this")]
-    Forbidden,
-    /// There is no such thing, or none that the caller may know of.
-    #[error("there is no such {0}")]
-    NotFound(&'static str),
-    /// The current state does not allow it.
-    #[error("{0}")]
-    Conflict(String),
-    /// The resource has changed since the version that the caller named.
-    #[error("the resource has changed since the version given in If-Match")]
-    Stale,
-    /// Understood, but not valid.
+    /// Refused, for a reason that has a code.
+    #[error(transparent)]
+    Refused(Refused),
+    /// Understood, but these fields do not hold.
     #[error("the request is not valid")]
     Invalid(Vec<Violation>),
-    /// Too often, from there or for that.
-    #[error("{detail}")]
-    Throttled {
-        /// What was tried too often.
-        detail: &'static str,
-        /// When to come again.
-        retry_after: Duration,
-    },
-    /// Too much to do at the moment.
-    #[error("{detail}")]
-    Busy {
-        /// What is short.
-        detail: &'static str,
-        /// When to come again.
-        retry_after: Duration,
-    },
+    /// What a decision rested on outside the log has changed since it was read: decide again.
+    #[error("the resource is being changed by others; try again")]
+    Overtaken,
     /// The machine broke.
     #[error("an internal error occurred")]
     Failure(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+impl From<&'static Code> for Error {
+    fn from(code: &'static Code) -> Self {
+        Self::refused(code, code.meaning)
+    }
+}
+
 impl Error {
+    /// Refused, with a sentence about this case.
+    pub fn refused(code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Refused(Refused { code, detail: detail.into(), retry_after: None })
+    }
+
+    /// Refused for now.
+    pub fn later(code: &'static Code, retry_after: Duration) -> Self {
+        Self::Refused(Refused { code, detail: code.meaning.into(), retry_after: Some(retry_after) })
+    }
+
+    /// There is no such thing, or none that the caller may know of.
+    pub fn not_found(noun: &str) -> Self {
+        Self::refused(NOT_FOUND, format!("there is no such {noun}"))
+    }
+
     /// One field that does not hold.
-    pub fn invalid(pointer: &str, detail: impl Into<String>) -> Self {
-        Self::Invalid(vec![Violation { pointer: pointer.to_owned(), detail: detail.into() }])
+    pub fn invalid(pointer: &str, code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Invalid(vec![Violation::new(pointer, code, detail)])
+    }
+
+    /// One field that does not hold, as its type says.
+    pub fn of_field(pointer: &str, refusal: &impl Refusal) -> Self {
+        Self::Invalid(vec![Violation::of(pointer, refusal)])
     }
 
     /// The machine broke.
@@ -72,28 +109,46 @@ impl Error {
         Self::Failure(error.into())
     }
 
+    /// What it is known by.
+    pub fn code(&self) -> &'static Code {
+        match self {
+            Self::Refused(refused) => refused.code,
+            Self::Invalid(_) => INVALID,
+            Self::Overtaken => CONTENDED,
+            Self::Failure(_) => INTERNAL,
+        }
+    }
+
+    /// What it means for whoever asked.
+    pub fn kind(&self) -> Kind {
+        self.code().kind
+    }
+
     /// Whether the domain said no, and might say otherwise to a newer state.
     pub(super) fn depends_on_state(&self) -> bool {
-        matches!(
-            self,
-            Self::Unauthenticated(_)
-                | Self::Forbidden
-                | Self::NotFound(_)
-                | Self::Conflict(_)
-                | Self::Stale
-                | Self::Invalid(_)
-        )
+        match self.kind() {
+            Kind::Unauthenticated
+            | Kind::Forbidden
+            | Kind::NotFound
+            | Kind::Conflict
+            | Kind::Stale
+            | Kind::Invalid
+            | Kind::Field => true,
+            Kind::Malformed | Kind::Throttled | Kind::Unavailable | Kind::Failure => false,
+        }
     }
 }
 
-const DATABASE_AWAY: &str = "the database cannot be reached";
+fn database_away() -> Error {
+    Error::later(DATABASE_AWAY, Duration::from_secs(2))
+}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match error {
             sqlx::Error::PoolTimedOut | sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot be reached");
-                Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
+                database_away()
             }
             sqlx::Error::Database(ref inner)
                 if inner.code().is_some_and(|code| {
@@ -101,11 +156,11 @@ impl From<sqlx::Error> for Error {
                 }) =>
             {
                 tracing::warn!(error = &error as &dyn std::error::Error, "the database cannot serve");
-                Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) }
+                database_away()
             }
             // It stood there when it was looked up: an account that was erased meanwhile, as a rule.
             sqlx::Error::Database(ref inner) if inner.is_foreign_key_violation() => {
-                Self::Conflict("somebody or something that this is about is gone by now".to_owned())
+                Self::refused(CONTENDED, "somebody or something that this is about is gone by now")
             }
             other => Self::failure(other),
         }
@@ -125,138 +180,48 @@ impl From<AppendError> for Error {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Conflict | AppendError::ReceiptExists => {
-                Self::Conflict("the resource is being changed by others; try again".to_owned())
+                Self::refused(CONTENDED, "the resource is being changed by others; try again")
             }
-            AppendError::Overloaded => {
-                Self::Busy { detail: "the service is overloaded", retry_after: Duration::from_secs(1) }
-            }
-            AppendError::Unavailable => Self::Busy { detail: DATABASE_AWAY, retry_after: Duration::from_secs(2) },
-            AppendError::OutcomeUnknown => Self::Busy {
-                detail: "the database did not answer in time; the command may or may not have been carried out",
-                retry_after: Duration::from_secs(2),
-            },
-            AppendError::TooLarge => Self::Conflict("this changes too much at once; do it in parts".to_owned()),
+            AppendError::Overloaded => Self::later(OVERLOADED, Duration::from_secs(1)),
+            AppendError::Unavailable => database_away(),
+            AppendError::OutcomeUnknown => Self::later(OUTCOME_UNKNOWN, Duration::from_secs(2)),
+            AppendError::TooLarge => TOO_MUCH_AT_ONCE.into(),
             AppendError::TableRefused(_) => Self::failure(error),
             AppendError::Refused(error) => error.into(),
         }
     }
 }
 
-impl From<ProjectRefusal> for Error {
-    fn from(refusal: ProjectRefusal) -> Self {
-        match refusal {
-            ProjectRefusal::Absent => Self::NotFound("project"),
-            ProjectRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
-            ProjectRefusal::EndBeforeStart => Self::invalid("/end_date", refusal.to_string()),
-        }
-    }
-}
-
-impl From<MembershipRefusal> for Error {
-    fn from(refusal: MembershipRefusal) -> Self {
-        match refusal {
-            MembershipRefusal::Closed => Self::NotFound("project"),
-            MembershipRefusal::NotAMember => Self::NotFound("member"),
-            MembershipRefusal::AlreadyFounded | MembershipRefusal::AlreadyMember | MembershipRefusal::LastOwner => {
-                Self::Conflict(refusal.to_string())
+/// Makes errors of the domain's refusals; what each means, its code says.
+macro_rules! from_refusals {
+    ($($refusal:ty),* $(,)?) => {
+        $(impl From<$refusal> for Error {
+            fn from(refusal: $refusal) -> Self {
+                match refusal.field() {
+                    Some(pointer) => Self::of_field(pointer, &refusal),
+                    None => Self::refused(refusal.code(), refusal.to_string()),
+                }
             }
-        }
-    }
+        })*
+    };
 }
 
-impl From<OrganizationRefusal> for Error {
-    fn from(refusal: OrganizationRefusal) -> Self {
-        match refusal {
-            OrganizationRefusal::Absent => Self::NotFound("organization"),
-            OrganizationRefusal::NotAMember => Self::NotFound("member"),
-            OrganizationRefusal::AlreadyExists
-            | OrganizationRefusal::AlreadyMember
-            | OrganizationRefusal::LastAdmin
-            | OrganizationRefusal::Personal => Self::Conflict(refusal.to_string()),
-        }
-    }
-}
+from_refusals!(
+    AccountRefusal,
+    CommentRefusal,
+    FileRefusal,
+    InvitationRefusal,
+    JobRefusal,
+    MembershipRefusal,
+    OrganizationRefusal,
+    ProjectRefusal,
+    SlugTaken,
+    TaskRefusal,
+    WorkspaceRefusal,
+    std::convert::Infallible,
+);
 
-impl From<TaskRefusal> for Error {
-    fn from(refusal: TaskRefusal) -> Self {
-        match refusal {
-            TaskRefusal::Absent => Self::NotFound("task"),
-            TaskRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
-        }
-    }
-}
-
-impl From<CommentRefusal> for Error {
-    fn from(refusal: CommentRefusal) -> Self {
-        match refusal {
-            CommentRefusal::Absent => Self::NotFound("comment"),
-            CommentRefusal::AlreadyExists => Self::Conflict(refusal.to_string()),
-        }
-    }
-}
-
-impl From<WorkspaceRefusal> for Error {
-    fn from(refusal: WorkspaceRefusal) -> Self {
-        match refusal {
-            WorkspaceRefusal::Absent => Self::NotFound("workspace"),
-            WorkspaceRefusal::NoSuchFile => Self::NotFound("file"),
-            WorkspaceRefusal::AlreadyExists
-            | WorkspaceRefusal::PathTaken(_)
-            | WorkspaceRefusal::NotAFolder(_)
-            | WorkspaceRefusal::IsAFolder(_)
-            | WorkspaceRefusal::Full { .. } => Self::Conflict(refusal.to_string()),
-        }
-    }
-}
-
-impl From<std::convert::Infallible> for Error {
-    fn from(never: std::convert::Infallible) -> Self {
-        match never {}
-    }
-}
-
-impl From<FileRefusal> for Error {
-    fn from(refusal: FileRefusal) -> Self {
-        match refusal {}
-    }
-}
-
-impl From<InvitationRefusal> for Error {
-    fn from(refusal: InvitationRefusal) -> Self {
-        match refusal {
-            InvitationRefusal::Absent => Self::NotFound("invitation"),
-            InvitationRefusal::AlreadySent
-            | InvitationRefusal::Expired
-            | InvitationRefusal::Lapsed
-            | InvitationRefusal::Accepted => Self::Conflict(refusal.to_string()),
-        }
-    }
-}
-
-impl From<JobRefusal> for Error {
-    fn from(refusal: JobRefusal) -> Self {
-        match refusal {
-            JobRefusal::Absent => Self::NotFound("job"),
-            JobRefusal::AlreadyRequested | JobRefusal::NotWaiting { .. } | JobRefusal::NotRunning { .. } => {
-                Self::Conflict(refusal.to_string())
-            }
-        }
-    }
-}
-
-impl From<AccountRefusal> for Error {
-    fn from(refusal: AccountRefusal) -> Self {
-        match refusal {
-            AccountRefusal::Absent => Self::NotFound("account"),
-            AccountRefusal::AlreadyRegistered => Self::Conflict(refusal.to_string()),
-            // Who acts with the credentials of an account that is gone has none.
-            AccountRefusal::Erased => Self::Unauthenticated("the account no longer exists"),
-            AccountRefusal::Deactivated => Self::Unauthenticated("the account is deactivated"),
-        }
-    }
-}
-
-/// Names the field that a text was meant for.
-pub fn in_field(pointer: &'static str) -> impl Fn(TextRefused) -> Error {
-    move |refused| Error::invalid(pointer, refused.to_string())
+/// Names the field that a value was meant for.
+pub fn in_field<R: Refusal>(pointer: &'static str) -> impl Fn(R) -> Error {
+    move |refusal| Error::of_field(pointer, &refusal)
 }

@@ -12,6 +12,7 @@ use super::{
     run::Ran,
     tables::{NoTables, TableChange},
 };
+use crate::application::codes::{IDEMPOTENCY_KEY_REUSED, REQUEST_IN_PROGRESS};
 use crate::event_store::{Receipt, receipts, receipts::KeptReply};
 
 /// What makes a request the same request.
@@ -63,7 +64,7 @@ impl InFlight {
         let entry = (key.principal, key.key.clone());
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.insert(entry.clone()) {
-            return Err(Error::Conflict("a request with this Idempotency-Key is still running".to_owned()));
+            return Err(REQUEST_IN_PROGRESS.into());
         }
         Ok(Turn { keys: self.clone(), entry })
     }
@@ -147,10 +148,7 @@ impl App {
     /// [`Error::Invalid`] when the key was used for another request.
     pub async fn answer_again(&self, key: &IdempotencyKey, kept: KeptReply) -> Result<Answer, Error> {
         if kept.fingerprint != key.fingerprint {
-            return Err(Error::Invalid(vec![super::Violation {
-                pointer: String::new(),
-                detail: "this Idempotency-Key was used for another request".to_owned(),
-            }]));
+            return Err(IDEMPOTENCY_KEY_REUSED.into());
         }
         let rendered = Rendered {
             status: kept.status,

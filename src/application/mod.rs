@@ -7,6 +7,7 @@
 //! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
 
 pub mod accounts;
+pub mod codes;
 pub mod comments;
 mod context;
 mod error;
@@ -36,7 +37,7 @@ use uuid::Uuid;
 use workroom_projections::{history::Cause, progress::Progress};
 
 pub use context::{Context, now};
-pub use error::{Error, Violation, in_field};
+pub use error::{Error, Refused, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use people::EmailProof;
 pub use precondition::IfVersion;

@@ -6,8 +6,7 @@ use workroom_domain::account::Account;
 use workroom_projections::accounts::{self, AccountRow};
 
 use super::{App, Error, Unit};
-
-const UNPROVEN: &str = "prove your own e-mail address before you invite others";
+use crate::application::codes::EMAIL_UNPROVEN;
 
 /// When an address counts as its account's: only then do rights that are given to the address go to the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +59,7 @@ pub(super) async fn insist_on_own_proof(unit: &mut Unit<'_>) -> Result<(), Error
     unit.read_committed::<Account>(account_id).await?;
     match accounts::find(unit.pool(), account_id.into()).await? {
         Some(own) if own.email.is_some() && !unit.email_proof().counts(&own) => {
-            Err(Error::Conflict(UNPROVEN.to_owned()))
+            Err(Error::refused(EMAIL_UNPROVEN, "prove your own e-mail address before you invite others"))
         }
         _ => Ok(()),
     }

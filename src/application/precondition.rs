@@ -1,6 +1,7 @@
 //! Preconditions: the versions of a resource that a caller means a change for (RFC 9110, `If-Match`).
 
 use super::Error;
+use crate::application::codes::STALE;
 
 /// The versions that a change is meant for; `None`: whichever it finds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,7 +14,7 @@ impl IfVersion {
     /// [`Error::Stale`] for another one.
     pub fn check(&self, version: i64) -> Result<(), Error> {
         match &self.0 {
-            Some(versions) if !versions.contains(&version) => Err(Error::Stale),
+            Some(versions) if !versions.contains(&version) => Err(STALE.into()),
             _ => Ok(()),
         }
     }

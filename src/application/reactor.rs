@@ -14,6 +14,7 @@ use std::time::Duration;
 use sqlx::{FromRow, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::{AccountId, InvitationId, JobId, OrganizationId, ProjectId, TaskId},
@@ -32,6 +33,7 @@ use super::{
     tasks::UnassignTask,
     views,
 };
+use crate::application::codes::VIEWS_BEHIND;
 
 /// How often the log is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -278,7 +280,7 @@ where
         let is_last = i64::try_from(found.len()).unwrap_or(BATCH) < BATCH;
         let done = futures::future::try_join_all(found.iter().cloned().map(&act)).await?;
         if !done.iter().all(|done| done.visible) {
-            return Err(Error::Busy { detail: "the read models are behind", retry_after: INTERVAL });
+            return Err(Error::later(VIEWS_BEHIND, INTERVAL));
         }
         if is_last {
             return Ok(());
@@ -389,7 +391,7 @@ impl Reactor {
         let Some(Checkpoint { position, is_sweep_due }) = self.take(pool, holder).await? else { return Ok(false) };
         if is_sweep_due {
             match self.sweep(app).await {
-                Err(error @ Error::Busy { .. }) => return Err(error),
+                Err(error) if error.kind() == Kind::Unavailable => return Err(error),
                 // One that cannot be helped must not keep the others waiting; the next sweep finds it again.
                 Err(error) => self.complain(&error),
                 Ok(()) => {}
@@ -405,7 +407,7 @@ impl Reactor {
         let mut done = position;
         for cause in &causes {
             match self.react(app, cause).await {
-                Err(error @ Error::Busy { .. }) => {
+                Err(error) if error.kind() == Kind::Unavailable => {
                     self.advance(pool, holder, position, done).await?;
                     return Err(error);
                 }

@@ -2,6 +2,7 @@
 
 use futures::TryFutureExt;
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     access::{self, Action, OrganizationAction, OrganizationRole, Role, Standing, Verdict},
     ids::{AccountId, ProjectId},
@@ -16,6 +17,7 @@ use workroom_projections::{
 };
 
 use super::{App, Error};
+use crate::application::codes::FORBIDDEN;
 
 /// How the views call who may look at a public project without being its member.
 const VISITOR: &str = "visitor";
@@ -49,8 +51,8 @@ pub fn admit(standing: Option<&str>, action: Action) -> Result<Option<Role>, Err
     };
     match access::decide(standing, action) {
         Verdict::Allowed => Ok(role),
-        Verdict::Forbidden => Err(Error::Forbidden),
-        Verdict::Hidden => Err(Error::NotFound("project")),
+        Verdict::Forbidden => Err(FORBIDDEN.into()),
+        Verdict::Hidden => Err(Error::not_found("project")),
     }
 }
 
@@ -88,7 +90,7 @@ impl App {
     /// How an account stands to a project by the log as it is now: its role, and whether it may look as a visitor.
     async fn standing(&self, account_id: AccountId, project_id: ProjectId) -> Result<(Option<Role>, bool), Error> {
         let project = self.log.reload::<Project>(project_id.into()).await?;
-        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::NotFound("project")) };
+        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::not_found("project")) };
         if self.log.reload::<Organization>(organization_id.into()).await?.state.rules_projects(account_id) {
             return Ok((Some(Role::Owner), fields.is_public));
         }
@@ -105,7 +107,7 @@ impl App {
         account_id: AccountId,
         organization_id: Uuid,
     ) -> Result<OrganizationRow, Error> {
-        let absent = || Error::NotFound("organization");
+        let absent = || Error::not_found("organization");
         let found = organizations::find(&self.pool, organization_id, account_id.into()).await?.ok_or_else(absent)?;
         let mut organization = found.organization;
         if found.is_behind {
@@ -134,8 +136,8 @@ impl App {
         };
         match access::decide_in_organization(Some(role), organization.members_can_create_projects, action) {
             Verdict::Allowed => Ok(organization),
-            Verdict::Forbidden => Err(Error::Forbidden),
-            Verdict::Hidden => Err(Error::NotFound("organization")),
+            Verdict::Forbidden => Err(FORBIDDEN.into()),
+            Verdict::Hidden => Err(Error::not_found("organization")),
         }
     }
 
@@ -203,7 +205,13 @@ impl App {
         let found = self.find_project(account_id, project_id).await?;
         let may_be_deleted = found.as_ref().is_none_or(|found| found.deleted || found.is_behind);
         match self.admit_to(account_id, project_id, found, action).await {
-            Err(Error::NotFound(_)) if may_be_deleted && self.owned_before(account_id, project_id).await? => Ok(None),
+            Err(error)
+                if error.kind() == Kind::NotFound
+                    && may_be_deleted
+                    && self.owned_before(account_id, project_id).await? =>
+            {
+                Ok(None)
+            }
             admitted => admitted.map(Some),
         }
     }
@@ -223,7 +231,7 @@ impl App {
         found: Option<projects::Found>,
         action: Action,
     ) -> Result<ProjectRow, Error> {
-        let found = found.filter(|found| !found.deleted).ok_or(Error::NotFound("project"))?;
+        let found = found.filter(|found| !found.deleted).ok_or(Error::not_found("project"))?;
         let mut project = found.project;
         if found.is_behind {
             // Rights never wait for the views: neither those that were taken away nor those that were given.

@@ -15,6 +15,7 @@ use workroom_domain::{
 };
 
 use super::{Context, EmailProof, Error};
+use crate::application::codes::FORBIDDEN;
 use crate::event_store::{
     AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StreamAppend, Versioned,
     serialize_events,
@@ -226,14 +227,14 @@ impl<'a> Unit<'a> {
         }
         // Only who may not by the roster costs more: a look at the project and its organization.
         let project = self.read::<Project>(project_id).await?;
-        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::NotFound("project")) };
+        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::not_found("project")) };
         if self.read::<Organization>(organization_id).await?.state.rules_projects(account_id) {
             return Ok((Role::Owner, roster));
         }
         match role {
-            Some(_) => Err(Error::Forbidden),
-            None if fields.is_public => Err(Error::Forbidden),
-            None => Err(Error::NotFound("project")),
+            Some(_) => Err(FORBIDDEN.into()),
+            None if fields.is_public => Err(FORBIDDEN.into()),
+            None => Err(Error::not_found("project")),
         }
     }
 
@@ -252,8 +253,8 @@ impl<'a> Unit<'a> {
         let members_may = state.fields.settings.members_can_create_projects;
         match access::decide_in_organization(role, members_may, action) {
             Verdict::Allowed => Ok(organization),
-            Verdict::Forbidden => Err(Error::Forbidden),
-            Verdict::Hidden => Err(Error::NotFound("organization")),
+            Verdict::Forbidden => Err(FORBIDDEN.into()),
+            Verdict::Hidden => Err(Error::not_found("organization")),
         }
     }
 

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use workroom_projections::log;
 
 use super::Error;
+use crate::application::codes::VIEWS_BEHIND;
 
 /// The group of organizations, projects, members, tasks.
 pub const WORKSPACE: &str = "workspace";
@@ -28,7 +29,7 @@ pub async fn caught_up(pool: &PgPool, groups: &[&str]) -> Result<(), Error> {
     let deadline = tokio::time::Instant::now() + TIMEOUT;
     while reached(pool, groups).await? < head {
         if tokio::time::Instant::now() >= deadline {
-            return Err(Error::Busy { detail: "the read models are behind", retry_after: TIMEOUT });
+            return Err(Error::later(VIEWS_BEHIND, TIMEOUT));
         }
         tokio::time::sleep(INTERVAL).await;
     }

@@ -17,6 +17,7 @@ use super::{
     problem::{self, Problem},
     request::{REQUEST_ID, RequestMeta},
 };
+use crate::http::problem::codes::MALFORMED;
 
 /// Replies are data: a browser that is made to show one as a page runs nothing of it.
 const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -62,7 +63,7 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
 
 async fn answer(limit: Duration, request: Request, next: Next) -> Response {
     if !names_one_host(&request) {
-        return Problem::new(StatusCode::BAD_REQUEST, "a request names one host in its Host header").into_response();
+        return Problem::new(MALFORMED, "a request names one host in its Host header").into_response();
     }
     // A panic leaves nothing behind: handlers share only what locks and databases keep consistent.
     match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {

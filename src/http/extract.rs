@@ -10,10 +10,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use uuid::Uuid;
 use workroom_domain::actor::Actor;
+use workroom_domain::refusal::{Code, FORBIDDEN_CHARACTER, NOT_FOUND};
 
 use super::{State, problem::Problem, rate_limit::Usage, request::RequestMeta};
+use crate::http::problem::codes::{
+    BODY_TIMEOUT, INVALID_VALUE, MALFORMED, MISSING_FIELD, TOO_LARGE, UNKNOWN_FIELD, UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE,
+};
+use crate::identity::codes::CREDENTIALS_MISSING;
 use crate::{
-    application::{Context, Error, IdempotencyKey, IfVersion, Violation, now},
+    application::{Context, Error, IdempotencyKey, IfVersion, now},
     identity::{self, Scope},
 };
 
@@ -48,7 +53,7 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
         if !is_json(request.headers()) {
             return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                UNSUPPORTED_MEDIA_TYPE,
                 "the body must be JSON, with Content-Type: application/json",
             ));
         }
@@ -60,13 +65,9 @@ impl<T: DeserializeOwned> FromRequest<State> for Body<T> {
 
 async fn read_body(request: Request, state: &State) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(body_timeout(state), Bytes::from_request(request, state)).await;
-    let too_slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the request body did not come in time");
-    read.map_err(too_slow)?.map_err(|rejection| {
-        let detail = match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => "the request body is too large",
-            _ => "the request body could not be read",
-        };
-        Problem::new(rejection.status(), detail)
+    read.map_err(|_| BODY_TIMEOUT)?.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => TOO_LARGE.into(),
+        _ => Problem::new(MALFORMED, "the request body could not be read"),
     })
 }
 
@@ -79,11 +80,11 @@ impl FromRequest<State> for PlainText {
     async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
         if !is_plain_text(request.headers()) {
             let detail = "the body must be plain text in UTF-8, with Content-Type: text/plain; charset=utf-8";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+            return Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, detail));
         }
         let bytes = read_body(request, state).await?;
         if std::str::from_utf8(&bytes).is_err() {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "the body is not UTF-8"));
+            return Err(Problem::new(MALFORMED, "the body is not UTF-8"));
         }
         Ok(Self(bytes))
     }
@@ -108,33 +109,46 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     // serde would take a list for an object, its items for the fields in their order.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'[') && serde_json::from_slice::<serde_json::Value>(bytes).is_ok() {
-        return Err(Error::invalid("", "must be a JSON object").into());
+        return Err(Error::invalid("", WRONG_TYPE, "must be a JSON object").into());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        refuse(&error.into_inner(), pointer, bytes)
+        refuse(&error.into_inner(), &pointer, bytes)
     })?;
-    deserializer.end().map_err(|error| refuse(&error, String::new(), bytes))?;
+    deserializer.end().map_err(|error| refuse(&error, "", bytes))?;
     if has_nul(bytes) {
-        return Err(Error::invalid("", "text must not contain NUL characters").into());
+        return Err(Error::invalid("", FORBIDDEN_CHARACTER, "text must not contain NUL characters").into());
     }
     Ok(value)
 }
 
-fn refuse(error: &serde_json::Error, pointer: String, bytes: &[u8]) -> Problem {
+fn refuse(error: &serde_json::Error, pointer: &str, bytes: &[u8]) -> Problem {
     if error.is_data() {
         // serde_json ends its message with the place in the text, which the pointer says better.
         let text = error.to_string();
         let detail = text.split(" at line ").next().unwrap_or(&text).to_owned();
-        return Error::Invalid(vec![Violation { pointer, detail }]).into();
+        return Error::invalid(pointer, code_of(&detail), detail).into();
     }
     // serde_json calls it a syntax error, too, when a value of another type stands where an enum is expected.
     if serde_json::from_slice::<serde_json::Value>(bytes).is_ok() {
-        let detail = "is not of the expected type".to_owned();
-        return Error::Invalid(vec![Violation { pointer, detail }]).into();
+        return Error::invalid(pointer, WRONG_TYPE, "is not of the expected type").into();
     }
-    Problem::new(StatusCode::BAD_REQUEST, format!("the body is not well-formed JSON: {error}"))
+    Problem::new(MALFORMED, format!("the body is not well-formed JSON: {error}"))
+}
+
+/// What serde's sentence is about; serde has nothing but the sentence.
+fn code_of(detail: &str) -> &'static Code {
+    let is = |word: &str| detail.contains(word);
+    if is("unknown field") {
+        UNKNOWN_FIELD
+    } else if is("missing field") {
+        MISSING_FIELD
+    } else if is("invalid type") {
+        WRONG_TYPE
+    } else {
+        INVALID_VALUE
+    }
 }
 
 /// A path as a JSON pointer (RFC 6901).
@@ -169,12 +183,13 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &State) -> Result<Self, Problem> {
-        let refused =
-            |detail: String| Problem::from(Error::Invalid(vec![Violation { pointer: String::new(), detail }]));
-        let axum::extract::Query(value) = axum::extract::Query::try_from_uri(&parts.uri)
-            .map_err(|rejection| refused(format!("the query string is not valid: {}", rejection.body_text())))?;
+        let refused = |code, detail: String| Problem::from(Error::invalid("", code, detail));
+        let axum::extract::Query(value) = axum::extract::Query::try_from_uri(&parts.uri).map_err(|rejection| {
+            let why = rejection.body_text();
+            refused(code_of(&why), format!("the query string is not valid: {why}"))
+        })?;
         if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(refused("text must not contain NUL characters".to_owned()));
+            return Err(refused(FORBIDDEN_CHARACTER, "text must not contain NUL characters".to_owned()));
         }
         Ok(Self(value))
     }
@@ -190,7 +205,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<State> for Path<T> {
         axum::extract::Path::from_request_parts(parts, state)
             .await
             .map(|axum::extract::Path(value)| Self(value))
-            .map_err(|_| Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+            .map_err(|_| Problem::new(NOT_FOUND, "there is nothing at this address"))
     }
 }
 
@@ -213,8 +228,9 @@ impl FromRequestParts<State> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
-        let token = bearer(&parts.headers)
-            .ok_or(Error::Unauthenticated("sign in first: send Authorization: Bearer <access token>"))?;
+        let token = bearer(&parts.headers).ok_or_else(|| {
+            Error::refused(CREDENTIALS_MISSING, "sign in first: send Authorization: Bearer <access token>")
+        })?;
         let now = now();
         let identity = state.identity.authenticate(token, now).await?;
         let only_reads = matches!(parts.method, Method::GET | Method::HEAD);
@@ -352,7 +368,7 @@ impl FromRequestParts<State> for ClientKey {
         let key = value.to_str().ok().filter(|key| (1..=255).contains(&key.len()));
         match key {
             Some(key) => Ok(Self(Some(key.to_owned()), target)),
-            None => Err(Problem::new(StatusCode::BAD_REQUEST, "Idempotency-Key must be 1 to 255 visible characters")),
+            None => Err(Problem::new(MALFORMED, "Idempotency-Key must be 1 to 255 visible characters")),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr};
 use axum::{
     Json,
     extract::{ConnectInfo, State as Extract},
-    http::{HeaderMap, StatusCode},
+    http::HeaderMap,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::{Need, Probes, client_address::is_local};
 use crate::config::ReadyDetails;
+use crate::http::problem::codes::NOT_READY;
 
 /// The process is there.
 #[derive(Serialize, ToSchema)]
@@ -69,7 +70,7 @@ pub async fn ready(
     let failing: Vec<_> =
         checks.iter().filter(|(_, check)| !check.ok).map(|(name, check)| format!("{name}: {}", check.detail)).collect();
     let detail = if may_know { format!("not ready: {}", failing.join("; ")) } else { "not ready".to_owned() };
-    super::problem::Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).into_response()
+    super::problem::Problem::new(NOT_READY, detail).into_response()
 }
 
 /// What this is.

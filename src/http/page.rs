@@ -7,6 +7,7 @@ use uuid::Uuid;
 use workroom_projections::page::{Listed, Page};
 
 use crate::application::Error;
+use crate::application::codes::{MALFORMED_CURSOR, OUT_OF_RANGE};
 
 const LIMIT_BOUNDS: std::ops::RangeInclusive<i64> = 1..=100;
 const SKIP_BOUNDS: std::ops::RangeInclusive<i64> = 0..=100_000;
@@ -17,7 +18,11 @@ const SKIP_BOUNDS: std::ops::RangeInclusive<i64> = 0..=100_000;
 /// Out of bounds.
 pub fn limit(limit: Option<i64>) -> Result<i64, Error> {
     let limit = limit.unwrap_or(20);
-    if LIMIT_BOUNDS.contains(&limit) { Ok(limit) } else { Err(Error::invalid("/limit", "must be from 1 to 100")) }
+    if LIMIT_BOUNDS.contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(Error::invalid("/limit", OUT_OF_RANGE, "must be from 1 to 100"))
+    }
 }
 
 /// Which part of a list, where nothing else narrows it.
@@ -54,7 +59,7 @@ impl PageParams {
 pub fn page(given_limit: Option<i64>, cursor: Option<&str>, skip: Option<i64>) -> Result<Page, Error> {
     let skip = skip.unwrap_or(0);
     if !SKIP_BOUNDS.contains(&skip) {
-        return Err(Error::invalid("/skip", "must be from 0 to 100000"));
+        return Err(Error::invalid("/skip", OUT_OF_RANGE, "must be from 0 to 100000"));
     }
     let after = cursor.map(decode).transpose()?;
     Ok(Page { limit: limit(given_limit)?, after, skip })
@@ -66,7 +71,9 @@ fn encode(id: Uuid) -> String {
 
 fn decode(cursor: &str) -> Result<Uuid, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| <[u8; 16]>::try_from(bytes).ok());
-    bytes.map(Uuid::from_bytes).ok_or_else(|| Error::invalid("/cursor", "is not a cursor of this list"))
+    bytes
+        .map(Uuid::from_bytes)
+        .ok_or_else(|| Error::invalid("/cursor", MALFORMED_CURSOR, "is not a cursor of this list"))
 }
 
 /// A part of a list.

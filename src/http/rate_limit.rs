@@ -19,6 +19,8 @@ use super::{
     client_address::{client_address, note_unconfigured_proxy},
     problem::Problem,
 };
+use crate::application::Refused;
+use crate::http::problem::codes::TOO_MANY_REQUESTS;
 use crate::{
     application::Error,
     rate_limit::{Class, RateLimits, Report, Subject},
@@ -95,14 +97,15 @@ impl Usage {
         }
         match taken {
             Ok(_) => Ok(()),
-            Err(report) if report.of_account => Err(Error::Throttled {
-                detail: "the account asks too often; wait before the next request",
-                retry_after: report.reset,
-            }),
-            Err(report) => Err(Error::Throttled {
-                detail: "this address asks too often; wait before the next request",
-                retry_after: report.reset,
-            }),
+            Err(report) => Err(Error::Refused(Refused {
+                code: TOO_MANY_REQUESTS,
+                detail: if report.of_account {
+                    "the account asks too often; wait before the next request".into()
+                } else {
+                    "this address asks too often; wait before the next request".into()
+                },
+                retry_after: Some(report.reset),
+            })),
         }
     }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::extract::IfNoneMatch;
+use crate::application::codes::{OUT_OF_RANGE, VIEWS_BEHIND};
 use crate::application::{Answer, Error, Rendered};
 
 /// The log position that a command's reply is about.
@@ -174,19 +175,16 @@ pub fn carried_out(position: i64, visible: bool, body: &impl Serialize) -> Respo
 pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Result<(), Error> {
     let Some(position) = min_position else { return Ok(()) };
     if position < 0 {
-        return Err(Error::invalid("/min_position", "must not be negative"));
+        return Err(Error::invalid("/min_position", OUT_OF_RANGE, "must not be negative"));
     }
     if state.app.visible(position).await {
         return Ok(());
     }
     // Nobody was ever told of a position that the log has not come to.
     if workroom_projections::log::head(state.app.pool()).await? < position {
-        return Err(Error::invalid("/min_position", "the log has not come so far"));
+        return Err(Error::invalid("/min_position", OUT_OF_RANGE, "the log has not come so far"));
     }
-    Err(Error::Busy {
-        detail: "the read models have not reached the position asked for",
-        retry_after: std::time::Duration::from_secs(1),
-    })
+    Err(Error::later(VIEWS_BEHIND, std::time::Duration::from_secs(1)))
 }
 
 /// Does work that must not be left in the middle when its client goes away: in a task of its own, which nobody cancels.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{DefaultBodyLimit, FromRef},
-    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, header},
     middleware,
     routing::get,
 };
@@ -16,12 +16,14 @@ use utoipa_axum::{
     routes,
 };
 use utoipa_swagger_ui::SwaggerUi;
+use workroom_domain::refusal::NOT_FOUND;
 
 use super::{
     Probes, State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi,
     organizations, problem::Problem, projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::{Config, Role};
+use crate::http::problem::codes::METHOD_NOT_ALLOWED;
 
 const BASE: &str = "/api/v1";
 const DOCUMENT: &str = "/api/v1/openapi.json";
@@ -150,11 +152,11 @@ fn around(service: Router, config: &Config) -> Router {
 }
 
 async fn nothing_here() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address")
+    Problem::new(NOT_FOUND, "there is nothing at this address")
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; see the Allow header")
+    METHOD_NOT_ALLOWED.into()
 }
 
 /// Which pages of other origins may call, from a browser. By default none.

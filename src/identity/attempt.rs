@@ -18,6 +18,7 @@ use super::{
     device::Device,
     throttle::{Debit, Refused, Rule},
 };
+use crate::identity::codes::TOO_MANY_ATTEMPTS;
 use crate::{
     application::Error,
     http::client_address::{NETWORK_STEPS, network, wider_network},
@@ -129,7 +130,7 @@ impl Identity {
 }
 
 fn too_many(retry_after: std::time::Duration) -> Error {
-    Error::Throttled { detail: "too many failed attempts; wait before the next", retry_after }
+    Error::later(TOO_MANY_ATTEMPTS, retry_after)
 }
 
 impl Attempt<'_> {

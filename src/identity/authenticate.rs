@@ -7,10 +7,7 @@ use workroom_domain::ids::AccountId;
 
 use super::{Caller, CredentialKind, Identity, Scope, Watch, access_token::TokenRejected, personal_token};
 use crate::application::Error;
-
-const INVALID: Error = Error::Unauthenticated("the access token is not valid");
-const EXPIRED: Error = Error::Unauthenticated("the access token has expired");
-const ENDED: Error = Error::Unauthenticated("the session has ended");
+use crate::identity::codes::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_INVALID};
 
 /// A token without an end of its own is judged anew after this long, where it opened something that lasts.
 const LONGEST: Duration = Duration::days(1);
@@ -42,7 +39,7 @@ impl Identity {
         };
         let revocations = &self.inner.revocations;
         if revocations.has_ended(caller.credential_id) || revocations.has_ended(caller.account_id.into()) {
-            return Err(ENDED);
+            return Err(SESSION_ENDED.into());
         }
         Ok(caller)
     }
@@ -62,16 +59,16 @@ impl Identity {
                 scope: Scope::Full,
                 expires_at: claims.expires_at,
             }),
-            Err(TokenRejected::Expired) => Err(EXPIRED),
+            Err(TokenRejected::Expired) => Err(TOKEN_EXPIRED.into()),
             Err(TokenRejected::Invalid(reason)) => {
                 tracing::debug!(%reason, "an access token was refused");
-                Err(INVALID)
+                Err(TOKEN_INVALID.into())
             }
         }
     }
 
     async fn personal(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
-        let hash = personal_token::hash(token).ok_or(INVALID)?;
+        let hash = personal_token::hash(token).ok_or(TOKEN_INVALID)?;
         let found: PersonalToken = sqlx::query_as(&format!(
             "SELECT t.id, t.account_id, a.period_id, t.scope, t.expires_at,
                     COALESCE(t.last_used_at > $2 - interval '{USED_WITHIN}', false) AS is_noted
@@ -82,9 +79,9 @@ impl Identity {
         .bind(now)
         .fetch_optional(self.inner.app.pool())
         .await?
-        .ok_or(INVALID)?;
+        .ok_or(TOKEN_INVALID)?;
         if found.expires_at.is_some_and(|at| at <= now) {
-            return Err(EXPIRED);
+            return Err(TOKEN_EXPIRED.into());
         }
         if !found.is_noted {
             sqlx::query("UPDATE personal_tokens SET last_used_at = $2 WHERE id = $1")

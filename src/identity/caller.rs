@@ -5,6 +5,7 @@ use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
 use crate::application::Error;
+use crate::identity::codes::SCOPE_MISSING;
 
 /// What a credential opens. Each opens what those before it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +97,6 @@ impl Caller {
     /// # Errors
     /// [`Error::Forbidden`] for a credential that opens less.
     pub fn insist(&self, scope: Scope) -> Result<(), Error> {
-        if self.scope >= scope { Ok(()) } else { Err(Error::Forbidden) }
+        if self.scope >= scope { Ok(()) } else { Err(SCOPE_MISSING.into()) }
     }
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_domain::{
     account::{AccountCommand, PasswordChange, SessionEnd},
     ids::{AccountId, SessionId},
@@ -22,13 +23,12 @@ use super::{
     tokens,
     username::Username,
 };
+use crate::application::in_field;
+use crate::identity::codes::{NO_PASSWORD, WRONG_PASSWORD};
 use crate::{
     application::{Change, Context, Done, Error, TableChange},
     notify::outbox::{self, MailKind, NewMail, Recipient},
 };
-
-const NO_PASSWORD: &str = "the account has no password: its identity provider signs it in";
-const CHANGED_MEANWHILE: &str = "the password was changed meanwhile";
 
 /// A password to change, by somebody who knows it.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Identity {
             let replaces = self.confirm_password(account_id, Some(current), "/current_password", address).await?;
             // Whoever has a token of another issuer for a while must not get in for good.
             if replaces.is_none() {
-                return Err(Error::Conflict(NO_PASSWORD.to_owned()));
+                return Err(NO_PASSWORD.into());
             }
             // Who does not know the old password costs no second hash.
             let hash = match &made {
@@ -79,7 +79,7 @@ impl Identity {
             let set = SetPassword { account_id, hash, replaces, keep, revoke_tokens: *revoke_tokens, now };
             match self.set_password(context, set, PasswordChange::Changed).await {
                 // Whoever changed it meanwhile has won: what was right before is looked at anew.
-                Err(Error::Conflict(detail)) if detail == CHANGED_MEANWHILE => {}
+                Err(Error::Overtaken) => {}
                 outcome => return outcome,
             }
         }
@@ -98,10 +98,10 @@ impl Identity {
             .bind(Uuid::from(account_id))
             .fetch_optional(self.inner.app.pool())
             .await?;
-        let Some(stored) = stored.ok_or(Error::Unauthenticated("the account no longer exists"))? else {
+        let Some(stored) = stored.ok_or(ACCOUNT_ERASED)? else {
             return Ok(None);
         };
-        let wrong = || Error::invalid(pointer, "is not the account's password");
+        let wrong = || Error::invalid(pointer, WRONG_PASSWORD, "is not the account's password");
         let password = password.and_then(|password| Password::new(password).ok()).ok_or_else(wrong)?;
         let claim = Claim { who: &account_id.to_string(), address, device: None, now: crate::application::now() };
         let attempt = self.attempt(claim).await?;
@@ -114,17 +114,14 @@ impl Identity {
 
     /// Checks a new password against the policy, and hashes it.
     pub(super) async fn new_password_hash(&self, account_id: AccountId, new: &str) -> Result<String, Error> {
-        let account = accounts::find(self.inner.app.pool(), account_id.into())
-            .await?
-            .ok_or(Error::Unauthenticated("the account no longer exists"))?;
-        let refused = |error: &dyn std::error::Error| Error::invalid("/new_password", error.to_string());
-        let password = Password::new(new).map_err(|error| refused(&error))?;
+        let account = accounts::find(self.inner.app.pool(), account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
+        let password = Password::new(new).map_err(in_field("/new_password"))?;
         let email = account.email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
         let username = Username::parse(&account.username).ok();
         let full_name = account.full_name.as_deref();
         let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref(), full_name };
-        self.inner.config.password_policy.check(&password, owner).map_err(|error| refused(&error))?;
-        self.approve_and_hash(&password, owner, Queue::Recovery).await?.map_err(|error| refused(&error))
+        self.inner.config.password_policy.check(&password, owner).map_err(in_field("/new_password"))?;
+        self.approve_and_hash(&password, owner, Queue::Recovery).await?.map_err(in_field("/new_password"))
     }
 
     /// Hashes a new password, unless it is easy to guess.
@@ -195,7 +192,7 @@ impl TableChange for SetPassword {
              WHERE t.id = a.account_id AND (a.replaces IS NULL OR t.password_hash = a.replaces)",
             &NewPassword { account_id: self.account_id.into(), hash: &self.hash, replaces: self.replaces.as_deref() },
         )?;
-        let set = set.or(|| Error::Conflict(CHANGED_MEANWHILE.to_owned()));
+        let set = set.or(|| Error::Overtaken);
         let mail = NewMail {
             to: Recipient::Account(self.account_id.into()),
             kind: MailKind::PasswordChanged,

@@ -12,6 +12,9 @@ use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use workroom_domain::refusal::{self, Code, Refusal};
+
+use crate::identity::codes::MALFORMED_EMAIL;
 
 /// Longest address, in bytes of UTF-8 (RFC 5321 §4.5.3.1.3, less the angle brackets).
 pub const MAX_LENGTH: usize = 254;
@@ -40,6 +43,16 @@ pub enum InvalidEmail {
     /// The part after the `@` is no domain name.
     #[error("the part of the e-mail address after the @ is not a domain name")]
     Domain,
+}
+
+impl Refusal for InvalidEmail {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Empty => refusal::EMPTY,
+            Self::TooLong => refusal::TOO_LONG,
+            Self::At | Self::Local | Self::Domain => MALFORMED_EMAIL,
+        }
+    }
 }
 
 /// A well-formed e-mail address. A personal datum: neither `Debug` nor `Display` shows it.

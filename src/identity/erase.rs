@@ -11,7 +11,6 @@ use crate::{
     notify,
 };
 
-const CHANGED_MEANWHILE: &str = "the account is being changed by others; try again";
 const ROUNDS: usize = 5;
 
 impl Identity {
@@ -64,11 +63,11 @@ impl Identity {
                     }
                     return Ok(done);
                 }
-                Err(Error::Conflict(detail)) if detail == CHANGED_MEANWHILE => {}
+                Err(Error::Overtaken) => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Conflict(CHANGED_MEANWHILE.to_owned()))
+        Err(Error::Overtaken)
     }
 
     /// The digest that an erased identity of another issuer is remembered by.
@@ -126,7 +125,7 @@ impl TableChange for EraseRows {
                                    AND NOT a.identities @> jsonb_build_array(
                                        jsonb_build_object('issuer', i.issuer, 'subject', i.subject)))",
             )?
-            .or(|| Error::Conflict(CHANGED_MEANWHILE.to_owned())),
+            .or(|| Error::Overtaken),
             statement(
                 "INSERT INTO erased_identities (digest)
                  SELECT v::bytea FROM jsonb_array_elements_text($1->'digests') v ON CONFLICT DO NOTHING",

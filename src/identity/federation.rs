@@ -5,6 +5,8 @@ use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::account::refusal::{ACCOUNT_DEACTIVATED, ACCOUNT_ERASED};
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     account::{AccountCommand, Closer, ProfileField, SessionEnd},
     actor::{Actor, SystemActor},
@@ -14,20 +16,19 @@ use workroom_projections::accounts::{self, AccountRow};
 
 use super::{
     Caller, CredentialKind, Identity, Scope,
+    codes::USERNAME_TAKEN,
     email::EmailAddress,
     external::ExternalRejected,
     profile::{ChangeProfile, changes, is_picture},
-    register::{USERNAME_TAKEN, derived_username},
+    register::derived_username,
     sessions::{EndSessions, end_rows},
     username::{FullName, Username},
     webhook::event::{ExternalProfile, IdentityEvent},
 };
 use crate::application::{At, Bytea, Change, Context, Error, Refusal, TableChange, accounts::RecordAccount};
+use crate::identity::codes::{EMAIL_TAKEN, ISSUER_AWAY, TOKEN_EXPIRED, TOKEN_INVALID};
 
 const ROUNDS: u32 = 8;
-const EMAIL_TAKEN: &str = "the address is another account's";
-const OVERTAKEN: &str = "the identity is being changed by others; try again";
-const ERASED: &str = "the identity was erased";
 
 #[derive(FromRow)]
 struct Known {
@@ -48,15 +49,12 @@ struct Period {
 impl Identity {
     pub(super) async fn external(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let claims = self.inner.external.verify(token, now).await.map_err(|rejected| match rejected {
-            ExternalRejected::Expired => Error::Unauthenticated("the access token has expired"),
+            ExternalRejected::Expired => Error::from(TOKEN_EXPIRED),
             ExternalRejected::Invalid(reason) => {
                 tracing::debug!(reason, "a token of another issuer was refused");
-                Error::Unauthenticated("the access token is not valid")
+                TOKEN_INVALID.into()
             }
-            ExternalRejected::Unavailable => Error::Busy {
-                detail: "the keys of the token's issuer cannot be fetched",
-                retry_after: std::time::Duration::from_secs(5),
-            },
+            ExternalRejected::Unavailable => Error::later(ISSUER_AWAY, std::time::Duration::from_secs(5)),
         })?;
         let known = if let Some(known) = self.known(&claims.issuer, &claims.subject).await? {
             known
@@ -71,10 +69,10 @@ impl Identity {
             // As old as can be: whatever the webhook tells is newer.
             self.provision(&claims.issuer, &claims.subject, &profile, OffsetDateTime::UNIX_EPOCH).await?;
             let known = self.known(&claims.issuer, &claims.subject).await?;
-            known.ok_or(Error::Unauthenticated(ERASED))?
+            known.ok_or(ACCOUNT_ERASED)?
         };
         if known.is_deactivated {
-            return Err(Error::Unauthenticated("the account is deactivated"));
+            return Err(ACCOUNT_DEACTIVATED.into());
         }
         let account_id = known.account_id;
         Ok(Caller {
@@ -101,12 +99,12 @@ impl Identity {
                 }
             };
             match applied {
-                Err(Error::Conflict(detail)) if detail == OVERTAKEN => {}
-                Err(Error::Unauthenticated(detail)) if detail == ERASED => return Ok(()),
+                Err(Error::Overtaken) => {}
+                Err(error) if error.code() == ACCOUNT_ERASED => return Ok(()),
                 applied => return applied,
             }
         }
-        Err(Error::Conflict(OVERTAKEN.to_owned()))
+        Err(Error::Overtaken)
     }
 
     async fn known(&self, issuer: &str, subject: &str) -> Result<Option<Known>, Error> {
@@ -157,7 +155,8 @@ impl Identity {
         let context = Context::new(Actor::System(SystemActor::Identity), Uuid::now_v7());
         match self.erase_account(&context, account_id, true).await {
             // Somebody else was as fast.
-            Ok(_) | Err(Error::Unauthenticated(_)) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == Kind::Unauthenticated => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -173,7 +172,7 @@ impl Identity {
         deactivated: bool,
     ) -> Result<(), Error> {
         let Period { id: period_id, by_operator, by_issuer } =
-            self.period(account_id).await?.ok_or(Error::NotFound("account"))?;
+            self.period(account_id).await?.ok_or(Error::not_found("account"))?;
         let (by, is_closed) = match actor {
             // The operator opens what anybody has closed.
             SystemActor::Operator => (Closer::Operator, by_operator || (!deactivated && by_issuer)),
@@ -256,11 +255,11 @@ impl Identity {
             match self.inner.app.run_with_tables(&context, &record, &tables).await {
                 Ok(_) => return Ok(account_id.into()),
                 // Whose address it is was here before: this account is another one, without it.
-                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN => {
+                Err(error) if error.code() == EMAIL_TAKEN => {
                     email = self.take_address(&context, email).await?;
                 }
-                Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN => {}
-                Err(Error::Conflict(detail)) if detail == OVERTAKEN => {
+                Err(error) if error.code() == USERNAME_TAKEN => {}
+                Err(Error::Overtaken) => {
                     if let Some(known) = self.known(issuer, subject).await? {
                         return Ok(known.account_id);
                     }
@@ -268,7 +267,7 @@ impl Identity {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Conflict(OVERTAKEN.to_owned()))
+        Err(Error::Overtaken)
     }
 
     async fn renew(
@@ -279,9 +278,7 @@ impl Identity {
         profile: &ExternalProfile,
         updated_at: OffsetDateTime,
     ) -> Result<(), Error> {
-        let before = accounts::find(self.inner.app.pool(), known.account_id)
-            .await?
-            .ok_or_else(|| Error::Conflict(OVERTAKEN.to_owned()))?;
+        let before = accounts::find(self.inner.app.pool(), known.account_id).await?.ok_or_else(|| Error::Overtaken)?;
         let context = Context::new(Actor::System(SystemActor::Identity), Uuid::now_v7());
         let mut email = verified_email(profile);
         let mut given_username = profile.username.as_deref().and_then(|name| Username::parse(name).ok());
@@ -317,10 +314,10 @@ impl Identity {
                 self.inner.app.run_with_tables(&context, &command, &tables).await.map(drop)
             };
             match outcome {
-                Err(Error::Conflict(detail)) if detail == EMAIL_TAKEN && email.is_some() => {
+                Err(error) if error.code() == EMAIL_TAKEN && email.is_some() => {
                     email = self.take_address(&context, email).await?;
                 }
-                Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN && given_username.is_some() => {
+                Err(error) if error.code() == USERNAME_TAKEN && given_username.is_some() => {
                     given_username = None;
                 }
                 outcome => return outcome,
@@ -346,7 +343,8 @@ impl Identity {
                 let tables = LoseAddress { account_id: holder.id, at: At(context.now) };
                 match self.inner.app.run_with_tables(context, &lose, &tables).await {
                     // It has been proven or erased meanwhile: the next round finds out.
-                    Ok(_) | Err(Error::Conflict(_) | Error::Unauthenticated(_)) => {}
+                    Ok(_) => {}
+                    Err(error) if matches!(error.kind(), Kind::Conflict | Kind::Unauthenticated) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -394,13 +392,13 @@ fn username(profile: &ExternalProfile, email: Option<&EmailAddress>, attempt: u3
 }
 
 const TAKEN: &[(&str, Refusal)] = &[
-    ("accounts_email", || Error::Conflict(EMAIL_TAKEN.to_owned())),
-    ("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned())),
+    ("accounts_email", || EMAIL_TAKEN.into()),
+    ("accounts_username", || USERNAME_TAKEN.into()),
     ("external_identities_pkey", overtaken),
 ];
 
 fn overtaken() -> Error {
-    Error::Conflict(OVERTAKEN.to_owned())
+    Error::Overtaken
 }
 
 struct InsertExternal {
@@ -483,7 +481,7 @@ impl TableChange for InsertExternal {
              WHERE NOT EXISTS (SELECT FROM erased_identities e WHERE e.digest = a.digest)",
             &row,
         )?;
-        Ok(vec![account.unless(TAKEN), identity, turn, not_erased.or(|| Error::Unauthenticated(ERASED))])
+        Ok(vec![account.unless(TAKEN), identity, turn, not_erased.or(|| ACCOUNT_ERASED.into())])
     }
 }
 

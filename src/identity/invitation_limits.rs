@@ -5,7 +5,9 @@ use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
 use super::{Identity, throttle::Throttled};
+use crate::application::codes::INVITATIONS_UNWANTED;
 use crate::application::{Change, Error};
+use crate::identity::codes::TOO_MANY_INVITATIONS;
 
 /// An address that can be invited, as a keyed digest.
 #[derive(Clone, Debug)]
@@ -26,7 +28,7 @@ impl RecipientDigest {
             "SELECT WHERE NOT EXISTS (SELECT FROM blocked_addresses WHERE digest = decode($1->>'digest', 'hex'))",
             &Digest { digest: &self.0 },
         )?;
-        Ok(wants.or(|| Error::Conflict("whoever reads mail to this address wants no invitations".to_owned())))
+        Ok(wants.or(|| INVITATIONS_UNWANTED.into()))
     }
 
     /// Lets invitations through again: for the proof of an address.
@@ -57,10 +59,7 @@ impl Identity {
         ];
         match self.inner.throttle.debit(&debits).await? {
             Ok(()) => Ok(()),
-            Err(Throttled { retry_after }) => Err(Error::Throttled {
-                detail: "too many invitations, by you or to this address; wait before the next",
-                retry_after,
-            }),
+            Err(Throttled { retry_after }) => Err(Error::later(TOO_MANY_INVITATIONS, retry_after)),
         }
     }
 
@@ -76,7 +75,7 @@ impl Identity {
         .bind(crate::notify::secret::hash(token))
         .fetch_optional(self.inner.app.pool())
         .await?;
-        let RecipientDigest(digest) = self.recipient(&email.ok_or(Error::NotFound("invitation"))?);
+        let RecipientDigest(digest) = self.recipient(&email.ok_or(Error::not_found("invitation"))?);
         sqlx::query(
             "INSERT INTO blocked_addresses (digest) VALUES (decode($1, 'hex')) ON CONFLICT (digest) DO NOTHING",
         )

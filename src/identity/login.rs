@@ -7,6 +7,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
+use workroom_domain::refusal::{Code, Kind};
 use workroom_domain::{
     account::AccountCommand,
     actor::{Actor, SystemActor},
@@ -21,13 +22,14 @@ use super::{
     password_policy::Password,
     refresh_token::SessionSalt,
 };
+use crate::identity::codes::WRONG_CREDENTIALS;
 use crate::{
     application::{At, Bytea, Change, Context, Error, TableChange, accounts::RecordAccount},
     http::client_address::network,
 };
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
-const WRONG: Error = Error::Unauthenticated("the e-mail address or the password is wrong");
+const WRONG: &Code = WRONG_CREDENTIALS;
 
 /// How long a refusal takes after it could be told. Recording a failure fits in; nobody learns by the clock
 /// whether there was something to record.
@@ -80,9 +82,9 @@ impl Identity {
         let is_known = attempt.is_from_known_device();
         let outcome = match (&email, Password::new(&sign_in.password)) {
             (Ok(email), Ok(password)) => self.judge(correlation_id, email, &password, sign_in).await,
-            _ => Err(WRONG),
+            _ => Err(WRONG.into()),
         };
-        if matches!(outcome, Err(Error::Unauthenticated(_))) {
+        if matches!(&outcome, Err(error) if error.kind() == Kind::Unauthenticated) {
             attempt.failed().await;
         }
         let pair = outcome?;
@@ -115,11 +117,11 @@ impl Identity {
             Some((account_id, password_hash, false)) if verified.ok => (account_id, password_hash),
             Some((account_id, ..)) => {
                 self.record_failure(correlation_id, account_id, answer_at).await;
-                return Err(WRONG);
+                return Err(WRONG.into());
             }
             None => {
                 sleep_until(answer_at).await;
-                return Err(WRONG);
+                return Err(WRONG.into());
             }
         };
         let needs_rehash = verified.needs_rehash;
@@ -230,6 +232,6 @@ impl TableChange for InsertSession {
              WHERE c.id = a.account_id AND c.password_hash = a.proof AND c.deactivated_at IS NULL FOR SHARE OF c",
             &row,
         )?;
-        Ok(vec![insert.or(|| WRONG)])
+        Ok(vec![insert.or(|| WRONG.into())])
     }
 }

@@ -57,7 +57,7 @@ pub async fn issue(
     .bind(now + purpose.lifetime())
     .execute(connection)
     .await?;
-    if issued.rows_affected() == 1 { Ok(token) } else { Err(Error::NotFound("address")) }
+    if issued.rows_affected() == 1 { Ok(token) } else { Err(Error::not_found("address")) }
 }
 
 /// Whose token it is, if it is good; it stays so.

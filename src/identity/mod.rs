@@ -10,6 +10,7 @@ mod attempt;
 mod authenticate;
 mod caller;
 mod change_password;
+pub mod codes;
 mod device;
 pub mod email;
 mod erase;

@@ -11,10 +11,12 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization;
+use workroom_domain::refusal::{self, Code, Refusal};
 
 use super::email::EmailAddress;
 use super::password_strength::{OwnWords, Strength, strength};
 use super::username::Username;
+use crate::identity::codes::WEAK_PASSWORD;
 
 /// Longest text that is looked at as a password, in bytes. 128 characters cannot be typed with more.
 pub const MAX_TYPED_LENGTH: usize = 4096;
@@ -31,6 +33,12 @@ pub struct Password {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the password is longer than {MAX_TYPED_LENGTH} bytes")]
 pub struct PasswordTooLong;
+
+impl Refusal for PasswordTooLong {
+    fn code(&self) -> &'static Code {
+        refusal::TOO_LONG
+    }
+}
 
 impl Password {
     /// Normalises a typed password.
@@ -137,6 +145,20 @@ pub enum PasswordRefused {
         /// What makes it so, with a colon before it; or nothing.
         because: &'static str,
     },
+}
+
+impl Refusal for PasswordRefused {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::TooLong { .. } => refusal::TOO_LONG,
+            Self::TooShort { .. }
+            | Self::OneCharacter
+            | Self::Common
+            | Self::SameAsEmail
+            | Self::SameAsUsername
+            | Self::EasyToGuess { .. } => WEAK_PASSWORD,
+        }
+    }
 }
 
 impl PasswordPolicy {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 use uuid::Uuid;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
+use workroom_domain::text::NOT_A_WEB_ADDRESS;
 use workroom_domain::{
     account::{Account, AccountCommand, ProfileField},
     ids::AccountId,
@@ -10,13 +12,12 @@ use workroom_projections::accounts::{self, AccountRow};
 
 use super::{
     Identity,
-    register::USERNAME_TAKEN,
+    codes::USERNAME_TAKEN,
     username::{FullName, Username},
 };
 use crate::application::{At, Change, Command, Context, Done, Error, IfVersion, TableChange, Unit, Violation};
 
 const IMAGE_URL_LIMIT: usize = 2048;
-const OVERTAKEN: &str = "the profile is being changed by others; try again";
 /// Each lost round means that somebody else got through.
 const ROUNDS: usize = 200;
 
@@ -46,9 +47,7 @@ impl Identity {
         let account_id = context.account()?;
         let patch = checked(patch)?;
         for _ in 0..ROUNDS {
-            let before = accounts::find(self.inner.app.pool(), account_id.into())
-                .await?
-                .ok_or(Error::Unauthenticated("the account no longer exists"))?;
+            let before = accounts::find(self.inner.app.pool(), account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
             if_version.check(before.version)?;
             let mut after = before.clone();
             if let Some(full_name) = &patch.full_name {
@@ -69,11 +68,11 @@ impl Identity {
             let tables = UpdateProfile { account: after.clone(), from: before.version };
             match self.inner.app.run_with_tables(context, &command, &tables).await {
                 Ok(done) => return Ok((after, done)),
-                Err(Error::Conflict(detail)) if detail == OVERTAKEN => {}
+                Err(Error::Overtaken) => {}
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Conflict(OVERTAKEN.to_owned()))
+        Err(Error::Overtaken)
     }
 }
 
@@ -92,23 +91,23 @@ pub(super) fn changes(before: &AccountRow, after: &AccountRow) -> Vec<ProfileFie
 
 fn checked(patch: &ProfilePatch) -> Result<ProfilePatch, Error> {
     let mut violations = Vec::new();
-    let mut note = |pointer: &str, detail: String| violations.push(Violation { pointer: pointer.to_owned(), detail });
     let mut sound = ProfilePatch::default();
     if let Some(full_name) = &patch.full_name {
         match full_name.as_deref().map(FullName::parse).transpose() {
             Ok(parsed) => sound.full_name = Some(parsed.map(|name| name.as_str().to_owned())),
-            Err(error) => note("/full_name", error.to_string()),
+            Err(error) => violations.push(Violation::of("/full_name", &error)),
         }
     }
     if let Some(username) = &patch.username {
         match Username::parse(username) {
             Ok(parsed) => sound.username = Some(parsed.as_str().to_owned()),
-            Err(error) => note("/username", error.to_string()),
+            Err(error) => violations.push(Violation::of("/username", &error)),
         }
     }
     match &patch.image_url {
         Some(Some(address)) if !is_picture(address) => {
-            note("/image_url", format!("must be an http or https address of at most {IMAGE_URL_LIMIT} bytes"));
+            let detail = format!("must be an http or https address of at most {IMAGE_URL_LIMIT} bytes");
+            violations.push(Violation::new("/image_url", NOT_A_WEB_ADDRESS, detail));
         }
         image_url => sound.image_url.clone_from(image_url),
     }
@@ -178,10 +177,6 @@ impl TableChange for UpdateProfile {
              WHERE t.id = a.id AND t.version = a.\"from\"",
             &row,
         )?;
-        Ok(vec![
-            update
-                .or(|| Error::Conflict(OVERTAKEN.to_owned()))
-                .unless(&[("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned()))]),
-        ])
+        Ok(vec![update.or(|| Error::Overtaken).unless(&[("accounts_username", || USERNAME_TAKEN.into())])])
     }
 }

@@ -21,6 +21,7 @@ use super::{
     sessions::{EndSessions, end_rows},
     tokens,
 };
+use crate::identity::codes::MAIL_TOKEN_INVALID;
 use crate::{
     application::{At, Change, Context, Done, EmailProof, Error, TableChange, accounts::RecordAccount},
     http::client_address::network,
@@ -31,7 +32,7 @@ use crate::{
 const MAIL_EVERY: i64 = 60;
 
 fn not_good() -> Error {
-    Error::invalid("/token", "is not, or no longer, valid")
+    Error::invalid("/token", MAIL_TOKEN_INVALID, "is not, or no longer, valid")
 }
 
 #[derive(FromRow)]
@@ -96,7 +97,7 @@ impl Identity {
         let mail = new_mail(context, record.account_id, kind, holds);
         match self.inner.app.run_with_tables(context, &record, &Enqueue { mail }).await {
             Ok(_) => outbox::wake(),
-            Err(Error::Conflict(detail)) if detail == SENT_BEFORE => {}
+            Err(Error::Overtaken) => {}
             Err(error) => return Err(error),
         }
         Ok(())
@@ -178,8 +179,6 @@ impl Identity {
     }
 }
 
-const SENT_BEFORE: &str = "this mail was sent a moment ago";
-
 pub(super) fn new_mail(context: &Context, account_id: AccountId, kind: MailKind, holds: Duration) -> NewMail {
     let slot = context.now.unix_timestamp() / MAIL_EVERY;
     NewMail {
@@ -199,7 +198,7 @@ struct Enqueue {
 
 impl TableChange for Enqueue {
     fn changes(&self) -> Result<Vec<Change>, Error> {
-        Ok(vec![outbox::enqueue(&self.mail)?.or(|| Error::Conflict(SENT_BEFORE.to_owned()))])
+        Ok(vec![outbox::enqueue(&self.mail)?.or(|| Error::Overtaken)])
     }
 }
 

@@ -16,8 +16,8 @@ use super::{
     revocations,
 };
 use crate::application::{At, Change, Context, Error, TableChange, accounts::RecordAccount};
+use crate::identity::codes::REFRESH_TOKEN_INVALID;
 
-const REFUSED: Error = Error::Unauthenticated("the refresh token is not valid");
 /// Parallel exchanges of one token settle in one round each; more means something is wrong.
 const ROUNDS: usize = 10;
 
@@ -45,13 +45,13 @@ impl Identity {
     /// # Errors
     /// [`Error::Unauthenticated`] for a token that is not, or no longer, good.
     pub async fn refresh(&self, correlation_id: Uuid, refresh_token: &str) -> Result<TokenPair, Error> {
-        let presented = Presented::parse(refresh_token).map_err(|_| REFUSED)?;
+        let presented = Presented::parse(refresh_token).map_err(|_| REFRESH_TOKEN_INVALID)?;
         for _ in 0..ROUNDS {
             if let Round::Pair(pair) = self.exchange(correlation_id, &presented).await? {
                 return Ok(pair);
             }
         }
-        Err(Error::Conflict("this session is being refreshed by too many at once".to_owned()))
+        Err(Error::Overtaken)
     }
 
     async fn exchange(&self, correlation_id: Uuid, presented: &Presented) -> Result<Round, Error> {
@@ -61,11 +61,11 @@ impl Identity {
         .bind(presented.session_id)
         .fetch_optional(self.inner.app.pool())
         .await?
-        .ok_or(REFUSED)?;
+        .ok_or(REFRESH_TOKEN_INVALID)?;
         let salt: [u8; 16] = stored.salt.as_slice().try_into().map_err(Error::failure)?;
         let salt = SessionSalt::from_bytes(salt);
         if !self.inner.refresh_key.verify(&salt, presented) {
-            return Err(REFUSED);
+            return Err(REFRESH_TOKEN_INVALID.into());
         }
         let account_id = AccountId(stored.account_id);
         let session_id = SessionId(presented.session_id);
@@ -77,7 +77,7 @@ impl Identity {
             expires_at: stored.expires_at,
         };
         let (command, change) = match rotate(&session, presented.generation, context.now) {
-            Rotation::Ended | Rotation::Expired => return Err(REFUSED),
+            Rotation::Ended | Rotation::Expired => return Err(REFRESH_TOKEN_INVALID.into()),
             Rotation::SameSuccessor(generation) => {
                 return self.pair(account_id, session_id, generation, &salt, context.now).map(Round::Pair);
             }
@@ -94,11 +94,11 @@ impl Identity {
         let tables = ChangeSession { session_id, from: stored.generation, now: context.now, change };
         let record = RecordAccount { account_id, command };
         match (self.inner.app.run_with_tables(&context, &record, &tables).await, change) {
-            (Err(Error::Conflict(detail)), _) if detail == OVERTAKEN => Ok(Round::Overtaken),
+            (Err(Error::Overtaken), _) => Ok(Round::Overtaken),
             (Err(error), _) => Err(error),
             (Ok(_), SessionChange::End) => {
                 self.inner.revocations.end(&[session_id.into()]);
-                Err(REFUSED)
+                Err(REFRESH_TOKEN_INVALID.into())
             }
             (Ok(_), SessionChange::Rotate { to }) => {
                 self.pair(account_id, session_id, to, &salt, context.now).map(Round::Pair)
@@ -106,8 +106,6 @@ impl Identity {
         }
     }
 }
-
-const OVERTAKEN: &str = "the session was changed meanwhile";
 
 #[derive(Clone, Copy)]
 enum SessionChange {
@@ -149,7 +147,7 @@ impl TableChange for ChangeSession {
                  WHERE t.id = a.id AND t.generation = a.\"from\" AND t.ended_at IS NULL"
             }
         };
-        let mut changes = vec![Change::new(sql, &row)?.or(|| Error::Conflict(OVERTAKEN.to_owned()))];
+        let mut changes = vec![Change::new(sql, &row)?.or(|| Error::Overtaken)];
         if matches!(self.change, SessionChange::End) {
             changes.push(revocations::record(&[self.session_id.into()])?);
         }

@@ -19,6 +19,8 @@ use super::{
     recovery::new_mail,
     username::{FullName, Username},
 };
+use crate::application::in_field;
+use crate::identity::codes::{EMAIL_TAKEN, SIGN_INS_BUSY, USERNAME_TAKEN};
 use crate::{
     application::{
         Answer, At, Change, Command, Context, Error, IdempotencyKey, Rendered, TableChange, Unit, Violation,
@@ -58,9 +60,7 @@ impl Checked {
 impl From<PasswordError> for Error {
     fn from(error: PasswordError) -> Self {
         match error {
-            PasswordError::Busy { retry_after } => {
-                Self::Busy { detail: "too many people are signing in at the moment", retry_after }
-            }
+            PasswordError::Busy { retry_after } => Self::later(SIGN_INS_BUSY, retry_after),
             PasswordError::UnusableHash | PasswordError::Failed => Self::failure(error),
         }
     }
@@ -86,7 +86,7 @@ impl Identity {
             self.insist_on_free(&checked).await?;
         }
         let hashed = self.approve_and_hash(&checked.password, checked.owner(), Queue::Registration).await?;
-        let password_hash = hashed.map_err(|refused| Error::invalid("/password", refused.to_string()))?;
+        let password_hash = hashed.map_err(in_field("/password"))?;
         drop(passed);
         let account_id = AccountId(Uuid::now_v7());
         let personal_organization_id = OrganizationId(Uuid::now_v7());
@@ -115,7 +115,7 @@ impl Identity {
             let record = RecordAccount { account_id, command: AccountCommand::Register { personal_organization_id } };
             let command = Register { record, account: tables.account.clone() };
             match self.inner.app.create_with_tables(&context, &command, &tables, key.clone(), &render).await {
-                Err(Error::Conflict(detail)) if detail == USERNAME_TAKEN && !given => {}
+                Err(error) if error.code() == USERNAME_TAKEN && !given => {}
                 Ok(answer) => {
                     outbox::wake();
                     return Ok(answer);
@@ -123,7 +123,7 @@ impl Identity {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::Conflict(USERNAME_TAKEN.to_owned()))
+        Err(USERNAME_TAKEN.into())
     }
 
     /// Refuses what is taken already, before a hash is spent on it. What is free now may be taken when it is written.
@@ -137,27 +137,28 @@ impl Identity {
         .fetch_one(self.inner.app.pool())
         .await?;
         match (email, username) {
-            (true, _) => Err(Error::Conflict(EMAIL_TAKEN.to_owned())),
-            (_, true) => Err(Error::Conflict(USERNAME_TAKEN.to_owned())),
+            (true, _) => Err(EMAIL_TAKEN.into()),
+            (_, true) => Err(USERNAME_TAKEN.into()),
             _ => Ok(()),
         }
     }
 
     fn check(&self, registration: &Registration) -> Result<Checked, Error> {
         let mut violations = Vec::new();
-        let mut note = |pointer: &str, error: &dyn std::error::Error| {
-            violations.push(Violation { pointer: pointer.to_owned(), detail: error.to_string() });
-        };
-        let email = EmailAddress::parse(&registration.email).inspect_err(|error| note("/email", error)).ok();
+        let email = EmailAddress::parse(&registration.email)
+            .map_err(|error| violations.push(Violation::of("/email", &error)))
+            .ok();
         let username = registration.username.as_deref().map(Username::parse).transpose();
-        let username = username.inspect_err(|error| note("/username", error)).ok().flatten();
+        let username = username.map_err(|error| violations.push(Violation::of("/username", &error))).ok().flatten();
         let full_name = registration.full_name.as_deref().map(FullName::parse).transpose();
-        let full_name = full_name.inspect_err(|error| note("/full_name", error)).ok().flatten();
-        let password = Password::new(&registration.password).inspect_err(|error| note("/password", error)).ok();
+        let full_name = full_name.map_err(|error| violations.push(Violation::of("/full_name", &error))).ok().flatten();
+        let password = Password::new(&registration.password)
+            .map_err(|error| violations.push(Violation::of("/password", &error)))
+            .ok();
         if let Some(password) = &password {
             let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref(), full_name: None };
             if let Err(error) = self.inner.config.password_policy.check(password, owner) {
-                note("/password", &error);
+                violations.push(Violation::of("/password", &error));
             }
         }
         match (email, password) {
@@ -190,9 +191,6 @@ pub(super) fn derived_username(local_part: &str, attempt: u32) -> String {
     }
     name
 }
-
-const EMAIL_TAKEN: &str = "an account with this e-mail address exists already";
-pub(super) const USERNAME_TAKEN: &str = "this user name is taken";
 
 struct Register {
     record: RecordAccount,
@@ -248,10 +246,8 @@ impl TableChange for InsertAccount {
                                             password_hash text, organization uuid, at timestamptz)",
             &row,
         )?;
-        let insert = insert.unless(&[
-            ("accounts_email", || Error::Conflict(EMAIL_TAKEN.to_owned())),
-            ("accounts_username", || Error::Conflict(USERNAME_TAKEN.to_owned())),
-        ]);
+        let insert = insert
+            .unless(&[("accounts_email", || EMAIL_TAKEN.into()), ("accounts_username", || USERNAME_TAKEN.into())]);
         Ok(vec![insert, outbox::enqueue(&self.mail)?])
     }
 }

@@ -13,8 +13,6 @@ use workroom_domain::{
 use super::{Identity, revocations, tokens};
 use crate::application::{At, Change, Command, Context, Done, Error, TableChange, Unit, accounts::RecordAccount};
 
-const ENDED_MEANWHILE: &str = "the session has ended meanwhile";
-
 /// A session that is going on.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionSummary {
@@ -67,7 +65,7 @@ impl Identity {
     ) -> Result<Option<Done<()>>, Error> {
         let account_id = context.account()?;
         if !self.sessions(account_id, context.now).await?.iter().any(|session| session.id == session_id.0) {
-            return Err(Error::NotFound("session"));
+            return Err(Error::not_found("session"));
         }
         let record = RecordAccount { account_id, command: AccountCommand::EndSession { session_id, reason } };
         let tables = EndOne { account_id, session_id, now: context.now };
@@ -76,7 +74,7 @@ impl Identity {
                 self.inner.revocations.end(&[session_id.into()]);
                 Ok(Some(done))
             }
-            Err(Error::Conflict(detail)) if detail == ENDED_MEANWHILE => Ok(None),
+            Err(Error::Overtaken) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -104,10 +102,7 @@ impl TableChange for EndOne {
              WHERE t.id = a.id AND t.account_id = a.account_id AND t.ended_at IS NULL",
             &ended,
         )?;
-        Ok(vec![
-            end.or(|| Error::Conflict(ENDED_MEANWHILE.to_owned())),
-            revocations::record(&[self.session_id.into()])?,
-        ])
+        Ok(vec![end.or(|| Error::Overtaken), revocations::record(&[self.session_id.into()])?])
     }
 }
 

@@ -6,10 +6,12 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::Row;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_domain::ids::AccountId;
 
 use super::{Caller, CredentialKind, Identity, Scope};
 use crate::application::Error;
+use crate::identity::codes::{SESSION_ENDED, TICKET_INVALID};
 
 /// How long a ticket can be used.
 pub const LIFETIME: Duration = Duration::seconds(30);
@@ -55,7 +57,7 @@ impl Identity {
         .execute(self.inner.app.pool())
         .await?;
         if issued.rows_affected() == 0 {
-            return Err(Error::Unauthenticated("the account no longer exists"));
+            return Err(ACCOUNT_ERASED.into());
         }
         Ok(Ticket { ticket, expires_at })
     }
@@ -73,15 +75,15 @@ impl Identity {
         .bind(hash(ticket))
         .fetch_optional(self.inner.app.pool())
         .await?
-        .ok_or(Error::Unauthenticated("the ticket is not valid"))?;
+        .ok_or(TICKET_INVALID)?;
         if row.try_get::<OffsetDateTime, _>("expires_at")? < now {
-            return Err(Error::Unauthenticated("the ticket has expired"));
+            return Err(Error::refused(TICKET_INVALID, "the ticket has expired"));
         }
         let credential_id: Uuid = row.try_get("credential_id")?;
         let account_id: Uuid = row.try_get("account_id")?;
         let rests_on: Uuid = row.try_get("rests_on")?;
         if [credential_id, account_id, rests_on].iter().any(|id| self.inner.revocations.has_ended(*id)) {
-            return Err(Error::Unauthenticated("the session has ended"));
+            return Err(SESSION_ENDED.into());
         }
         Ok(Caller {
             account_id: AccountId(account_id),

@@ -11,11 +11,12 @@ use workroom_domain::{
 };
 
 use super::{Identity, Scope, personal_token, revocations};
+use crate::application::codes::OUT_OF_RANGE;
 use crate::application::{At, Bytea, Change, Context, Done, Error, TableChange, accounts::RecordAccount, in_field};
+use crate::identity::codes::TOO_MANY_TOKENS;
 
 /// Tokens that an account can have at a time.
 const MOST: i64 = 100;
-const REVOKED_MEANWHILE: &str = "the token was revoked meanwhile";
 
 /// A token, without its secret.
 #[derive(Clone, Debug, FromRow)]
@@ -67,10 +68,12 @@ impl Identity {
         let name = Name::parse(name).map_err(in_field("/name"))?;
         let latest = context.now + self.inner.config.personal_token_lifetime;
         match expires_at {
-            Some(at) if at <= context.now => return Err(Error::invalid("/expires_at", "must lie in the future")),
+            Some(at) if at <= context.now => {
+                return Err(Error::invalid("/expires_at", OUT_OF_RANGE, "must lie in the future"));
+            }
             Some(at) if at > latest => {
                 let days = self.inner.config.personal_token_lifetime.as_secs() / 86_400;
-                return Err(Error::invalid("/expires_at", format!("must lie within {days} days")));
+                return Err(Error::invalid("/expires_at", OUT_OF_RANGE, format!("must lie within {days} days")));
             }
             _ => {}
         }
@@ -114,7 +117,7 @@ impl Identity {
     pub async fn revoke_token(&self, context: &Context, token_id: TokenId) -> Result<Done<()>, Error> {
         let account_id = context.account()?;
         if !self.tokens(account_id).await?.iter().any(|token| token.id == token_id.0) {
-            return Err(Error::NotFound("token"));
+            return Err(Error::not_found("token"));
         }
         let record = RecordAccount { account_id, command: AccountCommand::RevokeToken { token_id } };
         match self.inner.app.run_with_tables(context, &record, &DeleteToken { account_id, token_id }).await {
@@ -122,7 +125,7 @@ impl Identity {
                 self.inner.revocations.end(&[token_id.into()]);
                 Ok(done)
             }
-            Err(Error::Conflict(detail)) if detail == REVOKED_MEANWHILE => Err(Error::NotFound("token")),
+            Err(Error::Overtaken) => Err(Error::not_found("token")),
             Err(error) => Err(error),
         }
     }
@@ -167,7 +170,7 @@ impl TableChange for InsertToken {
              WHERE (SELECT count(*) FROM personal_tokens p WHERE p.account_id = a.account_id) < a.most",
             &row,
         )?;
-        let full = || Error::Conflict(format!("an account can have {MOST} tokens; revoke one first"));
+        let full = || Error::refused(TOO_MANY_TOKENS, format!("an account can have {MOST} tokens; revoke one first"));
         Ok(vec![insert.or(full)])
     }
 }
@@ -190,9 +193,6 @@ impl TableChange for DeleteToken {
              WHERE t.id = a.id AND t.account_id = a.account_id",
             &RevokedToken { id: self.token_id.into(), account_id: self.account_id.into() },
         )?;
-        Ok(vec![
-            delete.or(|| Error::Conflict(REVOKED_MEANWHILE.to_owned())),
-            revocations::record(&[self.token_id.into()])?,
-        ])
+        Ok(vec![delete.or(|| Error::Overtaken), revocations::record(&[self.token_id.into()])?])
     }
 }

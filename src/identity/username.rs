@@ -8,6 +8,9 @@
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
+use workroom_domain::refusal::{self, Code, Refusal};
+
+use crate::identity::codes::MALFORMED_USERNAME;
 
 /// Shortest username, in characters.
 pub const MIN_USERNAME_LENGTH: usize = 3;
@@ -30,6 +33,12 @@ pub enum InvalidUsername {
     /// Something other than `a`–`z`, `0`–`9`, `_`, `.` and `-`.
     #[error("a username consists of the letters a to z, digits, underscores, dots and hyphens")]
     Character,
+}
+
+impl Refusal for InvalidUsername {
+    fn code(&self) -> &'static Code {
+        MALFORMED_USERNAME
+    }
 }
 
 /// A username in lower case, which is both what is shown and the unique key.
@@ -84,6 +93,16 @@ pub enum InvalidFullName {
     /// A control character, a line separator, or a bidirectional override or isolate.
     #[error("a name has no control characters, line breaks or text direction overrides")]
     Character,
+}
+
+impl Refusal for InvalidFullName {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Empty => refusal::EMPTY,
+            Self::TooLong => refusal::TOO_LONG,
+            Self::Character => refusal::FORBIDDEN_CHARACTER,
+        }
+    }
 }
 
 /// A person's name as they write it: trimmed, NFC.

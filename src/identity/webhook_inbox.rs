@@ -8,6 +8,7 @@ use super::{
         signature::{MessageId, SigningSecret, WebhookVerifier},
     },
 };
+use crate::application::in_field;
 use crate::application::{Error, now};
 
 /// Who may tell of people, and how that is known.
@@ -42,7 +43,7 @@ impl Identity {
     /// # Errors
     /// [`Error::Invalid`] for a message that does not read; the database's: the sender tries again then.
     pub async fn take_in(&self, id: &MessageId, body: &[u8]) -> Result<(), Error> {
-        let Some(webhook) = self.webhook() else { return Err(Error::NotFound("webhook")) };
+        let Some(webhook) = self.webhook() else { return Err(Error::not_found("webhook")) };
         let pool = self.inner.app.pool();
         let is_known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM webhook_messages WHERE id = $1)")
             .bind(id.as_str())
@@ -51,7 +52,7 @@ impl Identity {
         if is_known {
             return Ok(());
         }
-        let event = IdentityEvent::parse(body, now()).map_err(|error| Error::invalid("", error.to_string()))?;
+        let event = IdentityEvent::parse(body, now()).map_err(in_field(""))?;
         self.apply_identity_event(&webhook.issuer, &event).await?;
         sqlx::query("INSERT INTO webhook_messages (id) VALUES ($1) ON CONFLICT DO NOTHING")
             .bind(id.as_str())

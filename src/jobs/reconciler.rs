@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::JobId,
@@ -122,8 +123,9 @@ impl Reconciler {
             let interrupt = InterruptAttempt { job_id: JobId(id), attempt, retry_at: now() };
             match self.app.run(&context, &interrupt).await {
                 // It has ended after all.
-                Ok(_) | Err(Error::Conflict(_)) => {}
-                Err(error @ Error::Busy { .. }) => return Err(error),
+                Ok(_) => {}
+                Err(error) if error.kind() == Kind::Conflict => {}
+                Err(error) if error.kind() == Kind::Unavailable => return Err(error),
                 // One job that cannot be helped must not keep help from the others.
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, job_id = %id, "a lost job is stuck");

@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
+use workroom_domain::refusal::{CONTENDED, Kind};
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::JobId,
@@ -116,7 +117,7 @@ impl Worker {
                 self.attempt(job_id, attempt, &started.reply, shutdown).await;
                 Ok(())
             }
-            Err(Error::Conflict(_) | Error::NotFound(_)) => {
+            Err(error) if is_over(&error) => {
                 tracing::debug!(%job_id, attempt, "the attempt is another worker's, or over");
                 message.ack().await?;
                 Ok(())
@@ -200,7 +201,7 @@ impl Worker {
         for _ in 0..20 {
             match report().await {
                 Ok(()) => return,
-                Err(error @ (Error::Conflict(_) | Error::NotFound(_))) => {
+                Err(error) if is_over(&error) => {
                     tracing::info!(%error, "an attempt's outcome came too late");
                     return;
                 }
@@ -240,7 +241,7 @@ async fn store_output(pool: &PgPool, job_id: JobId, attempt: u32, outcome: &sand
         .bind(&outcome.stderr)
         .fetch_one(pool)
         .await?;
-    if is_stored { Ok(()) } else { Err(Error::Conflict("the attempt does not run".to_owned())) }
+    if is_stored { Ok(()) } else { Err(Error::refused(CONTENDED, "the attempt does not run")) }
 }
 
 /// The sandbox's name for a language.
@@ -258,4 +259,9 @@ fn from_sandbox(limit: sandbox::LimitHit) -> job::LimitHit {
         sandbox::LimitHit::Memory => job::LimitHit::Memory,
         sandbox::LimitHit::Processes => job::LimitHit::Processes,
     }
+}
+
+/// Whether the attempt is another worker's by now, or its job over.
+fn is_over(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Conflict | Kind::NotFound)
 }

@@ -4,6 +4,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
+use workroom_domain::refusal::Kind;
 
 use super::{
     close::Close,
@@ -14,7 +15,7 @@ use super::{
     subscription::Subscription,
 };
 use crate::{
-    application::{Error, now},
+    application::now,
     identity::{Caller, Identity},
 };
 
@@ -160,7 +161,7 @@ impl Socket {
 /// Finds out who brings a token. (Not of the socket: what it awaits must not hold on to one.)
 async fn judge(identity: Identity, token: &str) -> Result<Caller, Close> {
     identity.authenticate(token, now()).await.map_err(|error| match error {
-        Error::Unauthenticated(_) => Close::BadCredentials,
+        error if error.kind() == Kind::Unauthenticated => Close::BadCredentials,
         error => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a token could not be judged");
             Close::Internal

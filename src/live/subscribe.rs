@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     access::{Action, Standing},
     ids::{AccountId, ProjectId},
@@ -40,11 +41,11 @@ impl Refused {
 
 impl From<Error> for Refused {
     fn from(error: Error) -> Self {
-        match error {
-            Error::NotFound(_) => Self::NOT_FOUND,
-            Error::Forbidden | Error::Unauthenticated(_) => Self::FORBIDDEN,
-            Error::Busy { .. } | Error::Throttled { .. } => Self::UNAVAILABLE,
-            Error::Conflict(_) | Error::Stale | Error::Invalid(_) | Error::Failure(_) => {
+        match error.kind() {
+            Kind::NotFound => Self::NOT_FOUND,
+            Kind::Forbidden | Kind::Unauthenticated => Self::FORBIDDEN,
+            Kind::Unavailable | Kind::Throttled => Self::UNAVAILABLE,
+            Kind::Malformed | Kind::Conflict | Kind::Stale | Kind::Invalid | Kind::Field | Kind::Failure => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a subscription failed");
                 Self::INTERNAL
             }

@@ -4,6 +4,8 @@
 //! and a browser, which cannot, learns as much from a handshake that fails at once. Credentials in `hello` are judged on
 //! the socket, with close codes.
 
+use std::time::Duration;
+
 use axum::{
     body::Body,
     extract::{Query, Request, State},
@@ -15,6 +17,8 @@ use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{Live, origin, socket::Socket, transport};
+use crate::http::problem::codes::{ORIGIN_REFUSED, TOO_MANY_SOCKETS, UNAVAILABLE};
+use crate::identity::codes::TOKEN_INVALID;
 use crate::{
     application::{Error, now},
     http::client_address::ClientAddress,
@@ -48,22 +52,18 @@ pub async fn realtime(
     };
     let headers = request.headers();
     if !origin::is_welcome(headers, &live.limits.origins) {
-        return StatusCode::FORBIDDEN.into_response();
+        return Error::from(ORIGIN_REFUSED).into_response();
     }
     if live.shutdown.is_cancelled() || live.hub.stopped().is_cancelled() {
         return unavailable(1);
     }
     let Some(count) = live.hub.admit_socket() else { return unavailable(5) };
     let Some(place) = live.hub.places().of_address(address) else {
-        return crate::http::problem::Problem::from(Error::Throttled {
-            detail: "this address has too many sockets open",
-            retry_after: std::time::Duration::from_secs(5),
-        })
-        .into_response();
+        return Error::later(TOO_MANY_SOCKETS, std::time::Duration::from_secs(5)).into_response();
     };
     let caller = match caller(&live, headers, query.ticket.as_deref()).await {
         Ok(caller) => caller,
-        Err(error) => return refusal(&error),
+        Err(error) => return error.into_response(),
     };
     let speaks = speaks_our_protocol(headers);
     let token = live.hub.tasks().token();
@@ -123,7 +123,7 @@ async fn caller(live: &Live, headers: &HeaderMap, ticket: Option<&str>) -> Resul
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
         });
-        let token = token.ok_or(Error::Unauthenticated("the Authorization header is not a bearer token"))?;
+        let token = token.ok_or(TOKEN_INVALID)?;
         return live.identity.authenticate(token, now()).await.map(Some);
     }
     match ticket {
@@ -132,19 +132,6 @@ async fn caller(live: &Live, headers: &HeaderMap, ticket: Option<&str>) -> Resul
     }
 }
 
-fn unavailable(seconds: u16) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, HeaderValue::from(seconds))]).into_response()
-}
-
-fn refusal(error: &Error) -> Response {
-    match error {
-        Error::Unauthenticated(_) => {
-            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))]).into_response()
-        }
-        Error::Busy { retry_after, .. } => unavailable(u16::try_from(retry_after.as_secs()).unwrap_or(u16::MAX)),
-        other => {
-            tracing::error!(error = other as &dyn std::error::Error, "a ticket could not be redeemed");
-            StatusCode::INTERNAL_SERVER_ERROR.into_response()
-        }
-    }
+fn unavailable(seconds: u64) -> Response {
+    Error::later(UNAVAILABLE, Duration::from_secs(seconds)).into_response()
 }

@@ -43,6 +43,12 @@ pub enum FileCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FileRefusal {}
 
+impl crate::refusal::Refusal for FileRefusal {
+    fn code(&self) -> &'static crate::refusal::Code {
+        match *self {}
+    }
+}
+
 impl Decide for File {
     const TYPE: &'static str = "file";
     const SHAPE: u32 = 1;

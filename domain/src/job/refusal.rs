@@ -1,12 +1,13 @@
 //! Why a job may say no.
 
 use super::JobStatus;
+use crate::refusal::{self, Code, Refusal};
 
 /// Why a job may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobRefusal {
     /// There is no such job.
-    #[error("the job does not exist")]
+    #[error("there is no such job")]
     Absent,
     /// The id is taken.
     #[error("the job exists already")]
@@ -27,4 +28,14 @@ pub enum JobRefusal {
         /// The attempt that was reported.
         attempt: u32,
     },
+}
+
+impl Refusal for JobRefusal {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Absent => refusal::NOT_FOUND,
+            // Only workers meet the others; to whoever else does, the job is being changed by one.
+            Self::AlreadyRequested | Self::NotWaiting { .. } | Self::NotRunning { .. } => refusal::CONTENDED,
+        }
+    }
 }

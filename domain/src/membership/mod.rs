@@ -4,7 +4,7 @@
 mod aggregate;
 mod command;
 mod event;
-mod refusal;
+pub mod refusal;
 
 pub use aggregate::Membership;
 pub use command::MembershipCommand;

@@ -1,5 +1,13 @@
 //! Why a roster may say no.
 
+use crate::refusal::{self, Code, Refusal};
+
+crate::codes! {
+    LAST_OWNER = "last-owner", Conflict,
+        "the last owner of a project can neither leave nor be demoted",
+        "make another member an owner first";
+}
+
 /// Why a roster may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MembershipRefusal {
@@ -7,15 +15,26 @@ pub enum MembershipRefusal {
     #[error("the roster exists already")]
     AlreadyFounded,
     /// The roster has not begun, or ended with its project.
-    #[error("the project does not exist")]
+    #[error("there is no such project")]
     Closed,
     /// The account is on the roster.
     #[error("the account is already a member")]
     AlreadyMember,
     /// The account is not on the roster.
-    #[error("the account is not a member")]
+    #[error("there is no such member")]
     NotAMember,
     /// Without this owner the project would have none.
     #[error("the last owner of a project can neither leave nor be demoted")]
     LastOwner,
+}
+
+impl Refusal for MembershipRefusal {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::AlreadyFounded => refusal::CONTENDED,
+            Self::Closed | Self::NotAMember => refusal::NOT_FOUND,
+            Self::AlreadyMember => refusal::ALREADY_MEMBER,
+            Self::LastOwner => LAST_OWNER,
+        }
+    }
 }

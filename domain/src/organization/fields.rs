@@ -1,11 +1,12 @@
 //! The fields of an organization.
 
 use serde::{Deserialize, Serialize};
-
 use uuid::Uuid;
 
+use super::refusal::MALFORMED_SLUG;
 use crate::{
     ids::OrganizationId,
+    refusal::{Code, Refusal},
     text::{Name, TextRefused},
 };
 
@@ -22,6 +23,12 @@ const PERSONAL: &str = "personal-";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be 2 to 64 lower-case letters, digits, and single hyphens between them")]
 pub struct SlugRefused;
+
+impl Refusal for SlugRefused {
+    fn code(&self) -> &'static Code {
+        MALFORMED_SLUG
+    }
+}
 
 impl Slug {
     const LENGTHS: std::ops::RangeInclusive<usize> = 2..=64;

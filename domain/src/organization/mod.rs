@@ -4,7 +4,7 @@ mod aggregate;
 mod command;
 mod event;
 mod fields;
-mod refusal;
+pub mod refusal;
 
 pub use aggregate::{Organization, OrganizationState};
 pub use command::{OrganizationCommand, OrganizationPatch};

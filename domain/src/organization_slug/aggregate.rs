@@ -4,7 +4,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::OrganizationSlugEvent;
-use crate::{Decide, aggregate::cqrs_aggregate, ids::OrganizationId, organization::Slug};
+use crate::{
+    Decide,
+    aggregate::cqrs_aggregate,
+    ids::OrganizationId,
+    organization::{Slug, refusal::SLUG_TAKEN},
+    refusal::{Code, Refusal},
+};
 
 /// A slug: who has it, and who had it last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +47,12 @@ pub enum SlugCommand {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the slug is taken")]
 pub struct SlugTaken;
+
+impl Refusal for SlugTaken {
+    fn code(&self) -> &'static Code {
+        SLUG_TAKEN
+    }
+}
 
 impl Decide for OrganizationSlug {
     const TYPE: &'static str = "organization_slug";

@@ -1,10 +1,18 @@
 //! Why a project may say no.
 
+use crate::refusal::{self, Code, Refusal};
+
+crate::codes! {
+    END_BEFORE_START = "end-before-start", Field,
+        "the end lies before the start",
+        "send both dates, the later one as the end";
+}
+
 /// Why a project may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProjectRefusal {
     /// There is no such project, or no longer.
-    #[error("the project does not exist")]
+    #[error("there is no such project")]
     Absent,
     /// The id is taken.
     #[error("the project exists already")]
@@ -12,4 +20,21 @@ pub enum ProjectRefusal {
     /// The end lies before the start.
     #[error("end_date must not be before start_date")]
     EndBeforeStart,
+}
+
+impl Refusal for ProjectRefusal {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Absent => refusal::NOT_FOUND,
+            Self::AlreadyExists => refusal::CONTENDED,
+            Self::EndBeforeStart => END_BEFORE_START,
+        }
+    }
+
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Absent | Self::AlreadyExists => None,
+            Self::EndBeforeStart => Some("/end_date"),
+        }
+    }
 }

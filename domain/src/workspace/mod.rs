@@ -4,7 +4,7 @@ mod aggregate;
 mod command;
 mod event;
 mod path;
-mod refusal;
+pub mod refusal;
 
 pub use aggregate::{Workspace, WorkspaceFile, WorkspaceState};
 pub use command::{WorkspaceCommand, WorkspacePatch};

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::breaks_or_reorders_lines;
+use super::refusal::MALFORMED_PATH;
+use crate::{
+    refusal::{self, Code, Refusal},
+    text::breaks_or_reorders_lines,
+};
 
 /// Why a path was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +38,19 @@ pub enum PathRefused {
     /// White space at either end of a part, which nobody sees.
     #[error("must not have white space at the beginning or end of a part")]
     Blank,
+}
+
+impl Refusal for PathRefused {
+    fn code(&self) -> &'static Code {
+        match self {
+            Self::Empty => refusal::EMPTY,
+            Self::TooLong => refusal::TOO_LONG,
+            Self::ControlCharacter => refusal::FORBIDDEN_CHARACTER,
+            Self::Absolute | Self::EmptyPart | Self::DotPart | Self::LongPart | Self::Backslash | Self::Blank => {
+                MALFORMED_PATH
+            }
+        }
+    }
 }
 
 /// Where a file lies in its workspace: a relative path of at most 1,024 bytes, its parts separated by `/`, none of them

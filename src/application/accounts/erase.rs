@@ -14,6 +14,7 @@ use workroom_domain::{
 };
 use workroom_projections::{members, organizations};
 
+use crate::application::codes::LAST_OF_SHARED;
 use crate::{
     application::{Command, Error, Unit, members::unlead, views},
     event_store::Versioned,
@@ -166,11 +167,12 @@ async fn leave(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) -> R
     }
     let more = if stuck.len() > NAMED_AT_MOST { ", and others" } else { "" };
     stuck.truncate(NAMED_AT_MOST);
-    Err(Error::Conflict(format!(
+    let detail = format!(
         "you are the last owner of projects, or the last admin of organizations, that you share; hand them over, or \
          delete them, first: {}{more}",
         stuck.join(", ")
-    )))
+    );
+    Err(Error::refused(LAST_OF_SHARED, detail))
 }
 
 /// Leaves a project, or deletes it where nobody else is left; its name when it has to be handed over first.

@@ -9,6 +9,7 @@ use workroom_domain::{
 };
 
 use super::CommentPlace;
+use crate::application::codes::FORBIDDEN;
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Say a comment of one's own otherwise.
@@ -47,7 +48,7 @@ impl Command for EditComment {
         let comment = unit.read::<Comment>(comment_id).await?;
         let state = comment.state.on(project_id, task_id)?;
         if state.author_id != unit.context().account()? {
-            return Err(Error::Forbidden);
+            return Err(FORBIDDEN.into());
         }
         self.if_version.check(comment.sequence)?;
         let edited = unit.decide(&comment, CommentCommand::Edit { body: self.body.clone() })?;

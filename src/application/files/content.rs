@@ -4,11 +4,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use serde::Serialize;
 use uuid::Uuid;
+use workroom_domain::refusal::{FORBIDDEN_CHARACTER, TOO_LONG};
 use workroom_domain::{
     file::{self, Content},
     ids::FileId,
 };
 
+use crate::application::codes::NOT_UTF8;
 use crate::application::{Bytea, Change, Error, TableChange};
 
 /// Text to write into a file: at most 1 MiB of UTF-8 without NUL.
@@ -25,13 +27,13 @@ impl FileContent {
     /// [`Error::Invalid`], naming the field: too long, not UTF-8, or with a NUL.
     pub fn parse(pointer: &str, bytes: Bytes) -> Result<Self, Error> {
         if bytes.len() > Content::LIMIT {
-            return Err(Error::invalid(pointer, format!("must be at most {} bytes long", Content::LIMIT)));
+            return Err(Error::invalid(pointer, TOO_LONG, format!("must be at most {} bytes long", Content::LIMIT)));
         }
         if bytes.contains(&0) {
-            return Err(Error::invalid(pointer, "text must not contain NUL characters"));
+            return Err(Error::invalid(pointer, FORBIDDEN_CHARACTER, "text must not contain NUL characters"));
         }
         if std::str::from_utf8(&bytes).is_err() {
-            return Err(Error::invalid(pointer, "must be UTF-8"));
+            return Err(Error::invalid(pointer, NOT_UTF8, "must be UTF-8"));
         }
         let sha256 = file::Sha256(digest(&SHA256, &bytes).as_ref().try_into().map_err(Error::failure)?);
         let size = u32::try_from(bytes.len()).map_err(Error::failure)?;

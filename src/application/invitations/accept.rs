@@ -13,9 +13,8 @@ use workroom_domain::{
 };
 
 use super::may_invite;
+use crate::application::codes::NO_GUESTS;
 use crate::application::{At, Change, Command, Error, TableChange, Unit, members::insist_on_belonging};
-
-const OUTSIDE: &str = "only members of the project's organization can join it";
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +50,7 @@ impl Command for AcceptInvitation {
                 if roster.state.role_of(account_id).is_none() {
                     used_once(is_new)?;
                     insist_on_belonging(unit, project_id, Some(account_id)).await.map_err(|error| match error {
-                        Error::Invalid(_) => Error::Conflict(OUTSIDE.to_owned()),
+                        Error::Invalid(_) => NO_GUESTS.into(),
                         error => error,
                     })?;
                     unit.decide(&roster, MembershipCommand::Add { account_id, role })?;

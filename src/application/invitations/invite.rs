@@ -9,6 +9,7 @@ use workroom_domain::{
 };
 
 use super::{Host, role_name, store};
+use crate::application::codes::ALREADY_INVITED;
 use crate::{
     application::{
         Change, Command, Error, TableChange, Unit,
@@ -95,7 +96,7 @@ impl TableChange for InvitationRowToAdd {
             created_at: self.now,
             expires_at,
         };
-        let taken = || Error::Conflict("this address has been invited already".to_owned());
+        let taken = || ALREADY_INVITED.into();
         let [expire, insert] = store::insert(&invited)?;
         let mail = NewMail {
             to: Recipient::Invitation(self.id.into()),

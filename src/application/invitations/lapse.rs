@@ -1,6 +1,7 @@
 //! End an invitation whose sender may not invite any more.
 
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{
     access::{self, Action, OrganizationAction, Role, Standing, Verdict},
     ids::{AccountId, InvitationId},
@@ -66,7 +67,8 @@ impl Command for LapseInvitation {
         {
             match may_invite(unit, place, sender).await {
                 Ok(true) => return Ok(false),
-                Ok(false) | Err(Error::NotFound(_)) => {}
+                Ok(false) => {}
+                Err(error) if error.kind() == Kind::NotFound => {}
                 Err(error) => return Err(error),
             }
         }

@@ -29,7 +29,7 @@ impl Command for RevokeInvitation {
         self.host.authorize(unit).await?;
         let invitation = unit.read::<Invitation>(self.invitation_id).await?;
         if Host::of(invitation.state.place()?) != self.host {
-            return Err(Error::NotFound("invitation"));
+            return Err(Error::not_found("invitation"));
         }
         unit.decide(&invitation, InvitationCommand::Revoke)?;
         Ok(())

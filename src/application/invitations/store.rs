@@ -8,6 +8,7 @@ use workroom_domain::ids::{AccountId, InvitationId};
 use workroom_projections::page::{Listed, Page};
 
 use super::Host;
+use crate::application::codes::FORBIDDEN;
 use crate::{
     application::{At, Change, Error},
     notify::secret,
@@ -193,8 +194,8 @@ pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> 
     .await?;
     match found {
         Some((id, true)) => Ok(InvitationId(id)),
-        Some((_, false)) => Err(Error::Forbidden),
-        None => Err(Error::NotFound("invitation")),
+        Some((_, false)) => Err(FORBIDDEN.into()),
+        None => Err(Error::not_found("invitation")),
     }
 }
 

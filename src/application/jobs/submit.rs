@@ -9,6 +9,7 @@ use workroom_domain::{
     job::{Job, JobCommand, Work},
 };
 
+use crate::application::codes::NO_SANDBOX;
 use crate::application::{Command, Error, Unit};
 
 /// Ask for work to be done.
@@ -41,8 +42,7 @@ impl Command for SubmitJob {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<SubmittedJob, Error> {
         let submitted_by = unit.context().account()?;
         if !self.can_be_run {
-            let detail = "code cannot be run here at the moment: there is no usable sandbox for it";
-            return Err(Error::Busy { detail, retry_after: Duration::from_mins(1) });
+            return Err(Error::later(NO_SANDBOX, Duration::from_mins(1)));
         }
         if let Some(project_id) = self.project_id {
             unit.authorize(project_id, Action::RunJobs).await?;

@@ -10,6 +10,7 @@ use workroom_domain::{
 use workroom_projections::accounts::AccountRow;
 
 use super::{authorize_to_add, insist_on_belonging};
+use crate::application::codes::NO_SUCH_ACCOUNT;
 use crate::application::{Command, Error, Unit, people::AccountRef};
 
 /// Add a member to a project, by e-mail address.
@@ -44,7 +45,7 @@ impl Command for AddMember {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<AddedMember, Error> {
         // The right first: who may not manage members must not learn which addresses have accounts.
         let roster = authorize_to_add(unit, self.project_id, self.role).await?;
-        let nobody = || Error::invalid("/email", "no account has this e-mail address");
+        let nobody = || Error::invalid("/email", NO_SUCH_ACCOUNT, "no account has this e-mail address");
         let account = self.account.find(unit).await?.ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
         let member = unit.read::<Account>(account.id).await?;

@@ -21,7 +21,9 @@ use workroom_domain::{
 };
 
 use super::{Error, Unit};
+use crate::application::codes::{FORBIDDEN, NOT_A_MEMBER};
 use crate::event_store::Versioned;
+use workroom_domain::refusal::Kind;
 
 /// The roster of a project to which the caller may add somebody in a role: with the right to manage members, or as a lead who
 /// may add members, other than owners. The append is guarded by that.
@@ -32,10 +34,10 @@ pub(super) async fn authorize_to_add(
 ) -> Result<Arc<Versioned<Membership>>, Error> {
     match unit.authorize(project_id, Action::ManageMembers).await {
         Ok((_, roster)) => Ok(roster),
-        Err(Error::Forbidden) if role != Role::Owner => {
+        Err(error) if error.kind() == Kind::Forbidden && role != Role::Owner => {
             let project = unit.read::<Project>(project_id).await?;
             if !project.state.lead_adds_members(unit.context().account()?) {
-                return Err(Error::Forbidden);
+                return Err(FORBIDDEN.into());
             }
             Ok(unit.read::<Membership>(project_id).await?)
         }
@@ -57,7 +59,11 @@ pub(super) async fn insist_on_belonging(
     match account_id {
         Some(account_id) if state.allows_in_projects(account_id) => Ok(()),
         None if state.allows_guests() => Ok(()),
-        _ => Err(Error::invalid("/email", "belongs to no member of the project's organization, which takes no guests")),
+        _ => Err(Error::invalid(
+            "/email",
+            NOT_A_MEMBER,
+            "belongs to no member of the project's organization, which takes no guests",
+        )),
     }
 }
 

@@ -11,6 +11,7 @@ use workroom_domain::{
 };
 use workroom_projections::accounts::AccountRow;
 
+use crate::application::codes::NO_SUCH_ACCOUNT;
 use crate::{
     application::{Change, Command, Error, TableChange, Unit, people::AccountRef},
     notify::outbox::{self, MailKind, NewMail, Recipient},
@@ -62,7 +63,7 @@ impl Command for AddOrganizationMember {
 }
 
 fn nobody() -> Error {
-    Error::invalid("/email", "no account has this e-mail address")
+    Error::invalid("/email", NO_SUCH_ACCOUNT, "no account has this e-mail address")
 }
 
 /// Tells a new member by mail.

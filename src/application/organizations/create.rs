@@ -5,7 +5,6 @@ use workroom_domain::{
     account::Account,
     ids::{AccountId, OrganizationId},
     organization::{ImageUrl, Organization, OrganizationCommand, OrganizationFields, OrganizationSettings, Slug},
-    organization_slug::SlugTaken,
     text::Name,
 };
 
@@ -75,12 +74,6 @@ impl CreateOrganization {
         }
         let id = Uuid::from(self.organization_id).simple().to_string();
         Ok(Slug::of(&self.name, id.get(20..)))
-    }
-}
-
-impl From<SlugTaken> for Error {
-    fn from(taken: SlugTaken) -> Self {
-        Self::Conflict(taken.to_string())
     }
 }
 

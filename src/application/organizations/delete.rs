@@ -8,6 +8,7 @@ use workroom_domain::{
 };
 
 use super::release;
+use crate::application::codes::ORGANIZATION_NOT_EMPTY;
 use crate::application::{Command, Error, IfVersion, Unit};
 
 /// Delete an organization that has no projects any more.
@@ -34,7 +35,7 @@ impl Command for DeleteOrganization {
         // they are looked up.
         unit.read_committed::<OrganizationProjects>(self.organization_id).await?;
         if has_projects(unit.pool(), self.organization_id).await? {
-            return Err(Error::Conflict("the organization has projects; delete them first".to_owned()));
+            return Err(Error::refused(ORGANIZATION_NOT_EMPTY, "the organization has projects; delete them first"));
         }
         let slug = organization.state.active()?.fields.slug.clone();
         release(unit, &slug, self.organization_id).await?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_domain::{
     access::{OrganizationAction, Role},
     account::Account,
@@ -14,6 +15,7 @@ use workroom_domain::{
 };
 use workroom_projections::accounts::{self, AccountRow};
 
+use crate::application::codes::NOT_A_MEMBER;
 use crate::{
     application::{Command, Error, Unit, organizations, people::AccountRef},
     event_store::Versioned,
@@ -62,9 +64,7 @@ impl Command for CreateProject {
         let account_id = unit.context().account()?;
         // An account that is being erased founds nothing: the append is guarded by this.
         unit.read::<Account>(account_id).await?.state.active()?;
-        let owner = accounts::find(unit.pool(), account_id.into())
-            .await?
-            .ok_or(Error::Unauthenticated("the account no longer exists"))?;
+        let owner = accounts::find(unit.pool(), account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
         let (organization_id, organization) = self.organization(unit, &owner).await?;
         let lead = match &self.team_lead {
             Some(lead) => Some(belonging(unit, &organization, lead, "/team_lead").await?),
@@ -128,7 +128,7 @@ async fn belonging(
 ) -> Result<AccountId, Error> {
     let account = who.find(unit).await?.map(|account| AccountId(account.id));
     let state = organization.state.active()?;
-    account
-        .filter(|id| state.role_of(*id).is_some())
-        .ok_or_else(|| Error::invalid(pointer, "no member of the organization has this id or e-mail address"))
+    account.filter(|id| state.role_of(*id).is_some()).ok_or_else(|| {
+        Error::invalid(pointer, NOT_A_MEMBER, "no member of the organization has this id or e-mail address")
+    })
 }

@@ -8,6 +8,7 @@ use workroom_domain::{
     project::{Project, ProjectCommand, ProjectFields, ProjectPatch},
 };
 
+use crate::application::codes::{FORBIDDEN, NOT_A_MEMBER};
 use crate::application::{Command, Error, IfVersion, Unit, people::AccountRef};
 
 /// Change a project's fields.
@@ -56,7 +57,7 @@ impl Command for UpdateProject {
         if !access::policy_allows(fields.edit_policy, role, is_lead)
             && unit.authorize(self.project_id, Action::ManageMembers).await.is_err()
         {
-            return Err(Error::Forbidden);
+            return Err(FORBIDDEN.into());
         }
         self.if_version.check(project.sequence)?;
         let mut patch = self.patch.clone();
@@ -86,7 +87,7 @@ impl Command for UpdateProject {
 /// A project is led by one of its owners or collaborators.
 async fn find_lead(unit: &mut Unit<'_>, roster: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
     let account = who.find(unit).await?.map(|account| AccountId(account.id));
-    account
-        .filter(|id| roster.role_of(*id).is_some_and(|role| role >= Role::Collaborator))
-        .ok_or_else(|| Error::invalid("/team_lead", "no owner or collaborator has this id or e-mail address"))
+    account.filter(|id| roster.role_of(*id).is_some_and(|role| role >= Role::Collaborator)).ok_or_else(|| {
+        Error::invalid("/team_lead", NOT_A_MEMBER, "no owner or collaborator has this id or e-mail address")
+    })
 }

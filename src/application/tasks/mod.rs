@@ -13,12 +13,13 @@ pub use update::{UpdateTask, UpdatedTask};
 use workroom_domain::{ids::AccountId, membership::Membership};
 
 use super::Error;
+use crate::application::codes::NOT_A_MEMBER;
 
 /// Only members are given tasks.
 fn check_assignee(roster: &Membership, assignee_id: Option<AccountId>) -> Result<(), Error> {
     match assignee_id {
         Some(id) if roster.role_of(id).is_none() => {
-            Err(Error::invalid("/assignee_id", "is not a member of the project"))
+            Err(Error::invalid("/assignee_id", NOT_A_MEMBER, "is not a member of the project"))
         }
         _ => Ok(()),
     }

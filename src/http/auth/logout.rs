@@ -6,7 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use workroom_domain::account::SessionEnd;
+use workroom_domain::refusal::Kind;
 
+use crate::identity::codes::EXTERNAL_SESSION;
 use crate::{
     application::Error,
     http::{
@@ -25,14 +27,14 @@ pub async fn logout(Extract(state): Extract<State>, AccountOwner(caller): Accoun
     let session_id = caller
         .identity
         .session_id()
-        .ok_or_else(|| Error::Conflict("you are signed in by another issuer; sign out there".to_owned()))?;
+        .ok_or_else(|| Error::refused(EXTERNAL_SESSION, "you are signed in by another issuer; sign out there"))?;
     let identity = state.identity.clone();
     let ended =
         to_its_end(async move { identity.end_session(&caller.context, session_id, SessionEnd::LoggedOut).await });
     match ended.await {
         Ok(Some(ended)) => Ok(done(ended.position, ended.visible)),
         // Somebody else has just ended it.
-        Ok(None) | Err(Error::NotFound(_)) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Err(error) => Err(error),
+        Err(error) if error.kind() != Kind::NotFound => Err(error),
+        Ok(None) | Err(_) => Ok(StatusCode::NO_CONTENT.into_response()),
     }
 }

@@ -3,6 +3,7 @@
 use axum::{extract::State as Extract, response::Response};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_projections::accounts;
 
 use super::model::Account;
@@ -22,9 +23,7 @@ use crate::{
     responses((status = 200, description = "The signed-in account", body = Account),
         (status = 304, description = "As `If-None-Match` has it")))]
 pub async fn me(Extract(state): Extract<State>, caller: Caller, known: IfNoneMatch) -> Result<Response, Error> {
-    let account = accounts::find(state.app.pool(), caller.identity.account_id.into())
-        .await?
-        .ok_or(Error::Unauthenticated("the account no longer exists"))?;
+    let account = accounts::find(state.app.pool(), caller.identity.account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
     let sight = Sight::more_if(account.email_verified);
     found_unless(&known, account.version, sight, &Account::from(account))
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_projections::accounts::{self, AccountRow};
 
 use crate::{
@@ -87,9 +88,7 @@ pub struct Tokens {
 
 impl Tokens {
     pub(super) async fn of(app: &App, pair: TokenPair) -> Result<Self, Error> {
-        let user = accounts::find(app.pool(), pair.account_id.into())
-            .await?
-            .ok_or(Error::Unauthenticated("the account no longer exists"))?;
+        let user = accounts::find(app.pool(), pair.account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
         Ok(Self {
             access_token: pair.access_token,
             refresh_token: pair.refresh_token,

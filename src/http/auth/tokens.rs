@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::ids::TokenId;
+use workroom_domain::refusal::EMPTY;
 
 use crate::{
     application::Error,
@@ -100,7 +101,7 @@ pub async fn create_token(
     let scope = match request.scopes.unwrap_or_else(|| vec![TokenScope::Read]).iter().max() {
         Some(TokenScope::Write) => Scope::Write,
         Some(TokenScope::Read) => Scope::Read,
-        None => return Err(Error::invalid("/scopes", "must name at least one scope")),
+        None => return Err(Error::invalid("/scopes", EMPTY, "must name at least one scope")),
     };
     let identity = state.identity.clone();
     let CreateTokenRequest { name, expires_at, .. } = request;

@@ -33,7 +33,7 @@ pub async fn list(
     let look = async { tokio::try_join!(tasks::find(pool, project_id, task_id), comments::list(pool, task_id, page)) };
     let (project, (task, listed)) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewTasks, page.skip, look).await?;
-    task.ok_or(Error::NotFound("task"))?;
+    task.ok_or(Error::not_found("task"))?;
     let is_member = project.my_role.is_some();
     Items::of(listed, |row| {
         let comment = Comment::from(row);

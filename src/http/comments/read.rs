@@ -32,7 +32,7 @@ pub async fn read(
     let account_id = caller.identity.account_id;
     let look = comments::find(state.app.pool(), task_id, comment_id);
     let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
-    let row = row.filter(|row| row.project_id == project_id).ok_or(Error::NotFound("comment"))?;
+    let row = row.filter(|row| row.project_id == project_id).ok_or(Error::not_found("comment"))?;
     let comment = Comment::from(row);
     let comment = if project.my_role.is_some() { comment } else { comment.for_visitors() };
     let sight = Sight::more_if(comment.author_id != Uuid::from(account_id));

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use workroom_domain::{file::Content, workspace::FilePath};
 
 use super::model::File;
+use crate::application::in_field;
 use crate::{
     application::{
         Answer, Error,
@@ -33,7 +34,7 @@ pub struct CreateFileRequest {
 
 /// Where a file is to lie.
 pub(super) fn file_path(path: &str) -> Result<FilePath, Error> {
-    FilePath::parse(path).map_err(|refused| Error::invalid("/path", refused.to_string()))
+    FilePath::parse(path).map_err(in_field("/path"))
 }
 
 /// Create a file.

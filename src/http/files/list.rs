@@ -9,6 +9,7 @@ use workroom_domain::{access::Action, ids::ProjectId};
 use workroom_projections::workspaces::{self, FilePage};
 
 use super::model::File;
+use crate::application::codes::MALFORMED_CURSOR;
 use crate::{
     application::Error,
     http::{
@@ -42,7 +43,8 @@ pub struct ListFilesParams {
 /// The list goes on behind a path.
 fn decode(cursor: &str) -> Result<String, Error> {
     let path = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    path.filter(|path| !path.contains('\0')).ok_or_else(|| Error::invalid("/cursor", "is not a cursor of this list"))
+    path.filter(|path| !path.contains('\0'))
+        .ok_or_else(|| Error::invalid("/cursor", MALFORMED_CURSOR, "is not a cursor of this list"))
 }
 
 /// The files of a workspace, ordered by path.
@@ -66,7 +68,7 @@ pub async fn list(
     };
     let (_, (workspace, mut rows)) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;
-    workspace.ok_or(Error::NotFound("workspace"))?;
+    workspace.ok_or(Error::not_found("workspace"))?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);

@@ -94,5 +94,5 @@ async fn find_for(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> R
     let (account_id, look) =
         (caller.identity.account_id, workspaces::find_file(state.app.pool(), path.0, path.1, path.2));
     let (_, row) = state.app.project_with(account_id, ProjectId(path.0), Action::ViewFiles, look).await?;
-    row.ok_or(Error::NotFound("file"))
+    row.ok_or(Error::not_found("file"))
 }

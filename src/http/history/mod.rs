@@ -24,6 +24,7 @@ use super::{
     reply::at_position,
 };
 use crate::application::Error;
+use crate::application::codes::OUT_OF_RANGE;
 
 /// Which events.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -129,7 +130,7 @@ async fn read(
     let limit = page::limit(params.limit)?;
     for (pointer, bound) in [("/after", params.after), ("/before", params.before), ("/cursor", params.cursor)] {
         if bound.is_some_and(i64::is_negative) {
-            return Err(Error::invalid(pointer, "must not be negative"));
+            return Err(Error::invalid(pointer, OUT_OF_RANGE, "must not be negative"));
         }
     }
     at_position(state, params.min_position).await?;

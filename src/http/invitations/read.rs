@@ -51,6 +51,6 @@ pub async fn read_organization_invitation(
 
 async fn read(state: &State, caller: &Caller, host: Host, id: Uuid, known: &IfNoneMatch) -> Result<Response, Error> {
     super::check(state, caller, host).await?;
-    let row = invitations::find(state.app.pool(), host, id).await?.ok_or(Error::NotFound("invitation"))?;
+    let row = invitations::find(state.app.pool(), host, id).await?.ok_or(Error::not_found("invitation"))?;
     found_unless(known, VERSION, Sight::Plain, &Invitation::from(row))
 }

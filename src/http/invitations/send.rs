@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use uuid::Uuid;
+use workroom_domain::refusal::TOO_LONG;
 use workroom_domain::{
     ids::{AccountId, InvitationId},
     invitation::Place,
@@ -30,7 +31,7 @@ pub const MESSAGE_LENGTH: usize = 500;
 pub fn message(text: Option<&str>) -> Result<Option<Prose>, Error> {
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
     if text.chars().count() > MESSAGE_LENGTH {
-        return Err(Error::invalid("/message", format!("must have at most {MESSAGE_LENGTH} characters")));
+        return Err(Error::invalid("/message", TOO_LONG, format!("must have at most {MESSAGE_LENGTH} characters")));
     }
     Prose::parse(text).map(Some).map_err(in_field("/message"))
 }

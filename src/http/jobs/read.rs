@@ -2,6 +2,7 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
+use workroom_domain::refusal::Kind;
 use workroom_domain::{access::Action, ids::ProjectId};
 use workroom_projections::jobs;
 
@@ -29,15 +30,15 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let job = jobs::find(state.app.pool(), job_id).await?.ok_or(Error::NotFound("job"))?;
+    let job = jobs::find(state.app.pool(), job_id).await?.ok_or(Error::not_found("job"))?;
     match job.project_id {
         Some(project_id) => {
             // Whoever may not know of the project may not know of the job.
             let seen = state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await;
-            seen.map_err(|error| if let Error::NotFound(_) = error { Error::NotFound("job") } else { error })?;
+            seen.map_err(|error| if error.kind() == Kind::NotFound { Error::not_found("job") } else { error })?;
         }
         None if job.submitted_by == Uuid::from(account_id) => {}
-        None => return Err(Error::NotFound("job")),
+        None => return Err(Error::not_found("job")),
     }
     let sight = Sight::more_if(job.started_at.is_some());
     found_unless(&known, job.version, sight, &Job::from(job))

@@ -10,6 +10,7 @@ use workroom_domain::{
 };
 
 use super::model::{Job, JobType, Language};
+use crate::application::codes::OUT_OF_RANGE;
 use crate::{
     application::{Answer, Error, in_field, jobs::SubmitJob},
     http::{
@@ -44,7 +45,7 @@ impl SubmitJobRequest {
         let timeout_seconds = match self.timeout_seconds {
             None => Timeout::default(),
             Some(seconds) => Timeout::from_seconds(seconds)
-                .ok_or_else(|| Error::invalid("/timeout_seconds", "must be from 1 to 300"))?,
+                .ok_or_else(|| Error::invalid("/timeout_seconds", OUT_OF_RANGE, "must be from 1 to 300"))?,
         };
         let JobType::CodeExecution = self.r#type;
         Ok(Work::CodeExecution {

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use workroom_domain::{access, ids::ProjectId, invitation::Place};
 
 use super::model::Member;
+use crate::application::in_field;
 use crate::{
     application::{Answer, Error, members::AddMember, people::AccountRef},
     http::{
@@ -43,7 +44,7 @@ pub async fn add(
     key: ClientKey,
     Body { value, bytes }: Body<AddMemberRequest>,
 ) -> Result<Answer, Error> {
-    let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
+    let email = EmailAddress::parse(&value.email).map_err(in_field("/email"))?;
     let role = value.role.map_or(access::Role::Collaborator, Into::into);
     let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);

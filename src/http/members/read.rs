@@ -32,7 +32,7 @@ pub async fn read(
     let look = members::find_with_version(state.app.pool(), project_id, user_id);
     let account_id = caller.identity.account_id;
     let (_, found) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
-    let (member, version) = found.ok_or(Error::NotFound("member"))?;
+    let (member, version) = found.ok_or(Error::not_found("member"))?;
     // Names change without the roster.
     found_unless(&known, version, Sight::More, &Member::from(member))
 }

@@ -39,7 +39,7 @@ pub struct CreateOrganizationRequest {
 }
 
 pub(super) fn slug(text: &str) -> Result<Slug, Error> {
-    Slug::parse(text).map_err(|refused| Error::invalid("/slug", refused.to_string()))
+    Slug::parse(text).map_err(in_field("/slug"))
 }
 
 /// Found an organization, with the caller as its admin.

@@ -14,6 +14,8 @@ use workroom_domain::{
 use workroom_projections::history::Cause;
 
 use super::model::{EditPolicy, Facts, Priority, Project, ProjectStatus};
+use crate::application::codes::OUT_OF_RANGE;
+use crate::identity::codes::MALFORMED_EMAIL;
 use crate::{
     application::{
         Answer, Error, in_field,
@@ -109,8 +111,8 @@ pub(super) fn account_ref(pointer: &str, text: &str) -> Result<AccountRef, Error
     if let Ok(id) = Uuid::try_parse(text) {
         return Ok(AccountRef::Id(id));
     }
-    let email =
-        EmailAddress::parse(text).map_err(|_| Error::invalid(pointer, "is neither an id nor an e-mail address"))?;
+    let email = EmailAddress::parse(text)
+        .map_err(|_| Error::invalid(pointer, MALFORMED_EMAIL, "is neither an id nor an e-mail address"))?;
     Ok(AccountRef::Email(email.normalized().to_owned()))
 }
 
@@ -120,7 +122,7 @@ impl CreateProjectRequest {
     fn team(&self) -> Result<Vec<AccountRef>, Error> {
         let team = self.team_members.as_deref().unwrap_or_default();
         if team.len() > MOST_MEMBERS {
-            return Err(Error::invalid("/team_members", "must be at most 100"));
+            return Err(Error::invalid("/team_members", OUT_OF_RANGE, "must be at most 100"));
         }
         team.iter().enumerate().map(|(index, member)| account_ref(&format!("/team_members/{index}"), member)).collect()
     }

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::ids::{ProjectId, TaskId};
 
+use crate::application::codes::OUT_OF_RANGE;
 use crate::{
     application::{
         Error,
@@ -60,7 +61,7 @@ pub async fn delete_many(
     Json(DeleteTasksRequest { ids }): Json<DeleteTasksRequest>,
 ) -> Result<Response, Error> {
     if ids.is_empty() || ids.len() > MOST {
-        return Err(Error::invalid("/ids", "must be from 1 to 100"));
+        return Err(Error::invalid("/ids", OUT_OF_RANGE, "must be from 1 to 100"));
     }
     let task_ids = ids.into_iter().map(TaskId).collect();
     let command = DeleteTasks { project_id: ProjectId(project_id), task_ids };

@@ -13,6 +13,8 @@ use workroom_projections::{
 };
 
 use super::model::{Task, TaskStatus, TaskType};
+use crate::application::codes::MALFORMED_CURSOR;
+use crate::http::problem::codes::INVALID_VALUE;
 use crate::{
     application::{Error, reading},
     http::{
@@ -61,8 +63,8 @@ impl ListTasksParams {
             None => None,
             Some("none") => Some(None),
             Some(id) => {
-                let id =
-                    Uuid::try_parse(id).map_err(|_| Error::invalid("/assignee_id", "is neither an id nor `none`"))?;
+                let id = Uuid::try_parse(id)
+                    .map_err(|_| Error::invalid("/assignee_id", INVALID_VALUE, "is neither an id nor `none`"))?;
                 Some(Some(id))
             }
         };
@@ -90,7 +92,7 @@ fn decode(cursor: &str) -> Result<DueCursor, Error> {
         let nanos = i128::from(i64::from_be_bytes(*micros)) * 1000;
         Some((OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?, id))
     };
-    read().ok_or_else(|| Error::invalid("/cursor", "is not a cursor of this list"))
+    read().ok_or_else(|| Error::invalid("/cursor", MALFORMED_CURSOR, "is not a cursor of this list"))
 }
 
 /// The tasks of a project: the newest first, or, when narrowed by due time, what is due first.

@@ -32,7 +32,7 @@ pub async fn read(
     let account_id = caller.identity.account_id;
     let look = tasks::find(state.app.pool(), project_id, task_id);
     let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
-    let task = Task::from(row.ok_or(Error::NotFound("task"))?);
+    let task = Task::from(row.ok_or(Error::not_found("task"))?);
     let task = if project.my_role.is_some() { task } else { task.for_visitors() };
     let sight = Sight::more_if(task.comment_count > 0 || task.assignee_id.is_some());
     found_unless(&known, task.version, sight, &task)

@@ -7,10 +7,8 @@ use axum::{
 };
 
 use super::State;
-use crate::{
-    application::{Error, now},
-    identity::webhook::signature::SignatureRejected,
-};
+use crate::application::{Error, now};
+use crate::identity::codes::SIGNATURE_INVALID;
 
 /// Take in a signed message of an identity provider (Standard Webhooks, or Svix): `user.created`, `user.updated`,
 /// `user.deleted`. Each message counts once, and older news of a person than is known is passed over.
@@ -20,14 +18,11 @@ use crate::{
               (status = 401, description = "The signature does not hold, or is too old",
                body = crate::http::problem::ProblemDetails, content_type = "application/problem+json")))]
 pub async fn identity(Extract(state): Extract<State>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Error> {
-    let Some(webhook) = state.identity.webhook() else { return Err(Error::NotFound("webhook")) };
-    let id = webhook.verifier.verify(&headers, &body, now()).map_err(|rejected| {
-        Error::Unauthenticated(match rejected {
-            SignatureRejected::MissingHeaders => "the signature headers are missing or malformed",
-            SignatureRejected::Stale => "the message is too old, or from the future",
-            SignatureRejected::Mismatch => "the signature does not hold",
-        })
-    })?;
+    let Some(webhook) = state.identity.webhook() else { return Err(Error::not_found("webhook")) };
+    let id = webhook
+        .verifier
+        .verify(&headers, &body, now())
+        .map_err(|rejected| Error::refused(SIGNATURE_INVALID, rejected.to_string()))?;
     let identity = state.identity.clone();
     super::reply::to_its_end(async move { identity.take_in(&id, &body).await }).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -31,6 +31,6 @@ pub async fn read(
     at_position(&state, params.min_position).await?;
     let (account_id, look) = (caller.identity.account_id, workspaces::find(state.app.pool(), project_id, workspace_id));
     let (_, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
-    let workspace = Workspace::from(row.ok_or(Error::NotFound("workspace"))?);
+    let workspace = Workspace::from(row.ok_or(Error::not_found("workspace"))?);
     found_unless(&known, workspace.version, Sight::Plain, &workspace)
 }

@@ -3,6 +3,9 @@
 use serde::Deserialize;
 use serde_json::Value;
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
+use workroom_domain::refusal::{Code, Refusal};
+
+use crate::identity::codes::MALFORMED_MESSAGE;
 
 /// What an issuer says of somebody. What does not fit here is left out later, never an error: their people exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,12 @@ pub enum MalformedEvent {
     /// It does not say who.
     #[error("the message does not say of whom it tells: `data.id` is missing or too long")]
     Subject,
+}
+
+impl Refusal for MalformedEvent {
+    fn code(&self) -> &'static Code {
+        MALFORMED_MESSAGE
+    }
 }
 
 #[derive(Deserialize)]

@@ -52,7 +52,7 @@ async fn a_command_names_the_setting_and_where_it_leads_at_once() {
 
 #[tokio::test]
 async fn a_wrong_password_and_a_wrong_name_are_told_at_once() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let url = reqwest::Url::parse(&world.database_url).expect("a URL");
     let place = format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
     let mut password = url.clone();
@@ -67,7 +67,7 @@ async fn a_wrong_password_and_a_wrong_name_are_told_at_once() {
 
 #[tokio::test]
 async fn a_database_of_somebody_elses_is_told_at_once() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     for arguments in [&["audit", "access"][..], &["projections", "verify"], &["keys", "list"]] {
         refused(arguments, Some(&world.database_url), &["DATABASE_URL", "workroom migrate"], AT_ONCE).await;
     }

@@ -56,7 +56,7 @@ async fn settings(pool: &PgPool) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn repeatable_read_as_the_default_changes_nothing() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     set_defaults(&world, false, &[("default_transaction_isolation", "'repeatable read'")]).await;
     let (one, two) = (world.server().await, world.server().await);
     use_it(&world, &one, &two).await;
@@ -64,8 +64,8 @@ async fn repeatable_read_as_the_default_changes_nothing() {
 
 #[tokio::test]
 async fn the_service_relies_on_no_default() {
-    let usual = settings(&World::new().await.pool().await).await;
-    let world = World::new().await;
+    let usual = settings(&World::without_schema().await.pool().await).await;
+    let world = World::without_schema().await;
     set_defaults(&world, true, &[("default_transaction_isolation", "'repeatable read'"), ("lock_timeout", "2")]).await;
     if usual.contains_key("transaction_timeout") {
         set_defaults(&world, false, &[("transaction_timeout", "2000")]).await;
@@ -81,7 +81,7 @@ async fn the_service_relies_on_no_default() {
 
 #[tokio::test]
 async fn a_default_that_switches_the_logs_protection_off_is_refused() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     set_defaults(&world, false, &[("session_replication_role", "replica")]).await;
     let (good, text) = world.command(&["migrate"]).await;
     assert!(!good && text.contains("session_replication_role") && text.contains("DATABASE_URL"), "{text}");

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(15);
 #[tokio::test]
 async fn a_pooler_that_keeps_sessions_is_as_good_as_postgres() {
     for lenient in [false, true] {
-        let mut world = World::new().await;
+        let mut world = World::without_schema().await;
         let pooler = Pooler::new(&world.service_url, Pooling { by_session: true, lenient }).await;
         // The commands too.
         world.service_url.clone_from(&pooler.url);
@@ -28,7 +28,7 @@ async fn a_pooler_that_keeps_sessions_is_as_good_as_postgres() {
 #[tokio::test]
 async fn a_pooler_that_deals_out_sessions_by_the_transaction_is_refused() {
     for lenient in [false, true] {
-        let world = World::new().await;
+        let world = World::without_schema().await;
         let pooler = Pooler::new(&world.database_url, Pooling { by_session: false, lenient }).await;
         for arguments in [
             &["serve", "--port", "0"][..],
@@ -53,10 +53,10 @@ async fn a_pooler_that_deals_out_sessions_by_the_transaction_is_refused() {
 
 #[tokio::test]
 async fn what_belongs_to_one_session_goes_the_direct_way() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let direct = world.service_url.clone();
     let pooler = Pooler::new(&direct, Pooling { by_session: true, lenient: false }).await;
-    let mut beside = World::new().await;
+    let mut beside = World::without_schema().await;
     beside.service_url.clone_from(&pooler.url);
     beside.database_url.clone_from(&world.database_url);
     let variables = [("DIRECT_URL", direct.as_str())];
@@ -77,7 +77,7 @@ async fn what_belongs_to_one_session_goes_the_direct_way() {
 
 #[tokio::test]
 async fn two_ways_to_two_databases_are_refused() {
-    let (one, other) = (World::new().await, World::new().await);
+    let (one, other) = (World::without_schema().await, World::without_schema().await);
     let mut command = command(&["serve", "--port", "0"]);
     command.env("DATABASE_URL", &one.database_url).env("DIRECT_URL", &other.database_url);
     let output = run(command, SOON).await;

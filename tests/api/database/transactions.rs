@@ -6,7 +6,7 @@ use crate::support::World;
 
 #[tokio::test]
 async fn a_connection_that_comes_back_in_a_transaction_is_closed_and_counted() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     world.pool().await;
     let pool = database::pool(database::options(&world.database_url).expect("options"), 1);
     let mark = "INSERT INTO service_secrets (name, secret) VALUES ('lost', 'x')";

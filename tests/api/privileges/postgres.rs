@@ -27,7 +27,7 @@ fn refused(url: &str, statement: &str) -> impl Future<Output = ()> {
 
 #[tokio::test]
 async fn no_role_of_the_service_runs_programs_or_reads_files() {
-    for world in [World::new().await, World::with_own_postgres().await] {
+    for world in [World::without_schema().await, World::with_own_postgres().await] {
         drop(world.pool().await);
         let urls = world.urls();
         assert_eq!(
@@ -48,7 +48,7 @@ async fn no_role_of_the_service_runs_programs_or_reads_files() {
 
 #[tokio::test]
 async fn the_service_changes_rows_and_neither_history_nor_the_schema() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     drop(world.pool().await);
     let url = &world.urls().service;
     for statement in [
@@ -87,7 +87,7 @@ async fn no_server_runs_as_root() {
 #[tokio::test]
 async fn a_superuser_is_warned_of_and_an_ordinary_role_that_owns_its_database_is_enough() {
     const WARNING: &str = "MAY RUN PROGRAMS ON THE DATABASE'S HOST";
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let ordinary = Served::start(&world.urls().owner, world.nats_url(), &[]);
     ordinary.listens().await;
     assert!(!ordinary.said().join("\n").contains(WARNING));
@@ -98,7 +98,7 @@ async fn a_superuser_is_warned_of_and_an_ordinary_role_that_owns_its_database_is
 
 #[tokio::test]
 async fn a_service_that_does_not_own_the_schema_waits_until_its_owner_has_made_it() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let served = Served::start(&world.urls().service, world.nats_url(), &[]);
     eventually("it says what it waits for", async || served.said().join("\n").contains("workroom migrate")).await;
     assert_eq!(served.address(), None);
@@ -109,7 +109,7 @@ async fn a_service_that_does_not_own_the_schema_waits_until_its_owner_has_made_i
 
 #[tokio::test]
 async fn a_database_that_a_superuser_made_can_be_given_to_the_roles() {
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let urls = world.urls();
     let mut admin = PgConnection::connect(&urls.admin).await.expect("a connection");
     let name: String =

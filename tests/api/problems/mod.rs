@@ -2,6 +2,7 @@
 
 mod bodies;
 mod connections;
+mod documented;
 mod rate_limits;
 mod requests;
 

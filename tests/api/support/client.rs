@@ -3,6 +3,8 @@
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use workroom::http::problem::codes;
+use workroom_domain::refusal::Kind;
 
 /// A REST client; paths are below `/api/v1` unless they begin with `//`.
 #[derive(Clone)]
@@ -39,12 +41,47 @@ impl Reply {
     pub fn problem(self, status: u16) -> Self {
         let reply = self.is(status);
         assert_eq!(reply.header("content-type"), "application/problem+json", "{}", reply.text);
-        for field in ["type", "title", "detail", "instance"] {
+        for field in ["type", "title", "code", "detail", "instance"] {
             assert!(reply.json[field].as_str().is_some_and(|text| !text.is_empty()), "no {field}: {}", reply.text);
         }
-        assert_eq!(reply.json["status"], status);
         assert_eq!(reply.json["instance"].as_str(), reply.headers["x-request-id"].to_str().ok());
+        reply.assert_documented();
         reply
+    }
+
+    /// Insists on a refusal that is known by this code.
+    #[track_caller]
+    pub fn refused(self, code: &str) -> Self {
+        let documented = codes::all().find(|known| known.name == code).expect("a documented code");
+        let reply = self.problem(codes::status(documented).as_u16());
+        assert_eq!(reply.json["code"], code, "{}", reply.text);
+        reply
+    }
+
+    /// Insists that this field, and no other, does not hold, for a reason that is known by this code.
+    #[track_caller]
+    pub fn refused_field(self, pointer: &str, code: &str) -> Self {
+        let reply = self.refused("invalid");
+        let errors = reply.json["errors"].as_array().expect("errors");
+        assert_eq!(errors.len(), 1, "{}", reply.text);
+        assert_eq!((&errors[0]["pointer"], &errors[0]["code"]), (&json!(pointer), &json!(code)), "{}", reply.text);
+        reply
+    }
+
+    /// An error says nothing but what is documented, whatever it is.
+    #[track_caller]
+    fn assert_documented(&self) {
+        let text = &self.text;
+        let code = self.json["code"].as_str().unwrap_or_default();
+        let known = codes::all().find(|known| known.name == code && known.kind != Kind::Field);
+        let known = known.unwrap_or_else(|| panic!("no documented code: {text}"));
+        assert_eq!(codes::status(known).as_u16(), self.status, "{text}");
+        assert_eq!(self.json["status"], self.status, "{text}");
+        assert_eq!(self.json["type"], format!("urn:workroom:problem:{code}"), "{text}");
+        for error in self.json["errors"].as_array().unwrap_or(&Vec::new()) {
+            let is_documented = codes::all().any(|known| error["code"] == known.name && known.kind == Kind::Field);
+            assert!(is_documented, "no documented code of a field: {text}");
+        }
     }
 
     /// A header, or nothing.
@@ -158,7 +195,11 @@ impl Client {
         let text = reply.text().await?;
         let json = serde_json::from_str(&text).unwrap_or_default();
         assert!(status != StatusCode::INTERNAL_SERVER_ERROR, "an internal error: {path}: {text}");
-        Ok(Reply { status: status.as_u16(), headers, json, text })
+        let reply = Reply { status: status.as_u16(), headers, json, text };
+        if reply.header("content-type") == "application/problem+json" {
+            reply.assert_documented();
+        }
+        Ok(reply)
     }
 }
 

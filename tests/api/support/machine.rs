@@ -6,10 +6,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use workroom::dev::{
-    folder::DataFolder,
-    services::{Services, ServicesOptions},
-    tools::{self, ToolStore},
+use sqlx::{Connection, PgConnection};
+use workroom::{
+    database,
+    dev::{
+        folder::DataFolder,
+        services::{Services, ServicesOptions},
+        tools::{self, ToolStore},
+    },
 };
 
 /// The binary under test.
@@ -85,7 +89,10 @@ impl DatabaseUrls {
     }
 }
 
-/// The Postgres that all tests share. It runs on a thread of its own until the process ends.
+/// A database of the Postgres that all tests share, with the schema and nothing else: others are copied from it.
+pub const MIGRATED: &str = "migrated";
+
+/// The Postgres that all tests share, with the database [`MIGRATED`]. It runs on a thread of its own until the process ends.
 pub fn postgres() -> &'static DatabaseUrls {
     static SHARED: OnceLock<DatabaseUrls> = OnceLock::new();
     SHARED.get_or_init(|| {
@@ -94,12 +101,25 @@ pub fn postgres() -> &'static DatabaseUrls {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let services = Services::start(ephemeral(None, Some("unused"))).await.expect("Postgres");
-                sender.send(DatabaseUrls::of(&services)).expect("somebody who waits");
+                let urls = DatabaseUrls::of(&services);
+                make_migrated(&urls).await;
+                sender.send(urls).expect("somebody who waits");
                 std::future::pending::<()>().await;
             });
         });
         receiver.recv().expect("Postgres to start")
     })
+}
+
+/// A database is copied while nobody uses it: nobody can.
+async fn make_migrated(urls: &DatabaseUrls) {
+    let mut admin = PgConnection::connect(&urls.admin).await.expect("a connection");
+    let create = format!("CREATE DATABASE {MIGRATED} OWNER workroom_owner");
+    sqlx::query(&create).execute(&mut admin).await.expect("a database");
+    let options = database::options(&urls.named(MIGRATED).owner).expect("options");
+    database::migrate(&options).await.expect("migrations");
+    let close = format!("ALTER DATABASE {MIGRATED} ALLOW_CONNECTIONS false");
+    sqlx::query(&close).execute(&mut admin).await.expect("no connections");
 }
 
 /// How many of a race's rounds to run: all with `./dev test --long`, a quarter without.

@@ -8,7 +8,7 @@ use workroom::{
 };
 
 use super::{
-    machine::{DatabaseUrls, ephemeral, eventually, postgres, workroom},
+    machine::{DatabaseUrls, MIGRATED, ephemeral, eventually, postgres, workroom},
     server::Server,
 };
 
@@ -45,12 +45,28 @@ impl Drop for World {
 }
 
 impl World {
-    /// A new database in the shared Postgres, and a new NATS.
+    /// A new database in the shared Postgres, with the schema, and a new NATS.
     pub async fn new() -> Self {
+        let world = Self::in_shared_postgres(&format!("TEMPLATE {MIGRATED}")).await;
+        // A log is told from others by its epoch.
+        let mut admin = PgConnection::connect(&world.urls.admin).await.expect("a connection");
+        sqlx::query("UPDATE log_epoch SET epoch = gen_random_uuid(), started_at = now()")
+            .execute(&mut admin)
+            .await
+            .expect("an epoch");
+        world
+    }
+
+    /// A new and empty database in the shared Postgres, and a new NATS.
+    pub async fn without_schema() -> Self {
+        Self::in_shared_postgres("").await
+    }
+
+    async fn in_shared_postgres(made_from: &str) -> Self {
         let shared = tokio::task::spawn_blocking(postgres).await.expect("Postgres");
         let name = format!("test_{}", Uuid::now_v7().simple());
         let mut connection = PgConnection::connect(&shared.admin).await.expect("a connection");
-        let create = format!("CREATE DATABASE {name} OWNER workroom_owner");
+        let create = format!("CREATE DATABASE {name} OWNER workroom_owner {made_from}");
         sqlx::query(&create).execute(&mut connection).await.expect("a database");
         let urls = shared.named(&name);
         let services = Services::start(ephemeral(Some(&urls.owner), None)).await.expect("NATS");

@@ -223,7 +223,7 @@ async fn servers_may_ask_for_client_certificates() {
 async fn a_password_is_never_sent_to_a_server_without_tls() {
     let authority = Authority::new();
     // Its servers offer no TLS.
-    let world = World::new().await;
+    let world = World::without_schema().await;
     let url = reqwest::Url::parse(&world.service_url).expect("a URL");
     let on_the_way = Tap::new(url.port().expect("a port"), Vec::new()).await;
     let wanted = postgres_url(&world.service_url, HOST, &authority);
@@ -260,7 +260,7 @@ async fn a_password_is_never_sent_to_a_server_without_tls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_on_the_way_can_name_a_nats_that_gets_the_password() {
     let authority = Authority::new();
-    let world = World::new().await;
+    let world = World::without_schema().await;
     encrypt_nats(&world, &authority, false).await;
     let stranger = Tap::new(world.nats().port(), Vec::new()).await;
     let further = ["wss://127.0.0.1", "nats://127.0.0.1"].map(|place| format!("{place}:{}", stranger.port)).to_vec();

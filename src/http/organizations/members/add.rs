@@ -10,6 +10,7 @@ use workroom_domain::{
     invitation::Place,
 };
 
+use crate::application::in_field;
 use crate::{
     application::{
         Answer, Error,
@@ -53,7 +54,7 @@ pub async fn add_member(
     key: ClientKey,
     Body { value, bytes }: Body<AddOrganizationMemberRequest>,
 ) -> Result<Answer, Error> {
-    let email = EmailAddress::parse(&value.email).map_err(|error| Error::invalid("/email", error.to_string()))?;
+    let email = EmailAddress::parse(&value.email).map_err(in_field("/email"))?;
     let role = value.role.map_or(access::OrganizationRole::Member, Into::into);
     let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
