@@ -21,7 +21,7 @@ if [[ ! -f $data/workroom-data ]]; then
         exit 1
     fi
     mkdir -p "$data"
-    # The words of src/dev/folder.rs.
+    # The words of devtools/src/folder.rs.
     # shellcheck disable=SC2016 # the quotes are part of them
     echo 'This folder belongs to a Workroom development instance; `./dev reset` empties it.' >"$data/workroom-data"
     echo '*' >"$data/.gitignore"

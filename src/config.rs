@@ -11,6 +11,7 @@ use std::{
 use figment::{
     Figment,
     providers::{Env, Format, Serialized, Toml},
+    value::Dict,
 };
 use serde::{Deserialize, Serialize};
 
@@ -302,16 +303,45 @@ impl Default for Config {
     }
 }
 
+/// What `./dev up` tells the service about a developer's machine, as JSON in the variable `WORKROOM_DEVELOPMENT`: one, so that
+/// nothing that somebody has set is lost among what it chooses.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Development {
+    /// Settings that hold where nobody has set another.
+    defaults: Dict,
+    /// Settings that hold in any case.
+    overrides: Dict,
+}
+
+impl Development {
+    const VARIABLE: &str = "WORKROOM_DEVELOPMENT";
+
+    /// Whether `./dev up` has started this process.
+    pub fn is_given() -> bool {
+        std::env::var_os(Self::VARIABLE).is_some()
+    }
+
+    fn read() -> anyhow::Result<Self> {
+        let Some(text) = std::env::var_os(Self::VARIABLE) else { return Ok(Self::default()) };
+        let text = text.to_str().unwrap_or_default();
+        serde_json::from_str(text).map_err(|error| anyhow::anyhow!("{} does not fit: {error}", Self::VARIABLE))
+    }
+}
+
 impl Config {
     /// Reads defaults, `workroom.toml` in the working folder, and the environment, in this order.
     ///
     /// # Errors
     /// A setting that is unknown or does not fit, named.
     pub fn load() -> anyhow::Result<Self> {
+        let Development { defaults, overrides } = Development::read()?;
         let config = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Serialized::defaults(defaults))
             .merge(Toml::file("workroom.toml"))
             .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "OWNER_URL", "NATS_URL"]))
-            .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"));
+            .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"))
+            .merge(Serialized::defaults(overrides));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
     }
 

@@ -6,7 +6,6 @@ pub mod audit;
 pub mod cli;
 pub mod config;
 pub mod database;
-pub mod dev;
 pub mod event_store;
 pub mod http;
 pub mod identity;

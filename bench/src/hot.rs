@@ -13,11 +13,11 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use workroom::{
     database,
-    dev::{
-        child::workroom_bin,
-        services::{Services, ServicesOptions},
-    },
     event_store::{AppendLimits, AppendRequest, EventLog, Expected, NewEvent, StreamAppend},
+};
+use workroom_dev::{
+    child::{own_bin, workroom_bin},
+    services::{Services, ServicesOptions},
 };
 
 use crate::{
@@ -100,7 +100,7 @@ impl Stage {
             ephemeral: true,
             database_url: None,
             nats_url: None,
-            workroom_bin: binary.clone(),
+            own_bin: own_bin()?,
             durable: true,
         })
         .await?;

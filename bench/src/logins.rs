@@ -16,15 +16,13 @@ use std::{
 use anyhow::Context;
 use hyper::{Method, body::Bytes};
 use serde_json::json;
-use workroom::{
-    dev::{
-        child::workroom_bin,
-        services::{Services, ServicesOptions},
-    },
-    identity::{
-        access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier},
-        signing_key::{KeyRing, SharedKeyRing, SigningKey},
-    },
+use workroom::identity::{
+    access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier},
+    signing_key::{KeyRing, SharedKeyRing, SigningKey},
+};
+use workroom_dev::{
+    child::{own_bin, workroom_bin},
+    services::{Services, ServicesOptions},
 };
 
 use crate::{
@@ -107,7 +105,7 @@ impl Stage {
             ephemeral: true,
             database_url: None,
             nats_url: None,
-            workroom_bin: binary.clone(),
+            own_bin: own_bin()?,
             durable: true,
         })
         .await?;

@@ -13,8 +13,8 @@ use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use workroom::dev::{
-    child::workroom_bin,
+use workroom_dev::{
+    child::{own_bin, workroom_bin},
     services::{Services, ServicesOptions},
 };
 
@@ -91,7 +91,7 @@ impl Stage {
             ephemeral: true,
             database_url: None,
             nats_url: None,
-            workroom_bin: binary.clone(),
+            own_bin: own_bin()?,
             durable: true,
         })
         .await?;

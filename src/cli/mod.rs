@@ -9,10 +9,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-use crate::{
-    dev::{self, cli::DevCommand},
-    jobs::sandbox,
-};
+use crate::jobs::sandbox;
 
 /// The backend of a real-time collaborative workspace.
 #[derive(Parser)]
@@ -42,11 +39,6 @@ enum Command {
     Projections(projections::ProjectionsCommand),
     /// Print the OpenAPI document.
     Openapi,
-    /// Development: run with a private Postgres and NATS, and more; see `./dev help`.
-    #[command(subcommand)]
-    Dev(DevCommand),
-    #[command(hide = true)]
-    ExecChild(dev::exec_child::ExecChild),
     #[command(hide = true)]
     SandboxLaunch(sandbox::LaunchArgs),
 }
@@ -57,11 +49,9 @@ enum Command {
 /// Whatever kept it from succeeding, as one sentence.
 pub fn main() -> anyhow::Result<std::process::ExitCode> {
     let command = Cli::parse().command;
-    // These two become another program: nothing may run beside them.
-    match &command {
-        Command::ExecChild(args) => return Err(dev::exec_child::exec_child(args)),
-        Command::SandboxLaunch(args) => return Err(sandbox::launch(args).into()),
-        _ => {}
+    // This one becomes another program: nothing may run beside it.
+    if let Command::SandboxLaunch(args) = &command {
+        return Err(sandbox::launch(args).into());
     }
     crate::identity::signing_key::install_crypto_provider();
     let done = std::process::ExitCode::SUCCESS;
@@ -73,20 +63,7 @@ pub fn main() -> anyhow::Result<std::process::ExitCode> {
         Command::Audit(command) => runtime()?.block_on(audit::run(command)),
         Command::Projections(command) => runtime()?.block_on(projections::run(command)),
         Command::Openapi => output::line(&crate::http::router::document().to_pretty_json()?).map(|()| done),
-        Command::Dev(command) => dev_command(command),
-        Command::ExecChild(_) | Command::SandboxLaunch(_) => Ok(done),
-    }
-}
-
-fn dev_command(command: DevCommand) -> anyhow::Result<std::process::ExitCode> {
-    let done = std::process::ExitCode::SUCCESS;
-    match command {
-        DevCommand::Up(args) => serve::up(&args).map(|()| done),
-        DevCommand::Doctor(args) => Ok(dev::cli::run_doctor(&args)),
-        DevCommand::Reset(args) => dev::cli::run_reset(&args).map(|()| done),
-        DevCommand::Tools(args) => dev::cli::run_tools(&args).map(|()| done),
-        DevCommand::Demo(args) => runtime()?.block_on(dev::demo::run(&args.url)).map(|()| done),
-        DevCommand::Seed(args) => runtime()?.block_on(dev::seed::run(&args.url)).map(|()| done),
+        Command::SandboxLaunch(_) => Ok(done),
     }
 }
 

@@ -1,24 +1,15 @@
-//! `serve`, `migrate` and `dev up`.
+//! `serve` and `migrate`.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
-use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{output, runtime};
 use crate::{
     application::EmailProof,
-    config::{Config, Role},
+    config::{Config, Development, Role},
     database::{self, Database, Patience},
-    dev::{
-        cli::{UpArgs, prepare_up},
-        folder::DataFolder,
-        tools,
-    },
     logging,
     startup::Service,
 };
@@ -47,6 +38,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
         config.port = port;
     }
     logging::start(config.log_format);
+    let welcoming = Development::is_given().then(|| (config.mail_folder.clone(), config.email_proof()));
     runtime()?.block_on(async {
         let stop = stop_signal()?;
         tokio::pin!(stop);
@@ -54,11 +46,16 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
             service = Service::start(config) => service?,
             () = &mut stop => return Ok(()),
         };
-        output::line(&format!("Workroom listens on http://{}", service.address()))?;
-        stop.await;
+        let outcome = match welcoming {
+            None => output::line(&format!("Workroom listens on http://{}", service.address())),
+            Some((mail_folder, proof)) => welcome(&service, mail_folder.as_deref(), proof == EmailProof::Trusted),
+        };
+        if outcome.is_ok() {
+            stop.await;
+        }
         service.stop().await;
         logging::sum_up();
-        Ok(())
+        outcome
     })
 }
 
@@ -74,65 +71,7 @@ pub async fn migrate() -> anyhow::Result<()> {
     output::line("the database is up to date")
 }
 
-/// Starts a private Postgres and NATS, and serves until told to stop.
-///
-/// # Errors
-/// Whatever keeps any of them from starting, as one sentence.
-pub fn up(args: &UpArgs) -> anyhow::Result<()> {
-    let runtime = runtime()?;
-    runtime.block_on(async {
-        let stop = stop_signal()?;
-        let mut config = Config::load()?;
-        config.host = args.host.parse().with_context(|| format!("{} is no IP address", args.host))?;
-        config.port = args.port;
-        logging::start(config.log_format);
-        tokio::pin!(stop);
-        let prepared = async {
-            let services = prepare_up(args).await?;
-            if config.bubblewrap.is_none() {
-                config.bubblewrap = bubblewrap(&args.folder.data_dir).await;
-            }
-            anyhow::Ok(services)
-        };
-        let services = tokio::select! {
-            services = prepared => services?,
-            () = &mut stop => return Ok(()),
-        };
-        services.database_url().clone_into(&mut config.database_url);
-        services.nats_url().clone_into(&mut config.nats_url);
-        if let Some(postgres) = services.postgres() {
-            config.direct_url = None;
-            config.owner_url = Some(postgres.owner_url());
-        }
-        if services.nats().is_some() {
-            // A private NATS listens on this machine alone, and without TLS.
-            (config.nats_ca_file, config.nats_cert_file, config.nats_key_file) = (None, None, None);
-        }
-        if config.smtp_url.is_none() && config.mail_folder.is_none() {
-            config.mail_folder = Some(services.folder().root().join("mail"));
-        }
-        let trusts = *config.email_proof.get_or_insert(EmailProof::Trusted) == EmailProof::Trusted;
-        let mail_folder = config.mail_folder.clone();
-        let serving = async {
-            let service = tokio::select! {
-                service = Service::start(config) => service?,
-                () = &mut stop => return Ok(()),
-            };
-            let outcome = welcome(&service, mail_folder.as_deref(), trusts);
-            stop.await;
-            service.stop().await;
-            outcome
-        };
-        let outcome = tokio::select! {
-            outcome = serving => outcome,
-            never = services.keep_running() => match never {},
-        };
-        services.stop().await;
-        logging::sum_up();
-        outcome
-    })
-}
-
+/// What a developer is told.
 fn welcome(service: &Service, mail_folder: Option<&Path>, trusts_addresses: bool) -> anyhow::Result<()> {
     let address = service.address();
     output::line(&format!("Workroom is ready at http://{address}"))?;
@@ -145,15 +84,6 @@ fn welcome(service: &Service, mail_folder: Option<&Path>, trusts_addresses: bool
     }
     output::line("  the whole story ./dev demo")?;
     output::line("  stop            Ctrl-C")
-}
-
-/// Finds or fetches bubblewrap. Without it everything but running code works, and the service says so.
-async fn bubblewrap(data_dir: &Path) -> Option<PathBuf> {
-    let found = async {
-        let store = tools::ToolStore::new(&DataFolder::open(data_dir)?);
-        tools::find(&store, |store| tools::bubblewrap::RECIPE.ensure(store)).await
-    };
-    found.await.inspect_err(|error| tracing::warn!("code cannot be run: {error:#}")).ok().map(|tool| tool.path)
 }
 
 /// Ready once the process is asked to stop: by Ctrl-C, by the system, or by the end of the terminal.

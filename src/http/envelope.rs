@@ -17,7 +17,7 @@ use super::{
     problem::{self, Problem},
     request::{REQUEST_ID, RequestMeta},
 };
-use crate::http::problem::codes::MALFORMED;
+use crate::http::problem::codes::{HEADERS_TOO_LARGE, MALFORMED};
 
 /// Replies are data: a browser that is made to show one as a page runs nothing of it.
 const NO_PAGE: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -26,6 +26,11 @@ const DOCS_PAGE: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
+
+/// Most headers of a request.
+pub(super) const MAX_HEADERS: usize = 128;
+/// Most bytes in the names and values of a request's headers.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 const SECURE: [(HeaderName, HeaderValue); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -62,6 +67,9 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
 }
 
 async fn answer(limit: Duration, request: Request, next: Next) -> Response {
+    if are_too_large(request.headers()) {
+        return Problem::from(HEADERS_TOO_LARGE).into_response();
+    }
     if !names_one_host(&request) {
         return Problem::new(MALFORMED, "a request names one host in its Host header").into_response();
     }
@@ -76,6 +84,11 @@ async fn answer(limit: Duration, request: Request, next: Next) -> Response {
         }
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+fn are_too_large(headers: &HeaderMap) -> bool {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES
 }
 
 /// RFC 9112, 3.2: proxies and the service must not take a request to be for different hosts.

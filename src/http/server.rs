@@ -15,6 +15,9 @@ use tower::Layer;
 
 /// How long a client may take over a request's header.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// Most headers that are read at all: twice as many as a request may have, so that whoever sends too many is told in the
+/// documented form.
+const HEADERS_READ: usize = 2 * super::envelope::MAX_HEADERS;
 /// How long requests may go on after shutdown began.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after the system refuses to accept, most likely for want of file descriptors.
@@ -25,7 +28,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(HEADERS_READ);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

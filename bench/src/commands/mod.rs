@@ -16,14 +16,12 @@ use std::path::PathBuf;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
 use sqlx::{Connection, PgConnection};
-use workroom::{
-    database,
-    dev::{
-        child::workroom_bin,
-        folder::DataFolder,
-        services::{Services, ServicesOptions},
-        tools::{self, ToolStore},
-    },
+use workroom::database;
+use workroom_dev::{
+    child::{own_bin, workroom_bin},
+    folder::DataFolder,
+    services::{Services, ServicesOptions},
+    tools::{self, ToolStore},
 };
 
 use crate::{
@@ -180,7 +178,7 @@ impl Bench {
             ephemeral: true,
             database_url: None,
             nats_url: Some("each service starts its own".to_owned()),
-            workroom_bin: binary.clone(),
+            own_bin: own_bin()?,
             durable: true,
         })
         .await?;
@@ -217,7 +215,7 @@ impl Bench {
             ephemeral: true,
             database_url: Some(database_url.to_owned()),
             nats_url: None,
-            workroom_bin: self.binary.clone(),
+            own_bin: own_bin()?,
             durable: true,
         })
         .await

@@ -7,7 +7,7 @@ use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
 
-use workroom::dev::services::Services;
+use workroom_dev::services::Services;
 
 use super::Bench;
 use crate::{http_client::Connection, pgbench::PAYLOAD_BYTES, samples::Figures, server::Server};

@@ -1,8 +1,8 @@
-//! `workroom dev demo`: the story, and its own checks of it.
+//! `workroom-dev demo`: the story, and its own checks of it.
 
 use std::time::Duration;
 
-use super::process::{assert_one_sentence, command, run};
+use super::process::{assert_one_sentence, dev, run};
 use crate::support::World;
 
 #[tokio::test]
@@ -11,7 +11,7 @@ async fn the_story_is_played_to_its_end_any_number_of_times() {
     let server = world.server().await;
     let url = format!("http://{}", server.address);
     for _ in 0..2 {
-        let output = run(command(&["dev", "demo", "--url", &url]), Duration::from_secs(60)).await;
+        let output = run(dev(&["demo", "--url", &url]), Duration::from_secs(60)).await;
         let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{text}");
         assert!(text.contains("none lost or doubled, live = audit"), "{text}");
@@ -21,7 +21,7 @@ async fn the_story_is_played_to_its_end_any_number_of_times() {
     }
     drop(server);
     assert_one_sentence(
-        &run(command(&["dev", "demo", "--url", "http://127.0.0.1:9"]), Duration::from_secs(20)).await,
+        &run(dev(&["demo", "--url", "http://127.0.0.1:9"]), Duration::from_secs(20)).await,
         &["http://127.0.0.1:9", "./dev up"],
     );
 }

@@ -19,12 +19,12 @@ use tokio::{
     process::{Child, Command},
     sync::watch,
 };
-use workroom::dev::{
+use workroom_dev::{
     folder::DataFolder,
     tools::{self, ToolStore},
 };
 
-use crate::support::{bubblewrap, eventually, workroom};
+use crate::support::{bubblewrap, eventually, workroom, workroom_dev};
 
 /// The folder whose tools all tests share.
 fn shared() -> std::path::PathBuf {
@@ -52,9 +52,20 @@ pub async fn data_folder() -> TempDir {
     .expect("a folder")
 }
 
-/// A command with an environment of its own.
+/// A command of `workroom` with an environment of its own.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(workroom());
+    of(workroom(), arguments)
+}
+
+/// A command of `workroom-dev` with an environment of its own.
+pub fn dev(arguments: &[&str]) -> Command {
+    let mut command = of(&workroom_dev(), arguments);
+    command.env("WORKROOM_BIN", workroom());
+    command
+}
+
+fn of(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command
         .args(arguments)
         .env_remove("DATABASE_URL")
@@ -91,7 +102,7 @@ pub fn assert_one_sentence(output: &Output, names: &[&str]) {
     assert!(!out.contains("ready") && !out.contains("listens"), "{out}");
 }
 
-/// A running `workroom dev up`; killed when dropped.
+/// A running `workroom-dev up`; killed when dropped.
 pub struct Up {
     child: Child,
     /// Where it listens.
@@ -101,7 +112,34 @@ pub struct Up {
 impl Up {
     /// Starts over a folder, and waits until it is ready.
     pub async fn start(folder: &Path) -> Self {
-        Self::spawn(command(&["dev", "up", "--port", "0", "--data-dir", folder.to_str().expect("a path")])).await
+        Self::start_with(folder, &[]).await
+    }
+
+    /// Starts over a folder with these variables, and waits until it is ready.
+    pub async fn start_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = dev(&["up", "--port", "0", "--data-dir", folder.to_str().expect("a path")]);
+        command.envs(variables.iter().copied());
+        Self::spawn(command).await
+    }
+
+    /// The process of the service.
+    pub fn service(&self) -> Pid {
+        let parent = self.child.id().expect("a running process").to_string();
+        let processes = fs::read_dir("/proc").expect("processes").filter_map(Result::ok);
+        let mut services = processes.filter_map(|entry| {
+            let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // proc_pid_stat(5): the name in parentheses, the state, the parent.
+            let (before, after) = stat.rsplit_once(')')?;
+            let is_it = before.ends_with("(workroom") && after.split_whitespace().nth(1) == Some(parent.as_str());
+            is_it.then(|| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw)).flatten()
+        });
+        services.next().expect("a service")
+    }
+
+    /// Waits for the end.
+    pub async fn ended(mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        ended.expect("an end in time").expect("a status")
     }
 
     async fn spawn(mut command: Command) -> Self {
@@ -122,11 +160,10 @@ impl Up {
     }
 
     /// Sends a signal and waits for the end.
-    pub async fn end_by(mut self, signal: Signal) -> ExitStatus {
+    pub async fn end_by(self, signal: Signal) -> ExitStatus {
         let pid = i32::try_from(self.child.id().expect("a running process")).expect("a pid");
         kill(Pid::from_raw(pid), signal).expect("a running process");
-        let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
-        ended.expect("an end in time").expect("a status")
+        self.ended().await
     }
 }
 

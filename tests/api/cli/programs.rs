@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use super::process::{command, run};
+use super::process::{dev, run};
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -21,7 +21,7 @@ async fn what_the_system_has_can_be_passed_over() {
     }
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
     let doctor = async |variables: &[(&str, &str)]| {
-        let mut command = command(&["dev", "doctor", "--data-dir", data.path().to_str().expect("a path")]);
+        let mut command = dev(&["doctor", "--data-dir", data.path().to_str().expect("a path")]);
         for name in
             ["WORKROOM_TOOLS", "WORKROOM_POSTGRES_BIN", "WORKROOM_NATS_SERVER", "WORKROOM_BWRAP", "WORKROOM_PGBENCH"]
         {

@@ -2,7 +2,7 @@
 
 use std::{net::TcpListener, time::Duration};
 
-use super::process::{assert_nothing_left, assert_one_sentence, command, data_folder, run};
+use super::process::{assert_nothing_left, assert_one_sentence, command, data_folder, dev, run};
 
 const SOON: Duration = Duration::from_secs(15);
 
@@ -12,7 +12,7 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
     let path = folder.path().to_str().expect("a path");
-    let output = run(command(&["dev", "up", "--port", &port, "--data-dir", path]), SOON).await;
+    let output = run(dev(&["up", "--port", &port, "--data-dir", path]), SOON).await;
     assert_one_sentence(&output, &[&port, "taken"]);
     assert_nothing_left(folder.path()).await;
     let output = run(command(&["serve", "--port", &port]), SOON).await;
@@ -29,7 +29,7 @@ async fn a_folder_that_cannot_be_used_is_named() {
         file.path().to_str().expect("a path"),
         strangers.path().to_str().expect("a path"),
     ] {
-        let output = run(command(&["dev", "up", "--port", "0", "--data-dir", path]), SOON).await;
+        let output = run(dev(&["up", "--port", "0", "--data-dir", path]), SOON).await;
         assert_one_sentence(&output, &[path]);
     }
     let kept: Vec<_> = std::fs::read_dir(strangers.path()).expect("a folder").collect();
@@ -56,7 +56,7 @@ async fn a_wrong_url_is_named_without_its_password() {
         ("NATS_URL", format!("nats://ada:swordfish@{mute_address}"), &mute_address),
         ("NATS_URL", "http://ada:swordfish@127.0.0.1".to_owned(), "NATS_URL"),
     ] {
-        let mut command = command(&["dev", "up", "--port", "0", "--data-dir", path]);
+        let mut command = dev(&["up", "--port", "0", "--data-dir", path]);
         command.env(variable, &url);
         assert_one_sentence(&run(command, SOON).await, &[named]);
         assert_nothing_left(folder.path()).await;

@@ -1,10 +1,10 @@
-//! `workroom dev seed`: an organization that one can sign in to and work in, as often as one likes.
+//! `workroom-dev seed`: an organization that one can sign in to and work in, as often as one likes.
 
 use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 
-use super::process::{assert_one_sentence, command, run};
+use super::process::{assert_one_sentence, dev, run};
 use crate::support::{Client, Server, World};
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -25,7 +25,7 @@ struct Seeded(String);
 impl Seeded {
     async fn by(server: &Server) -> Self {
         let url = format!("http://{}", server.address);
-        let output = run(command(&["dev", "seed", "--url", &url]), WITHIN).await;
+        let output = run(dev(&["seed", "--url", &url]), WITHIN).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
         Self(text)
@@ -160,6 +160,6 @@ async fn it_can_be_run_again_even_where_no_code_can_be_run() {
 #[tokio::test]
 async fn without_an_instance_it_says_so() {
     for url in ["http://127.0.0.1:9", "https://example.com", "nonsense"] {
-        assert_one_sentence(&run(command(&["dev", "seed", "--url", url]), WITHIN).await, &[url]);
+        assert_one_sentence(&run(dev(&["seed", "--url", url]), WITHIN).await, &[url]);
     }
 }

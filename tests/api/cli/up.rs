@@ -1,4 +1,4 @@
-//! `workroom dev up` over a folder: quick, clean, and the same again after any end.
+//! `workroom-dev up` over a folder: quick, clean, and the same again after any end.
 
 use std::{
     fs,
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::support::{World, eventually};
 
-use super::process::{Up, assert_nothing_left, assert_one_sentence, command, data_folder, run, servers};
+use super::process::{Up, assert_nothing_left, assert_one_sentence, data_folder, dev, run, servers};
 
 /// The bounds, twice over for a debug build beside other tests.
 const COLD: Duration = Duration::from_secs(20);
@@ -47,7 +47,7 @@ async fn it_is_up_in_seconds_and_keeps_everything_over_any_end() {
     assert!(servers(folder.path()).len() >= 2, "{:?}", servers(folder.path()));
 
     // One instance a folder.
-    let second = command(&["dev", "up", "--port", "0", "--data-dir", folder.path().to_str().expect("a path")]);
+    let second = dev(&["up", "--port", "0", "--data-dir", folder.path().to_str().expect("a path")]);
     let second = run(second, Duration::from_secs(15)).await;
     assert_one_sentence(&second, &["another Workroom instance", folder.path().to_str().expect("a path")]);
     assert_eq!(post(&up, "login", ada()).await.0, 200, "the first one goes on");
@@ -82,7 +82,7 @@ async fn an_interrupt_while_it_starts_leaves_nothing_behind() {
     let folder = data_folder().await;
     for pause in [50, 400, 900] {
         let path = folder.path().to_str().expect("a path");
-        let mut child = command(&["dev", "up", "--port", "0", "--data-dir", path]).spawn().expect("a process");
+        let mut child = dev(&["up", "--port", "0", "--data-dir", path]).spawn().expect("a process");
         // Any moment will do: this is where in its start it is hit, not a wait for something.
         tokio::time::sleep(Duration::from_millis(pause)).await;
         let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id().expect("a pid")).expect("a pid"));
@@ -163,7 +163,7 @@ async fn an_interrupt_while_it_fetches_is_heeded() {
     fs::write(&client, format!("#!/bin/sh\necho $$ > {}\nexec sleep 300\n", trace.display())).expect("a program");
     fs::set_permissions(&client, fs::Permissions::from_mode(0o755)).expect("a program");
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
-    let mut command = command(&["dev", "up", "--port", "0", "--data-dir", data.path().to_str().expect("a path")]);
+    let mut command = dev(&["up", "--port", "0", "--data-dir", data.path().to_str().expect("a path")]);
     let nats = World::new().await;
     command.env("PATH", path).env("WORKROOM_POSTGRES_BIN", "fetch").env("NATS_URL", nats.nats_url());
     let mut child = command.spawn().expect("a process");
@@ -196,5 +196,35 @@ async fn mails_lead_to_where_it_listens() {
         })
     })
     .await;
+    assert!(up.end_by(Signal::SIGINT).await.success());
+}
+
+#[tokio::test]
+async fn the_end_of_the_service_is_the_end_of_all() {
+    let folder = data_folder().await;
+    let up = Up::start(folder.path()).await;
+    let mut account = ada();
+    account["full_name"] = "Ada".into();
+    assert_eq!(post(&up, "register", account).await.0, 201);
+    kill(up.service(), Signal::SIGKILL).expect("a service");
+    assert!(!up.ended().await.success());
+    assert_nothing_left(folder.path()).await;
+    let up = Up::start(folder.path()).await;
+    assert_eq!(post(&up, "login", ada()).await.0, 200, "an acknowledged registration is lost");
+    assert!(up.end_by(Signal::SIGINT).await.success());
+}
+
+#[tokio::test]
+async fn what_somebody_has_set_holds() {
+    let folder = data_folder().await;
+    let mails = tempfile::tempdir().expect("a folder");
+    let mail_folder = mails.path().to_str().expect("a path");
+    let up = Up::start_with(folder.path(), &[("WORKROOM_MAIL_FOLDER", mail_folder)]).await;
+    let mut account = ada();
+    account["full_name"] = "Ada".into();
+    assert_eq!(post(&up, "register", account).await.0, 201);
+    let count = || fs::read_dir(mails.path()).expect("a folder").count();
+    eventually("the mail is where it was asked for", || async { count() == 1 }).await;
+    assert!(!folder.path().join("mail").exists());
     assert!(up.end_by(Signal::SIGINT).await.success());
 }

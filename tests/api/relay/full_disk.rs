@@ -4,12 +4,10 @@ use std::{fs::File, io::Write, path::PathBuf, process::Stdio, time::Duration};
 
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
-use workroom::{
-    dev::{
-        folder::DataFolder,
-        tools::{self, ToolStore},
-    },
-    messaging::Messaging,
+use workroom::messaging::Messaging;
+use workroom_dev::{
+    folder::DataFolder,
+    tools::{self, ToolStore},
 };
 use workroom_projections::log;
 

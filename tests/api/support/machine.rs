@@ -7,18 +7,22 @@ use std::{
 };
 
 use sqlx::{Connection, PgConnection};
-use workroom::{
-    database,
-    dev::{
-        folder::DataFolder,
-        services::{Services, ServicesOptions},
-        tools::{self, ToolStore},
-    },
+use workroom::database;
+use workroom_dev::{
+    child,
+    folder::DataFolder,
+    services::{Services, ServicesOptions},
+    tools::{self, ToolStore},
 };
 
 /// The binary under test.
 pub fn workroom() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_workroom"))
+}
+
+/// The binary that `./dev` calls, built beside it.
+pub fn workroom_dev() -> PathBuf {
+    child::own_bin().expect("workroom-dev: `cargo build --workspace --bins` first")
 }
 
 /// The data folder that holds fetched tools and what is thrown away afterwards.
@@ -43,7 +47,7 @@ pub fn ephemeral(database_url: Option<&str>, nats_url: Option<&str>) -> Services
         ephemeral: true,
         database_url: database_url.map(str::to_owned),
         nats_url: nats_url.map(str::to_owned),
-        workroom_bin: workroom().to_owned(),
+        own_bin: workroom_dev(),
         durable: false,
     }
 }

@@ -18,7 +18,7 @@ mod socket;
 mod world;
 
 pub use client::{Client, Person, Reply};
-pub use machine::{bubblewrap, data_dir, eventually, rounds_of, workroom};
+pub use machine::{bubblewrap, data_dir, eventually, rounds_of, workroom, workroom_dev};
 pub use mail_server::{MailServer, Manner};
 pub use pooler::{Pooler, Pooling};
 pub use server::Server;

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     client::{Client, Person},
-    machine::{bubblewrap, workroom},
+    machine::{bubblewrap, workroom, workroom_dev},
 };
 
 /// A `workroom serve` process; killed when dropped, and when the test's thread ends.
@@ -31,7 +31,7 @@ impl Server {
         variables: &[(&str, &str)],
     ) -> Self {
         let bubblewrap = tokio::task::spawn_blocking(bubblewrap).await.expect("bubblewrap");
-        let mut child = Command::new(workroom())
+        let mut child = Command::new(workroom_dev())
             .args(["exec-child", "--death-signal", "kill", "--parent", &std::process::id().to_string(), "--"])
             .arg(workroom())
             .args(["serve", "--port", "0"])

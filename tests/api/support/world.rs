@@ -2,10 +2,8 @@
 
 use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
-use workroom::{
-    database,
-    dev::services::{NatsServer, Services},
-};
+use workroom::database;
+use workroom_dev::services::{NatsServer, Services};
 
 use super::{
     machine::{DatabaseUrls, MIGRATED, ephemeral, eventually, postgres, workroom},

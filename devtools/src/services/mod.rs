@@ -37,8 +37,8 @@ pub struct ServicesOptions {
     pub database_url: Option<String>,
     /// A given NATS; then none is started.
     pub nats_url: Option<String>,
-    /// The binary that knows `exec-child`; see [`super::child::workroom_bin`].
-    pub workroom_bin: PathBuf,
+    /// The binary that knows `exec-child`; see [`super::child::own_bin`].
+    pub own_bin: PathBuf,
     /// Whether commits survive a power cut; tests do without.
     pub durable: bool,
 }
@@ -69,7 +69,7 @@ impl Services {
         let folder = ephemeral.as_ref().map_or_else(|| shared.clone(), |ephemeral| ephemeral.folder().clone());
         // An ephemeral folder has its own lock; and without a server there is nothing that a second instance could harm.
         let lock = if needs_server && !options.ephemeral { Some(folder.lock()?) } else { None };
-        let spawner = Spawner::new(options.workroom_bin)?;
+        let spawner = Spawner::new(options.own_bin)?;
         let store = ToolStore::new(&shared);
 
         let postgres = async {

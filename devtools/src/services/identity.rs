@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use nix::unistd::{User, geteuid};
 
-use crate::dev::child::{ChildSpec, RunAs, Spawner};
+use crate::child::{ChildSpec, RunAs, Spawner};
 
 const NOBODY: u32 = 65534;
 

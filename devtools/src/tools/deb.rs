@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 
 use super::Fetch;
 use super::hash::Hash;
-use crate::dev::{out, run};
+use crate::{out, run};
 
 struct Pin {
     package: &'static str,

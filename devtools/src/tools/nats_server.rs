@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::hash::Hash;
 use super::{Fetch, Recipe, ask_version};
-use crate::dev::run;
+use crate::run;
 
 /// The server program.
 pub static RECIPE: Recipe = Recipe {

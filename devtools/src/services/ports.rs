@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::bail;
 
-use crate::dev::folder::{DataFolder, random_hex};
+use crate::folder::{DataFolder, random_hex};
 
 /// Below the range from which systems take ports for outgoing connections, so that a port is still free at a restart.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;

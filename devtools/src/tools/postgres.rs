@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::hash::Hash;
 use super::{Fetch, Recipe, Tool, ToolStore, Version, ask_version};
-use crate::dev::run;
+use crate::run;
 
 /// The folder of `postgres` and `initdb`.
 pub static RECIPE: Recipe = Recipe {

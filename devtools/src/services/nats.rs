@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::{anyhow, bail};
 
 use super::{identity, logs, ports, processes};
-use crate::dev::address;
-use crate::dev::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
-use crate::dev::folder::{DataFolder, unwritable, write_whole};
-use crate::dev::tools::Tool;
+use crate::address;
+use crate::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
+use crate::folder::{DataFolder, unwritable, write_whole};
+use crate::tools::Tool;
 
 /// The user of processes that do not only run jobs, and what it may publish and subscribe to.
 const SERVICE: &str = "workroom";

@@ -2,7 +2,7 @@
 
 /// One of them: their place among [`PEOPLE`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::dev::seed) enum Who {
+pub(in crate::seed) enum Who {
     Ingrid,
     Amara,
     Tomas,
@@ -14,14 +14,14 @@ pub(in crate::dev::seed) enum Who {
 }
 
 /// What there is to know about somebody.
-pub(in crate::dev::seed) struct PersonData {
-    pub(in crate::dev::seed) full_name: &'static str,
+pub(in crate::seed) struct PersonData {
+    pub(in crate::seed) full_name: &'static str,
     /// What their address begins with.
-    pub(in crate::dev::seed) local_part: &'static str,
+    pub(in crate::seed) local_part: &'static str,
     /// What they do there.
-    pub(in crate::dev::seed) job: &'static str,
+    pub(in crate::seed) job: &'static str,
     /// Whether they are an admin of the organization, or a member.
-    pub(in crate::dev::seed) is_admin: bool,
+    pub(in crate::seed) is_admin: bool,
 }
 
 const fn member(full_name: &'static str, local_part: &'static str, job: &'static str) -> PersonData {
@@ -33,7 +33,7 @@ const fn admin(full_name: &'static str, local_part: &'static str, job: &'static 
 }
 
 /// All of them, in the order of [`Who`]. The first founds the organization.
-pub(in crate::dev::seed) const PEOPLE: [PersonData; 8] = [
+pub(in crate::seed) const PEOPLE: [PersonData; 8] = [
     admin("Ingrid Solheim", "ingrid.solheim", "founder"),
     admin("Amara Okafor", "amara.okafor", "product"),
     member("Tomás Ferreira", "tomas.ferreira", "backend, leads Berthline"),

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::dev::folder::{DataFolder, random_hex, read_line, write_whole};
+use crate::folder::{DataFolder, random_hex, read_line, write_whole};
 
 /// The template for one version of Postgres.
 #[derive(Debug, Clone)]

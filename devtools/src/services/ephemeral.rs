@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::processes;
-use crate::dev::folder::{DataFolder, FolderLock, MARKER, random_hex, try_lock};
+use crate::folder::{DataFolder, FolderLock, MARKER, random_hex, try_lock};
 
 /// A locked temporary data folder; removed when dropped.
 #[derive(Debug)]

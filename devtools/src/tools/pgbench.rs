@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use super::{Fetch, Recipe, ask_version, deb, postgres};
-use crate::dev::run;
+use crate::run;
 
 /// The program `pgbench`.
 pub static RECIPE: Recipe = Recipe {

@@ -10,7 +10,7 @@ use super::{
         source::{FILES, WORKSPACE},
     },
 };
-use crate::dev::out;
+use crate::out;
 
 /// Prints it.
 pub(super) fn print(api: &Api, seeded: &Seeded, took: Duration) {

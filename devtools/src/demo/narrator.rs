@@ -8,7 +8,7 @@ use super::{
     client::{BASE, Reply},
     event::{Event, Names},
 };
-use crate::dev::out;
+use crate::out;
 
 const WIDTH: usize = 100;
 /// The hyphenated length of an id.

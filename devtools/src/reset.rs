@@ -50,7 +50,7 @@ fn check_ephemeral(root: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::folder::DataFolder;
+    use crate::folder::DataFolder;
 
     #[test]
     fn a_reset_keeps_tools_and_the_marker() {

@@ -18,27 +18,35 @@ use tokio::sync::watch;
 
 pub use super::exec_child::DeathSignal;
 
-/// The environment variable that names the `workroom` binary to processes that are another one (tests, benchmarks).
-pub const WORKROOM_BIN: &str = "WORKROOM_BIN";
-
-/// Finds the `workroom` binary: `WORKROOM_BIN`, else the running program, else the one built beside it by Cargo.
+/// Finds the `workroom` binary: `WORKROOM_BIN`, else the one that Cargo has built beside the running program.
 pub fn workroom_bin() -> anyhow::Result<PathBuf> {
-    if let Some(path) = std::env::var_os(WORKROOM_BIN) {
-        let path = PathBuf::from(path);
-        return std::path::absolute(&path).with_context(|| format!("{WORKROOM_BIN} is not a usable path"));
-    }
+    find_bin("workroom", "WORKROOM_BIN")
+}
+
+/// Finds this package's own binary, for programs that are another one (tests, benchmarks): the running program, else
+/// `WORKROOM_DEV_BIN`, else the one that Cargo has built beside the running program.
+pub fn own_bin() -> anyhow::Result<PathBuf> {
     let running = std::env::current_exe().context("the path of the running program is unknown")?;
-    if running.file_name() == Some(OsStr::new("workroom")) {
+    if running.file_name() == Some(OsStr::new("workroom-dev")) {
         return Ok(running);
     }
-    // A test binary lies in target/<profile>/deps, `workroom` in target/<profile>.
+    find_bin("workroom-dev", "WORKROOM_DEV_BIN")
+}
+
+fn find_bin(name: &str, variable: &str) -> anyhow::Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        let path = PathBuf::from(path);
+        return std::path::absolute(&path).with_context(|| format!("{variable} is not a usable path"));
+    }
+    let running = std::env::current_exe().context("the path of the running program is unknown")?;
+    // A test binary lies in target/<profile>/deps, the others in target/<profile>.
     running
         .ancestors()
         .skip(1)
         .take(2)
-        .map(|folder| folder.join("workroom"))
+        .map(|folder| folder.join(name))
         .find(|path| path.is_file())
-        .with_context(|| format!("the workroom binary is not found: build it, or set {WORKROOM_BIN} to its path"))
+        .with_context(|| format!("the {name} binary is not found: build it, or set {variable} to its path"))
 }
 
 /// As whom a child runs.
@@ -75,8 +83,8 @@ pub struct ChildSpec {
     pub cwd: Option<PathBuf>,
     /// A file to read as stdin; without one there is no input.
     pub stdin: Option<PathBuf>,
-    /// The file that stdout and stderr are appended to.
-    pub log: PathBuf,
+    /// The file that stdout and stderr are appended to; without one they are the caller's.
+    pub log: Option<PathBuf>,
     /// The user to be.
     pub run_as: RunAs,
     /// What the kernel sends when the service dies.
@@ -92,10 +100,22 @@ impl ChildSpec {
             env: Vec::new(),
             cwd: None,
             stdin: None,
-            log: log.into(),
+            log: Some(log.into()),
             run_as: RunAs::Caller,
             death_signal: DeathSignal::Kill,
         }
+    }
+
+    /// A program that runs as the caller, is killed with the service, and writes to where the caller does.
+    pub fn in_sight(program: impl Into<PathBuf>) -> Self {
+        Self { log: None, ..Self::new(program, PathBuf::new()) }
+    }
+
+    /// Adds a variable to the environment.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
     }
 
     /// Adds one argument.
@@ -112,9 +132,8 @@ impl ChildSpec {
         self
     }
 
-    fn command(&self, workroom_bin: &Path) -> anyhow::Result<Command> {
-        let log = open_log(&self.log)?;
-        let mut command = Command::new(workroom_bin);
+    fn command(&self, own_bin: &Path) -> anyhow::Result<Command> {
+        let mut command = Command::new(own_bin);
         command
             .arg("exec-child")
             .arg(format!("--parent={}", std::process::id()))
@@ -140,9 +159,11 @@ impl ChildSpec {
             .arg(&self.program)
             .args(&self.args)
             .envs(self.env.iter().map(|(key, value)| (key, value)))
-            .stdin(stdin)
-            .stdout(log.try_clone().context("a log file cannot be shared")?)
-            .stderr(log);
+            .stdin(stdin);
+        if let Some(log) = &self.log {
+            let log = open_log(log)?;
+            command.stdout(log.try_clone().context("a log file cannot be shared")?).stderr(log);
+        }
         Ok(command)
     }
 }
@@ -160,15 +181,15 @@ type Request = (Command, mpsc::Sender<std::io::Result<std::process::Child>>);
 /// Starts children; cheap to clone. When the last clone is dropped, the children get their death signal.
 #[derive(Debug, Clone)]
 pub struct Spawner {
-    workroom_bin: PathBuf,
+    own_bin: PathBuf,
     requests: mpsc::Sender<Request>,
 }
 
 impl Spawner {
-    /// Starts the thread that forks; `workroom_bin` is the binary that knows `exec-child`.
-    pub fn new(workroom_bin: PathBuf) -> anyhow::Result<Self> {
-        if !workroom_bin.is_file() {
-            bail!("the workroom binary {} does not exist: build it first", workroom_bin.display());
+    /// Starts the thread that forks; `own_bin` is the binary that knows `exec-child`.
+    pub fn new(own_bin: PathBuf) -> anyhow::Result<Self> {
+        if !own_bin.is_file() {
+            bail!("the binary {} does not exist: build it first", own_bin.display());
         }
         let (requests, incoming) = mpsc::channel::<Request>();
         std::thread::Builder::new()
@@ -180,19 +201,19 @@ impl Spawner {
                 }
             })
             .context("the thread that starts child processes cannot be started")?;
-        Ok(Self { workroom_bin, requests })
+        Ok(Self { own_bin, requests })
     }
 
     /// Starts a child. Takes a few milliseconds; that the program could not be run shows as its exit, and in its log.
     pub fn spawn(&self, spec: &ChildSpec) -> anyhow::Result<Child> {
         let (reply, answer) = mpsc::channel();
-        let command = spec.command(&self.workroom_bin)?;
+        let command = spec.command(&self.own_bin)?;
         let gone = || anyhow!("the thread that starts child processes has ended");
         self.requests.send((command, reply)).map_err(|_| gone())?;
         let child = answer
             .recv()
             .map_err(|_| gone())?
-            .with_context(|| format!("{} cannot be started", self.workroom_bin.display()))?;
+            .with_context(|| format!("{} cannot be started", self.own_bin.display()))?;
         Child::watch(child)
     }
 

@@ -1,7 +1,7 @@
 //! Bubblewrap, which runs jobs in a sandbox: a system install, or the distribution's own package, unpacked.
 
 use super::{Fetch, Recipe, ask_version, deb};
-use crate::dev::run;
+use crate::run;
 
 /// The program `bwrap`.
 pub static RECIPE: Recipe = Recipe {

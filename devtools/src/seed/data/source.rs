@@ -3,18 +3,18 @@
 use super::{ProjectData, Who, tidetable};
 
 /// The project it belongs to.
-pub(in crate::dev::seed) const PROJECT: &ProjectData = &tidetable::PROJECT;
+pub(in crate::seed) const PROJECT: &ProjectData = &tidetable::PROJECT;
 /// Who brings it.
-pub(in crate::dev::seed) const AUTHOR: Who = Who::Jonas;
+pub(in crate::seed) const AUTHOR: Who = Who::Jonas;
 /// The workspace's name, and what it is for.
-pub(in crate::dev::seed) const WORKSPACE: (&str, &str) = ("Source", "The library, its command and its tests.");
+pub(in crate::seed) const WORKSPACE: (&str, &str) = ("Source", "The library, its command and its tests.");
 
 macro_rules! files {
     ($($path:literal),* $(,)?) => { &[$(($path, include_str!(concat!("source/", $path)))),*] };
 }
 
 /// Each file's path and content.
-pub(in crate::dev::seed) const FILES: &[(&str, &str)] = files![
+pub(in crate::seed) const FILES: &[(&str, &str)] = files![
     "README.md",
     "CHANGELOG.md",
     "pyproject.toml",
@@ -26,4 +26,4 @@ pub(in crate::dev::seed) const FILES: &[(&str, &str)] = files![
 ];
 
 /// A Python program that reads a day on its standard input, and prints its tides.
-pub(in crate::dev::seed) const PROGRAM: &str = include_str!("source/tides_of_a_day.py");
+pub(in crate::seed) const PROGRAM: &str = include_str!("source/tides_of_a_day.py");

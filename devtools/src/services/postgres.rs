@@ -13,11 +13,12 @@ use sqlx::{Connection, PgConnection};
 
 use super::template::Template;
 use super::{identity, logs, ports, processes};
-use crate::database::ROLES;
-use crate::dev::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
-use crate::dev::folder::{DataFolder, random_hex, unwritable, write_whole};
-use crate::dev::tools::{Tool, Version};
+use crate::child::{Child, ChildSpec, DeathSignal, RunAs, Spawner};
+use crate::folder::{DataFolder, random_hex, unwritable, write_whole};
+use crate::tools::{Tool, Version};
 
+/// The roles that the service works with: what an administrator runs once.
+const ROLES: &str = include_str!("../../../src/database/roles.sql");
 /// The name of the superuser and of the database.
 const NAME: &str = "workroom";
 /// The roles that the service works with, none of them a superuser: see `src/database/roles.sql`.
@@ -386,11 +387,12 @@ impl PostgresServer {
     }
 
     async fn run_setup(&self, mut spec: ChildSpec, what: &str) -> anyhow::Result<()> {
-        let from = logs::end(&spec.log);
+        let log = spec.log.clone().unwrap_or_default();
+        let from = logs::end(&log);
         spec.run_as = self.run_as;
         let status = self.spawner.run(&spec, INIT_LIMIT).await?;
         if !status.success() {
-            bail!("{what} failed: {}", logs::reason(&spec.log, from));
+            bail!("{what} failed: {}", logs::reason(&log, from));
         }
         Ok(())
     }

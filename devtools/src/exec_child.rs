@@ -1,4 +1,4 @@
-//! The hidden subcommand `workroom exec-child`: prepares its own process, then becomes another program.
+//! The hidden subcommand `workroom-dev exec-child`: prepares its own process, then becomes another program.
 //!
 //! What a child must do between fork and exec (ask the kernel to be signalled when its parent dies, enter a user
 //! namespace) needs unsafe code in the parent, but is plain safe code in a fresh process. So the service starts its own
