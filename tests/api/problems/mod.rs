@@ -1,6 +1,7 @@
 //! Bad input: every error is a problem document, none is a 5xx, and nothing is written.
 
 mod bodies;
+mod codes;
 mod connections;
 mod documented;
 mod rate_limits;
