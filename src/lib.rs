@@ -3,7 +3,9 @@
 
 pub mod application;
 pub mod audit;
+pub mod backoff;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod database;
 pub mod event_store;

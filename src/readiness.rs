@@ -74,8 +74,9 @@ pub fn probe(probe: Probe) -> Readiness {
             }
             if let Some(sandbox) = sandbox {
                 // Everything but running code works without one, so its absence is told but takes nobody out of service.
-                let detail = sandbox.unwrap_or_else(|reason| format!("code is refused: {reason}"));
-                checks.push(("sandbox", Need::Met(detail)));
+                let sandbox = sandbox.map(Need::Met);
+                let refused = |reason| Need::Impaired(format!("code is refused: {reason}"));
+                checks.push(("sandbox", sandbox.unwrap_or_else(refused)));
             }
             checks
         }

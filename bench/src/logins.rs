@@ -193,7 +193,7 @@ fn verification() -> anyhow::Result<(f64, f64)> {
     let config = AccessTokenConfig::new("bench", "bench");
     let issuer = AccessTokenIssuer::new(config.clone(), keys.clone())?;
     let verifier = AccessTokenVerifier::new(config, keys)?;
-    let now = time::OffsetDateTime::now_utc();
+    let now = workroom::clock::now();
     let tokens: Vec<_> = (0..1000)
         .map(|_| issuer.issue(uuid::Uuid::now_v7(), uuid::Uuid::now_v7(), now).map(|issued| issued.token))
         .collect::<Result<_, _>>()?;

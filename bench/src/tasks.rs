@@ -192,7 +192,7 @@ impl Stage {
         let (create, account) = (path.clone(), self.account.clone());
         let create = move |number: usize| {
             let due_at =
-                OffsetDateTime::now_utc() + time::Duration::days(30) + time::Duration::seconds(i64::try_from(number)?);
+                workroom::clock::now() + time::Duration::days(30) + time::Duration::seconds(i64::try_from(number)?);
             // Mails about each would be another benchmark.
             let assignee = number.is_multiple_of(1000).then_some(account.as_str());
             Ok((Method::POST, create.clone(), task(number, assignee, Some(due_at))?))
@@ -205,7 +205,7 @@ impl Stage {
         let newest = self.reader.send(Method::GET, &format!("{path}?limit=100"), Bytes::new()).await?;
         let newest: Value = serde_json::from_slice(&newest)?;
         let cursor = newest["next_cursor"].as_str().context("no cursor")?;
-        let soon = (OffsetDateTime::now_utc() + time::Duration::days(31)).format(&Rfc3339)?;
+        let soon = (workroom::clock::now() + time::Duration::days(31)).format(&Rfc3339)?;
         let reads = [
             ("GET /health", "/health".to_owned()),
             ("a project", format!("/api/v1/projects/{project}")),
@@ -261,7 +261,7 @@ impl Stage {
     async fn reminders(&mut self) -> anyhow::Result<Value> {
         self.reconnect().await?;
         let project = found_project(&mut self.reader).await?;
-        let (due, due_at) = (Instant::now() + LEAD, OffsetDateTime::now_utc() + LEAD);
+        let (due, due_at) = (Instant::now() + LEAD, workroom::clock::now() + LEAD);
         progress(&format!("{DUE} tasks are written down that are due in {} s", LEAD.as_secs()));
         let (path, account) = (format!("/api/v1/projects/{project}/tasks"), self.account.clone());
         let (_, before) = self.mails.taken();

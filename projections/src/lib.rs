@@ -16,6 +16,7 @@ pub mod history;
 pub mod incarnation;
 pub mod jobs;
 pub mod leader;
+pub mod locks;
 pub mod log;
 pub mod members;
 pub mod organizations;

@@ -144,7 +144,7 @@ pub async fn rebuild(
 ) -> Result<Comparison, ReplayError> {
     let schema = format!("rebuild_{}", group.name);
     let retired = format!("retired_{}", group.name);
-    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(7770004, hashtext($1))")
+    let alone: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock(7770005, hashtext($1))")
         .bind(group.name)
         .fetch_one(&mut *connection)
         .await?;

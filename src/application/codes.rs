@@ -25,9 +25,6 @@ workroom_domain::codes! {
     VIEWS_BEHIND = "views-behind", Unavailable,
         "the read models are behind",
         "try again after `Retry-After`";
-    TOO_MUCH_AT_ONCE = "too-much-at-once", Conflict,
-        "this changes too much at once",
-        "do it in parts";
     REQUEST_IN_PROGRESS = "request-in-progress", Conflict,
         "a request with this Idempotency-Key is still running",
         "send it again a moment later, and get its reply";
@@ -67,7 +64,4 @@ workroom_domain::codes! {
     MALFORMED_CURSOR = "malformed-cursor", Field,
         "the cursor is not one of this list",
         "begin at the first page, and pass on each `next_cursor` unchanged";
-    NOT_UTF8 = "not-utf-8", Field,
-        "the content is not UTF-8",
-        "send text in UTF-8";
 }

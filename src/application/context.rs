@@ -5,7 +5,7 @@ use uuid::Uuid;
 use workroom_domain::{actor::Actor, ids::AccountId, metadata::Metadata};
 
 use super::Error;
-use crate::application::codes::FORBIDDEN;
+use crate::{application::codes::FORBIDDEN, clock};
 
 /// Who asks, when, and on whose behalf.
 #[derive(Clone, Debug)]
@@ -22,16 +22,10 @@ pub struct Context {
     pub trace_id: Option<String>,
 }
 
-/// The present moment, to the microsecond: Postgres keeps no more, and what was replied must equal what is read later.
-pub fn now() -> OffsetDateTime {
-    let now = OffsetDateTime::now_utc();
-    now.replace_microsecond(now.microsecond()).unwrap_or(now)
-}
-
 impl Context {
     /// For an actor, now.
     pub fn new(actor: Actor, correlation_id: Uuid) -> Self {
-        Self { actor, now: now(), correlation_id, causation_id: None, trace_id: None }
+        Self { actor, now: clock::now(), correlation_id, causation_id: None, trace_id: None }
     }
 
     /// The account that asks.

@@ -17,7 +17,7 @@ use workroom_domain::{
     workspace::WorkspaceRefusal,
 };
 
-use super::codes::{DATABASE_AWAY, INTERNAL, INVALID, OUTCOME_UNKNOWN, OVERLOADED, TOO_MUCH_AT_ONCE};
+use super::codes::{DATABASE_AWAY, INTERNAL, INVALID, OUTCOME_UNKNOWN, OVERLOADED};
 use crate::event_store::{AppendError, LoadError};
 
 /// A refusal: what it is known by, and what is the matter this time.
@@ -185,8 +185,8 @@ impl From<AppendError> for Error {
             AppendError::Overloaded => Self::later(OVERLOADED, Duration::from_secs(1)),
             AppendError::Unavailable => database_away(),
             AppendError::OutcomeUnknown => Self::later(OUTCOME_UNKNOWN, Duration::from_secs(2)),
-            AppendError::TooLarge => TOO_MUCH_AT_ONCE.into(),
-            AppendError::TableRefused(_) => Self::failure(error),
+            // Every command bounds what it appends.
+            AppendError::TooLarge | AppendError::TableRefused(_) => Self::failure(error),
             AppendError::Refused(error) => error.into(),
         }
     }

@@ -81,7 +81,7 @@ impl App {
     ///
     /// # Errors
     /// See [`Error`]; a key that was used for another request is [`Error::Invalid`], one whose command is still running
-    /// [`Error::Conflict`].
+    /// `Kind::Conflict`.
     pub async fn create<C: Command>(
         &self,
         context: &Context,

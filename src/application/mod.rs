@@ -36,7 +36,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use workroom_projections::{history::Cause, progress::Progress};
 
-pub use context::{Context, now};
+pub use context::Context;
 pub use error::{Error, Refused, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use people::EmailProof;

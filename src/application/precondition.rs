@@ -11,7 +11,7 @@ impl IfVersion {
     /// Checks the version that the change would be made to.
     ///
     /// # Errors
-    /// [`Error::Stale`] for another one.
+    /// `Kind::Stale` for another one.
     pub fn check(&self, version: i64) -> Result<(), Error> {
         match &self.0 {
             Some(versions) if !versions.contains(&version) => Err(STALE.into()),

@@ -101,7 +101,7 @@ impl App {
     /// Finds an organization for one of its members.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for everybody else.
+    /// `Kind::NotFound` for everybody else.
     pub async fn organization_for(
         &self,
         account_id: AccountId,
@@ -122,7 +122,7 @@ impl App {
     /// Finds an organization for one of its members who wants to do something with it, if they may.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for who does not belong to it, [`Error::Forbidden`] for a member who may not.
+    /// `Kind::NotFound` for who does not belong to it, `Kind::Forbidden` for a member who may not.
     pub async fn organization_for_action(
         &self,
         account_id: AccountId,
@@ -180,7 +180,7 @@ impl App {
     /// of what they tell of its rights, by the log.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a project that does not exist for this account, [`Error::Forbidden`] for one that does.
+    /// `Kind::NotFound` for a project that does not exist for this account, `Kind::Forbidden` for one that does.
     pub async fn project_for(
         &self,
         account_id: AccountId,

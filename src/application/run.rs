@@ -73,7 +73,7 @@ impl App {
     /// Carries a command out.
     ///
     /// # Errors
-    /// See [`Error`]. Nothing was committed, but for [`Error::Busy`] that says so.
+    /// See [`Error`]. Nothing was committed, but for `Kind::Unavailable` that says so.
     pub async fn run<C: Command>(&self, context: &Context, command: &C) -> Result<Done<C::Reply>, Error> {
         match self.run_with(context, command, &NoTables, |_| Ok(None)).await? {
             Ran::Now(done) => Ok(done),

@@ -198,7 +198,7 @@ impl<'a> Unit<'a> {
     /// written in the name of an account behind its deactivation or erasure.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for an account that is deactivated or erased.
+    /// `Kind::Unauthenticated` for an account that is deactivated or erased.
     pub(super) async fn admit_actor(&mut self) -> Result<(), Error> {
         let Some(account_id) = self.context.actor.account() else { return Ok(()) };
         match self.read::<Account>(account_id).await?.state.active() {
@@ -211,7 +211,7 @@ impl<'a> Unit<'a> {
     /// Asks whether the caller may do this in the project, by the roster that the append will be guarded with.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or [`Error::NotFound`] to whom the project does not exist.
+    /// `Kind::Forbidden`, or `Kind::NotFound` to whom the project does not exist.
     pub async fn authorize(
         &mut self,
         project_id: ProjectId,
@@ -241,7 +241,7 @@ impl<'a> Unit<'a> {
     /// Asks whether the caller may do this with the organization, which the append will be guarded with.
     ///
     /// # Errors
-    /// [`Error::Forbidden`], or [`Error::NotFound`] to whom the organization does not exist.
+    /// `Kind::Forbidden`, or `Kind::NotFound` to whom the organization does not exist.
     pub async fn authorize_in_organization(
         &mut self,
         organization_id: OrganizationId,

@@ -23,7 +23,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// Waits until these groups' views show all that is in the log now. Asks the database, not what this process was told.
 ///
 /// # Errors
-/// [`Error::Busy`] when they do not get there in time; the database's.
+/// `Kind::Unavailable` when they do not get there in time; the database's.
 pub async fn caught_up(pool: &PgPool, groups: &[&str]) -> Result<(), Error> {
     let head = log::head(pool).await?;
     let deadline = tokio::time::Instant::now() + TIMEOUT;

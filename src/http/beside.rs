@@ -27,7 +27,7 @@ const NAME_TIMEOUT: Duration = Duration::from_secs(1);
 /// cannot be reached is.
 ///
 /// # Errors
-/// [`Error::Busy`].
+/// `Kind::Unavailable`.
 pub async fn added<T>(read: impl Future<Output = Result<Option<T>, sqlx::Error>>) -> Result<Option<T>, Error> {
     match read.await.map_err(Error::from) {
         Err(Error::Failure(error)) => {

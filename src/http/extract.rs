@@ -13,12 +13,13 @@ use workroom_domain::actor::Actor;
 use workroom_domain::refusal::{Code, FORBIDDEN_CHARACTER, NOT_FOUND};
 
 use super::{State, problem::Problem, rate_limit::Usage, request::RequestMeta};
+use crate::clock::now;
 use crate::http::problem::codes::{
     BODY_TIMEOUT, INVALID_VALUE, MALFORMED, MISSING_FIELD, TOO_LARGE, UNKNOWN_FIELD, UNSUPPORTED_MEDIA_TYPE, WRONG_TYPE,
 };
 use crate::identity::codes::CREDENTIALS_MISSING;
 use crate::{
-    application::{Context, Error, IdempotencyKey, IfVersion, now},
+    application::{Context, Error, IdempotencyKey, IfVersion},
     identity::{self, Scope},
 };
 

@@ -78,7 +78,7 @@ impl Usage {
     /// Counts the request against the account that makes it.
     ///
     /// # Errors
-    /// [`Error::Throttled`].
+    /// `Kind::Throttled`.
     pub(super) fn take_account(&self, account_id: Uuid) -> Result<(), Error> {
         self.take(Subject::Account(account_id))
     }

@@ -171,7 +171,7 @@ pub fn carried_out(position: i64, visible: bool, body: &impl Serialize) -> Respo
 /// Waits until reads show a log position, for a read that insists on one.
 ///
 /// # Errors
-/// [`Error::Busy`] when they do not in time, [`Error::Invalid`] when the log itself does not come so far meanwhile.
+/// `Kind::Unavailable` when they do not in time, [`Error::Invalid`] when the log itself does not come so far meanwhile.
 pub async fn at_position(state: &super::State, min_position: Option<i64>) -> Result<(), Error> {
     let Some(position) = min_position else { return Ok(()) };
     if position < 0 {

@@ -49,7 +49,7 @@ impl Identity {
     /// Lets somebody try to be somebody.
     ///
     /// # Errors
-    /// [`Error::Throttled`] when there were too many failures; [`Error::Busy`] when too many from there try at once.
+    /// `Kind::Throttled` when there were too many failures; `Kind::Unavailable` when too many from there try at once.
     pub(super) async fn attempt(&self, claim: Claim<'_>) -> Result<Attempt<'_>, Error> {
         let network = network(claim.address);
         let device = claim.device.and_then(|cookie| self.known_device(claim.who, cookie, claim.now));

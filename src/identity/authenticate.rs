@@ -28,7 +28,7 @@ impl Identity {
     /// Finds out who brings a bearer token.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`], which tells an expired token and an ended session from any other.
+    /// `Kind::Unauthenticated`, which tells an expired token and an ended session from any other.
     pub async fn authenticate(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let caller = if token.starts_with(personal_token::PREFIX) {
             self.personal(token, now).await?

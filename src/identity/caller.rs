@@ -95,7 +95,7 @@ impl Caller {
     /// Insists on a scope.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] for a credential that opens less.
+    /// `Kind::Forbidden` for a credential that opens less.
     pub fn insist(&self, scope: Scope) -> Result<(), Error> {
         if self.scope >= scope { Ok(()) } else { Err(SCOPE_MISSING.into()) }
     }

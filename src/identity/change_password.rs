@@ -54,7 +54,7 @@ impl Identity {
     /// Changes the password. Other sessions of the account end, and its personal access tokens, if they are to.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong current password, or a new one against the policy; [`Error::Busy`].
+    /// [`Error::Invalid`] for a wrong current password, or a new one against the policy; `Kind::Unavailable`.
     pub async fn change_password(
         &self,
         context: &Context,
@@ -103,7 +103,7 @@ impl Identity {
         };
         let wrong = || Error::invalid(pointer, WRONG_PASSWORD, "is not the account's password");
         let password = password.and_then(|password| Password::new(password).ok()).ok_or_else(wrong)?;
-        let claim = Claim { who: &account_id.to_string(), address, device: None, now: crate::application::now() };
+        let claim = Claim { who: &account_id.to_string(), address, device: None, now: crate::clock::now() };
         let attempt = self.attempt(claim).await?;
         if self.inner.hasher.verify(&password, &stored).await?.ok {
             return Ok(Some(stored));

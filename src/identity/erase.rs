@@ -17,7 +17,7 @@ impl Identity {
     /// Erases the asking account. Its password proves that it means it, if it has one.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a wrong password, [`Error::Conflict`] naming the projects that others share and that it is
+    /// [`Error::Invalid`] for a wrong password, `Kind::Conflict` naming the projects that others share and that it is
     /// the last owner of.
     pub async fn erase(
         &self,

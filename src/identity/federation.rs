@@ -164,7 +164,7 @@ impl Identity {
     /// Closes an account to its owner, or opens it again. Closing ends its sessions and tokens' use at once.
     ///
     /// # Errors
-    /// The database's; [`Error::NotFound`] for an account that is not there.
+    /// The database's; `Kind::NotFound` for an account that is not there.
     pub async fn set_deactivated(
         &self,
         actor: SystemActor,

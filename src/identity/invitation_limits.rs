@@ -49,7 +49,7 @@ impl Identity {
     /// Counts an invitation of somebody to an address.
     ///
     /// # Errors
-    /// [`Error::Throttled`] when the sender, or all senders to this address, have sent too many.
+    /// `Kind::Throttled` when the sender, or all senders to this address, have sent too many.
     pub async fn allow_invitation(&self, sender: AccountId, email_normalized: &str) -> Result<(), Error> {
         let config = &self.inner.config;
         let sender: Uuid = sender.into();
@@ -66,7 +66,7 @@ impl Identity {
     /// Keeps further invitations from the address that a mailed token went to. Whoever has the token reads its mail.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a token that is none.
+    /// `Kind::NotFound` for a token that is none.
     pub async fn block_invitations(&self, token: &str) -> Result<(), Error> {
         let email: Option<String> = sqlx::query_scalar(
             "SELECT i.email_normalized FROM invitation_tokens t JOIN invitations i ON i.id = t.invitation_id

@@ -71,13 +71,13 @@ impl Identity {
     /// Signs an account in, and starts a session. Wrong passwords count; see [`attempt`](super::attempt).
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for whatever does not match; [`Error::Throttled`] after too many failures;
-    /// [`Error::Busy`] when too many sign in at once.
+    /// `Kind::Unauthenticated` for whatever does not match; `Kind::Throttled` after too many failures;
+    /// `Kind::Unavailable` when too many sign in at once.
     pub async fn login(&self, correlation_id: Uuid, sign_in: &SignIn) -> Result<SignedIn, Error> {
         self.inner.hasher.check_room()?;
         let email = EmailAddress::parse(&sign_in.email);
         let who = email.as_ref().map_or(sign_in.email.as_str(), EmailAddress::normalized);
-        let (address, device, now) = (sign_in.address, sign_in.device.as_deref(), crate::application::now());
+        let (address, device, now) = (sign_in.address, sign_in.device.as_deref(), crate::clock::now());
         let attempt = self.attempt(Claim { who, address, device, now }).await?;
         let is_known = attempt.is_from_known_device();
         let outcome = match (&email, Password::new(&sign_in.password)) {

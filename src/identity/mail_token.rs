@@ -39,7 +39,7 @@ impl Purpose {
 /// Draws a token for an account that has an address.
 ///
 /// # Errors
-/// The database's; [`Error::NotFound`] for an account without an address.
+/// The database's; `Kind::NotFound` for an account without an address.
 pub async fn issue(
     connection: &mut PgConnection,
     account_id: Uuid,

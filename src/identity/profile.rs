@@ -36,8 +36,8 @@ impl Identity {
     /// Changes the given parts of the profile.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every part that does not hold, [`Error::Conflict`] for a taken user name,
-    /// [`Error::Stale`].
+    /// [`Error::Invalid`] naming every part that does not hold, `Kind::Conflict` for a taken user name,
+    /// `Kind::Stale`.
     pub async fn change_profile(
         &self,
         context: &Context,

@@ -115,7 +115,7 @@ impl Identity {
         new: &str,
         address: IpAddr,
     ) -> Result<Done<EndedCredentials>, Error> {
-        let now = crate::application::now();
+        let now = crate::clock::now();
         let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::PasswordReset, now)
             .await?
             .map(AccountId)
@@ -142,7 +142,7 @@ impl Identity {
         caller: Option<&Caller>,
         token: &str,
     ) -> Result<Done<()>, Error> {
-        let now = crate::application::now();
+        let now = crate::clock::now();
         let account_id = mail_token::peek(self.inner.app.pool(), token, Purpose::EmailVerification, now)
             .await?
             .map(AccountId)

@@ -43,7 +43,7 @@ impl Identity {
     /// anything older ends the session.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for a token that is not, or no longer, good.
+    /// `Kind::Unauthenticated` for a token that is not, or no longer, good.
     pub async fn refresh(&self, correlation_id: Uuid, refresh_token: &str) -> Result<TokenPair, Error> {
         let presented = Presented::parse(refresh_token).map_err(|_| REFRESH_TOKEN_INVALID)?;
         for _ in 0..ROUNDS {

@@ -70,7 +70,7 @@ impl Identity {
     /// Registers an account.
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming every field that does not hold; [`Error::Conflict`] for a taken address or user name.
+    /// [`Error::Invalid`] naming every field that does not hold; `Kind::Conflict` for a taken address or user name.
     pub async fn register(
         &self,
         correlation_id: Uuid,

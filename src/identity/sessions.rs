@@ -56,7 +56,7 @@ impl Identity {
     /// Ends one session, at once on every instance. `None` when it had ended meanwhile.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a session that is not the account's, or is over.
+    /// `Kind::NotFound` for a session that is not the account's, or is over.
     pub async fn end_session(
         &self,
         context: &Context,

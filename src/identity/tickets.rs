@@ -33,7 +33,7 @@ impl Identity {
     /// Makes a ticket for a caller.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the account is erased meanwhile; the database's.
+    /// `Kind::Unauthenticated` when the account is erased meanwhile; the database's.
     pub async fn issue_ticket(&self, caller: Caller, now: OffsetDateTime) -> Result<Ticket, Error> {
         let mut secret = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut secret).map_err(|_| Error::failure("the system gives no randomness"))?;
@@ -65,7 +65,7 @@ impl Identity {
     /// Takes a ticket in: the first who brings it is who it was made for.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] for a ticket that is unknown, used or too old.
+    /// `Kind::Unauthenticated` for a ticket that is unknown, used or too old.
     pub async fn redeem_ticket(&self, ticket: &str, now: OffsetDateTime) -> Result<Caller, Error> {
         let row = sqlx::query(
             "DELETE FROM realtime_tickets t USING accounts a

@@ -56,7 +56,7 @@ impl Identity {
     /// Makes a token. Its secret is told this once.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a name that is none, or an end that is past or too far; [`Error::Conflict`] for one token too many.
+    /// [`Error::Invalid`] for a name that is none, or an end that is past or too far; `Kind::Conflict` for one token too many.
     pub async fn create_token(
         &self,
         context: &Context,
@@ -113,7 +113,7 @@ impl Identity {
     /// Revokes a token, at once on every instance.
     ///
     /// # Errors
-    /// [`Error::NotFound`] for a token that is not the account's, or is no more.
+    /// `Kind::NotFound` for a token that is not the account's, or is no more.
     pub async fn revoke_token(&self, context: &Context, token_id: TokenId) -> Result<Done<()>, Error> {
         let account_id = context.account()?;
         if !self.tokens(account_id).await?.iter().any(|token| token.id == token_id.0) {

@@ -9,7 +9,7 @@ use super::{
     },
 };
 use crate::application::in_field;
-use crate::application::{Error, now};
+use crate::{application::Error, clock::now};
 
 /// Who may tell of people, and how that is known.
 #[derive(Clone, Debug)]

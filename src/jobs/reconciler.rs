@@ -17,8 +17,9 @@ use workroom_projections::{
 };
 
 use super::lease;
+use crate::clock::now;
 use crate::{
-    application::{App, Context, Error, jobs::InterruptAttempt, now},
+    application::{App, Context, Error, jobs::InterruptAttempt},
     event_store::{receipts, snapshot},
     messaging::Messaging,
     relay::{JobMessage, publish_job},

@@ -8,7 +8,6 @@ use async_nats::jetstream::{
 };
 use futures::StreamExt;
 use sqlx::PgPool;
-use time::OffsetDateTime;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 use workroom_domain::refusal::{CONTENDED, Kind};
@@ -26,11 +25,11 @@ use crate::{
     application::{
         App, Context, Error,
         jobs::{FinishAttempt, InterruptAttempt, StartAttempt},
-        now,
     },
     messaging::Messaging,
     relay::{JobMessage, WORKERS},
 };
+use crate::{backoff, clock::now};
 
 const PULL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -179,7 +178,7 @@ impl Worker {
                 truncated: outcome.truncated,
                 limit_hit: outcome.limit_hit.map(from_sandbox),
             },
-            retry_at: now() + backoff(attempt),
+            retry_at: now() + backoff::pause(attempt, LONGEST_BACKOFF),
         };
         self.insist(|| async {
             // The output first: whoever sees the end of the job must find what it printed.
@@ -223,13 +222,6 @@ fn context() -> Context {
 async fn next(consumer: &Consumer<pull::Config>) -> Result<Option<jetstream::Message>, Trouble> {
     let mut batch = consumer.batch().max_messages(1).expires(PULL).messages().await?;
     batch.next().await.transpose()
-}
-
-/// The pause before the next attempt: doubling, with jitter so that jobs that failed together do not return together.
-fn backoff(attempt: u32) -> Duration {
-    let ceiling = Duration::from_secs(1 << attempt.min(16)).min(LONGEST_BACKOFF);
-    let jitter = f64::from(OffsetDateTime::now_utc().nanosecond() % 1000) / 1000.0;
-    ceiling.mul_f64(0.5 + jitter / 2.0)
 }
 
 /// Stores what a program printed, while its attempt is the one that runs.

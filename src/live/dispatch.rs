@@ -15,7 +15,7 @@ use super::{
     subscription::Subscription,
 };
 use crate::{
-    application::now,
+    clock::now,
     identity::{Caller, Identity},
 };
 

@@ -19,11 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::{Live, origin, socket::Socket, transport};
 use crate::http::problem::codes::{ORIGIN_REFUSED, TOO_MANY_SOCKETS, UNAVAILABLE};
 use crate::identity::codes::TOKEN_INVALID;
-use crate::{
-    application::{Error, now},
-    http::client_address::ClientAddress,
-    identity::Caller,
-};
+use crate::{application::Error, clock::now, http::client_address::ClientAddress, identity::Caller};
 
 /// The subprotocol that is spoken.
 const PROTOCOL: &str = "workroom.v1";

@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{outbox::MailKind, sender::Due};
+use crate::clock::now;
 use crate::{
-    application::{Error, invitations, now},
+    application::{Error, invitations},
     identity::mail_token::{self, Purpose},
 };
 

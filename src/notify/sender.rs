@@ -27,7 +27,10 @@ use super::{
     unsubscribe::{ListUnsubscribe, ListUnsubscribePost},
 };
 use crate::application::{Error, invitations};
+use crate::{backoff, clock};
 
+/// The longest pause between two attempts at a mail.
+const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
 const INTERVAL: Duration = Duration::from_secs(1);
 const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Mails that are on their way at a time: each takes a connection to the server, and now and then one to the database.
@@ -226,7 +229,7 @@ impl Sender {
             }
             Outcome::Lost => return mail.id,
         };
-        let pause = backoff(mail.attempts);
+        let pause = backoff::pause(u32::try_from(mail.attempts).unwrap_or_default(), LONGEST_BACKOFF);
         let noted = sqlx::query(noted).bind(mail.id).bind(pause.as_secs_f64()).bind(mail.attempts);
         if let Err(error) = noted.execute(&self.pool).await {
             tracing::warn!(error = &error as &dyn std::error::Error, mail_id = %mail.id, "a mail could not be noted");
@@ -248,7 +251,7 @@ impl Sender {
             .from(self.from.clone())
             .to(Mailbox::new(None, address))
             .subject(letter.subject)
-            .date(std::time::SystemTime::from(OffsetDateTime::now_utc()))
+            .date(std::time::SystemTime::from(clock::now()))
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
             .map_err(Error::failure)?;
@@ -279,12 +282,4 @@ impl Sender {
             tracing::warn!(error = &error as &dyn std::error::Error, "old mails could not be deleted");
         }
     }
-}
-
-/// The pause before the next attempt: doubling from a second to five minutes, with jitter.
-fn backoff(attempts: i32) -> Duration {
-    let exponent = u32::try_from(attempts).unwrap_or_default().min(9);
-    let ceiling = Duration::from_secs(1 << exponent).min(Duration::from_mins(5));
-    let jitter = f64::from(OffsetDateTime::now_utc().nanosecond() % 1000) / 1000.0;
-    ceiling.mul_f64(0.5 + jitter / 2.0)
 }

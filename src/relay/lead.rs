@@ -3,7 +3,6 @@
 use std::{convert::Infallible, time::Duration};
 
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
-use time::OffsetDateTime;
 use tokio::{
     sync::watch,
     time::{Instant, sleep, timeout},
@@ -26,6 +25,7 @@ use super::{
     setback::{DATABASE_DEADLINE, Setback, answer},
     streams,
 };
+use crate::clock;
 use crate::messaging::{Messaging, seal::Seal};
 
 /// The pause before another try to lead.
@@ -266,7 +266,7 @@ impl Relay {
         let Some(last) = events.last().map(|event| event.position) else { return Ok(cursor) };
         let jetstream = self.messaging.jetstream();
         let handed = events.partition_point(|event| event.position <= cursor.jobs_position);
-        let due = answer(jobs::due(&self.pool, &events[handed..], OffsetDateTime::now_utc())).await?;
+        let due = answer(jobs::due(&self.pool, &events[handed..], clock::now())).await?;
         events.drain(..events.partition_point(|event| event.position <= cursor.position));
         let mut cursor = publish_events(jetstream, events, cursor, seal, salt).await?;
         publish_jobs(jetstream, due).await?;

@@ -17,6 +17,7 @@ mod auth;
 mod cli;
 mod comments;
 mod database;
+mod docs;
 mod event_store;
 mod faults;
 mod history;

@@ -133,7 +133,7 @@ async fn lengthen(pool: &PgPool, project: &str, events: i64) -> anyhow::Result<(
         }
         let metadata = Metadata {
             actor,
-            occurred_at: workroom::application::now(),
+            occurred_at: workroom::clock::now(),
             correlation_id: Uuid::now_v7(),
             causation_id: None,
             trace_id: None,

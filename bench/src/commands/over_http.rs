@@ -6,7 +6,6 @@ use anyhow::Context;
 use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
-
 use workroom_dev::services::Services;
 
 use super::Bench;

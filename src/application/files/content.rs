@@ -10,7 +10,6 @@ use workroom_domain::{
     ids::FileId,
 };
 
-use crate::application::codes::NOT_UTF8;
 use crate::application::{Bytea, Change, Error, TableChange};
 
 /// Text to write into a file: at most 1 MiB of UTF-8 without NUL.
@@ -33,7 +32,7 @@ impl FileContent {
             return Err(Error::invalid(pointer, FORBIDDEN_CHARACTER, "text must not contain NUL characters"));
         }
         if std::str::from_utf8(&bytes).is_err() {
-            return Err(Error::invalid(pointer, NOT_UTF8, "must be UTF-8"));
+            return Err(Error::invalid(pointer, FORBIDDEN_CHARACTER, "must be UTF-8"));
         }
         let sha256 = file::Sha256(digest(&SHA256, &bytes).as_ref().try_into().map_err(Error::failure)?);
         let size = u32::try_from(bytes.len()).map_err(Error::failure)?;

@@ -16,7 +16,7 @@ use crate::application::{Command, Error, Unit, accounts::lives};
 /// Whether an account manages the members of a place; the append is guarded by that.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a place that is no more.
+/// `Kind::NotFound` for a place that is no more.
 pub(super) async fn may_invite(unit: &mut Unit<'_>, place: Place, account_id: AccountId) -> Result<bool, Error> {
     match place {
         Place::Project { project_id, role } => {

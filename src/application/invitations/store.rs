@@ -182,7 +182,7 @@ pub async fn of_departed(pool: &PgPool, sender: Option<Uuid>, limit: i64) -> Res
 /// The invitation that a token is about, for the account of the address that it went to.
 ///
 /// # Errors
-/// [`Error::NotFound`] for a token that is none, [`Error::Forbidden`] for somebody else's.
+/// `Kind::NotFound` for a token that is none, `Kind::Forbidden` for somebody else's.
 pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> Result<InvitationId, Error> {
     let found: Option<(Uuid, bool)> = sqlx::query_as(
         "SELECT i.id, EXISTS (SELECT FROM accounts a WHERE a.id = $2 AND a.email_normalized = i.email_normalized)

@@ -31,6 +31,7 @@ impl Command for DeleteOrganization {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let organization = unit.authorize_in_organization(self.organization_id, OrganizationAction::Delete).await?;
         self.if_version.check(organization.sequence)?;
+        let deleted = unit.decide(&organization, OrganizationCommand::Delete)?;
         // Each project that is created from here on moves this, which guards the append; those before are in the log, where
         // they are looked up.
         unit.read_committed::<OrganizationProjects>(self.organization_id).await?;
@@ -39,7 +40,7 @@ impl Command for DeleteOrganization {
         }
         let slug = organization.state.active()?.fields.slug.clone();
         release(unit, &slug, self.organization_id).await?;
-        Ok(unit.decide(&organization, OrganizationCommand::Delete)?.sequence)
+        Ok(deleted.sequence)
     }
 }
 

@@ -39,7 +39,7 @@ pub fn message(text: Option<&str>) -> Result<Option<Prose>, Error> {
 /// Invites whoever reads mail to this address.
 ///
 /// # Errors
-/// See [`Error`]; [`Error::Conflict`] when the address has been invited.
+/// See [`Error`]; `Kind::Conflict` when the address has been invited.
 pub async fn send(
     state: &State,
     caller: &Caller,

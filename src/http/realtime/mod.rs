@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::{State, extract::Caller};
-use crate::application::{Error, now};
+use crate::{application::Error, clock::now};
 
 /// A ticket.
 #[derive(Serialize, ToSchema)]

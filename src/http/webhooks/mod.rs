@@ -7,8 +7,8 @@ use axum::{
 };
 
 use super::State;
-use crate::application::{Error, now};
 use crate::identity::codes::SIGNATURE_INVALID;
+use crate::{application::Error, clock::now};
 
 /// Take in a signed message of an identity provider (Standard Webhooks, or Svix): `user.created`, `user.updated`,
 /// `user.deleted`. Each message counts once, and older news of a person than is known is passed over.

@@ -11,11 +11,10 @@ use std::{path::PathBuf, sync::Arc};
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::crypto;
+use jwks::{Fetched, Jwks, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
-
-use jwks::{Fetched, Jwks, Source};
 
 /// Longest token that is looked at, in bytes.
 const MAX_TOKEN_LENGTH: usize = 8192;

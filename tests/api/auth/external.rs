@@ -17,7 +17,7 @@ pub struct Issuer {
 }
 
 fn now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
+    workroom::clock::now().unix_timestamp()
 }
 
 impl Issuer {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Closed, Person, Socket, World};
 
 fn in_days(days: i64) -> String {
-    let at = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+    let at = workroom::clock::now() + time::Duration::days(days);
     at.format(&time::format_description::well_known::Rfc3339).expect("a time")
 }
 

@@ -42,7 +42,7 @@ impl Provider {
 }
 
 fn now() -> i64 {
-    time::OffsetDateTime::now_utc().unix_timestamp()
+    workroom::clock::now().unix_timestamp()
 }
 
 pub async fn start(world: &World, issuer: &Issuer) -> (Server, Provider) {

@@ -14,9 +14,8 @@ use nix::{
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{World, eventually};
-
 use super::process::{Up, assert_nothing_left, assert_one_sentence, data_folder, dev, run, servers};
+use crate::support::{World, eventually};
 
 /// The bounds, twice over for a debug build beside other tests.
 const COLD: Duration = Duration::from_secs(20);

@@ -30,7 +30,7 @@ use crate::support::World;
 pub fn metadata() -> HashMap<String, String> {
     let metadata = Metadata {
         actor: Actor::Account(AccountId(Uuid::now_v7())),
-        occurred_at: time::OffsetDateTime::now_utc(),
+        occurred_at: workroom::clock::now(),
         correlation_id: Uuid::now_v7(),
         causation_id: None,
         trace_id: None,

@@ -12,10 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{bubblewrap, workroom};
 use workroom::jobs::sandbox::{
     Execution, Language, LimitHit, LimitsBy, Outcome, Sandbox, SandboxConfig, Unusable, UseCgroups, allowed_calls,
 };
+
+use crate::support::{bubblewrap, workroom};
 
 fn config() -> SandboxConfig {
     SandboxConfig { bwrap: bubblewrap().into(), launcher: workroom().into(), ..SandboxConfig::default() }

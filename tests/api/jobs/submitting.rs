@@ -147,4 +147,5 @@ async fn without_a_sandbox_code_is_refused_and_never_run() {
     assert!(ada.get("/jobs").await.is(200).items().is_empty());
     let ready = server.client().get("//ready").await.is(200);
     assert!(ready.json["checks"]["sandbox"]["detail"].as_str().is_some_and(|detail| detail.contains("refused")));
+    assert_eq!(ready.json["checks"]["sandbox"]["ok"], false);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use time::format_description::well_known::Rfc3339;
 
 use crate::support::{MailServer, Manner, Person, Server, World, eventually};
 
@@ -13,7 +13,7 @@ async fn server(world: &World, mails: &MailServer) -> Server {
 }
 
 fn after(wait: Duration) -> String {
-    (OffsetDateTime::now_utc() + wait).format(&Rfc3339).expect("a moment")
+    (workroom::clock::now() + wait).format(&Rfc3339).expect("a moment")
 }
 
 async fn create(person: &Person, project: &str, body: Value) -> String {
@@ -210,7 +210,7 @@ async fn a_server_that_is_away_when_a_task_is_due_gets_the_reminder_later() {
 
 /// Plants a task that was written down an hour ago, assigned, and due so many minutes ago.
 async fn plant(world: &World, ada: &Person, project: &str, title: &str, minutes: i64) {
-    let due = (OffsetDateTime::now_utc() - time::Duration::minutes(minutes)).format(&Rfc3339).expect("a moment");
+    let due = (workroom::clock::now() - time::Duration::minutes(minutes)).format(&Rfc3339).expect("a moment");
     let created = json!({
         "type": "TaskCreated", "project_id": project, "title": title, "description": "", "status": "todo",
         "task_type": "task", "priority": "medium", "assignee_id": ada.id, "due_at": due,

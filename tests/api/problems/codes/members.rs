@@ -68,6 +68,9 @@ async fn a_change_of_who_belongs_where_is_refused() {
     let personal = grace.get("/organizations").await.is(200).json["items"][0]["id"].clone();
     let personal = format!("/organizations/{}", personal.as_str().expect("an id"));
     met.refused(grace.delete(&personal).await, "personal-organization");
+    // Nobody is told to empty it first.
+    grace.project("Artemis").await;
+    met.refused(grace.delete(&personal).await, "personal-organization");
     let acme = ada.post("/organizations", json!({"name": "Acme", "slug": "acme"})).await.is(201).id();
     let path = format!("/organizations/{acme}");
     met.refused(ada.delete(&format!("{path}/members/{}", ada.id)).await, "last-admin");

@@ -12,6 +12,7 @@ pub const MET: &[&str] = &[
     "empty",
     "end-before-start",
     "forbidden-character",
+    "headers-too-large",
     "idempotency-key-reused",
     "invalid",
     "invalid-value",
@@ -57,6 +58,8 @@ async fn a_request_does_not_read_or_does_not_hold() {
     let text = ada.with_header("content-type", "text/plain");
     met.refused(text.post("/projects", json!({"name": "Apollo"})).await, "unsupported-media-type");
     met.refused(ada.get("/realtime").await, "upgrade-required");
+    let long = ada.with_header("x-padding", &"x".repeat(100 * 1024));
+    met.refused(long.get("/auth/me").await, "headers-too-large");
 
     for (pointer, body, code) in [
         ("", json!({}), "missing-field"),
