@@ -336,11 +336,14 @@ impl Config {
     /// A setting that is unknown or does not fit, named.
     pub fn load() -> anyhow::Result<Self> {
         let Development { defaults, overrides } = Development::read()?;
+        let settings = settings();
+        refuse_unknown(&settings, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let settings: Vec<_> = settings.iter().map(String::as_str).collect();
         let config = Figment::from(Serialized::defaults(Self::default()))
             .merge(Serialized::defaults(defaults))
             .merge(Toml::file("workroom.toml"))
             .merge(Env::raw().only(&["DATABASE_URL", "DIRECT_URL", "OWNER_URL", "NATS_URL"]))
-            .merge(Env::prefixed("WORKROOM_").only(&SETTINGS).split("__"))
+            .merge(Env::prefixed("WORKROOM_").only(&settings).split("__"))
             .merge(Serialized::defaults(overrides));
         config.extract().map_err(|error| anyhow::anyhow!("the configuration does not fit: {error}"))
     }
@@ -420,67 +423,97 @@ pub fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())) } else { address }
 }
 
-/// Settings that the environment may hold as `WORKROOM_<NAME>`; other variables of that prefix are the development
-/// commands'.
-const SETTINGS: [&str; 60] = [
-    "host",
-    "port",
-    "nats_ca_file",
-    "nats_cert_file",
-    "nats_key_file",
-    "roles",
-    "issuer",
-    "audience",
-    "access_token_seconds",
-    "session_days",
-    "session_limit",
-    "personal_token_days",
-    "password_policy",
-    "password_policy__min_length",
-    "password_policy__max_length",
-    "password_policy__refuse_common",
-    "password_policy__min_strength",
-    "login_throttle",
-    "login_throttle__address_attempts",
-    "login_throttle__address_window_seconds",
-    "login_throttle__account_attempts",
-    "login_throttle__account_window_seconds",
-    "login_throttle__everywhere_attempts",
-    "login_throttle__everywhere_window_seconds",
-    "rate_limits",
-    "rate_limits__reads_per_account",
-    "rate_limits__reads_per_address",
-    "rate_limits__writes_per_account",
-    "rate_limits__writes_per_address",
-    "rate_limits__sign_ins_per_address",
-    "rate_limits__registrations_per_address",
-    "rate_limits__recoveries_per_address",
-    "rate_limits__sockets_per_address",
-    "email_proof",
-    "invitations_per_sender",
-    "invitations_per_recipient",
-    "trusted_proxies",
-    "external_issuers",
-    "identity_webhook",
-    "identity_webhook__issuer",
-    "identity_webhook__secrets",
-    "smtp_url",
-    "mail_from",
-    "reminder_latest_minutes",
-    "mail_folder",
-    "app_url",
-    "allowed_origins",
-    "sockets_per_address",
-    "sockets_per_account",
-    "ready_details",
-    "body_limit_bytes",
-    "request_timeout_seconds",
-    "database_connections",
-    "worker_slots",
-    "bubblewrap",
-    "sandbox_cgroups",
-    "sandbox_first_uid",
-    "sandbox_folder",
-    "sandbox_mounts",
-    "log_format",
+/// Settings inside of one that is absent by default.
+const INSIDE_OPTIONAL: [&str; 2] = ["identity_webhook__issuer", "identity_webhook__secrets"];
+/// Settings that have names of their own in the environment, without the prefix.
+const UNPREFIXED: [&str; 4] = ["database_url", "direct_url", "owner_url", "nats_url"];
+const PREFIX: &str = "WORKROOM_";
+/// Variables of this prefix that other programs read: the development commands, the tests, `docker-compose.yml`.
+const OF_OTHERS: [&str; 19] = [
+    Development::VARIABLE,
+    "WORKROOM_BIN",
+    "WORKROOM_BWRAP",
+    "WORKROOM_CGROUP_OPTION",
+    "WORKROOM_DATA_DIR",
+    "WORKROOM_DEBIAN_MIRROR",
+    "WORKROOM_DEV_BIN",
+    "WORKROOM_DRILL_BOUNDED",
+    "WORKROOM_DRILL_IMAGE",
+    "WORKROOM_DRILL_SECONDS",
+    "WORKROOM_IMAGE",
+    "WORKROOM_NATS_SERVER",
+    "WORKROOM_PGBENCH",
+    "WORKROOM_POSTGRES_BIN",
+    "WORKROOM_PUBLISHED_PORT",
+    "WORKROOM_TEST_LONG",
+    "WORKROOM_TLS_FOLDER",
+    "WORKROOM_TOOLS",
+    "WORKROOM_URL",
 ];
+
+/// The settings that the environment may hold as `WORKROOM_<NAME>`: all fields of [`Config`], those inside of others behind two
+/// underscores.
+fn settings() -> Vec<String> {
+    let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
+    let mut names: Vec<String> = INSIDE_OPTIONAL.map(str::to_owned).to_vec();
+    for (name, value) in defaults.as_object().into_iter().flatten() {
+        if !UNPREFIXED.contains(&name.as_str()) {
+            names.push(name.clone());
+        }
+        names.extend(value.as_object().into_iter().flatten().map(|(inner, _)| format!("{name}__{inner}")));
+    }
+    names
+}
+
+/// Refuses a variable that looks like a setting and is none: most likely it is a misspelt one.
+fn refuse_unknown(settings: &[String], variables: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    for variable in variables {
+        let Some(name) = variable.strip_prefix(PREFIX).map(str::to_ascii_lowercase) else { continue };
+        // Kubernetes names the addresses of a service that is called `workroom` so; compose its passwords.
+        let is_of_others = ["service_", "port_"].iter().any(|of_others| name.starts_with(of_others))
+            || name.ends_with("_password")
+            || OF_OTHERS.contains(&variable.as_str());
+        if is_of_others || settings.contains(&name) {
+            continue;
+        }
+        let nearest = settings.iter().min_by_key(|known| strsim::damerau_levenshtein(known, &name));
+        let nearest = nearest.map(|nearest| nearest.to_ascii_uppercase()).unwrap_or_default();
+        anyhow::bail!("{variable} is no setting; the nearest that is one: {PREFIX}{nearest}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_stands_in_the_example_and_nothing_else() {
+        let example = include_str!("../.env.example");
+        let listed: BTreeSet<_> = example
+            .lines()
+            .filter_map(|line| line.trim_start_matches('#').trim_start().strip_prefix(PREFIX)?.split_once('='))
+            .map(|(name, _)| name.to_ascii_lowercase())
+            .filter(|name| !OF_OTHERS.contains(&format!("{PREFIX}{}", name.to_ascii_uppercase()).as_str()))
+            .filter(|name| !name.ends_with("_password"))
+            .collect();
+        // What holds others is listed by those.
+        let names = settings();
+        let holds_others = |name: &String| names.iter().any(|other| other.starts_with(&format!("{name}__")));
+        let known: BTreeSet<_> = names.iter().filter(|name| !holds_others(name)).cloned().collect();
+        assert_eq!(listed, known);
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_told_with_the_nearest() {
+        let refused = |name: &str| refuse_unknown(&settings(), std::iter::once(name.to_owned()));
+        let told = refused("WORKROOM_RATE_LIMITS__READ_PER_ACCOUNT").unwrap_err().to_string();
+        assert!(told.contains("WORKROOM_RATE_LIMITS__READS_PER_ACCOUNT"), "{told}");
+        for known in ["WORKROOM_PORT", "WORKROOM_PASSWORD_POLICY__MIN_LENGTH", "WORKROOM_TOOLS", "PATH"] {
+            refused(known).unwrap();
+        }
+        refused("WORKROOM_PORT_8080_TCP").unwrap();
+    }
+}

@@ -69,6 +69,7 @@ async fn a_setting_that_does_not_fit_is_named() {
         ("WORKROOM_PORT", "many", "PORT"),
         ("WORKROOM_HOST", "nowhere at all", "HOST"),
         ("WORKROOM_ROLES", "[juggler]", "ROLES"),
+        ("WORKROOM_REQEST_TIMEOUT_SECONDS", "5", "WORKROOM_REQUEST_TIMEOUT_SECONDS"),
     ] {
         let mut command = command(&["serve"]);
         command.env(variable, value);
