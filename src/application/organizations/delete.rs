@@ -3,7 +3,7 @@
 use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
-    access::OrganizationAction, ids::OrganizationId, organization::OrganizationCommand,
+    Decide, access::OrganizationAction, ids::OrganizationId, organization::OrganizationCommand,
     organization_projects::OrganizationProjects,
 };
 
@@ -31,7 +31,8 @@ impl Command for DeleteOrganization {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
         let organization = unit.authorize_in_organization(self.organization_id, OrganizationAction::Delete).await?;
         self.if_version.check(organization.sequence)?;
-        let deleted = unit.decide(&organization, OrganizationCommand::Delete)?;
+        // What can never be deleted is refused as that, whatever is in it.
+        organization.state.decide(OrganizationCommand::Delete)?;
         // Each project that is created from here on moves this, which guards the append; those before are in the log, where
         // they are looked up.
         unit.read_committed::<OrganizationProjects>(self.organization_id).await?;
@@ -40,7 +41,8 @@ impl Command for DeleteOrganization {
         }
         let slug = organization.state.active()?.fields.slug.clone();
         release(unit, &slug, self.organization_id).await?;
-        Ok(deleted.sequence)
+        // Last: until then the organization's roles say who may release its slug.
+        Ok(unit.decide(&organization, OrganizationCommand::Delete)?.sequence)
     }
 }
 
