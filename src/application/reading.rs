@@ -74,11 +74,11 @@ impl App {
         membership: &Membership,
     ) -> Result<Facts, Error> {
         let project = self.log.reload::<Project>(project_id.into()).await?;
-        let organization = match project.state.active() {
-            Ok((organization_id, _)) => self.log.reload::<Organization>(organization_id.into()).await?.state.clone(),
-            Err(_) => Organization::Absent,
+        let Ok((organization_id, _)) = project.state.active() else {
+            return Ok(Facts::of(account_id, &project.state, membership, &Organization::Absent));
         };
-        Ok(Facts::of(account_id, &project.state, membership, &organization))
+        let organization = self.log.reload::<Organization>(organization_id.into()).await?;
+        Ok(Facts::of(account_id, &project.state, membership, &organization.state))
     }
 
     /// Finds an organization for one of its members.

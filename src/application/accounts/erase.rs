@@ -182,25 +182,25 @@ async fn leave_project(
     account_id: AccountId,
     hand_over: bool,
 ) -> Result<Option<String>, Error> {
-    let mut roster = unit.read::<Membership>(project_id).await?;
-    let Some(role) = roster.state.role_of(account_id) else { return Ok(None) };
-    let others = others(roster.state.members(), account_id);
+    let mut membership = unit.read::<Membership>(project_id).await?;
+    let Some(role) = membership.state.role_of(account_id) else { return Ok(None) };
+    let others = others(membership.state.members(), account_id);
     let Some(next) = first_living(unit, &others).await? else {
         let project = unit.read::<Project>(project_id).await?;
         unit.decide(&project, ProjectCommand::Delete)?;
-        unit.decide(&roster, MembershipCommand::Close)?;
+        unit.decide(&membership, MembershipCommand::Close)?;
         return Ok(None);
     };
-    if role == Role::Owner && roster.state.role_of(next) != Some(Role::Owner) {
+    if role == Role::Owner && membership.state.role_of(next) != Some(Role::Owner) {
         if !hand_over {
             return describe(unit, project_id).await.map(Some);
         }
         let heir = first_to_act(unit, &others).await?.unwrap_or(next);
         let role = Role::Owner;
-        roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
+        membership = unit.decide(&membership, MembershipCommand::ChangeRole { account_id: heir, role })?;
     }
     unlead(unit, project_id, account_id).await?;
-    unit.decide(&roster, MembershipCommand::Remove { account_id })?;
+    unit.decide(&membership, MembershipCommand::Remove { account_id })?;
     Ok(None)
 }
 
