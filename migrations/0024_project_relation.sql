@@ -1,4 +1,4 @@
--- How accounts stand to projects: the answer of `domain/src/access/relation.rs`, for queries. `tests/api/access/relation.rs`
+-- How accounts stand to projects: the answer of `domain/src/access/relation.rs`, for queries. `tests/api/access/relation`
 -- compares the two.
 --
 -- The bodies are texts, which Postgres reads when a statement is planned, and puts in its place (STABLE, not STRICT, one SELECT,

@@ -2,7 +2,7 @@
 //!
 //! Whoever asks composes [`Facts`] and calls [`Facts::relation`]: commands and live subscriptions from aggregates, the audit
 //! from its replay. Queries ask the function `project_relation` in Postgres (`migrations/0024_project_relation.sql`) for the
-//! same answer; `tests/api/access/relation.rs` compares the two on random worlds.
+//! same answer; `tests/api/access/relation` compares the two on random worlds.
 //!
 //! Whether the account can act at all is another question: see [`Account::active`](crate::account::Account::active).
 
