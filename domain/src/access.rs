@@ -3,7 +3,11 @@
 //! [`decide`] answers a request before it is decided; [`required_right`] answers an auditor who holds an event and
 //! asks which action its actor must have been allowed. Both read the same table.
 
+mod relation;
+
 use serde::{Deserialize, Serialize};
+
+pub use relation::{Facts, Relation, UnknownRelation, Visibility};
 
 use crate::account::{AccountEvent, SessionEnd};
 use crate::event::DomainEventKind;
@@ -69,7 +73,7 @@ impl OrganizationRole {
 pub enum OrganizationAction {
     /// Read its fields, its members and its history.
     View,
-    /// Found a project in it.
+    /// Create a project in it.
     CreateProjects,
     /// Change its fields.
     Edit,
@@ -89,9 +93,9 @@ pub fn decide_in_organization(
     role: Option<OrganizationRole>,
     members_can_create_projects: bool,
     action: OrganizationAction,
-) -> Verdict {
+) -> Decision {
     let allowed = match role {
-        None => return Verdict::Hidden,
+        None => return Decision::Hidden,
         Some(OrganizationRole::Admin) => true,
         Some(OrganizationRole::Member) => match action {
             OrganizationAction::View => true,
@@ -99,7 +103,7 @@ pub fn decide_in_organization(
             OrganizationAction::Edit | OrganizationAction::ManageMembers | OrganizationAction::Delete => false,
         },
     };
-    if allowed { Verdict::Allowed } else { Verdict::Forbidden }
+    if allowed { Decision::Allowed } else { Decision::Forbidden }
 }
 
 /// Whether the policy of a project lets a member change its fields whose role would allow it.
@@ -110,23 +114,12 @@ pub fn policy_allows(policy: EditPolicy, role: Role, is_lead: bool) -> bool {
     }
 }
 
-/// How an account stands to a project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// On the roster.
-    Member(Role),
-    /// Not on the roster of a public project.
-    Visitor,
-    /// Not on the roster of a private project: to them it does not exist.
-    Stranger,
-}
-
 /// What somebody wants to do in a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Read the project's fields.
     ViewProject,
-    /// Read the roster.
+    /// Read the members.
     ViewMembers,
     /// Read tasks and comments.
     ViewTasks,
@@ -176,7 +169,7 @@ impl Action {
 
 /// The answer of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Decision {
     /// Go on.
     Allowed,
     /// A member or visitor who lacks the right: 403.
@@ -185,26 +178,32 @@ pub enum Verdict {
     Hidden,
 }
 
-/// The table of roles × actions.
-pub fn decide(standing: Standing, action: Action) -> Verdict {
+/// The table of roles × actions: what a [`Relation`] allows.
+pub fn decide(relation: Relation, action: Action) -> Decision {
     use Action::{
         DeleteProject, EditFiles, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, RunJobs,
         ViewFiles, ViewHistory, ViewJobs, ViewMembers, ViewProject, ViewTasks,
     };
-    let allowed = match standing {
-        Standing::Stranger => return Verdict::Hidden,
-        Standing::Visitor => matches!(action, ViewProject | ViewTasks | ViewHistory),
-        Standing::Member(Role::Viewer) => {
+    let allowed = match relation {
+        Relation::Stranger => return Decision::Hidden,
+        Relation::Visitor => matches!(action, ViewProject | ViewTasks | ViewHistory),
+        Relation::Member(Role::Viewer) => {
             matches!(action, ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive)
         }
-        Standing::Member(Role::Collaborator) => match action {
+        Relation::Member(Role::Collaborator) => match action {
             ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive | EditProject
             | EditTasks | EditFiles | RunJobs => true,
             ModerateComments | ManageMembers | DeleteProject => false,
         },
-        Standing::Member(Role::Owner) => true,
+        Relation::Admin | Relation::Member(Role::Owner) => true,
     };
-    if allowed { Verdict::Allowed } else { Verdict::Forbidden }
+    if allowed { Decision::Allowed } else { Decision::Forbidden }
+}
+
+/// The names of the relations that allow an action, for queries.
+pub fn allowing(action: Action) -> Vec<&'static str> {
+    let allows = |relation: &Relation| decide(*relation, action) == Decision::Allowed;
+    Relation::ALL.into_iter().filter(allows).filter_map(Relation::as_str).collect()
 }
 
 /// What the log must show about an event's actor at the event's position.
@@ -212,7 +211,7 @@ pub fn decide(standing: Standing, action: Action) -> Verdict {
 pub enum Right {
     /// A member of the event's project whose role allows the action.
     InProject(Action),
-    /// The founding of a project: the project has no roster yet.
+    /// The founding of a project: the project has no members yet.
     FoundProject,
     /// Any member, about themselves: leaving.
     Oneself,
@@ -370,18 +369,19 @@ mod tests {
             (Action::DeleteProject, [false, false, true, false]),
         ];
         assert_eq!(rows.map(|(action, _)| action), Action::ALL);
-        let standings = [
-            Standing::Member(Role::Viewer),
-            Standing::Member(Role::Collaborator),
-            Standing::Member(Role::Owner),
-            Standing::Visitor,
+        let relations = [
+            Relation::Member(Role::Viewer),
+            Relation::Member(Role::Collaborator),
+            Relation::Member(Role::Owner),
+            Relation::Visitor,
         ];
         for (action, expected) in rows {
-            for (standing, allowed) in standings.into_iter().zip(expected) {
-                let verdict = if allowed { Verdict::Allowed } else { Verdict::Forbidden };
-                assert_eq!(decide(standing, action), verdict, "{standing:?} {action:?}");
+            for (relation, allowed) in relations.into_iter().zip(expected) {
+                let decision = if allowed { Decision::Allowed } else { Decision::Forbidden };
+                assert_eq!(decide(relation, action), decision, "{relation:?} {action:?}");
             }
-            assert_eq!(decide(Standing::Stranger, action), Verdict::Hidden);
+            assert_eq!(decide(Relation::Admin, action), decide(Relation::Member(Role::Owner), action));
+            assert_eq!(decide(Relation::Stranger, action), Decision::Hidden);
         }
     }
 }

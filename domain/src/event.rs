@@ -23,7 +23,7 @@ use crate::{
 pub enum DomainEventKind {
     /// Of a project.
     Project(ProjectEvent),
-    /// Of a project's roster.
+    /// Of a project's membership.
     Membership(MembershipEvent),
     /// Of a job.
     Job(JobEvent),

@@ -10,6 +10,13 @@ macro_rules! id_types {
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
+        impl $name {
+            /// The id without its type: for SQL, and where things of several kinds stand side by side.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
@@ -35,7 +42,7 @@ id_types! {
     AccountId,
     /// The tenant boundary; everyone has a personal one.
     OrganizationId,
-    /// A project; also the id of its membership roster and of its feed.
+    /// A project; also the id of its membership and of its feed.
     ProjectId,
     /// A piece of background work.
     JobId,

@@ -17,10 +17,13 @@ use uuid::Uuid;
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
     actor::{Actor, SystemActor},
-    ids::{AccountId, InvitationId, JobId, OrganizationId, ProjectId, TaskId},
+    ids::{AccountId, InvitationId, OrganizationId, ProjectId},
     job::CancelReason,
 };
-use workroom_projections::{jobs, members, tasks};
+use workroom_projections::{
+    jobs, members,
+    tasks::{self, Abandoned},
+};
 
 use super::{
     App, Command, Context, Done, Error,
@@ -54,7 +57,7 @@ pub struct Demoted<R> {
     /// The command's own outcome.
     pub done: Done<R>,
     /// The account's open invitations that ended with it.
-    pub ended_invitations: Vec<Uuid>,
+    pub ended_invitations: Vec<InvitationId>,
 }
 
 impl App {
@@ -66,7 +69,7 @@ impl App {
         let done = self.run(context, command).await?;
         if done.visible {
             let of = Some((command.project_id, command.account_id));
-            later(self.release_tasks(&reaction(context.correlation_id, None), of).await);
+            later(self.release_tasks(&reaction(context.correlation_id), of).await);
         }
         Ok(self.demoted(context, command.account_id, done).await)
     }
@@ -82,7 +85,7 @@ impl App {
     ) -> Result<Demoted<i64>, Error> {
         let done = self.run(context, command).await?;
         if done.visible {
-            let context = &reaction(context.correlation_id, None);
+            let context = &reaction(context.correlation_id);
             later(self.remove_some_outsiders(context, command.organization_id, Some(command.account_id)).await);
         }
         Ok(self.demoted(context, command.account_id, done).await)
@@ -99,7 +102,7 @@ impl App {
     ) -> Result<Done<UpdatedOrganization>, Error> {
         let done = self.run(context, command).await?;
         if done.visible && command.patch.allow_guests == Some(false) {
-            let context = &reaction(context.correlation_id, None);
+            let context = &reaction(context.correlation_id);
             later(self.remove_some_outsiders(context, command.organization_id, None).await);
         }
         Ok(done)
@@ -113,8 +116,7 @@ impl App {
         organization_id: OrganizationId,
         account_id: Option<AccountId>,
     ) -> Result<(), Error> {
-        let (organization, account) = (Some(organization_id.into()), account_id.map(Into::into));
-        let found = members::outsiders(self.pool(), organization, account, AT_ONCE).await?;
+        let found = members::outsiders(self.pool(), Some(organization_id), account_id, AT_ONCE).await?;
         let removed = found.into_iter().map(|outsider| self.remove_outsider(context, outsider));
         futures::future::try_join_all(removed).await.map(drop)
     }
@@ -124,15 +126,18 @@ impl App {
     async fn remove_outsiders(
         &self,
         context: &Context,
-        organization: Option<Uuid>,
-        account: Option<Uuid>,
+        organization: Option<OrganizationId>,
+        account: Option<AccountId>,
     ) -> Result<(), Error> {
         let find = || members::outsiders(self.pool(), organization, account, BATCH);
         repeat_until_none(find, |outsider| self.remove_outsider(context, outsider)).await
     }
 
-    async fn remove_outsider(&self, context: &Context, outsider: (Uuid, Uuid)) -> Result<Done<bool>, Error> {
-        let (project_id, account_id) = (ProjectId(outsider.0), AccountId(outsider.1));
+    async fn remove_outsider(
+        &self,
+        context: &Context,
+        (project_id, account_id): (ProjectId, AccountId),
+    ) -> Result<Done<bool>, Error> {
         let done = self.run(context, &RemoveOutsider { project_id, account_id }).await?;
         if done.visible {
             later(self.release_tasks(context, Some((project_id, account_id))).await);
@@ -157,7 +162,7 @@ impl App {
     async fn demoted<R>(&self, context: &Context, account_id: AccountId, done: Done<R>) -> Demoted<R> {
         let mut ended_invitations = Vec::new();
         if done.visible {
-            match self.lapse_some(&reaction(context.correlation_id, None), account_id).await {
+            match self.lapse_some(&reaction(context.correlation_id), account_id).await {
                 Ok(ended) => ended_invitations = ended,
                 Err(error) => later(Err(error)),
             }
@@ -167,21 +172,20 @@ impl App {
 
     /// Ends the first open invitations of a sender who may not invite any more, and tells which: a request waits for so many at
     /// most. Nobody can accept the others either; the reactor ends them.
-    async fn lapse_some(&self, context: &Context, sender: AccountId) -> Result<Vec<Uuid>, Error> {
-        let found = invitations::of_departed(self.pool(), Some(sender.into()), AT_ONCE).await?;
+    async fn lapse_some(&self, context: &Context, sender: AccountId) -> Result<Vec<InvitationId>, Error> {
+        let found = invitations::of_departed(self.pool(), Some(sender), AT_ONCE).await?;
         let lapsed = found.iter().map(|id| async move { Ok::<_, Error>((*id, self.lapse(context, *id).await?.reply)) });
         let lapsed = futures::future::try_join_all(lapsed).await?;
         Ok(lapsed.into_iter().filter_map(|(id, has_ended)| has_ended.then_some(id)).collect())
     }
 
-    async fn lapse(&self, context: &Context, invitation: Uuid) -> Result<Done<bool>, Error> {
-        let invitation_id = InvitationId(invitation);
+    async fn lapse(&self, context: &Context, invitation_id: InvitationId) -> Result<Done<bool>, Error> {
         self.run_with_tables(context, &LapseInvitation { invitation_id }, &DeleteInvitation(invitation_id)).await
     }
 
     /// Ends open invitations whose sender may not invite any more: of one sender, or all.
     async fn lapse_invitations(&self, context: &Context, sender: Option<AccountId>) -> Result<(), Error> {
-        let find = || invitations::of_departed(self.pool(), sender.map(Into::into), BATCH);
+        let find = || invitations::of_departed(self.pool(), sender, BATCH);
         repeat_until_none(find, |id| self.lapse(context, id)).await
     }
 
@@ -193,7 +197,7 @@ impl App {
         let done = self.run(context, command).await?;
         if done.visible {
             let of = Some(command.project_id);
-            later(self.end_jobs(&reaction(context.correlation_id, None), of).await);
+            later(self.end_jobs(&reaction(context.correlation_id), of).await);
         }
         Ok(done)
     }
@@ -201,7 +205,7 @@ impl App {
     /// Takes an erased account off what it was added to while it was being erased, or off the next portion of what it
     /// belonged to.
     pub async fn leave_more(&self, correlation_id: Uuid, account_id: AccountId) {
-        later(self.run(&reaction(correlation_id, None), &LeaveEverything { account_id }).await.map(drop));
+        later(self.run(&reaction(correlation_id), &LeaveEverything { account_id }).await.map(drop));
     }
 
     /// Takes an erased account off everything that it still belongs to. Somebody else may be at it: then there is nothing to
@@ -220,25 +224,19 @@ impl App {
 
     /// Takes open tasks from those who are no longer members: of one of them in one project, or of all.
     async fn release_tasks(&self, context: &Context, of: Option<(ProjectId, AccountId)>) -> Result<(), Error> {
-        let of = of.map(|(project, account)| (project.into(), account.into()));
         let find = || tasks::assigned_to_departed(self.pool(), of, BATCH);
-        repeat_until_none(find, |(project, task, assignee)| async move {
-            let unassign = UnassignTask {
-                project_id: ProjectId(project),
-                task_id: TaskId(task),
-                assignee_id: AccountId(assignee),
-            };
-            self.run(context, &unassign).await
+        repeat_until_none(find, |Abandoned { project_id, task_id, assignee_id }| async move {
+            self.run(context, &UnassignTask { project_id, task_id, assignee_id }).await
         })
         .await
     }
 
     /// Ends the jobs of a deleted project, or of all.
     async fn end_jobs(&self, context: &Context, of: Option<ProjectId>) -> Result<(), Error> {
-        let find = || jobs::open_in_deleted(self.pool(), of.map(Into::into), BATCH);
-        repeat_until_none(find, |job| async move {
-            let cancel = CancelJob { job_id: JobId(job), reason: CancelReason::ProjectDeleted };
-            self.run_with_tables(context, &cancel, &RevokeLease { job_id: JobId(job) }).await
+        let find = || jobs::open_in_deleted(self.pool(), of, BATCH);
+        repeat_until_none(find, |job_id| async move {
+            let cancel = CancelJob { job_id, reason: CancelReason::ProjectDeleted };
+            self.run_with_tables(context, &cancel, &RevokeLease { job_id }).await
         })
         .await
     }
@@ -246,14 +244,13 @@ impl App {
     /// Takes erased accounts off everything that they are still shown in.
     async fn erase_traces(&self, context: &Context) -> Result<(), Error> {
         let find = || members::erased(self.pool(), BATCH);
-        repeat_until_none(find, |account_id| async move { self.leave_everything(context, AccountId(account_id)).await })
-            .await
+        repeat_until_none(find, |account_id| async move { self.leave_everything(context, account_id).await }).await
     }
 }
 
 /// The service acts because of an event, or of a request.
-fn reaction(correlation_id: Uuid, causation_id: Option<Uuid>) -> Context {
-    Context { causation_id, ..Context::new(Actor::System(SystemActor::Reconciler), correlation_id) }
+fn reaction(correlation_id: Uuid) -> Context {
+    Context::new(Actor::System(SystemActor::Reconciler), correlation_id)
 }
 
 /// The command that this follows stands; the reactor does the rest.
@@ -349,17 +346,20 @@ impl Reactor {
     }
 
     async fn react(self, app: &App, cause: &Cause) -> Result<(), Error> {
-        let context = &reaction(Uuid::now_v7(), Some(cause.event_id));
+        let context = &Context { causation_id: Some(cause.event_id), ..reaction(Uuid::now_v7()) };
         match (cause.event_type.as_str(), cause.account_id) {
             ("MemberRemoved", Some(account)) => {
                 app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
             ("OrganizationMemberRemoved", Some(account)) => {
-                app.remove_outsiders(context, Some(cause.aggregate_id), Some(account)).await?;
+                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id)), Some(AccountId(account)))
+                    .await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
-            ("OrganizationUpdated", _) => app.remove_outsiders(context, Some(cause.aggregate_id), None).await,
+            ("OrganizationUpdated", _) => {
+                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id)), None).await
+            }
             (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await,
             ("AccountErased", _) => {
                 let account_id = AccountId(cause.aggregate_id);
@@ -373,7 +373,7 @@ impl Reactor {
 
     async fn sweep(self, app: &App) -> Result<(), Error> {
         views::caught_up(app.pool(), self.views()).await?;
-        let context = &reaction(Uuid::now_v7(), None);
+        let context = &reaction(Uuid::now_v7());
         match self {
             Self::Departures => {
                 app.erase_traces(context).await?;

@@ -4,8 +4,8 @@ use futures::TryFutureExt;
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
-    access::{self, Action, OrganizationAction, OrganizationRole, Role, Standing, Verdict},
-    ids::{AccountId, ProjectId},
+    access::{self, Action, Decision, Facts, OrganizationAction, OrganizationRole, Relation, Role, Visibility},
+    ids::{AccountId, OrganizationId, ProjectId},
     membership::Membership,
     organization::Organization,
     project::Project,
@@ -19,40 +19,16 @@ use workroom_projections::{
 use super::{App, Error};
 use crate::application::codes::FORBIDDEN;
 
-/// How the views call who may look at a public project without being its member.
-const VISITOR: &str = "visitor";
-
-/// The role that a view's column names.
-///
-/// # Errors
-/// A role that this version does not know.
-pub fn parse_role(role: &str) -> Result<Role, Error> {
-    match role {
-        "owner" => Ok(Role::Owner),
-        "collaborator" => Ok(Role::Collaborator),
-        "viewer" => Ok(Role::Viewer),
-        other => Err(Error::failure(format!("unknown role {other}"))),
-    }
-}
-
-/// Asks whether somebody who stands so to a project may do something in it: a role, [`VISITOR`], or nothing. Answers
-/// the role; none for a visitor.
+/// Asks whether somebody who stands so to a project may do something in it. Answers the role whose rights they have; none for a
+/// visitor.
 ///
 /// # Errors
 /// As [`App::project_for`].
-pub fn admit(standing: Option<&str>, action: Action) -> Result<Option<Role>, Error> {
-    let (standing, role) = match standing {
-        None => (Standing::Stranger, None),
-        Some(VISITOR) => (Standing::Visitor, None),
-        Some(role) => {
-            let role = parse_role(role)?;
-            (Standing::Member(role), Some(role))
-        }
-    };
-    match access::decide(standing, action) {
-        Verdict::Allowed => Ok(role),
-        Verdict::Forbidden => Err(FORBIDDEN.into()),
-        Verdict::Hidden => Err(Error::not_found("project")),
+pub fn admit(relation: Relation, action: Action) -> Result<Option<Role>, Error> {
+    match access::decide(relation, action) {
+        Decision::Allowed => Ok(relation.role()),
+        Decision::Forbidden => Err(FORBIDDEN.into()),
+        Decision::Hidden => Err(Error::not_found("project")),
     }
 }
 
@@ -74,28 +50,35 @@ impl App {
     }
 
     /// Whether a project was deleted that this account had an owner's rights in: its history stays open to them. Read from
-    /// the log as it is now, since the views have forgotten the roster, and what this process remembers may be old.
+    /// the log as it is now, since the views have forgotten the members, and what this process remembers may be old.
     ///
     /// # Errors
     /// The log cannot be read.
     pub async fn owned_before(&self, account_id: AccountId, project_id: ProjectId) -> Result<bool, Error> {
         let project = self.log.reload::<Project>(project_id.into()).await?;
         let Project::Deleted { organization_id } = project.state else { return Ok(false) };
-        if self.log.reload::<Membership>(project_id.into()).await?.state.was_owner(account_id) {
-            return Ok(true);
-        }
-        Ok(self.log.reload::<Organization>(organization_id.into()).await?.state.rules_projects(account_id))
+        let membership = self.log.reload::<Membership>(project_id.into()).await?;
+        let organization = self.log.reload::<Organization>(organization_id.into()).await?;
+        let facts = Facts::at_deletion(account_id, &membership.state, &organization.state);
+        Ok(facts.relation().role() == Some(Role::Owner))
     }
 
-    /// How an account stands to a project by the log as it is now: its role, and whether it may look as a visitor.
-    async fn standing(&self, account_id: AccountId, project_id: ProjectId) -> Result<(Option<Role>, bool), Error> {
+    /// What tells how an account stands to a project, by the log as it is now; `membership` was read from there.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn facts(
+        &self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        membership: &Membership,
+    ) -> Result<Facts, Error> {
         let project = self.log.reload::<Project>(project_id.into()).await?;
-        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::not_found("project")) };
-        if self.log.reload::<Organization>(organization_id.into()).await?.state.rules_projects(account_id) {
-            return Ok((Some(Role::Owner), fields.is_public));
-        }
-        let roster = self.log.reload::<Membership>(project_id.into()).await?;
-        Ok((roster.state.role_of(account_id), fields.is_public))
+        let Ok((organization_id, _)) = project.state.active() else {
+            return Ok(Facts::of(account_id, &project.state, membership, &Organization::Absent));
+        };
+        let organization = self.log.reload::<Organization>(organization_id.into()).await?;
+        Ok(Facts::of(account_id, &project.state, membership, &organization.state))
     }
 
     /// Finds an organization for one of its members.
@@ -105,14 +88,14 @@ impl App {
     pub async fn organization_for(
         &self,
         account_id: AccountId,
-        organization_id: Uuid,
+        organization_id: OrganizationId,
     ) -> Result<OrganizationRow, Error> {
         let absent = || Error::not_found("organization");
-        let found = organizations::find(&self.pool, organization_id, account_id.into()).await?.ok_or_else(absent)?;
+        let found = organizations::find(&self.pool, organization_id, account_id).await?.ok_or_else(absent)?;
         let mut organization = found.organization;
         if found.is_behind {
             // Rights never wait for the views: neither those that were taken away nor those that were given.
-            let current = self.log.reload::<Organization>(organization_id).await?;
+            let current = self.log.reload::<Organization>(organization_id.into()).await?;
             let role = current.state.active().ok().and_then(|state| state.role_of(account_id));
             role.ok_or_else(absent)?.as_str().clone_into(&mut organization.my_role);
         }
@@ -126,7 +109,7 @@ impl App {
     pub async fn organization_for_action(
         &self,
         account_id: AccountId,
-        organization_id: Uuid,
+        organization_id: OrganizationId,
         action: OrganizationAction,
     ) -> Result<OrganizationRow, Error> {
         let organization = self.organization_for(account_id, organization_id).await?;
@@ -135,9 +118,9 @@ impl App {
             _ => OrganizationRole::Member,
         };
         match access::decide_in_organization(Some(role), organization.members_can_create_projects, action) {
-            Verdict::Allowed => Ok(organization),
-            Verdict::Forbidden => Err(FORBIDDEN.into()),
-            Verdict::Hidden => Err(Error::not_found("organization")),
+            Decision::Allowed => Ok(organization),
+            Decision::Forbidden => Err(FORBIDDEN.into()),
+            Decision::Hidden => Err(Error::not_found("organization")),
         }
     }
 
@@ -221,7 +204,7 @@ impl App {
         account_id: AccountId,
         project_id: ProjectId,
     ) -> Result<Option<projects::Found>, sqlx::Error> {
-        projects::find(&self.pool, project_id.into(), account_id.into()).await
+        projects::find(&self.pool, project_id, account_id).await
     }
 
     async fn admit_to(
@@ -235,12 +218,12 @@ impl App {
         let mut project = found.project;
         if found.is_behind {
             // Rights never wait for the views: neither those that were taken away nor those that were given.
-            let (role, is_public) = self.standing(account_id, project_id).await?;
-            project.my_role = role.map(|role| role.as_str().to_owned());
-            project.is_public = is_public;
+            let membership = self.log.reload::<Membership>(project_id.into()).await?;
+            let facts = self.facts(account_id, project_id, &membership.state).await?;
+            project.relation = facts.relation();
+            project.is_public = facts.visibility == Some(Visibility::Public);
         }
-        let visitor = project.is_public.then_some(VISITOR);
-        admit(project.my_role.as_deref().or(visitor), action)?;
+        admit(project.relation, action)?;
         Ok(project)
     }
 }

@@ -6,15 +6,15 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{self, Action, OrganizationAction, Role, Standing, Verdict},
+    access::{self, Action, Decision, Facts, OrganizationAction, Relation, Role},
     account::{Account, AccountRefusal},
-    ids::{OrganizationId, ProjectId},
+    ids::{AccountId, OrganizationId, ProjectId},
     membership::Membership,
     organization::Organization,
     project::Project,
 };
 
-use super::{Context, EmailProof, Error};
+use super::{Context, EmailProof, Error, reading::admit};
 use crate::application::codes::FORBIDDEN;
 use crate::event_store::{
     AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StreamAppend, Versioned,
@@ -208,7 +208,30 @@ impl<'a> Unit<'a> {
         }
     }
 
-    /// Asks whether the caller may do this in the project, by the roster that the append will be guarded with.
+    /// How an account stands to a project, as far as that matters for an action: where the membership alone allows it, nothing
+    /// else is read. The append will be guarded by what was.
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub async fn relation(
+        &mut self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+    ) -> Result<Relation, LoadError> {
+        let membership = self.read::<Membership>(project_id).await?;
+        let least = Facts::of_member(membership.state.role_of(account_id)).relation();
+        if access::decide(least, action) == Decision::Allowed {
+            return Ok(least);
+        }
+        let project = self.read::<Project>(project_id).await?;
+        let Ok((organization_id, _)) = project.state.active() else { return Ok(Relation::Stranger) };
+        let organization = self.read::<Organization>(organization_id).await?;
+        Ok(Facts::of(account_id, &project.state, &membership.state, &organization.state).relation())
+    }
+
+    /// Asks whether the caller may do this in the project; answers the role whose rights they have. The append will be guarded
+    /// by that.
     ///
     /// # Errors
     /// `Kind::Forbidden`, or `Kind::NotFound` to whom the project does not exist.
@@ -217,25 +240,10 @@ impl<'a> Unit<'a> {
         project_id: ProjectId,
         action: Action,
     ) -> Result<(Role, Arc<Versioned<Membership>>), Error> {
-        let roster = self.read::<Membership>(project_id).await?;
-        let account_id = self.context.account()?;
-        let role = roster.state.role_of(account_id);
-        if let Some(role) = role
-            && access::decide(Standing::Member(role), action) == Verdict::Allowed
-        {
-            return Ok((role, roster));
-        }
-        // Only who may not by the roster costs more: a look at the project and its organization.
-        let project = self.read::<Project>(project_id).await?;
-        let Ok((organization_id, fields)) = project.state.active() else { return Err(Error::not_found("project")) };
-        if self.read::<Organization>(organization_id).await?.state.rules_projects(account_id) {
-            return Ok((Role::Owner, roster));
-        }
-        match role {
-            Some(_) => Err(FORBIDDEN.into()),
-            None if fields.is_public => Err(FORBIDDEN.into()),
-            None => Err(Error::not_found("project")),
-        }
+        let relation = self.relation(self.context.account()?, project_id, action).await?;
+        // Commands are for members and admins: a visitor has no role.
+        let role = admit(relation, action)?.ok_or(FORBIDDEN)?;
+        Ok((role, self.read::<Membership>(project_id).await?))
     }
 
     /// Asks whether the caller may do this with the organization, which the append will be guarded with.
@@ -252,9 +260,9 @@ impl<'a> Unit<'a> {
         let role = state.role_of(self.context.account()?);
         let members_may = state.fields.settings.members_can_create_projects;
         match access::decide_in_organization(role, members_may, action) {
-            Verdict::Allowed => Ok(organization),
-            Verdict::Forbidden => Err(FORBIDDEN.into()),
-            Verdict::Hidden => Err(Error::not_found("organization")),
+            Decision::Allowed => Ok(organization),
+            Decision::Forbidden => Err(FORBIDDEN.into()),
+            Decision::Hidden => Err(Error::not_found("organization")),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Proves law 9 by replay: for every event, its actor could act, and held the right to cause it, at its position.
 //!
-//! The replay keeps nothing but accounts and rosters, folded event by event, and asks the table of roles × actions in between:
+//! The replay keeps nothing but accounts and memberships, folded event by event, and asks the table of roles × actions in between:
 //! it shares the table with the service, but none of the code that loads, caches or guards.
 
 use std::collections::{BTreeSet, HashMap};
@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{self, Action, OrganizationAction, OrganizationRole, Right, Role, Standing, Verdict},
+    access::{self, Action, Decision, Facts, OrganizationAction, OrganizationRole, Relation, Right, Role},
     account::{Account, AccountEvent, AccountRefusal},
     actor::Actor,
     comment::CommentEvent,
@@ -52,7 +52,7 @@ pub struct Report {
 
 /// Who belongs where, and who said what.
 #[derive(Default)]
-struct Rosters {
+struct Replay {
     accounts: HashMap<Uuid, Account>,
     projects: HashMap<Uuid, Membership>,
     fields: HashMap<Uuid, Project>,
@@ -67,7 +67,7 @@ struct Rosters {
     joining: HashMap<(Uuid, AccountId), Place>,
 }
 
-impl Rosters {
+impl Replay {
     fn judge(&self, recorded: &Recorded) -> Result<(), String> {
         let actor = recorded.metadata.actor;
         self.can_act(recorded)?;
@@ -89,8 +89,8 @@ impl Rosters {
             _ => false,
         };
         let project = project_of(recorded);
-        let roster = project.and_then(|id| self.projects.get(&id));
-        match access::required_right(&recorded.event, is_subject, roster.is_some()) {
+        let membership = project.and_then(|id| self.projects.get(&id));
+        match access::required_right(&recorded.event, is_subject, membership.is_some()) {
             Right::InProject(Action::ManageMembers) if self.adds_as_lead(recorded, project) => Ok(()),
             Right::InProject(action) => {
                 let settles = match &recorded.event {
@@ -112,14 +112,14 @@ impl Rosters {
             Right::FoundProject if !self.may_found(recorded) => {
                 Err("the actor may not found projects in the organization".to_owned())
             }
-            Right::FoundProject => match (roster, is_subject || !is_membership(recorded)) {
+            Right::FoundProject => match (membership, is_subject || !is_membership(recorded)) {
                 (None, true) => Ok(()),
                 (None, false) => Err("a project is founded by its first owner".to_owned()),
                 (Some(_), _) => Err("the project was founded before".to_owned()),
             },
             Right::Oneself => {
                 let account = actor.account().ok_or("the service itself is no member")?;
-                let is_member = roster.is_some_and(|roster| roster.role_of(account).is_some());
+                let is_member = membership.is_some_and(|membership| membership.role_of(account).is_some());
                 if is_member { Ok(()) } else { Err("only a member can leave".to_owned()) }
             }
             Right::OwnAccount => {
@@ -198,16 +198,16 @@ impl Rosters {
     /// Whether the service puts in order what an erased account has left: takes it off, and hands over, or ends, what
     /// nobody else could.
     fn settles_erasure(&self, recorded: &Recorded) -> bool {
-        let roster = project_of(recorded).and_then(|id| self.projects.get(&id));
+        let membership = project_of(recorded).and_then(|id| self.projects.get(&id));
         let all_erased = |mut ids: Box<dyn Iterator<Item = AccountId> + '_>| ids.all(|id| self.is_erased(id));
         match &recorded.event {
             DomainEventKind::Membership(MembershipEvent::MemberRemoved { account_id, .. })
             | DomainEventKind::Organization(OrganizationEvent::OrganizationMemberRemoved { account_id, .. }) => {
                 self.is_erased(*account_id)
             }
-            DomainEventKind::Membership(MembershipEvent::MemberRoleChanged { to: Role::Owner, .. }) => roster
-                .is_some_and(|roster| {
-                    let owners = roster.members().filter(|(_, role)| *role == Role::Owner).map(|(id, _)| id);
+            DomainEventKind::Membership(MembershipEvent::MemberRoleChanged { to: Role::Owner, .. }) => membership
+                .is_some_and(|membership| {
+                    let owners = membership.members().filter(|(_, role)| *role == Role::Owner).map(|(id, _)| id);
                     all_erased(Box::new(owners))
                 }),
             DomainEventKind::Organization(OrganizationEvent::OrganizationMemberRoleChanged {
@@ -222,7 +222,7 @@ impl Rosters {
             }
             DomainEventKind::Project(ProjectEvent::ProjectDeleted {})
             | DomainEventKind::Membership(MembershipEvent::MembershipClosed {}) => {
-                roster.is_some_and(|roster| all_erased(Box::new(roster.members().map(|(id, _)| id))))
+                membership.is_some_and(|membership| all_erased(Box::new(membership.members().map(|(id, _)| id))))
             }
             // Whoever is gone leads nothing.
             DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
@@ -259,7 +259,7 @@ impl Rosters {
     /// only they owned.
     fn settles_departure(&self, recorded: &Recorded) -> bool {
         let project = project_of(recorded);
-        let roster = project.and_then(|id| self.projects.get(&id));
+        let membership = project.and_then(|id| self.projects.get(&id));
         match &recorded.event {
             DomainEventKind::Membership(MembershipEvent::MemberRemoved { account_id, .. }) => {
                 self.is_outsider(project, *account_id)
@@ -269,8 +269,9 @@ impl Rosters {
                 | MembershipEvent::MemberRoleChanged { account_id, to: Role::Owner, .. },
             ) => {
                 let mut owners =
-                    roster.into_iter().flat_map(Membership::members).filter(|(_, role)| *role == Role::Owner);
-                owners.all(|(id, _)| self.is_outsider(project, id)) && self.administers(project, *account_id)
+                    membership.into_iter().flat_map(Membership::members).filter(|(_, role)| *role == Role::Owner);
+                owners.all(|(id, _)| self.is_outsider(project, id))
+                    && self.relation(project, *account_id) == Relation::Admin
             }
             DomainEventKind::Project(ProjectEvent::ProjectUpdated { changes }) => {
                 dismissed_lead(changes).is_some_and(|lead| self.is_outsider(project, lead))
@@ -293,14 +294,24 @@ impl Rosters {
         *role != Role::Owner && project.is_some_and(|project| project.lead_adds_members(account))
     }
 
+    /// How an account stood to a project. Whether that was public does not matter: visitors cause no events. Nor whether it was
+    /// deleted: its membership ends one event later, and the same actor ends it.
+    fn relation(&self, project: Option<Uuid>, account: AccountId) -> Relation {
+        let membership = project.and_then(|id| self.projects.get(&id));
+        let facts = Facts::of_member(membership.and_then(|membership| membership.role_of(account)));
+        match self.home(project) {
+            Some(organization) => facts.with_organization(account, organization).relation(),
+            None => facts.relation(),
+        }
+    }
+
     fn in_project(&self, action: Action, project: Option<Uuid>, actor: Actor) -> Result<(), String> {
         let account = actor.account().ok_or("the service itself may not do this")?;
-        let role = project.and_then(|id| self.projects.get(&id)).and_then(|roster| roster.role_of(account));
-        let standing = role.map_or(Standing::Stranger, Standing::Member);
-        if self.allows(standing, action, project, account) || self.administers(project, account) {
+        let relation = self.relation(project, account);
+        if self.allows(relation, action, project, account) {
             Ok(())
         } else {
-            Err(format!("{standing:?} may not {action:?}"))
+            Err(format!("{relation:?} may not {action:?}"))
         }
     }
 
@@ -309,7 +320,7 @@ impl Rosters {
         let state = self.organizations.get(&organization).and_then(|found| found.active().ok());
         let role = state.and_then(|state| state.role_of(account));
         match access::decide_in_organization(role, false, action) {
-            Verdict::Allowed => Ok(()),
+            Decision::Allowed => Ok(()),
             _ => Err(format!("{role:?} may not {action:?} in the organization")),
         }
     }
@@ -330,11 +341,11 @@ impl Rosters {
         }
     }
 
-    fn allows(&self, standing: Standing, action: Action, project: Option<Uuid>, account: AccountId) -> bool {
-        if access::decide(standing, action) != Verdict::Allowed {
+    fn allows(&self, relation: Relation, action: Action, project: Option<Uuid>, account: AccountId) -> bool {
+        if access::decide(relation, action) != Decision::Allowed {
             return false;
         }
-        let (Standing::Member(role), Action::EditProject) = (standing, action) else { return true };
+        let (Some(role), Action::EditProject) = (relation.role(), action) else { return true };
         let fields = project.and_then(|id| self.fields.get(&id)).and_then(|project| project.active().ok());
         fields.is_none_or(|(_, fields)| {
             access::policy_allows(fields.edit_policy, role, fields.team_lead == Some(account))
@@ -352,13 +363,8 @@ impl Rosters {
             let role = recorded.metadata.actor.account().and_then(|account| state.role_of(account));
             let members_may = state.fields.settings.members_can_create_projects;
             let action = OrganizationAction::CreateProjects;
-            access::decide_in_organization(role, members_may, action) == Verdict::Allowed
+            access::decide_in_organization(role, members_may, action) == Decision::Allowed
         })
-    }
-
-    /// Whether the account is an admin of the project's organization.
-    fn administers(&self, project: Option<Uuid>, account: AccountId) -> bool {
-        self.home(project).is_some_and(|organization| organization.rules_projects(account))
     }
 
     fn fold(&mut self, recorded: &Recorded) {
@@ -438,12 +444,12 @@ fn project_of(recorded: &Recorded) -> Option<Uuid> {
 /// The log cannot be read, or has a hole.
 pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Result<Report, LogError> {
     let reader = LogReader::everything();
-    let mut rosters = Rosters::default();
+    let mut replay = Replay::default();
     let mut report = Report::default();
     loop {
         let entries = reader.read(pool, report.events, i64::MAX, BATCH).await?;
         if entries.is_empty() {
-            report.projects = rosters.projects.len();
+            report.projects = replay.projects.len();
             return Ok(report);
         }
         for entry in entries {
@@ -457,7 +463,7 @@ pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Res
                 });
                 continue;
             };
-            if let Err(reason) = rosters.judge(&recorded) {
+            if let Err(reason) = replay.judge(&recorded) {
                 report.violations.push(Violation {
                     position: recorded.position,
                     event_type: recorded.event.event_type(),
@@ -465,7 +471,7 @@ pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Res
                     reason,
                 });
             }
-            rosters.fold(&recorded);
+            replay.fold(&recorded);
         }
         progress(report.events);
     }

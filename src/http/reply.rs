@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use uuid::Uuid;
+use workroom_domain::ids::InvitationId;
 
 use super::extract::IfNoneMatch;
 use crate::application::codes::{OUT_OF_RANGE, VIEWS_BEHIND};
@@ -100,9 +100,9 @@ pub fn gone(position: i64, visible: bool, version: i64) -> Response {
 }
 
 /// The same reply, which also says which invitations ended: the first hundred.
-pub fn with_ended_invitations(mut response: Response, ended: &[Uuid]) -> Response {
+pub fn with_ended_invitations(mut response: Response, ended: &[InvitationId]) -> Response {
     if !ended.is_empty() {
-        let ids: Vec<String> = ended.iter().take(MOST_IDS).map(Uuid::to_string).collect();
+        let ids: Vec<String> = ended.iter().take(MOST_IDS).map(InvitationId::to_string).collect();
         insert(response.headers_mut(), ENDED_INVITATIONS.clone(), &ids.join(", "));
     }
     response

@@ -2,8 +2,7 @@
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
-use uuid::Uuid;
-use workroom_domain::ids::AccountId;
+use workroom_domain::ids::{AccountId, ProjectId};
 use workroom_domain::refusal::Kind;
 
 use super::{
@@ -64,7 +63,7 @@ impl Socket {
     }
 
     /// Says what was not done.
-    pub(super) fn error(&mut self, code: &str, detail: &str, reference: Option<Uuid>) {
+    pub(super) fn error(&mut self, code: &str, detail: &str, reference: Option<ProjectId>) {
         self.say(&Frame::Error { code, detail, reference });
     }
 
@@ -85,14 +84,14 @@ impl Socket {
     /// # Errors
     /// The account has too many sockets.
     pub(super) fn welcome(&mut self, caller: Caller) -> Result<(), Close> {
-        let place = self.live.hub.places().of_account(caller.account_id.into());
+        let place = self.live.hub.places().of_account(caller.account_id);
         self.place = Some(place.ok_or(Close::TooManySockets)?);
         self.caller = Some(caller);
         self.watch = Some(self.live.identity.watch(&caller));
         self.timers.signed_in(Instant::now(), now(), caller.expires_at);
         self.say(&Frame::Welcome {
             connection_id: self.connection_id,
-            user_id: caller.account_id.into(),
+            user_id: caller.account_id,
             ping_interval: self.live.limits.ping_interval.as_secs(),
             epoch: self.live.hub.epoch(),
         });
@@ -147,7 +146,7 @@ impl Socket {
         self.subscriptions.push(Subscription::new(admitted.start));
     }
 
-    fn unsubscribe(&mut self, project_id: Uuid) {
+    fn unsubscribe(&mut self, project_id: ProjectId) {
         let before = self.pending.len();
         self.pending.retain(|(of, _)| *of != project_id);
         if self.pending.len() < before {

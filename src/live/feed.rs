@@ -12,7 +12,7 @@ use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
-use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 
 use super::{
     limits::HubConfig,
@@ -23,7 +23,7 @@ use super::{
 /// A feed as this process follows it.
 pub(super) struct Feed {
     /// Which.
-    pub(super) id: Uuid,
+    pub(super) id: ProjectId,
     /// Rings when the feed's task has something to look at.
     pub(super) bell: Notify,
     ring: RwLock<Ring>,
@@ -36,7 +36,7 @@ pub(super) struct Feed {
 
 impl Feed {
     /// A feed that nobody follows yet.
-    pub(super) fn new(id: Uuid) -> Self {
+    pub(super) fn new(id: ProjectId) -> Self {
         Self {
             id,
             bell: Notify::new(),

@@ -86,7 +86,7 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Subscriber> {
 /// Finds out where the feed stands. `false`: everybody left meanwhile.
 async fn open(hub: &Hub, feed: &Feed) -> bool {
     loop {
-        match timeout(hub.config().query, history::feed_head(hub.pool(), feed.id)).await {
+        match timeout(hub.config().query, history::feed_head(hub.pool(), feed.id.uuid())).await {
             Ok(Ok(head)) => {
                 feed.open(head);
                 return true;
@@ -161,7 +161,7 @@ fn heard(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Heard {
         return Heard::Doubtful;
     }
     match serde_json::from_slice::<PublishedEvent>(&message.payload) {
-        Ok(event) if event.feed_id == feed.id => Heard::Event(Entry::of(&event)),
+        Ok(event) if event.feed_id == feed.id.uuid() => Heard::Event(Entry::of(&event)),
         Ok(event) => {
             tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "another feed's event is published here");
             Heard::Doubtful
@@ -178,7 +178,7 @@ async fn fill(hub: &Hub, feed: &Feed) {
     let page = hub.config().page;
     loop {
         let after = feed.ring().last();
-        match timeout(hub.config().query, history::since(hub.pool(), feed.id, after, page)).await {
+        match timeout(hub.config().query, history::since(hub.pool(), feed.id.uuid(), after, page)).await {
             Ok(Ok(rows)) => {
                 let is_last = i64::try_from(rows.len()).unwrap_or(page) < page;
                 let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row)));

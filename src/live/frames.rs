@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, ProjectId};
 use workroom_projections::history::PublishedEvent;
 
 /// A frame to the client.
@@ -13,16 +14,16 @@ pub(super) enum Frame<'a> {
     /// Signed in.
     Welcome {
         connection_id: Uuid,
-        user_id: Uuid,
+        user_id: AccountId,
         /// Seconds.
         ping_interval: u64,
         epoch: Uuid,
     },
     /// The subscription stands; history follows, if asked for.
-    Subscribed { project_id: Uuid, epoch: Uuid, head: i64 },
+    Subscribed { project_id: ProjectId, epoch: Uuid, head: i64 },
     /// Something happened.
     Event {
-        project_id: Uuid,
+        project_id: ProjectId,
         seq: i64,
         position: i64,
         event_type: &'a str,
@@ -34,19 +35,19 @@ pub(super) enum Frame<'a> {
         event_id: Uuid,
     },
     /// History is done.
-    CaughtUp { project_id: Uuid, seq: i64 },
+    CaughtUp { project_id: ProjectId, seq: i64 },
     /// How far the feed is.
-    Head { project_id: Uuid, seq: i64 },
+    Head { project_id: ProjectId, seq: i64 },
     /// The client's place is not of this history.
-    Reset { project_id: Uuid, epoch: Uuid, head: i64 },
+    Reset { project_id: ProjectId, epoch: Uuid, head: i64 },
     /// The subscription has ended.
-    Unsubscribed { project_id: Uuid, reason: &'a str },
+    Unsubscribed { project_id: ProjectId, reason: &'a str },
     /// Something was not done.
     Error {
         code: &'a str,
         detail: &'a str,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<Uuid>,
+        reference: Option<ProjectId>,
     },
     /// Answer to a ping.
     Pong {},
@@ -56,7 +57,7 @@ impl<'a> Frame<'a> {
     /// The frame of an event.
     pub(super) fn event(event: &'a PublishedEvent) -> Self {
         Self::Event {
-            project_id: event.feed_id,
+            project_id: ProjectId(event.feed_id),
             seq: event.seq,
             position: event.position,
             event_type: &event.event_type,

@@ -10,9 +10,13 @@ use std::{
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
+use workroom_domain::{
+    access::{self, Action},
+    ids::{AccountId, ProjectId},
+};
 use workroom_projections::log;
 
-use super::{feed::Feed, hub::Hub, roster::Cut};
+use super::{feed::Feed, hub::Hub, membership::Cut};
 
 /// Watches over heads, epoch and members until the hub closes.
 pub(super) async fn watch_heads(hub: Hub) {
@@ -94,8 +98,8 @@ async fn look(hub: &Hub, feeds: &[Arc<Feed>]) -> Result<bool, sqlx::Error> {
     Ok(behind)
 }
 
-async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
-    let ids: Vec<Uuid> = feeds.iter().map(|feed| feed.id).collect();
+async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<ProjectId, i64>, sqlx::Error> {
+    let ids: Vec<Uuid> = feeds.iter().map(|feed| feed.id.uuid()).collect();
     let rows: Vec<(Uuid, i64)> = sqlx::query_as(
         "SELECT f.id, COALESCE((
              SELECT e.feed_seq FROM events e WHERE e.feed_id = f.id ORDER BY e.feed_seq DESC LIMIT 1), 0)
@@ -104,38 +108,39 @@ async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<Uuid, i64>,
     .bind(&ids)
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|(id, head)| (ProjectId(id), head)).collect())
 }
 
-/// Ends the subscriptions of accounts that are no longer members, should an event of that have passed unseen.
+/// Ends the subscriptions of accounts that may no longer watch, should an event of that have passed unseen.
 async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> {
-    // The seats are listed before the views are asked: who was admitted was a member in the views then.
+    // The seats are listed before the views are asked: who was admitted might watch by the views then.
     let seats: Vec<_> = feeds.iter().flat_map(|feed| feed.admitted().into_iter().map(|seat| (feed.id, seat))).collect();
-    let pairs: HashSet<(Uuid, Uuid)> = seats.iter().map(|(feed_id, seat)| (*feed_id, seat.account)).collect();
+    let pairs: HashSet<(ProjectId, AccountId)> =
+        seats.iter().map(|(project_id, seat)| (*project_id, seat.account)).collect();
     if pairs.is_empty() {
         return Ok(());
     }
-    let (projects, accounts): (Vec<Uuid>, Vec<Uuid>) = pairs.into_iter().unzip();
-    let strangers: Vec<(Uuid, Uuid, bool)> = sqlx::query_as(
+    let (projects, accounts): (Vec<Uuid>, Vec<Uuid>) =
+        pairs.into_iter().map(|(project, account)| (project.uuid(), account.uuid())).unzip();
+    let without_right: Vec<(Uuid, Uuid, bool)> = sqlx::query_as(
         "SELECT s.project_id, s.account_id, COALESCE(p.deleted, true)
          FROM unnest($1::uuid[], $2::uuid[]) AS s (project_id, account_id)
          LEFT JOIN projects p ON p.id = s.project_id
-         WHERE NOT EXISTS (
-             SELECT FROM members m WHERE m.project_id = s.project_id AND m.account_id = s.account_id)
-           AND (p.deleted OR NOT EXISTS (
-             SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id AND NOT h.is_personal
-             WHERE o.organization_id = p.organization_id AND o.account_id = s.account_id AND o.role = 'admin'))",
+         CROSS JOIN LATERAL project_relation(p.id, p.organization_id, p.is_public, p.deleted, s.account_id) r
+         WHERE (r.relation = ANY($3)) IS NOT TRUE",
     )
     .bind(&projects)
     .bind(&accounts)
+    .bind(access::allowing(Action::JoinLive))
     .fetch_all(pool)
     .await?;
-    let strangers: HashMap<(Uuid, Uuid), Cut> = strangers
+    let cut = |deleted| if deleted { Cut::Deleted } else { Cut::Revoked };
+    let cuts: HashMap<(ProjectId, AccountId), Cut> = without_right
         .into_iter()
-        .map(|(project, account, deleted)| ((project, account), if deleted { Cut::Deleted } else { Cut::Revoked }))
+        .map(|(project, account, deleted)| ((ProjectId(project), AccountId(account)), cut(deleted)))
         .collect();
-    for (feed_id, seat) in seats {
-        if let Some(cut) = strangers.get(&(feed_id, seat.account)) {
+    for (project_id, seat) in seats {
+        if let Some(cut) = cuts.get(&(project_id, seat.account)) {
             seat.end(*cut);
         }
     }

@@ -17,6 +17,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, ProjectId};
 
 use super::{
     feed::Feed,
@@ -39,7 +40,7 @@ struct Inner {
     nats: async_nats::Client,
     seal: Seal,
     config: HubConfig,
-    feeds: Mutex<HashMap<Uuid, Arc<Feed>>>,
+    feeds: Mutex<HashMap<ProjectId, Arc<Feed>>>,
     epoch: Mutex<Uuid>,
     sockets: AtomicUsize,
     places: Places,
@@ -125,7 +126,7 @@ impl Hub {
         &self.inner.tasks
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Feed>>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Feed>>> {
         self.inner.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -135,11 +136,11 @@ impl Hub {
     }
 
     /// Takes a seat at a feed; returns once the feed carries every event from then on.
-    pub(super) async fn join(&self, feed_id: Uuid, account: Uuid, wake: Arc<Notify>) -> Seated {
+    pub(super) async fn join(&self, project_id: ProjectId, account: AccountId, wake: Arc<Notify>) -> Seated {
         let seated = {
             let mut feeds = self.map();
-            let feed = feeds.entry(feed_id).or_insert_with(|| {
-                let feed = Arc::new(Feed::new(feed_id));
+            let feed = feeds.entry(project_id).or_insert_with(|| {
+                let feed = Arc::new(Feed::new(project_id));
                 self.inner.tasks.spawn(follow(self.clone(), feed.clone()));
                 feed
             });

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, de::IgnoredAny};
 use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 
 /// A message of the client.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
@@ -14,7 +15,7 @@ pub(super) enum ClientMessage {
     /// Follow a project.
     Subscribe(Subscribe),
     /// Stop following it.
-    Unsubscribe { project_id: Uuid },
+    Unsubscribe { project_id: ProjectId },
     /// A new access token for a live socket.
     Refresh { token: String },
     /// Are you there?
@@ -25,7 +26,7 @@ pub(super) enum ClientMessage {
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Subscribe {
-    pub(super) project_id: Uuid,
+    pub(super) project_id: ProjectId,
     /// The last event the client has; none: only what comes.
     pub(super) since: Option<Since>,
     /// Whether to send durable events.
@@ -57,7 +58,7 @@ pub(super) struct Since {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Misread {
     /// Part of the protocol, but not of this version.
-    Unsupported { project_id: Option<Uuid> },
+    Unsupported { project_id: Option<ProjectId> },
     /// Not part of the protocol.
     Bad { detail: String },
 }
@@ -73,7 +74,7 @@ struct Envelope<'a> {
 
 #[derive(Deserialize)]
 struct About {
-    project_id: Option<Uuid>,
+    project_id: Option<ProjectId>,
 }
 
 /// Reads a message.
@@ -151,7 +152,7 @@ mod tests {
     #[test]
     fn what_comes_later_is_named() {
         let cursor = format!(r#"{{"type":"cursor","project_id":"{ID}","x":1}}"#);
-        assert_eq!(read(&cursor), Err(Misread::Unsupported { project_id: Some(ID.parse().unwrap()) }));
+        assert_eq!(read(&cursor), Err(Misread::Unsupported { project_id: Some(ProjectId(ID.parse().unwrap())) }));
         assert_eq!(read(r#"{"type":"publish"}"#), Err(Misread::Unsupported { project_id: None }));
     }
 }

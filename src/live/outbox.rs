@@ -14,7 +14,7 @@ use std::{
 use futures::{SinkExt, StreamExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 
 use super::transport::WebSocket;
 
@@ -37,7 +37,7 @@ pub(super) enum Io {
 #[derive(Default)]
 pub(super) struct Outbox {
     control: VecDeque<Message>,
-    durable: VecDeque<(Uuid, Utf8Bytes)>,
+    durable: VecDeque<(ProjectId, Utf8Bytes)>,
     is_unflushed: bool,
     blocked_since: Option<Instant>,
 }
@@ -49,12 +49,12 @@ impl Outbox {
     }
 
     /// Puts a frame of a project into the durable lane.
-    pub(super) fn durable(&mut self, project_id: Uuid, frame: Utf8Bytes) {
+    pub(super) fn durable(&mut self, project_id: ProjectId, frame: Utf8Bytes) {
         self.durable.push_back((project_id, frame));
     }
 
     /// Withdraws what waits for a project: nothing of it may follow.
-    pub(super) fn withdraw(&mut self, project_id: Uuid) {
+    pub(super) fn withdraw(&mut self, project_id: ProjectId) {
         self.durable.retain(|(of, _)| *of != project_id);
     }
 
@@ -142,11 +142,13 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
     fn control_goes_first_and_a_project_can_be_withdrawn() {
-        let (ours, theirs) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let (ours, theirs) = (ProjectId(Uuid::from_u128(1)), ProjectId(Uuid::from_u128(2)));
         let mut outbox = Outbox::default();
         outbox.durable(ours, "1".into());
         outbox.durable(theirs, "2".into());

@@ -3,7 +3,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 use workroom_projections::history::{self, PublishedEvent};
 
 use super::{hub::Hub, ring::Entry};
@@ -13,7 +13,7 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// A page of history: of which project, behind which place, in which generation of the feed.
 pub(super) struct Page {
-    pub(super) project_id: Uuid,
+    pub(super) project_id: ProjectId,
     pub(super) after: i64,
     pub(super) generation: u32,
     pub(super) entries: Vec<Entry>,
@@ -31,11 +31,11 @@ pub(super) async fn read(reading: &mut Option<Reading>) -> Page {
 }
 
 /// Reads a page of history, however long the database takes: the subscription waits, the socket lives.
-pub(super) async fn read_page(hub: Hub, (project_id, after, generation): (Uuid, i64, u32)) -> Page {
+pub(super) async fn read_page(hub: Hub, (project_id, after, generation): (ProjectId, i64, u32)) -> Page {
     loop {
         let rows = {
             let _turn = hub.turn().await;
-            timeout(hub.config().query, history::since(hub.pool(), project_id, after, hub.config().page)).await
+            timeout(hub.config().query, history::since(hub.pool(), project_id.uuid(), after, hub.config().page)).await
         };
         match rows {
             Ok(Ok(rows)) => {

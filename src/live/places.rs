@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use uuid::Uuid;
+use workroom_domain::ids::AccountId;
 
 use crate::http::client_address::network;
 
@@ -39,8 +39,8 @@ impl Places {
     }
 
     /// A place for a socket of an account.
-    pub(super) fn of_account(&self, account_id: Uuid) -> Option<Place> {
-        self.take((true, account_id.into_bytes()), self.per_account)
+    pub(super) fn of_account(&self, account_id: AccountId) -> Option<Place> {
+        self.take((true, account_id.uuid().into_bytes()), self.per_account)
     }
 
     fn take(&self, owner: Owner, most: usize) -> Option<Place> {
@@ -68,6 +68,8 @@ impl Drop for Place {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -81,8 +83,8 @@ mod tests {
         assert!(places.of_address("203.0.113.5".parse().expect("an address")).is_some());
         drop(first);
         assert!(places.of_address(same).is_some());
-        let own = places.of_account(Uuid::nil()).expect("a place");
-        assert!(places.of_account(Uuid::nil()).is_none());
+        let own = places.of_account(AccountId(Uuid::nil())).expect("a place");
+        assert!(places.of_account(AccountId(Uuid::nil())).is_none());
         drop(own);
         assert_eq!(places.taken.lock().expect("a count").len(), 1, "who has none takes no room");
     }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use workroom_projections::history::PublishedEvent;
 
-use super::{frames::Frame, limits::HubConfig, roster::Loss};
+use super::{frames::Frame, limits::HubConfig, membership::Loss};
 
 /// An event, ready to be sent. Cheap to clone: the frame's bytes are shared.
 #[derive(Clone, Debug)]

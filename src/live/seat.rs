@@ -6,29 +6,29 @@ use std::sync::{
 };
 
 use tokio::sync::Notify;
-use uuid::Uuid;
+use workroom_domain::ids::AccountId;
 
 use super::{
     feed::Feed,
-    roster::{Cut, Loss},
+    membership::{Cut, Loss},
 };
 
 /// What a feed knows of one subscription.
 pub(super) struct Seat {
     /// Whose.
-    pub(super) account: Uuid,
+    pub(super) account: AccountId,
     wake: Arc<Notify>,
     revoked_at: AtomicI64,
     deleted: AtomicBool,
     admitted: AtomicBool,
 }
 
-/// Later than any event of a roster.
+/// Later than any event of a membership.
 const NOW: i64 = i64::MAX;
 
 impl Seat {
     /// For a subscription that is not authorized yet.
-    pub(super) fn new(account: Uuid, wake: Arc<Notify>) -> Self {
+    pub(super) fn new(account: AccountId, wake: Arc<Notify>) -> Self {
         Self {
             account,
             wake,
@@ -47,7 +47,7 @@ impl Seat {
         }
     }
 
-    /// Ends it, whatever the roster's sequence: the database says so.
+    /// Ends it, whatever the membership's sequence: the database says so.
     pub(super) fn end(&self, cut: Cut) {
         match cut {
             Cut::Revoked => self.revoked_at.store(NOW, Ordering::SeqCst),
@@ -56,7 +56,7 @@ impl Seat {
         self.wake.notify_one();
     }
 
-    /// Whether a subscription that was authorized by the roster as of `authorized` was revoked since.
+    /// Whether a subscription that was authorized by the membership as of `authorized` was revoked since.
     pub(super) fn is_revoked(&self, authorized: i64) -> bool {
         self.revoked_at.load(Ordering::SeqCst) > authorized
     }

@@ -9,16 +9,17 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
 use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 
 use super::{
     Live,
     bucket::Bucket,
     close::Close,
     frames::Frame,
+    membership::Cut,
     outbox::{Io, Outbox},
     pages::{Page, Reading, read, read_page},
     places::Place,
-    roster::Cut,
     subscribe::{Admitted, Refused},
     subscription::{Subscription, Turn},
     timers::{Due, Timers},
@@ -32,7 +33,7 @@ const TURNS: usize = 4;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A subscription that is being looked into: its project, its number, and what came of it.
-pub(super) type Admission = (Uuid, u64, Result<Admitted, Refused>);
+pub(super) type Admission = (ProjectId, u64, Result<Admitted, Refused>);
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// How a socket ends.
@@ -56,7 +57,7 @@ pub(super) struct Socket {
     pub(super) timers: Timers,
     pub(super) subscriptions: Vec<Subscription>,
     /// Subscriptions that are being looked into, with their numbers.
-    pub(super) pending: Vec<(Uuid, u64)>,
+    pub(super) pending: Vec<(ProjectId, u64)>,
     pub(super) admissions: Admissions,
     pub(super) next_admission: u64,
     pub(super) wake: Arc<Notify>,
@@ -215,7 +216,7 @@ impl Socket {
         Ok(())
     }
 
-    fn end(&mut self, project_id: Uuid, cut: Cut) -> Result<(), Close> {
+    fn end(&mut self, project_id: ProjectId, cut: Cut) -> Result<(), Close> {
         let reason = cut.reason();
         match cut {
             Cut::Revoked => {
@@ -234,7 +235,7 @@ impl Socket {
     }
 
     /// Ends a subscription at once, whatever waits; `false` when there is none.
-    pub(super) fn drop_subscription(&mut self, project_id: Uuid, reason: &str) -> bool {
+    pub(super) fn drop_subscription(&mut self, project_id: ProjectId, reason: &str) -> bool {
         let before = self.subscriptions.len();
         self.subscriptions.retain(|one| one.project_id() != project_id);
         if self.subscriptions.len() == before {

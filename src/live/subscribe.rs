@@ -7,17 +7,14 @@ use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
-    access::{Action, Standing},
+    access::{Action, Decision, Facts},
     ids::{AccountId, ProjectId},
     membership::Membership,
-    organization::Organization,
-    project::Project,
 };
 
 use super::{
-    Live,
+    Live, membership,
     messages::{Since, Subscribe},
-    roster::may_watch,
     subscription::Start,
 };
 use crate::application::Error;
@@ -66,7 +63,7 @@ pub(super) struct Admitted {
 /// Finds out whether somebody may follow a project, takes the seat, and finds where to begin.
 ///
 /// The order matters. First the views, which know what to call a refusal, so that a stranger never makes the process
-/// follow a feed. Then the seat: from here on no event of the roster passes unseen. Then the roster from the log itself,
+/// follow a feed. Then the seat: from here on no event of the membership passes unseen. Then the membership from the log itself,
 /// and its sequence: a removal behind it will come by, one before it is no longer about this membership. Last the head.
 ///
 /// # Errors
@@ -93,19 +90,14 @@ async fn try_admit(
     let project_id = request.project_id;
     {
         let _turn = hub.turn().await;
-        live.app.project_for(account_id, ProjectId(project_id), Action::JoinLive).await?;
+        live.app.project_for(account_id, project_id, Action::JoinLive).await?;
     }
     // Without a turn: the feed's own task reads for it.
-    let seated = hub.join(project_id, account_id.into(), wake).await;
+    let seated = hub.join(project_id, account_id, wake).await;
     let generation = seated.feed().ring().generation();
     let _turn = hub.turn().await;
-    let roster = live.app.log().reload::<Membership>(project_id).await.map_err(Error::from)?;
-    match roster.state.role_of(account_id) {
-        Some(role) if roster.state.is_open() && may_watch(Standing::Member(role)) => {}
-        Some(_) if roster.state.is_open() => return Err(Refused::FORBIDDEN),
-        None if roster.state.is_open() && administers(live, project_id, account_id).await? => {}
-        Some(_) | None => return Err(Refused::NOT_FOUND),
-    }
+    let membership = live.app.log().reload::<Membership>(project_id.into()).await.map_err(Error::from)?;
+    insist_on_right(live, account_id, project_id, &membership.state).await?;
     let (epoch, head) = bearings(hub.pool(), project_id).await.map_err(Error::from)?;
     if epoch != hub.epoch() {
         hub.look_soon();
@@ -113,27 +105,37 @@ async fn try_admit(
     seated.feed().expect(head);
     seated.seat().admit();
     let (cursor, is_reset) = place(request.since, epoch, head);
-    let start = Start { seated, authorized: roster.sequence, cursor, head, generation, events: request.events };
+    let start = Start { seated, authorized: membership.sequence, cursor, head, generation, events: request.events };
     Ok(Admitted { start, epoch, is_reset })
 }
 
-/// Whether the account has an owner's rights as an admin of the project's organization.
-async fn administers(live: &Live, project_id: Uuid, account_id: AccountId) -> Result<bool, Refused> {
-    let log = live.app.log();
-    let project = log.reload::<Project>(project_id).await.map_err(Error::from)?;
-    let Ok((organization_id, _)) = project.state.active() else { return Ok(false) };
-    let organization = log.reload::<Organization>(organization_id.into()).await.map_err(Error::from)?;
-    Ok(organization.state.rules_projects(account_id))
+/// Insists that the account may watch. Only whom the membership does not let costs a look at the project and its organization.
+async fn insist_on_right(
+    live: &Live,
+    account_id: AccountId,
+    project_id: ProjectId,
+    membership: &Membership,
+) -> Result<(), Refused> {
+    let least = Facts::of_member(membership.role_of(account_id)).relation();
+    if membership::decide(least) == Decision::Allowed {
+        return Ok(());
+    }
+    let facts = live.app.facts(account_id, project_id, membership).await?;
+    match membership::decide(facts.relation()) {
+        Decision::Allowed => Ok(()),
+        Decision::Forbidden => Err(Refused::FORBIDDEN),
+        Decision::Hidden => Err(Refused::NOT_FOUND),
+    }
 }
 
 /// The current history and a feed's head, of one moment.
-async fn bearings(pool: &PgPool, feed_id: Uuid) -> Result<(Uuid, i64), sqlx::Error> {
+async fn bearings(pool: &PgPool, project_id: ProjectId) -> Result<(Uuid, i64), sqlx::Error> {
     sqlx::query_as(
         "SELECT epoch, COALESCE((
              SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)
          FROM log_epoch",
     )
-    .bind(feed_id)
+    .bind(project_id.uuid())
     .fetch_one(pool)
     .await
 }

@@ -8,13 +8,14 @@ use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, ProjectId};
 
 use super::{
     feed::Feed,
     frames::Frame,
+    membership::Cut,
     outbox::Outbox,
     ring::{Entry, Pulled},
-    roster::Cut,
     seat::Seated,
 };
 
@@ -53,7 +54,7 @@ pub(super) enum Turn {
 pub(super) struct Start {
     /// The seat at the feed.
     pub(super) seated: Seated,
-    /// The roster's sequence that allowed it.
+    /// The membership's sequence that allowed it.
     pub(super) authorized: i64,
     /// The last event that the client has.
     pub(super) cursor: i64,
@@ -69,7 +70,7 @@ pub(super) struct Start {
 pub(super) struct Subscription {
     seated: Seated,
     authorized: i64,
-    account: Uuid,
+    account: AccountId,
     cursor: i64,
     phase: Phase,
     page: VecDeque<Entry>,
@@ -95,7 +96,7 @@ impl Subscription {
     }
 
     /// The project, which is the feed.
-    pub(super) fn project_id(&self) -> Uuid {
+    pub(super) fn project_id(&self) -> ProjectId {
         self.seated.feed().id
     }
 
@@ -223,7 +224,7 @@ impl Subscription {
         true
     }
 
-    /// Another history: what the client has is worth nothing, and the roster is counted anew.
+    /// Another history: what the client has is worth nothing, and the membership is counted anew.
     fn restart(&mut self, generation: u32, epoch: Uuid, outbox: &mut Outbox) {
         let head = self.feed().head();
         self.generation = generation;

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Place {
-    /// Onto a project's roster.
+    /// To become a member of a project.
     Project {
         /// The project.
         project_id: ProjectId,

@@ -1,4 +1,4 @@
-//! The state of a roster, and its two functions.
+//! The state of a project's membership, and its two functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{MembershipCommand, MembershipEvent, MembershipRefusal};
 use crate::{Decide, access::Role, aggregate::cqrs_aggregate, ids::AccountId};
 
-/// A project's roster. An open roster always has an owner.
+/// A project's members. While it is open there is an owner among them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Membership {
     members: BTreeMap<AccountId, Role>,
@@ -32,7 +32,7 @@ impl Membership {
         self.members.iter().map(|(id, role)| (*id, *role))
     }
 
-    /// Whether the roster has begun and not ended.
+    /// Whether it has begun and not ended.
     pub fn is_open(&self) -> bool {
         !self.closed && !self.members.is_empty()
     }

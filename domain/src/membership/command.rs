@@ -1,11 +1,11 @@
-//! What may be asked of a roster.
+//! What may be asked of a project's membership.
 
 use crate::{access::Role, ids::AccountId};
 
-/// What may be asked of a roster.
+/// What may be asked of a project's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MembershipCommand {
-    /// Begin the roster with its first owner.
+    /// Begin the membership with its first owner.
     Found {
         /// The first owner.
         owner: AccountId,
@@ -24,11 +24,11 @@ pub enum MembershipCommand {
         /// The new role.
         role: Role,
     },
-    /// Take a member off the roster; by themselves this is leaving.
+    /// Remove a member; by themselves this is leaving.
     Remove {
         /// Who.
         account_id: AccountId,
     },
-    /// End the roster together with its project.
+    /// End the membership together with its project.
     Close,
 }

@@ -1,14 +1,14 @@
-//! What can have happened to a roster.
+//! What can have happened to a project's membership.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{access::Role, event::domain_event, ids::AccountId};
 
-/// What can have happened to a roster.
+/// What can have happened to a project's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type")]
 pub enum MembershipEvent {
-    /// An account joined the roster.
+    /// An account became a member.
     MemberAdded {
         /// Who.
         account_id: AccountId,
@@ -31,7 +31,7 @@ pub enum MembershipEvent {
         /// The role they had.
         role: Role,
     },
-    /// The roster ended with its project: nobody holds a right there any more.
+    /// The membership ended with its project: nobody holds a right there any more.
     MembershipClosed {},
 }
 

@@ -1,4 +1,4 @@
-//! A project's roster: who belongs to it, in which role. One roster a project, under the project's own id, so that one
+//! A project's membership: who belongs to it, in which role. One membership a project, under the project's own id, so that one
 //! expected sequence guards every right in the project.
 
 mod aggregate;

@@ -1,4 +1,4 @@
-//! Why a roster may say no.
+//! Why a project's membership may say no.
 
 use crate::refusal::{self, Code, Refusal};
 
@@ -8,19 +8,19 @@ crate::codes! {
         "make another member an owner first";
 }
 
-/// Why a roster may say no.
+/// Why a project's membership may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MembershipRefusal {
-    /// The roster has begun already.
-    #[error("the roster exists already")]
+    /// The membership has begun already.
+    #[error("the membership exists already")]
     AlreadyFounded,
-    /// The roster has not begun, or ended with its project.
+    /// The membership has not begun, or ended with its project.
     #[error("there is no such project")]
     Closed,
-    /// The account is on the roster.
+    /// The account is a member.
     #[error("the account is already a member")]
     AlreadyMember,
-    /// The account is not on the roster.
+    /// The account is no member.
     #[error("there is no such member")]
     NotAMember,
     /// Without this owner the project would have none.

@@ -105,13 +105,6 @@ impl Organization {
             Self::Absent | Self::Deleted => Err(OrganizationRefusal::Absent),
         }
     }
-
-    /// Whether the account has an owner's rights in its projects: an admin, but of one's own organization. There it is the
-    /// rosters alone that tell, so that whoever founds a project and leaves it has left.
-    pub fn rules_projects(&self, account_id: AccountId) -> bool {
-        let is_admin = |role| role == Some(OrganizationRole::Admin);
-        self.active().is_ok_and(|state| !state.is_personal && is_admin(state.role_of(account_id)))
-    }
 }
 
 impl Decide for Organization {

@@ -1,4 +1,4 @@
-//! A project: its fields and its life. Who belongs to it is the [membership](crate::membership) roster's matter.
+//! A project: its fields and its life. Who belongs to it is told by its [membership](crate::membership).
 
 mod aggregate;
 mod command;

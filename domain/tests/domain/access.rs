@@ -2,7 +2,7 @@
 
 use workroom_domain::{
     access::{
-        Action, OrganizationAction, OrganizationRole, Right, Role, Standing, Verdict, decide, decide_in_organization,
+        Action, Decision, OrganizationAction, OrganizationRole, Relation, Right, Role, decide, decide_in_organization,
         policy_allows, required_right,
     },
     account::{AccountEvent, SessionEnd},
@@ -117,7 +117,7 @@ fn a_session_is_ended_by_its_account_or_by_the_service_for_its_reason() {
 }
 
 #[test]
-fn a_founder_puts_themselves_on_the_roster_by_founding() {
+fn a_founder_joins_their_project_by_founding_it() {
     let added = DomainEventKind::Membership(MembershipEvent::MemberAdded { account_id: ADA, role: Role::Owner });
     assert_eq!(required_right(&added, true, false), Right::FoundProject);
 }
@@ -146,16 +146,17 @@ fn a_job_without_a_project_is_its_accounts_own_matter() {
 #[test]
 fn what_a_role_may_do_every_higher_role_may_do() {
     let ascending = [
-        Standing::Visitor,
-        Standing::Member(Role::Viewer),
-        Standing::Member(Role::Collaborator),
-        Standing::Member(Role::Owner),
+        Relation::Visitor,
+        Relation::Member(Role::Viewer),
+        Relation::Member(Role::Collaborator),
+        Relation::Member(Role::Owner),
+        Relation::Admin,
     ];
     for action in Action::ALL {
         for pair in ascending.windows(2) {
             let [lower, higher] = pair else { unreachable!() };
             assert!(
-                decide(*lower, action) != Verdict::Allowed || decide(*higher, action) == Verdict::Allowed,
+                decide(*lower, action) != Decision::Allowed || decide(*higher, action) == Decision::Allowed,
                 "{lower:?} may {action:?}, {higher:?} may not"
             );
         }
@@ -166,15 +167,16 @@ fn what_a_role_may_do_every_higher_role_may_do() {
 #[test]
 fn only_a_stranger_is_told_that_the_project_does_not_exist() {
     let insiders = [
-        Standing::Visitor,
-        Standing::Member(Role::Viewer),
-        Standing::Member(Role::Collaborator),
-        Standing::Member(Role::Owner),
+        Relation::Visitor,
+        Relation::Member(Role::Viewer),
+        Relation::Member(Role::Collaborator),
+        Relation::Member(Role::Owner),
+        Relation::Admin,
     ];
     for action in Action::ALL {
-        assert_eq!(decide(Standing::Stranger, action), Verdict::Hidden, "{action:?}");
-        for standing in insiders {
-            assert_ne!(decide(standing, action), Verdict::Hidden, "{standing:?} {action:?}");
+        assert_eq!(decide(Relation::Stranger, action), Decision::Hidden, "{action:?}");
+        for relation in insiders {
+            assert_ne!(decide(relation, action), Decision::Hidden, "{relation:?} {action:?}");
         }
     }
 }
@@ -192,14 +194,14 @@ fn an_organization_is_its_admins_to_manage_and_its_members_to_see() {
     assert_eq!(rows.map(|(action, _)| action), OrganizationAction::ALL);
     for (action, allowed) in rows {
         for (role, allowed) in [OrganizationRole::Admin, OrganizationRole::Member].into_iter().zip(allowed) {
-            let verdict = if allowed { Verdict::Allowed } else { Verdict::Forbidden };
-            assert_eq!(decide_in_organization(Some(role), false, action), verdict, "{role:?} {action:?}");
+            let decision = if allowed { Decision::Allowed } else { Decision::Forbidden };
+            assert_eq!(decide_in_organization(Some(role), false, action), decision, "{role:?} {action:?}");
         }
-        assert_eq!(decide_in_organization(None, true, action), Verdict::Hidden);
+        assert_eq!(decide_in_organization(None, true, action), Decision::Hidden);
     }
     let member = Some(OrganizationRole::Member);
-    assert_eq!(decide_in_organization(member, true, CreateProjects), Verdict::Allowed);
-    assert_eq!(decide_in_organization(member, true, Edit), Verdict::Forbidden);
+    assert_eq!(decide_in_organization(member, true, CreateProjects), Decision::Allowed);
+    assert_eq!(decide_in_organization(member, true, Edit), Decision::Forbidden);
 }
 
 #[test]

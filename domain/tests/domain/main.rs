@@ -17,6 +17,7 @@ mod membership;
 mod organization;
 mod project;
 mod properties;
+mod relation;
 mod stored_events;
 mod task;
 mod text;

@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::{CommentId, TaskId};
 
 use crate::page::{Listed, Page};
 
@@ -44,10 +45,10 @@ const SELECT: &str = "SELECT c.id, c.project_id, c.task_id, c.author_id, c.body,
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, task_id: Uuid, comment_id: Uuid) -> Result<Option<CommentRow>, sqlx::Error> {
+pub async fn find(pool: &PgPool, task_id: TaskId, comment_id: CommentId) -> Result<Option<CommentRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE c.id = $1 AND c.task_id = $2"))
-        .bind(comment_id)
-        .bind(task_id)
+        .bind(comment_id.uuid())
+        .bind(task_id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -56,12 +57,12 @@ pub async fn find(pool: &PgPool, task_id: Uuid, comment_id: Uuid) -> Result<Opti
 ///
 /// # Errors
 /// The database's.
-pub async fn list(pool: &PgPool, task_id: Uuid, page: Page) -> Result<Listed<CommentRow>, sqlx::Error> {
+pub async fn list(pool: &PgPool, task_id: TaskId, page: Page) -> Result<Listed<CommentRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{SELECT} WHERE (c.task_id, c.id) > ($1, $2) AND (c.task_id, c.id) <= ($1, $3)
          ORDER BY c.task_id, c.id LIMIT $4 OFFSET $5"
     ))
-    .bind(task_id)
+    .bind(task_id.uuid())
     .bind(page.after.unwrap_or_default())
     .bind(Uuid::max())
     .bind(page.limit + 1)

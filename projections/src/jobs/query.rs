@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, JobId, ProjectId};
 
 use crate::page::{Listed, Page};
 
@@ -58,15 +59,15 @@ const SELECT: &str = "SELECT j.id, j.project_id, j.submitted_by, j.job_type, j.l
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, job_id: Uuid) -> Result<Option<JobRow>, sqlx::Error> {
-    sqlx::query_as(&format!("{SELECT} WHERE j.id = $1")).bind(job_id).fetch_optional(pool).await
+pub async fn find(pool: &PgPool, job_id: JobId) -> Result<Option<JobRow>, sqlx::Error> {
+    sqlx::query_as(&format!("{SELECT} WHERE j.id = $1")).bind(job_id.uuid()).fetch_optional(pool).await
 }
 
 /// Narrows a list of jobs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {
     /// Only of this project.
-    pub project_id: Option<Uuid>,
+    pub project_id: Option<ProjectId>,
     /// Only of this status.
     pub status: Option<&'a str>,
 }
@@ -77,14 +78,14 @@ pub struct Filter<'a> {
 /// The database's.
 pub async fn list(
     pool: &PgPool,
-    account_id: Uuid,
+    account_id: AccountId,
     filter: Filter<'_>,
     page: Page,
 ) -> Result<Listed<JobRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new(SELECT);
     let (parent, id) = match filter.project_id {
-        Some(id) => ("j.project_id", id),
-        None => ("j.submitted_by", account_id),
+        Some(id) => ("j.project_id", id.uuid()),
+        None => ("j.submitted_by", account_id.uuid()),
     };
     for (start, bound) in [("WHERE", Uuid::nil()), ("AND", page.after.unwrap_or(Uuid::max()))] {
         let relation = if start == "AND" { "<" } else { ">=" };
@@ -164,13 +165,18 @@ pub async fn running(pool: &PgPool, grace_seconds: f64, limit: i64) -> Result<Ve
 ///
 /// # Errors
 /// The database's.
-pub async fn open_in_deleted(pool: &PgPool, project_id: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn open_in_deleted(
+    pool: &PgPool,
+    project_id: Option<ProjectId>,
+    limit: i64,
+) -> Result<Vec<JobId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT j.id FROM jobs j JOIN projects p ON p.id = j.project_id AND p.deleted
          WHERE j.status IN ('pending', 'running') AND ($1::uuid IS NULL OR j.project_id = $1) ORDER BY j.id LIMIT $2",
     )
-    .bind(project_id)
+    .bind(project_id.map(ProjectId::uuid))
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(JobId).collect())
 }

@@ -5,5 +5,5 @@ mod query;
 
 pub use project::Members;
 pub use query::{
-    MemberRow, Roster, erased, find, find_with_version, first_owner, outsiders, owned_alone, projects_of, roster,
+    MemberList, MemberRow, erased, find, find_with_version, first_owner, list, outsiders, owned_alone, projects_of,
 };

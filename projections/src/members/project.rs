@@ -40,7 +40,7 @@ struct Row {
 }
 
 #[derive(Serialize)]
-struct Roster {
+struct Version {
     project_id: Uuid,
     version: i64,
 }
@@ -55,14 +55,14 @@ struct Batch {
     written: BTreeMap<Member, Row>,
     removed: BTreeSet<Member>,
     closed: Vec<Closed>,
-    rosters: BTreeMap<Uuid, Roster>,
+    versions: BTreeMap<Uuid, Version>,
 }
 
 impl Batch {
     fn fold(&mut self, recorded: &Recorded, event: &MembershipEvent) {
         let project_id = recorded.aggregate_id;
         let at = At(recorded.metadata.occurred_at);
-        self.rosters.insert(project_id, Roster { project_id, version: recorded.sequence });
+        self.versions.insert(project_id, Version { project_id, version: recorded.sequence });
         let member = |account_id: AccountId| Member { project_id, account_id: account_id.0 };
         match event {
             MembershipEvent::MemberAdded { account_id, role } => {
@@ -114,7 +114,7 @@ impl Projection for Members {
         changes.add(CLOSE, &batch.closed)?;
         changes.add(REMOVE, &batch.removed)?;
         changes.add(WRITE, batch.written.values())?;
-        changes.add(COUNT, batch.rosters.values())
+        changes.add(COUNT, batch.versions.values())
     }
 }
 

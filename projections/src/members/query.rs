@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, OrganizationId, ProjectId};
 
 /// A member, with what the account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
@@ -21,12 +22,12 @@ pub struct MemberRow {
     pub full_name: Option<String>,
 }
 
-/// Everybody on a roster.
+/// A part of a project's members.
 #[derive(Clone, Debug)]
-pub struct Roster {
+pub struct MemberList {
     /// The members, by account.
     pub members: Vec<MemberRow>,
-    /// Sequence of the roster's last event.
+    /// Sequence of the membership's last event.
     pub version: i64,
 }
 
@@ -35,29 +36,29 @@ const SELECT: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.e
 
 const SELECT_WITH_VERSION: &str =
     "SELECT m.account_id, m.role::text AS role, m.added_at, a.email, a.username, a.full_name,
-    (SELECT r.version FROM rosters r WHERE r.project_id = m.project_id) AS version
+    (SELECT s.version FROM rosters s WHERE s.project_id = m.project_id) AS version
     FROM members m LEFT JOIN accounts a ON a.id = m.account_id ";
 
 #[derive(FromRow)]
-struct RosterRow {
+struct VersionedRow {
     #[sqlx(flatten)]
     member: MemberRow,
     version: Option<i64>,
 }
 
-/// One member of a project, and the roster's version.
+/// One member of a project, and the membership's version.
 ///
 /// # Errors
 /// The database's.
 pub async fn find_with_version(
     pool: &PgPool,
-    project_id: Uuid,
-    account_id: Uuid,
+    project_id: ProjectId,
+    account_id: AccountId,
 ) -> Result<Option<(MemberRow, i64)>, sqlx::Error> {
-    let row: Option<RosterRow> =
+    let row: Option<VersionedRow> =
         sqlx::query_as(&format!("{SELECT_WITH_VERSION} WHERE m.project_id = $1 AND m.account_id = $2"))
-            .bind(project_id)
-            .bind(account_id)
+            .bind(project_id.uuid())
+            .bind(account_id.uuid())
             .fetch_optional(pool)
             .await?;
     Ok(row.map(|row| (row.member, row.version.unwrap_or_default())))
@@ -67,10 +68,14 @@ pub async fn find_with_version(
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
+pub async fn find(
+    pool: &PgPool,
+    project_id: ProjectId,
+    account_id: AccountId,
+) -> Result<Option<MemberRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE m.project_id = $1 AND m.account_id = $2"))
-        .bind(project_id)
-        .bind(account_id)
+        .bind(project_id.uuid())
+        .bind(account_id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -79,8 +84,8 @@ pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<O
 ///
 /// # Errors
 /// The database's.
-pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<AccountId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT m.account_id FROM members m WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = m.account_id)
          UNION
          SELECT m.account_id FROM organization_members m
@@ -91,7 +96,8 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error>
     )
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(AccountId).collect())
 }
 
 /// Members of projects who do not belong to the project's organization, which takes no guests: project and account. Of one
@@ -101,14 +107,14 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error>
 /// The database's.
 pub async fn outsiders(
     pool: &PgPool,
-    organization: Option<Uuid>,
-    account: Option<Uuid>,
+    organization: Option<OrganizationId>,
+    account: Option<AccountId>,
     limit: i64,
-) -> Result<Vec<(Uuid, Uuid)>, sqlx::Error> {
+) -> Result<Vec<(ProjectId, AccountId)>, sqlx::Error> {
     // A statement for each question, so that each goes by the index that fits it.
     let of_organization = if organization.is_some() { "o.id = $1" } else { "$1 IS NULL" };
     let of_account = if account.is_some() { "m.account_id = $2" } else { "$2 IS NULL" };
-    sqlx::query_as(&format!(
+    let found: Vec<(Uuid, Uuid)> = sqlx::query_as(&format!(
         "SELECT m.project_id, m.account_id
          FROM organizations o
          JOIN projects p ON p.organization_id = o.id AND NOT p.deleted
@@ -118,31 +124,34 @@ pub async fn outsiders(
                            WHERE b.organization_id = o.id AND b.account_id = m.account_id)
          ORDER BY m.project_id, m.account_id LIMIT $3"
     ))
-    .bind(organization)
-    .bind(account)
+    .bind(organization.map(OrganizationId::uuid))
+    .bind(account.map(AccountId::uuid))
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(|(project, account)| (ProjectId(project), AccountId(account))).collect())
 }
 
 /// Projects that an account belongs to, at most `limit`.
 ///
 /// # Errors
 /// The database's.
-pub async fn projects_of(pool: &PgPool, account_id: Uuid, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id LIMIT $2")
-        .bind(account_id)
-        .bind(limit)
-        .fetch_all(pool)
-        .await
+pub async fn projects_of(pool: &PgPool, account_id: AccountId, limit: i64) -> Result<Vec<ProjectId>, sqlx::Error> {
+    let found: Vec<Uuid> =
+        sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id LIMIT $2")
+            .bind(account_id.uuid())
+            .bind(limit)
+            .fetch_all(pool)
+            .await?;
+    Ok(found.into_iter().map(ProjectId).collect())
 }
 
 /// Projects that an account shares with others and is the only owner of, at most `limit`. Who is erased does not count.
 ///
 /// # Errors
 /// The database's.
-pub async fn owned_alone(pool: &PgPool, account_id: Uuid, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn owned_alone(pool: &PgPool, account_id: AccountId, limit: i64) -> Result<Vec<ProjectId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT m.project_id FROM members m
          WHERE m.account_id = $1 AND m.role = 'owner'
            AND NOT EXISTS (SELECT FROM members o JOIN accounts a ON a.id = o.account_id
@@ -151,41 +160,42 @@ pub async fn owned_alone(pool: &PgPool, account_id: Uuid, limit: i64) -> Result<
                        WHERE o.project_id = m.project_id AND o.account_id <> $1)
          ORDER BY m.project_id LIMIT $2",
     )
-    .bind(account_id)
+    .bind(account_id.uuid())
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(ProjectId).collect())
 }
 
 /// Who has owned a project for the longest.
 ///
 /// # Errors
 /// The database's.
-pub async fn first_owner(pool: &PgPool, project_id: Uuid) -> Result<Option<MemberRow>, sqlx::Error> {
+pub async fn first_owner(pool: &PgPool, project_id: ProjectId) -> Result<Option<MemberRow>, sqlx::Error> {
     sqlx::query_as(&format!(
         "{SELECT} WHERE m.project_id = $1 AND m.role = 'owner' ORDER BY m.added_at, m.account_id LIMIT 1"
     ))
-    .bind(project_id)
+    .bind(project_id.uuid())
     .fetch_optional(pool)
     .await
 }
 
-/// A part of a project's roster, by account.
+/// A part of a project's members, by account.
 ///
 /// # Errors
 /// The database's.
-pub async fn roster(
+pub async fn list(
     pool: &PgPool,
-    project_id: Uuid,
+    project_id: ProjectId,
     after: Option<Uuid>,
     limit: i64,
     skip: i64,
-) -> Result<Roster, sqlx::Error> {
-    // In one statement: the version is that of the roster which is shown.
-    let rows: Vec<RosterRow> = sqlx::query_as(&format!(
+) -> Result<MemberList, sqlx::Error> {
+    // In one statement: the version is that of the members who are shown.
+    let rows: Vec<VersionedRow> = sqlx::query_as(&format!(
         "{SELECT_WITH_VERSION} WHERE m.project_id = $1 AND m.account_id > $2 ORDER BY m.account_id LIMIT $3 OFFSET $4"
     ))
-    .bind(project_id)
+    .bind(project_id.uuid())
     .bind(after.unwrap_or_default())
     .bind(limit)
     .bind(skip)
@@ -195,12 +205,12 @@ pub async fn roster(
         Some(row) => row.version,
         None => {
             sqlx::query_scalar("SELECT version FROM rosters WHERE project_id = $1")
-                .bind(project_id)
+                .bind(project_id.uuid())
                 .fetch_optional(pool)
                 .await?
         }
     };
     let members = rows.into_iter().map(|row| row.member).collect();
     let version = version.unwrap_or_default();
-    Ok(Roster { members, version })
+    Ok(MemberList { members, version })
 }

@@ -153,7 +153,7 @@ impl Batch {
         }
     }
 
-    /// The roster is part of the organization: with it the version moves.
+    /// The members are part of the organization: with them the version moves.
     fn count(&mut self, recorded: &Recorded, by: i32) {
         if let Some(row) = self.founded.get_mut(&recorded.aggregate_id) {
             row.member_count += by;

@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::{AccountId, OrganizationId};
 
 use crate::page::{Listed, Page};
 
@@ -55,7 +56,11 @@ pub struct Found {
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, organization_id: Uuid, account_id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+pub async fn find(
+    pool: &PgPool,
+    organization_id: OrganizationId,
+    account_id: AccountId,
+) -> Result<Option<Found>, sqlx::Error> {
     let statement = format!(
         "{COLUMNS},
             COALESCE((SELECT m.role::text FROM organization_members m
@@ -65,19 +70,19 @@ pub async fn find(pool: &PgPool, organization_id: Uuid, account_id: Uuid) -> Res
                       ORDER BY e.sequence DESC LIMIT 1), 0) > o.version AS is_behind
          FROM organizations o WHERE o.id = $1"
     );
-    sqlx::query_as(&statement).bind(organization_id).bind(account_id).fetch_optional(pool).await
+    sqlx::query_as(&statement).bind(organization_id.uuid()).bind(account_id.uuid()).fetch_optional(pool).await
 }
 
 /// The organizations that an account belongs to, newest first.
 ///
 /// # Errors
 /// The database's.
-pub async fn list(pool: &PgPool, account_id: Uuid, page: Page) -> Result<Listed<OrganizationRow>, sqlx::Error> {
+pub async fn list(pool: &PgPool, account_id: AccountId, page: Page) -> Result<Listed<OrganizationRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{COLUMNS}{SELECT} WHERE m.account_id = $1 AND m.organization_id < $2
          ORDER BY m.organization_id DESC LIMIT $3 OFFSET $4"
     ))
-    .bind(account_id)
+    .bind(account_id.uuid())
     .bind(page.after.unwrap_or(Uuid::max()))
     .bind(page.limit + 1)
     .bind(page.skip)
@@ -91,8 +96,13 @@ pub async fn list(pool: &PgPool, account_id: Uuid, page: Page) -> Result<Listed<
 ///
 /// # Errors
 /// The database's.
-pub async fn shared_by(pool: &PgPool, account_id: Uuid, alone: bool, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn shared_by(
+    pool: &PgPool,
+    account_id: AccountId,
+    alone: bool,
+    limit: i64,
+) -> Result<Vec<OrganizationId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT m.organization_id FROM organization_members m
          WHERE m.account_id = $1
            AND EXISTS (SELECT FROM organization_members o JOIN accounts a ON a.id = o.account_id
@@ -102,11 +112,12 @@ pub async fn shared_by(pool: &PgPool, account_id: Uuid, alone: bool, limit: i64)
                        WHERE o.organization_id = m.organization_id AND o.account_id <> $1 AND o.role = 'admin'))
          ORDER BY m.organization_id LIMIT $3",
     )
-    .bind(account_id)
+    .bind(account_id.uuid())
     .bind(alone)
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(OrganizationId).collect())
 }
 
 /// A member of an organization, with what the account says of itself; an erased account says nothing.
@@ -135,12 +146,12 @@ const MEMBERS: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.
 /// The database's.
 pub async fn find_member(
     pool: &PgPool,
-    organization_id: Uuid,
-    account_id: Uuid,
+    organization_id: OrganizationId,
+    account_id: AccountId,
 ) -> Result<Option<OrganizationMemberRow>, sqlx::Error> {
     sqlx::query_as(&format!("{MEMBERS} WHERE m.organization_id = $1 AND m.account_id = $2"))
-        .bind(organization_id)
-        .bind(account_id)
+        .bind(organization_id.uuid())
+        .bind(account_id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -151,14 +162,14 @@ pub async fn find_member(
 /// The database's.
 pub async fn members(
     pool: &PgPool,
-    organization_id: Uuid,
+    organization_id: OrganizationId,
     page: Page,
 ) -> Result<Listed<OrganizationMemberRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{MEMBERS} WHERE m.organization_id = $1 AND m.account_id > $2
          ORDER BY m.account_id LIMIT $3 OFFSET $4"
     ))
-    .bind(organization_id)
+    .bind(organization_id.uuid())
     .bind(page.after.unwrap_or_default())
     .bind(page.limit + 1)
     .bind(page.skip)

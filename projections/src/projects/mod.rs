@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Projects;
-pub use query::{Filter, Found, ProjectRow, STANDING, find, list};
+pub use query::{Filter, Found, ProjectRow, RELATION, find, list};

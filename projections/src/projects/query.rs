@@ -1,9 +1,14 @@
 //! Questions about projects. Every answer carries how the asking account stands to the project, so that one statement
-//! both finds it and tells whether it may be seen.
+//! both finds it and tells whether it may be seen. That is the answer of `project_relation` in Postgres, which says the same as
+//! [`Relation`] does.
 
 use sqlx::{FromRow, PgPool};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
+use workroom_domain::{
+    access::Relation,
+    ids::{AccountId, OrganizationId, ProjectId},
+};
 
 use crate::page::{Listed, Page};
 
@@ -42,37 +47,31 @@ pub struct ProjectRow {
     pub updated_at: OffsetDateTime,
     /// Sequence of its last event.
     pub version: i64,
-    /// The asking account's role, an owner's for admins of the organization; none for a visitor.
-    pub my_role: Option<String>,
+    /// How the asking account stands to it.
+    #[sqlx(try_from = "Option<String>")]
+    pub relation: Relation,
     /// How many belong to it.
     pub member_count: i32,
 }
 
-/// The role of an account in a project `p`: an owner's for admins of its organization, unless that is a personal one.
-/// Subqueries, not joins: each is a look into an index for a row that is shown, whatever the planner expects of an account
-/// with many projects.
-macro_rules! role_of {
+/// How an account stands to a project `p`, as `r.relation`.
+macro_rules! relation_of {
     ($account:literal) => {
         concat!(
-            "CASE WHEN EXISTS (SELECT FROM organization_members o JOIN organizations h ON h.id = o.organization_id
-                               WHERE o.organization_id = p.organization_id AND o.account_id = ",
+            "CROSS JOIN LATERAL project_relation(p.id, p.organization_id, p.is_public, p.deleted, ",
             $account,
-            " AND o.role = 'admin' AND NOT h.is_personal)
-             THEN 'owner'
-             ELSE (SELECT m.role::text FROM members m WHERE m.project_id = p.id AND m.account_id = ",
-            $account,
-            ") END"
+            ") r"
         )
     };
 }
 
 /// Whether the log is ahead of the views in something that tells how accounts stand to a project `p`: the project itself, its
-/// roster, its organization. Three looks into an index.
+/// membership, its organization. Three looks into an index.
 macro_rules! is_behind {
     () => {
         "(COALESCE((SELECT e.sequence FROM events e WHERE e.aggregate_type = 'membership' AND e.aggregate_id = p.id::text
                     ORDER BY e.sequence DESC LIMIT 1), 0)
-          > COALESCE((SELECT r.version FROM rosters r WHERE r.project_id = p.id), 0)
+          > COALESCE((SELECT s.version FROM rosters s WHERE s.project_id = p.id), 0)
           OR COALESCE((SELECT e.sequence FROM events e
                        WHERE e.aggregate_type = 'organization' AND e.aggregate_id = p.organization_id::text
                        ORDER BY e.sequence DESC LIMIT 1), 0)
@@ -82,16 +81,13 @@ macro_rules! is_behind {
     };
 }
 
-/// With the account bound as the first parameter.
-const COLUMNS: &str = concat!(
-    "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
+const COLUMNS: &str = "SELECT p.id, p.organization_id, p.name, p.description, p.is_public, p.status::text AS status,
     p.priority::text AS priority, p.start_date, p.end_date, p.team_lead, p.edit_policy::text AS edit_policy,
-    p.lead_can_add_members,
-    p.created_by, p.created_at, p.updated_at, p.version, ",
-    role_of!("$1"),
-    " AS my_role,
-    COALESCE((SELECT r.member_count FROM rosters r WHERE r.project_id = p.id), 0) AS member_count"
-);
+    p.lead_can_add_members, p.created_by, p.created_at, p.updated_at, p.version, r.relation,
+    COALESCE((SELECT s.member_count FROM rosters s WHERE s.project_id = p.id), 0) AS member_count";
+
+/// With the account bound as the first parameter.
+const FROM: &str = concat!("FROM projects p ", relation_of!("$1"));
 
 /// A project that was looked for.
 #[derive(Clone, Debug, FromRow)]
@@ -105,37 +101,34 @@ pub struct Found {
     pub is_behind: bool,
 }
 
-/// A project, with the role that `account_id` has in it, living or deleted. Whether the account may see it is the caller's
-/// to decide.
+/// A project, living or deleted, and how `account_id` stands to it. Whether the account may see it is the caller's to decide.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, project_id: Uuid, account_id: Uuid) -> Result<Option<Found>, sqlx::Error> {
+pub async fn find(pool: &PgPool, project_id: ProjectId, account_id: AccountId) -> Result<Option<Found>, sqlx::Error> {
     let is_behind = is_behind!();
-    sqlx::query_as(&format!("{COLUMNS}, p.deleted, {is_behind} AS is_behind FROM projects p WHERE p.id = $2"))
-        .bind(account_id)
-        .bind(project_id)
+    sqlx::query_as(&format!("{COLUMNS}, p.deleted, {is_behind} AS is_behind {FROM} WHERE p.id = $2"))
+        .bind(account_id.uuid())
+        .bind(project_id.uuid())
         .fetch_optional(pool)
         .await
 }
 
-/// How an account (`account`) stands to a living project (`project`), as one value that a list can carry along: a role, an
-/// owner's for admins of the organization; `visitor`; null to whom the project does not exist, and
-/// while the log is ahead of the views, for then only the log knows.
-pub const STANDING: &str = concat!(
+/// How an account (`reader.account`) stands to a living project (`reader.project`), as one value that a list can carry along;
+/// null to whom the project does not exist, and while the log is ahead of the views, for then only the log knows.
+pub const RELATION: &str = concat!(
     "(SELECT CASE WHEN ",
     is_behind!(),
-    " THEN NULL ELSE COALESCE(",
-    role_of!("reader.account"),
-    ", CASE WHEN p.is_public THEN 'visitor' END) END
-    FROM projects p, reader WHERE p.id = reader.project AND NOT p.deleted)"
+    " THEN NULL ELSE r.relation END FROM reader JOIN projects p ON p.id = reader.project ",
+    relation_of!("reader.account"),
+    " WHERE NOT p.deleted)"
 );
 
 /// Narrows a list of projects.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter<'a> {
     /// Only of this organization.
-    pub organization_id: Option<Uuid>,
+    pub organization_id: Option<OrganizationId>,
     /// Only of this status.
     pub status: Option<&'a str>,
 }
@@ -146,7 +139,7 @@ pub struct Filter<'a> {
 /// The database's.
 pub async fn list(
     pool: &PgPool,
-    account_id: Uuid,
+    account_id: AccountId,
     filter: Filter<'_>,
     page: Page,
 ) -> Result<Listed<ProjectRow>, sqlx::Error> {
@@ -158,18 +151,18 @@ pub async fn list(
              (SELECT p.id FROM members a JOIN projects p ON p.id = a.project_id
               WHERE a.account_id = $1 AND a.project_id < $4 AND {narrowed} ORDER BY a.project_id DESC LIMIT $5)
              UNION
-             (SELECT o.id FROM organization_members a
-              JOIN organizations h ON h.id = a.organization_id AND NOT h.is_personal
+             (SELECT o.id FROM administered_organizations($1) a
               CROSS JOIN LATERAL
                   (SELECT p.id FROM projects p WHERE (p.organization_id, p.id) < (a.organization_id, $4)
                      AND (p.organization_id, p.id) >= (a.organization_id, '00000000-0000-0000-0000-000000000000')
                      AND {narrowed}
                    ORDER BY p.organization_id DESC, p.id DESC LIMIT $5) o
-              WHERE a.account_id = $1 AND a.role = 'admin' ORDER BY o.id DESC LIMIT $5))
-         {COLUMNS} FROM projects p JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id ORDER BY p.id DESC"
+              ORDER BY o.id DESC LIMIT $5))
+         {COLUMNS} {FROM} JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id
+         ORDER BY p.id DESC"
     ))
-    .bind(account_id)
-    .bind(filter.organization_id)
+    .bind(account_id.uuid())
+    .bind(filter.organization_id.map(OrganizationId::uuid))
     .bind(filter.status)
     .bind(page.after.unwrap_or(Uuid::max()))
     .bind(page.skip + page.limit + 1)

@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Tasks;
-pub use query::{DueCursor, Filter, TaskList, TaskPage, TaskRow, assigned_to_departed, find, list};
+pub use query::{Abandoned, DueCursor, Filter, TaskList, TaskPage, TaskRow, assigned_to_departed, find, list};

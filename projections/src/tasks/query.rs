@@ -3,8 +3,12 @@
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::{
+    access::Relation,
+    ids::{AccountId, ProjectId, TaskId},
+};
 
-use crate::{page::Page, projects::STANDING};
+use crate::{page::Page, projects::RELATION};
 
 /// A task, with what its assignee's account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
@@ -52,15 +56,16 @@ pub struct TaskRow {
 pub struct TaskList {
     /// The tasks.
     pub tasks: Vec<TaskRow>,
-    /// How the reader stands to the project, as in [`STANDING`]; unknown where there are no tasks, or none for the reader.
-    pub standing: Option<Option<String>>,
+    /// How the reader stands to the project; unknown where there are no tasks, or none for the reader.
+    pub relation: Option<Relation>,
 }
 
 #[derive(FromRow)]
 struct ListedRow {
     #[sqlx(flatten)]
     task: TaskRow,
-    standing: Option<String>,
+    #[sqlx(try_from = "Option<String>")]
+    relation: Relation,
 }
 
 const COLUMNS: &str = "t.id, t.project_id, t.title, t.description, t.assignee_id, t.status::text AS status,
@@ -74,10 +79,10 @@ const FROM: &str = "FROM tasks t LEFT JOIN accounts a ON a.id = t.assignee_id ";
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, project_id: Uuid, task_id: Uuid) -> Result<Option<TaskRow>, sqlx::Error> {
+pub async fn find(pool: &PgPool, project_id: ProjectId, task_id: TaskId) -> Result<Option<TaskRow>, sqlx::Error> {
     sqlx::query_as(&format!("SELECT {COLUMNS} {FROM} WHERE t.id = $1 AND t.project_id = $2"))
-        .bind(task_id)
-        .bind(project_id)
+        .bind(task_id.uuid())
+        .bind(project_id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -92,7 +97,7 @@ pub struct Filter<'a> {
     /// Only of this priority.
     pub priority: Option<&'a str>,
     /// Only of this account; `Some(None)`: only those that nobody has.
-    pub assignee_id: Option<Option<Uuid>>,
+    pub assignee_id: Option<Option<AccountId>>,
     /// Only those due at this time or later.
     pub due_from: Option<OffsetDateTime>,
     /// Only those due before this time.
@@ -139,24 +144,28 @@ pub struct TaskPage {
 }
 
 /// Tasks of a project, one more than the page holds if there are more: the newest first, or, when narrowed by due time,
-/// what is due first. Of a reader whose standing is not known yet, it is found out in passing; none are found for a stranger.
+/// what is due first. Of a reader whose relation to it is not known yet, it is found out in passing; none are found for a stranger.
 ///
 /// # Errors
 /// The database's.
 pub async fn list(
     pool: &PgPool,
-    project_id: Uuid,
+    project_id: ProjectId,
     filter: Filter<'_>,
     page: TaskPage,
-    reader: Option<Uuid>,
+    reader: Option<AccountId>,
 ) -> Result<TaskList, sqlx::Error> {
     // One statement for both: two that run beside each other take half as long again.
     let mut query = QueryBuilder::<Postgres>::new("WITH reader AS (SELECT ");
-    query.push_bind(reader).push("::uuid AS account, ").push_bind(project_id).push("::uuid AS project), ");
-    query.push(format!("stands AS MATERIALIZED (SELECT {STANDING} AS standing) "));
-    query.push(format!("SELECT {COLUMNS}, (SELECT standing FROM stands) AS standing {FROM} WHERE "));
+    query
+        .push_bind(reader.map(AccountId::uuid))
+        .push("::uuid AS account, ")
+        .push_bind(project_id.uuid())
+        .push("::uuid AS project), ");
+    query.push(format!("related AS MATERIALIZED (SELECT {RELATION} AS relation) "));
+    query.push(format!("SELECT {COLUMNS}, (SELECT relation FROM related) AS relation {FROM} WHERE "));
     // To whom the project does not exist, nothing is looked for in it: this condition is tried once, before any task.
-    query.push(if reader.is_some() { "(SELECT standing FROM stands) IS NOT NULL" } else { "true" });
+    query.push(if reader.is_some() { "(SELECT relation FROM related) IS NOT NULL" } else { "true" });
     if filter.is_by_due() {
         narrow(&mut query, project_id, &filter, None);
         if let Some(from) = filter.due_from {
@@ -182,12 +191,12 @@ pub async fn list(
     }
     query.push(" LIMIT ").push_bind(page.page.limit + 1).push(" OFFSET ").push_bind(page.page.skip);
     let rows: Vec<ListedRow> = query.build_query_as().fetch_all(pool).await?;
-    let standing = rows.first().map(|row| row.standing.clone());
-    Ok(TaskList { tasks: rows.into_iter().map(|row| row.task).collect(), standing })
+    let relation = rows.first().filter(|_| reader.is_some()).map(|row| row.relation);
+    Ok(TaskList { tasks: rows.into_iter().map(|row| row.task).collect(), relation })
 }
 
 /// Narrows a list by everything but what leads it, which narrows it anyway.
-fn narrow(query: &mut QueryBuilder<'_, Postgres>, project_id: Uuid, filter: &Filter<'_>, leading: Option<&str>) {
+fn narrow(query: &mut QueryBuilder<'_, Postgres>, project_id: ProjectId, filter: &Filter<'_>, leading: Option<&str>) {
     let values = filter.values().map(|(column, ..)| column);
     let assignee = matches!(filter.assignee_id, Some(Some(_))).then_some("assignee_id");
     for column in ["project_id"].into_iter().chain(assignee).chain(values) {
@@ -202,24 +211,35 @@ fn narrow(query: &mut QueryBuilder<'_, Postgres>, project_id: Uuid, filter: &Fil
 }
 
 /// What a column is narrowed to.
-fn push_value(query: &mut QueryBuilder<'_, Postgres>, project_id: Uuid, filter: &Filter<'_>, column: &str) {
+fn push_value(query: &mut QueryBuilder<'_, Postgres>, project_id: ProjectId, filter: &Filter<'_>, column: &str) {
     match (column, filter.values().find(|(name, ..)| *name == column)) {
         (_, Some((_, sql_type, value))) => drop(query.push_bind(value.to_owned()).push(format!("::{sql_type}"))),
-        ("assignee_id", None) => drop(query.push_bind(filter.assignee_id.flatten())),
-        _ => drop(query.push_bind(project_id)),
+        ("assignee_id", None) => drop(query.push_bind(filter.assignee_id.flatten().map(AccountId::uuid))),
+        _ => drop(query.push_bind(project_id.uuid())),
     }
 }
 
-/// Open tasks whose assignee is no longer a member: (project, task, assignee). Of one account in one project, or of all.
+/// An open task whose assignee is no longer a member of its project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abandoned {
+    /// The project.
+    pub project_id: ProjectId,
+    /// The task.
+    pub task_id: TaskId,
+    /// Who has left.
+    pub assignee_id: AccountId,
+}
+
+/// Open tasks whose assignee is no longer a member. Of one account in one project, or of all.
 ///
 /// # Errors
 /// The database's.
 pub async fn assigned_to_departed(
     pool: &PgPool,
-    of: Option<(Uuid, Uuid)>,
+    of: Option<(ProjectId, AccountId)>,
     limit: i64,
-) -> Result<Vec<(Uuid, Uuid, Uuid)>, sqlx::Error> {
-    sqlx::query_as(
+) -> Result<Vec<Abandoned>, sqlx::Error> {
+    let found: Vec<(Uuid, Uuid, Uuid)> = sqlx::query_as(
         "SELECT t.project_id, t.id, t.assignee_id FROM tasks t
          JOIN projects p ON p.id = t.project_id AND NOT p.deleted
          LEFT JOIN members m ON m.project_id = t.project_id AND m.account_id = t.assignee_id
@@ -227,9 +247,15 @@ pub async fn assigned_to_departed(
            AND ($1::uuid IS NULL OR t.project_id = $1 AND t.assignee_id = $2)
          ORDER BY t.id LIMIT $3",
     )
-    .bind(of.map(|(project, _)| project))
-    .bind(of.map(|(_, account)| account))
+    .bind(of.map(|(project, _)| project.uuid()))
+    .bind(of.map(|(_, account)| account.uuid()))
     .bind(limit)
     .fetch_all(pool)
-    .await
+    .await?;
+    let typed = |(project, task, assignee)| Abandoned {
+        project_id: ProjectId(project),
+        task_id: TaskId(task),
+        assignee_id: AccountId(assignee),
+    };
+    Ok(found.into_iter().map(typed).collect())
 }

@@ -3,6 +3,7 @@
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::{FileId, ProjectId, WorkspaceId};
 
 use crate::page::{Listed, Page};
 
@@ -36,10 +37,14 @@ const WORKSPACE: &str = "SELECT id, project_id, name, description, file_count, c
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, project_id: Uuid, workspace_id: Uuid) -> Result<Option<WorkspaceRow>, sqlx::Error> {
+pub async fn find(
+    pool: &PgPool,
+    project_id: ProjectId,
+    workspace_id: WorkspaceId,
+) -> Result<Option<WorkspaceRow>, sqlx::Error> {
     sqlx::query_as(&format!("{WORKSPACE} WHERE id = $1 AND project_id = $2"))
-        .bind(workspace_id)
-        .bind(project_id)
+        .bind(workspace_id.uuid())
+        .bind(project_id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -48,12 +53,12 @@ pub async fn find(pool: &PgPool, project_id: Uuid, workspace_id: Uuid) -> Result
 ///
 /// # Errors
 /// The database's.
-pub async fn list(pool: &PgPool, project_id: Uuid, page: Page) -> Result<Listed<WorkspaceRow>, sqlx::Error> {
+pub async fn list(pool: &PgPool, project_id: ProjectId, page: Page) -> Result<Listed<WorkspaceRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{WORKSPACE} WHERE (project_id, id) > ($1, $2) AND (project_id, id) <= ($1, $3)
          ORDER BY project_id, id LIMIT $4 OFFSET $5"
     ))
-    .bind(project_id)
+    .bind(project_id.uuid())
     .bind(page.after.unwrap_or_default())
     .bind(Uuid::max())
     .bind(page.limit + 1)
@@ -97,17 +102,17 @@ const FILE: &str = "SELECT f.id, f.workspace_id, f.path, f.size, f.sha256, f.cre
 /// The database's.
 pub async fn find_file(
     pool: &PgPool,
-    project_id: Uuid,
-    workspace_id: Uuid,
-    file_id: Uuid,
+    project_id: ProjectId,
+    workspace_id: WorkspaceId,
+    file_id: FileId,
 ) -> Result<Option<FileRow>, sqlx::Error> {
     sqlx::query_as(&format!(
         "{FILE} JOIN workspaces w ON w.id = f.workspace_id
          WHERE f.id = $1 AND f.workspace_id = $2 AND w.project_id = $3"
     ))
-    .bind(file_id)
-    .bind(workspace_id)
-    .bind(project_id)
+    .bind(file_id.uuid())
+    .bind(workspace_id.uuid())
+    .bind(project_id.uuid())
     .fetch_optional(pool)
     .await
 }
@@ -129,14 +134,14 @@ pub struct FilePage<'a> {
 ///
 /// # Errors
 /// The database's.
-pub async fn files(pool: &PgPool, workspace_id: Uuid, page: FilePage<'_>) -> Result<Vec<FileRow>, sqlx::Error> {
+pub async fn files(pool: &PgPool, workspace_id: WorkspaceId, page: FilePage<'_>) -> Result<Vec<FileRow>, sqlx::Error> {
     // The greatest character ends what begins with the prefix, so that the index bounds the walk at both ends.
     sqlx::query_as(&format!(
         "{FILE} WHERE f.workspace_id = $1 AND f.path > $2 AND f.path >= $3 AND f.path < $3 || U&'\\+10FFFF'
              AND starts_with(f.path, $3)
          ORDER BY f.path LIMIT $4 OFFSET $5"
     ))
-    .bind(workspace_id)
+    .bind(workspace_id.uuid())
     .bind(page.after)
     .bind(page.prefix)
     .bind(page.limit + 1)
@@ -149,9 +154,9 @@ pub async fn files(pool: &PgPool, workspace_id: Uuid, page: FilePage<'_>) -> Res
 ///
 /// # Errors
 /// The database's.
-pub async fn content(pool: &PgPool, file_id: Uuid, sha256: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
+pub async fn content(pool: &PgPool, file_id: FileId, sha256: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar("SELECT content FROM file_contents WHERE file_id = $1 AND sha256 = $2")
-        .bind(file_id)
+        .bind(file_id.uuid())
         .bind(sha256)
         .fetch_optional(pool)
         .await

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workroom_domain::{
     access::{OrganizationRole, Role},
     account::{Account, AccountCommand, AccountRefusal, SessionEnd},
-    ids::{AccountId, ProjectId, SessionId},
+    ids::{AccountId, OrganizationId, ProjectId, SessionId},
     membership::{Membership, MembershipCommand},
     organization::{Organization, OrganizationCommand},
     project::{Project, ProjectCommand},
@@ -142,22 +142,22 @@ fn others<R: Ord + Copy>(members: impl Iterator<Item = (AccountId, R)>, account_
 /// [`LeaveEverything`], once it is erased: then nobody can add it any more.
 async fn leave(unit: &mut Unit<'_>, account_id: AccountId, hand_over: bool) -> Result<bool, Error> {
     views::caught_up(unit.pool(), &[views::WORKSPACE]).await?;
-    let (pool, id) = (unit.pool(), account_id.into());
-    let mut projects = members::projects_of(pool, id, PORTION).await?;
-    let mut organizations = organizations::shared_by(pool, id, false, PORTION).await?;
-    let is_more = [&projects, &organizations].iter().any(|found| i64::try_from(found.len()) == Ok(PORTION));
+    let pool = unit.pool();
+    let mut projects = members::projects_of(pool, account_id, PORTION).await?;
+    let mut organizations = organizations::shared_by(pool, account_id, false, PORTION).await?;
+    let is_more = [projects.len(), organizations.len()].into_iter().any(|found| i64::try_from(found) == Ok(PORTION));
     if !hand_over {
         // Whatever is in the way is in this portion, and so are the names of it.
-        projects.extend(members::owned_alone(pool, id, NAMED).await?);
-        organizations.extend(organizations::shared_by(pool, id, true, NAMED).await?);
-        for found in [&mut projects, &mut organizations] {
-            found.sort_unstable();
-            found.dedup();
-        }
+        projects.extend(members::owned_alone(pool, account_id, NAMED).await?);
+        organizations.extend(organizations::shared_by(pool, account_id, true, NAMED).await?);
+        projects.sort_unstable();
+        projects.dedup();
+        organizations.sort_unstable();
+        organizations.dedup();
     }
     let mut stuck = Vec::new();
     for project_id in projects {
-        stuck.extend(leave_project(unit, ProjectId(project_id), account_id, hand_over).await?);
+        stuck.extend(leave_project(unit, project_id, account_id, hand_over).await?);
     }
     for organization_id in organizations {
         stuck.extend(leave_organization(unit, organization_id, account_id, hand_over).await?);
@@ -182,25 +182,25 @@ async fn leave_project(
     account_id: AccountId,
     hand_over: bool,
 ) -> Result<Option<String>, Error> {
-    let mut roster = unit.read::<Membership>(project_id).await?;
-    let Some(role) = roster.state.role_of(account_id) else { return Ok(None) };
-    let others = others(roster.state.members(), account_id);
+    let mut membership = unit.read::<Membership>(project_id).await?;
+    let Some(role) = membership.state.role_of(account_id) else { return Ok(None) };
+    let others = others(membership.state.members(), account_id);
     let Some(next) = first_living(unit, &others).await? else {
         let project = unit.read::<Project>(project_id).await?;
         unit.decide(&project, ProjectCommand::Delete)?;
-        unit.decide(&roster, MembershipCommand::Close)?;
+        unit.decide(&membership, MembershipCommand::Close)?;
         return Ok(None);
     };
-    if role == Role::Owner && roster.state.role_of(next) != Some(Role::Owner) {
+    if role == Role::Owner && membership.state.role_of(next) != Some(Role::Owner) {
         if !hand_over {
             return describe(unit, project_id).await.map(Some);
         }
         let heir = first_to_act(unit, &others).await?.unwrap_or(next);
         let role = Role::Owner;
-        roster = unit.decide(&roster, MembershipCommand::ChangeRole { account_id: heir, role })?;
+        membership = unit.decide(&membership, MembershipCommand::ChangeRole { account_id: heir, role })?;
     }
     unlead(unit, project_id, account_id).await?;
-    unit.decide(&roster, MembershipCommand::Remove { account_id })?;
+    unit.decide(&membership, MembershipCommand::Remove { account_id })?;
     Ok(None)
 }
 
@@ -208,7 +208,7 @@ async fn leave_project(
 /// can act there any more.
 async fn leave_organization(
     unit: &mut Unit<'_>,
-    id: Uuid,
+    id: OrganizationId,
     account_id: AccountId,
     hand_over: bool,
 ) -> Result<Option<String>, Error> {

@@ -46,14 +46,14 @@ impl Command for AcceptInvitation {
         // Who has been added meanwhile keeps the role they were given.
         match place {
             Place::Project { project_id, role } => {
-                let roster = unit.read::<Membership>(project_id).await?;
-                if roster.state.role_of(account_id).is_none() {
+                let membership = unit.read::<Membership>(project_id).await?;
+                if membership.state.role_of(account_id).is_none() {
                     used_once(is_new)?;
                     insist_on_belonging(unit, project_id, Some(account_id)).await.map_err(|error| match error {
                         Error::Invalid(_) => NO_GUESTS.into(),
                         error => error,
                     })?;
-                    unit.decide(&roster, MembershipCommand::Add { account_id, role })?;
+                    unit.decide(&membership, MembershipCommand::Add { account_id, role })?;
                 }
             }
             Place::Organization { organization_id, role } => {

@@ -3,10 +3,9 @@
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
-    access::{self, Action, OrganizationAction, Role, Standing, Verdict},
+    access::{self, Action, Decision, OrganizationAction, Role},
     ids::{AccountId, InvitationId},
     invitation::{Invitation, InvitationCommand, Place},
-    membership::Membership,
     organization::Organization,
     project::Project,
 };
@@ -20,25 +19,22 @@ use crate::application::{Command, Error, Unit, accounts::lives};
 pub(super) async fn may_invite(unit: &mut Unit<'_>, place: Place, account_id: AccountId) -> Result<bool, Error> {
     match place {
         Place::Project { project_id, role } => {
-            let own = unit.read::<Membership>(project_id).await?.state.role_of(account_id);
-            let manages = |own| access::decide(Standing::Member(own), Action::ManageMembers) == Verdict::Allowed;
-            if own.is_some_and(manages) {
+            let action = Action::ManageMembers;
+            let relation = unit.relation(account_id, project_id, action).await?;
+            if access::decide(relation, action) == Decision::Allowed {
                 return Ok(true);
             }
             let project = unit.read::<Project>(project_id).await?;
-            let (organization_id, _) = project.state.active()?;
-            if role != Role::Owner && project.state.lead_adds_members(account_id) {
-                return Ok(true);
-            }
-            Ok(unit.read::<Organization>(organization_id).await?.state.rules_projects(account_id))
+            project.state.active()?;
+            Ok(role != Role::Owner && project.state.lead_adds_members(account_id))
         }
         Place::Organization { organization_id, .. } => {
             let organization = unit.read::<Organization>(organization_id).await?;
             let state = organization.state.active()?;
             let members_may = state.fields.settings.members_can_create_projects;
             let action = OrganizationAction::ManageMembers;
-            let verdict = access::decide_in_organization(state.role_of(account_id), members_may, action);
-            Ok(verdict == Verdict::Allowed)
+            let decision = access::decide_in_organization(state.role_of(account_id), members_may, action);
+            Ok(decision == Decision::Allowed)
         }
     }
 }

@@ -4,7 +4,10 @@ use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, InvitationId};
+use workroom_domain::{
+    access::{self, Action},
+    ids::{AccountId, InvitationId},
+};
 use workroom_projections::page::{Listed, Page};
 
 use super::Host;
@@ -122,10 +125,10 @@ fn of(host: Host) -> &'static str {
 ///
 /// # Errors
 /// The database's.
-pub async fn find(pool: &PgPool, host: Host, id: Uuid) -> Result<Option<InvitationRow>, sqlx::Error> {
+pub async fn find(pool: &PgPool, host: Host, id: InvitationId) -> Result<Option<InvitationRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} AND {} = $1 AND id = $2", of(host)))
         .bind(host.id())
-        .bind(id)
+        .bind(id.uuid())
         .fetch_optional(pool)
         .await
 }
@@ -154,29 +157,32 @@ pub async fn list(pool: &PgPool, host: Host, page: Page) -> Result<Listed<Invita
 ///
 /// # Errors
 /// The database's.
-pub async fn of_departed(pool: &PgPool, sender: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(
+pub async fn of_departed(
+    pool: &PgPool,
+    sender: Option<AccountId>,
+    limit: i64,
+) -> Result<Vec<InvitationId>, sqlx::Error> {
+    let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT i.id FROM invitations i
          WHERE ($1::uuid IS NULL OR i.invited_by = $1) AND i.accepted_at IS NULL AND i.expires_at >= now()
            AND (NOT EXISTS (SELECT FROM accounts a WHERE a.id = i.invited_by)
              OR NOT EXISTS (SELECT FROM organization_members m
                            WHERE m.organization_id = i.organization_id AND m.account_id = i.invited_by
                              AND m.role = 'admin')
-           AND NOT EXISTS (SELECT FROM members m
-                           WHERE m.project_id = i.project_id AND m.account_id = i.invited_by AND m.role = 'owner')
+           AND NOT EXISTS (SELECT FROM projects p
+                           CROSS JOIN LATERAL project_relation(p.id, p.organization_id, p.is_public, p.deleted, i.invited_by) r
+                           WHERE p.id = i.project_id AND r.relation = ANY($3))
            AND NOT EXISTS (SELECT FROM projects p
                            WHERE p.id = i.project_id AND p.team_lead = i.invited_by AND p.lead_can_add_members
-                             AND NOT p.deleted AND i.role <> 'owner')
-           AND NOT EXISTS (SELECT FROM projects p
-                           JOIN organizations o ON o.id = p.organization_id AND NOT o.is_personal
-                           JOIN organization_members m ON m.organization_id = o.id
-                           WHERE p.id = i.project_id AND m.account_id = i.invited_by AND m.role = 'admin'))
+                             AND NOT p.deleted AND i.role <> 'owner'))
          ORDER BY i.id LIMIT $2",
     )
-    .bind(sender)
+    .bind(sender.map(AccountId::uuid))
     .bind(limit)
+    .bind(access::allowing(Action::ManageMembers))
     .fetch_all(pool)
-    .await
+    .await?;
+    Ok(found.into_iter().map(InvitationId).collect())
 }
 
 /// The invitation that a token is about, for the account of the address that it went to.
@@ -189,7 +195,7 @@ pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> 
          FROM invitation_tokens t JOIN invitations i ON i.id = t.invitation_id WHERE t.token_hash = $1",
     )
     .bind(secret::hash(token))
-    .bind(Uuid::from(account_id))
+    .bind(account_id.uuid())
     .fetch_optional(pool)
     .await?;
     match found {

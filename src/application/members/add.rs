@@ -31,7 +31,7 @@ pub struct AddedMember {
     pub account: AccountRow,
     /// As what.
     pub role: Role,
-    /// Sequence of the roster's last event.
+    /// Sequence of the membership's last event.
     pub version: i64,
 }
 
@@ -44,7 +44,7 @@ impl Command for AddMember {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<AddedMember, Error> {
         // The right first: who may not manage members must not learn which addresses have accounts.
-        let roster = authorize_to_add(unit, self.project_id, self.role).await?;
+        let membership = authorize_to_add(unit, self.project_id, self.role).await?;
         let nobody = || Error::invalid("/email", NO_SUCH_ACCOUNT, "no account has this e-mail address");
         let account = self.account.find(unit).await?.ok_or_else(nobody)?;
         // Nobody is made a member after they were erased: the append is guarded by this.
@@ -54,7 +54,7 @@ impl Command for AddMember {
         }
         insist_on_belonging(unit, self.project_id, Some(AccountId(account.id))).await?;
         let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
-        let roster = unit.decide(&roster, add)?;
-        Ok(AddedMember { account, role: self.role, version: roster.sequence })
+        let membership = unit.decide(&membership, add)?;
+        Ok(AddedMember { account, role: self.role, version: membership.sequence })
     }
 }

@@ -19,12 +19,12 @@ pub struct ChangeMemberRole {
     pub account_id: AccountId,
     /// The new role.
     pub role: Role,
-    /// The roster's version that the change is meant for, if the caller insists on one.
+    /// The membership's version that the change is meant for, if the caller insists on one.
     pub if_version: IfVersion,
 }
 
 impl Command for ChangeMemberRole {
-    /// The role, and the sequence of the roster's last event.
+    /// The role, and the sequence of the membership's last event.
     type Reply = (Role, i64);
 
     fn contended(&self) -> Option<Uuid> {
@@ -32,12 +32,12 @@ impl Command for ChangeMemberRole {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(Role, i64), Error> {
-        let (_, roster) = unit.authorize(self.project_id, Action::ManageMembers).await?;
-        self.if_version.check(roster.sequence)?;
+        let (_, membership) = unit.authorize(self.project_id, Action::ManageMembers).await?;
+        self.if_version.check(membership.sequence)?;
         if self.role < Role::Collaborator {
             unlead(unit, self.project_id, self.account_id).await?;
         }
         let change = MembershipCommand::ChangeRole { account_id: self.account_id, role: self.role };
-        Ok((self.role, unit.decide(&roster, change)?.sequence))
+        Ok((self.role, unit.decide(&membership, change)?.sequence))
     }
 }

@@ -25,7 +25,7 @@ use crate::application::codes::{FORBIDDEN, NOT_A_MEMBER};
 use crate::event_store::Versioned;
 use workroom_domain::refusal::Kind;
 
-/// The roster of a project to which the caller may add somebody in a role: with the right to manage members, or as a lead who
+/// The membership of a project to which the caller may add somebody in a role: with the right to manage members, or as a lead who
 /// may add members, other than owners. The append is guarded by that.
 pub(super) async fn authorize_to_add(
     unit: &mut Unit<'_>,
@@ -33,7 +33,7 @@ pub(super) async fn authorize_to_add(
     role: Role,
 ) -> Result<Arc<Versioned<Membership>>, Error> {
     match unit.authorize(project_id, Action::ManageMembers).await {
-        Ok((_, roster)) => Ok(roster),
+        Ok((_, membership)) => Ok(membership),
         Err(error) if error.kind() == Kind::Forbidden && role != Role::Owner => {
             let project = unit.read::<Project>(project_id).await?;
             if !project.state.lead_adds_members(unit.context().account()?) {
@@ -67,7 +67,7 @@ pub(super) async fn insist_on_belonging(
     }
 }
 
-/// Whoever may no longer lead a project does not lead it. To be decided before the roster: the event's actor may be the
+/// Whoever may no longer lead a project does not lead it. To be decided before the membership: the event's actor may be the
 /// one who goes.
 pub(super) async fn unlead(unit: &mut Unit<'_>, project_id: ProjectId, account_id: AccountId) -> Result<(), Error> {
     let project = unit.read::<Project>(project_id).await?;

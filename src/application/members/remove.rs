@@ -17,7 +17,7 @@ pub struct RemoveMember {
     pub project_id: ProjectId,
     /// The member.
     pub account_id: AccountId,
-    /// The roster's version that the removal is meant for, if the caller insists on one.
+    /// The membership's version that the removal is meant for, if the caller insists on one.
     pub if_version: IfVersion,
 }
 
@@ -33,9 +33,9 @@ impl Command for RemoveMember {
         let is_leaving = unit.context().account()? == self.account_id;
         // Leaving takes no more than being there, which every role's right to look shows.
         let action = if is_leaving { Action::ViewMembers } else { Action::ManageMembers };
-        let (_, roster) = unit.authorize(self.project_id, action).await?;
-        self.if_version.check(roster.sequence)?;
+        let (_, membership) = unit.authorize(self.project_id, action).await?;
+        self.if_version.check(membership.sequence)?;
         unlead(unit, self.project_id, self.account_id).await?;
-        Ok(unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?.sequence)
+        Ok(unit.decide(&membership, MembershipCommand::Remove { account_id: self.account_id })?.sequence)
     }
 }

@@ -38,24 +38,24 @@ impl Command for RemoveOutsider {
         if state.allows_in_projects(self.account_id) {
             return Ok(false);
         }
-        let mut roster = unit.read::<Membership>(self.project_id).await?;
-        if roster.state.role_of(self.account_id).is_none() {
+        let mut membership = unit.read::<Membership>(self.project_id).await?;
+        if membership.state.role_of(self.account_id).is_none() {
             return Ok(false);
         }
         let owners_besides = |(id, role): (AccountId, Role)| role == Role::Owner && id != self.account_id;
-        if !roster.state.members().any(owners_besides) {
+        if !membership.state.members().any(owners_besides) {
             let admins = state.members().filter(|(_, role)| *role == OrganizationRole::Admin);
             let admins: Vec<_> = admins.map(|(id, _)| id).collect();
             // Where nobody lives who could go on with it, it stays as it is.
             let Some(heir) = first_to_act(unit, &admins).await? else { return Ok(false) };
-            let hand_over = match roster.state.role_of(heir) {
+            let hand_over = match membership.state.role_of(heir) {
                 Some(_) => MembershipCommand::ChangeRole { account_id: heir, role: Role::Owner },
                 None => MembershipCommand::Add { account_id: heir, role: Role::Owner },
             };
-            roster = unit.decide(&roster, hand_over)?;
+            membership = unit.decide(&membership, hand_over)?;
         }
         unlead(unit, self.project_id, self.account_id).await?;
-        unit.decide(&roster, MembershipCommand::Remove { account_id: self.account_id })?;
+        unit.decide(&membership, MembershipCommand::Remove { account_id: self.account_id })?;
         Ok(true)
     }
 }

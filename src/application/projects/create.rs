@@ -84,15 +84,15 @@ impl Command for CreateProject {
             unit.decide(&projects, add)?;
         }
         let found = MembershipCommand::Found { owner: account_id };
-        let mut roster = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
+        let mut membership = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
         for account_id in lead.into_iter().chain(team) {
             // The lead may be named among the team again, and so may the founder.
-            if roster.state.role_of(account_id).is_none() {
+            if membership.state.role_of(account_id).is_none() {
                 let add = MembershipCommand::Add { account_id, role: Role::Collaborator };
-                roster = unit.decide(&roster, add)?;
+                membership = unit.decide(&membership, add)?;
             }
         }
-        let member_count = roster.state.members().len();
+        let member_count = membership.state.members().len();
         let (project_id, version) = (self.project_id, project.sequence);
         Ok(CreatedProject { project_id, organization_id, fields, owner, member_count, version })
     }

@@ -1,4 +1,4 @@
-//! Delete a project: it is hidden for good, its roster ends, its history stays.
+//! Delete a project: it is hidden for good, its membership ends, its history stays.
 
 use uuid::Uuid;
 use workroom_domain::{
@@ -28,11 +28,11 @@ impl Command for DeleteProject {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
-        let (_, roster) = unit.authorize(self.project_id, Action::DeleteProject).await?;
+        let (_, membership) = unit.authorize(self.project_id, Action::DeleteProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
         self.if_version.check(project.sequence)?;
         let deleted = unit.decide(&project, ProjectCommand::Delete)?;
-        unit.decide(&roster, MembershipCommand::Close)?;
+        unit.decide(&membership, MembershipCommand::Close)?;
         Ok(deleted.sequence)
     }
 }

@@ -49,11 +49,11 @@ impl Command for UpdateProject {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedProject, Error> {
-        let (role, roster) = unit.authorize(self.project_id, Action::EditProject).await?;
+        let (role, membership) = unit.authorize(self.project_id, Action::EditProject).await?;
         let project = unit.read::<Project>(self.project_id).await?;
         let (_, fields) = project.state.active()?;
         let is_lead = fields.team_lead == Some(unit.context().account()?);
-        // An organization's admin has an owner's rights whatever the roster says.
+        // An organization's admin has an owner's rights whatever the membership says.
         if !access::policy_allows(fields.edit_policy, role, is_lead)
             && unit.authorize(self.project_id, Action::ManageMembers).await.is_err()
         {
@@ -62,7 +62,7 @@ impl Command for UpdateProject {
         self.if_version.check(project.sequence)?;
         let mut patch = self.patch.clone();
         patch.team_lead = match &self.team_lead {
-            Some(Some(lead)) => Some(Some(find_lead(unit, &roster.state, lead).await?)),
+            Some(Some(lead)) => Some(Some(find_lead(unit, &membership.state, lead).await?)),
             Some(None) => Some(None),
             None => None,
         };
@@ -79,15 +79,15 @@ impl Command for UpdateProject {
             version: updated.sequence,
             changed: updated.sequence != project.sequence,
             role,
-            member_count: roster.state.members().len(),
+            member_count: membership.state.members().len(),
         })
     }
 }
 
 /// A project is led by one of its owners or collaborators.
-async fn find_lead(unit: &mut Unit<'_>, roster: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
+async fn find_lead(unit: &mut Unit<'_>, membership: &Membership, who: &AccountRef) -> Result<AccountId, Error> {
     let account = who.find(unit).await?.map(|account| AccountId(account.id));
-    account.filter(|id| roster.role_of(*id).is_some_and(|role| role >= Role::Collaborator)).ok_or_else(|| {
+    account.filter(|id| membership.role_of(*id).is_some_and(|role| role >= Role::Collaborator)).ok_or_else(|| {
         Error::invalid("/team_lead", NOT_A_MEMBER, "no owner or collaborator has this id or e-mail address")
     })
 }

@@ -34,8 +34,8 @@ impl Command for CreateTask {
     type Reply = CreatedTask;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<CreatedTask, Error> {
-        let (_, roster) = unit.authorize(self.project_id, Action::EditTasks).await?;
-        check_assignee(&roster.state, self.fields.assignee_id)?;
+        let (_, membership) = unit.authorize(self.project_id, Action::EditTasks).await?;
+        check_assignee(&membership.state, self.fields.assignee_id)?;
         let assignee = match self.fields.assignee_id {
             Some(id) => accounts::find(unit.pool(), id.into()).await?,
             None => None,

@@ -16,9 +16,9 @@ use super::Error;
 use crate::application::codes::NOT_A_MEMBER;
 
 /// Only members are given tasks.
-fn check_assignee(roster: &Membership, assignee_id: Option<AccountId>) -> Result<(), Error> {
+fn check_assignee(membership: &Membership, assignee_id: Option<AccountId>) -> Result<(), Error> {
     match assignee_id {
-        Some(id) if roster.role_of(id).is_none() => {
+        Some(id) if membership.role_of(id).is_none() => {
             Err(Error::invalid("/assignee_id", NOT_A_MEMBER, "is not a member of the project"))
         }
         _ => Ok(()),

@@ -28,10 +28,10 @@ impl Command for UnassignTask {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        let roster = unit.read::<Membership>(self.project_id).await?;
+        let membership = unit.read::<Membership>(self.project_id).await?;
         let task = unit.read::<Task>(self.task_id).await?;
         // Back again, or the task gone: the matter has settled itself.
-        if roster.state.role_of(self.assignee_id).is_none() && task.state.of(self.project_id).is_ok() {
+        if membership.state.role_of(self.assignee_id).is_none() && task.state.of(self.project_id).is_ok() {
             unit.decide(&task, TaskCommand::Unassign { assignee_id: self.assignee_id })?;
         }
         Ok(())

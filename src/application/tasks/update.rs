@@ -42,12 +42,12 @@ impl Command for UpdateTask {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<UpdatedTask, Error> {
-        let (_, roster) = unit.authorize(self.project_id, Action::EditTasks).await?;
+        let (_, membership) = unit.authorize(self.project_id, Action::EditTasks).await?;
         let task = unit.read::<Task>(self.task_id).await?;
         let fields = task.state.of(self.project_id)?;
         self.if_version.check(task.sequence)?;
         if self.patch.assignee_id.is_some_and(|wanted| wanted != fields.assignee_id) {
-            check_assignee(&roster.state, self.patch.assignee_id.flatten())?;
+            check_assignee(&membership.state, self.patch.assignee_id.flatten())?;
         }
         let updated = unit.decide(&task, TaskCommand::Update(self.patch.clone()))?;
         let fields = updated.state.of(self.project_id)?.clone();

@@ -41,7 +41,7 @@ pub async fn edit(
     let place =
         CommentPlace { project_id: ProjectId(project_id), task_id: TaskId(task_id), comment_id: CommentId(comment_id) };
     let command = EditComment { place, body: request.body()?, if_version };
-    let look = comments::find(state.app.pool(), task_id, comment_id);
+    let look = comments::find(state.app.pool(), TaskId(task_id), CommentId(comment_id));
     let before = Before::read(&caller, look, state.app.creation(COMMENT, comment_id)).await?;
     // Comments are edited by those who made them.
     let known = match &before.row {

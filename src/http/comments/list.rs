@@ -2,7 +2,10 @@
 
 use axum::{Json, extract::State as Extract};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, TaskId},
+};
 use workroom_projections::{comments, tasks};
 
 use super::model::Comment;
@@ -30,11 +33,16 @@ pub async fn list(
     let page = params.page()?;
     let account_id = caller.identity.account_id;
     let pool = state.app.pool();
-    let look = async { tokio::try_join!(tasks::find(pool, project_id, task_id), comments::list(pool, task_id, page)) };
+    let look = async {
+        tokio::try_join!(
+            tasks::find(pool, ProjectId(project_id), TaskId(task_id)),
+            comments::list(pool, TaskId(task_id), page)
+        )
+    };
     let (project, (task, listed)) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewTasks, page.skip, look).await?;
     task.ok_or(Error::not_found("task"))?;
-    let is_member = project.my_role.is_some();
+    let is_member = project.relation.role().is_some();
     Items::of(listed, |row| {
         let comment = Comment::from(row);
         Ok(if is_member { comment } else { comment.for_visitors() })

@@ -2,7 +2,10 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{CommentId, ProjectId, TaskId},
+};
 use workroom_projections::comments;
 
 use super::model::Comment;
@@ -30,11 +33,11 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let look = comments::find(state.app.pool(), task_id, comment_id);
+    let look = comments::find(state.app.pool(), TaskId(task_id), CommentId(comment_id));
     let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
     let row = row.filter(|row| row.project_id == project_id).ok_or(Error::not_found("comment"))?;
     let comment = Comment::from(row);
-    let comment = if project.my_role.is_some() { comment } else { comment.for_visitors() };
+    let comment = if project.relation.role().is_some() { comment } else { comment.for_visitors() };
     let sight = Sight::more_if(comment.author_id != Uuid::from(account_id));
     found_unless(&known, comment.version, sight, &comment)
 }

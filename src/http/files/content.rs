@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use uuid::Uuid;
+use workroom_domain::ids::FileId;
 use workroom_projections::workspaces;
 
 use super::model::File;
@@ -42,7 +43,7 @@ pub async fn read_content(
     } else {
         let content = match file.size {
             0 => Vec::new(),
-            _ => workspaces::content(state.app.pool(), file.id, &file.sha256)
+            _ => workspaces::content(state.app.pool(), FileId(file.id), &file.sha256)
                 .await?
                 .ok_or_else(|| Error::failure("the content of a file is missing"))?,
         };

@@ -5,7 +5,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, WorkspaceId},
+};
 use workroom_projections::workspaces::{self, FilePage};
 
 use super::model::File;
@@ -64,7 +67,10 @@ pub async fn list(
     let page = FilePage { prefix: &prefix, after: &after, skip: page.skip, limit: page.limit };
     let (account_id, pool) = (caller.identity.account_id, state.app.pool());
     let look = async {
-        tokio::try_join!(workspaces::find(pool, project_id, workspace_id), workspaces::files(pool, workspace_id, page))
+        tokio::try_join!(
+            workspaces::find(pool, ProjectId(project_id), WorkspaceId(workspace_id)),
+            workspaces::files(pool, WorkspaceId(workspace_id), page)
+        )
     };
     let (_, (workspace, mut rows)) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;

@@ -41,7 +41,8 @@ fn place((project_id, workspace_id, file_id): (Uuid, Uuid, Uuid)) -> FilePlace {
 
 /// What is known of a file before a command changes it.
 async fn before(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<Before<FileRow>, Error> {
-    let look = workspaces::find_file(state.app.pool(), path.0, path.1, path.2);
+    let FilePlace { project_id, workspace_id, file_id } = place(path);
+    let look = workspaces::find_file(state.app.pool(), project_id, workspace_id, file_id);
     let created = placed(state, path, &["FileCreated"]).map_err(Error::from);
     Before::read(caller, look, created).await
 }
@@ -91,8 +92,8 @@ async fn last_change(state: &State, path: (Uuid, Uuid, Uuid)) -> Result<Option<C
 
 /// A file, for a caller who wants to look at it.
 async fn find_for(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<FileRow, Error> {
-    let (account_id, look) =
-        (caller.identity.account_id, workspaces::find_file(state.app.pool(), path.0, path.1, path.2));
-    let (_, row) = state.app.project_with(account_id, ProjectId(path.0), Action::ViewFiles, look).await?;
+    let FilePlace { project_id, workspace_id, file_id } = place(path);
+    let look = workspaces::find_file(state.app.pool(), project_id, workspace_id, file_id);
+    let (_, row) = state.app.project_with(caller.identity.account_id, project_id, Action::ViewFiles, look).await?;
     row.ok_or(Error::not_found("file"))
 }

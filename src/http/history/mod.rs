@@ -11,7 +11,7 @@ use workroom_domain::{
     Decide,
     access::Action,
     comment::Comment,
-    ids::{AccountId, ProjectId},
+    ids::{AccountId, OrganizationId, ProjectId},
     project::Project,
     task::Task,
 };
@@ -173,7 +173,7 @@ pub async fn project_events(
 
 async fn project_sight(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Sight, Error> {
     match state.app.project_or_former(account_id, project_id, Action::ViewHistory).await? {
-        Some(project) if project.my_role.is_none() => Ok(Sight::Visitor),
+        Some(project) if project.relation.role().is_none() => Ok(Sight::Visitor),
         _ => Ok(Sight::Whole),
     }
 }
@@ -188,7 +188,7 @@ pub async fn organization_events(
     Path(organization_id): Path<Uuid>,
     Query(params): Query<HistoryParams>,
 ) -> Result<Json<History>, Error> {
-    let member = state.app.organization_for(caller.identity.account_id, organization_id);
+    let member = state.app.organization_for(caller.identity.account_id, OrganizationId(organization_id));
     read(&state, organization_id, params, member.map_ok(|_| Sight::Whole)).await
 }
 

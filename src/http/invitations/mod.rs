@@ -23,7 +23,7 @@ async fn check(state: &State, caller: &Caller, host: Host) -> Result<(), Error> 
         Host::Project(id) => state.app.project_for(account_id, id, Action::ManageMembers).await.map(drop),
         Host::Organization(id) => {
             let action = OrganizationAction::ManageMembers;
-            state.app.organization_for_action(account_id, id.into(), action).await.map(drop)
+            state.app.organization_for_action(account_id, id, action).await.map(drop)
         }
     }
 }

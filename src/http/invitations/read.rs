@@ -3,7 +3,7 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
-use workroom_domain::ids::{OrganizationId, ProjectId};
+use workroom_domain::ids::{InvitationId, OrganizationId, ProjectId};
 
 use super::model::Invitation;
 use crate::{
@@ -51,6 +51,7 @@ pub async fn read_organization_invitation(
 
 async fn read(state: &State, caller: &Caller, host: Host, id: Uuid, known: &IfNoneMatch) -> Result<Response, Error> {
     super::check(state, caller, host).await?;
-    let row = invitations::find(state.app.pool(), host, id).await?.ok_or(Error::not_found("invitation"))?;
+    let row =
+        invitations::find(state.app.pool(), host, InvitationId(id)).await?.ok_or(Error::not_found("invitation"))?;
     found_unless(known, VERSION, Sight::Plain, &Invitation::from(row))
 }

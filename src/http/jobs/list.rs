@@ -53,7 +53,7 @@ pub async fn list(
         state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await?;
     }
     let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
-    let filter = Filter { project_id: params.project_id, status: params.status.map(JobStatus::as_str) };
-    let listed = jobs::list(state.app.pool(), account_id.into(), filter, page).await?;
+    let filter = Filter { project_id: params.project_id.map(ProjectId), status: params.status.map(JobStatus::as_str) };
+    let listed = jobs::list(state.app.pool(), account_id, filter, page).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

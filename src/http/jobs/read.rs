@@ -3,7 +3,10 @@
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{JobId, ProjectId},
+};
 use workroom_projections::jobs;
 
 use super::model::Job;
@@ -30,7 +33,7 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let job = jobs::find(state.app.pool(), job_id).await?.ok_or(Error::not_found("job"))?;
+    let job = jobs::find(state.app.pool(), JobId(job_id)).await?.ok_or(Error::not_found("job"))?;
     match job.project_id {
         Some(project_id) => {
             // Whoever may not know of the project may not know of the job.

@@ -78,7 +78,9 @@ async fn carry_out(
         if_version,
     };
     let pool = state.app.pool();
-    let mut member = if let Some(row) = beside::added(members::find(pool, project_id, user_id)).await? {
+    let mut member = if let Some(row) =
+        beside::added(members::find(pool, command.project_id, command.account_id)).await?
+    {
         Member::from(row)
     } else {
         let naming = Some(("account_id", user_id));

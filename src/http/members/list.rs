@@ -28,11 +28,11 @@ pub async fn list(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
-    let look = members::roster(state.app.pool(), project_id, page.after, page.limit + 1, page.skip);
+    let look = members::list(state.app.pool(), ProjectId(project_id), page.after, page.limit + 1, page.skip);
     let account_id = caller.identity.account_id;
-    let (_, roster) =
+    let (_, list) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewMembers, page.skip, look).await?;
-    let listed = Listed::from_one_more(roster.members, page, |member| member.account_id);
+    let listed = Listed::from_one_more(list.members, page, |member| member.account_id);
     let items = Items::of(listed, |row| Ok(Member::from(row)))?;
-    Ok(found(roster.version, &items))
+    Ok(found(list.version, &items))
 }

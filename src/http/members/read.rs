@@ -2,7 +2,10 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{AccountId, ProjectId},
+};
 use workroom_projections::members;
 
 use super::model::Member;
@@ -29,7 +32,7 @@ pub async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    let look = members::find_with_version(state.app.pool(), project_id, user_id);
+    let look = members::find_with_version(state.app.pool(), ProjectId(project_id), AccountId(user_id));
     let account_id = caller.identity.account_id;
     let (_, found) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
     let (member, version) = found.ok_or(Error::not_found("member"))?;

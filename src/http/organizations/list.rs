@@ -23,6 +23,6 @@ pub async fn list(
     Query(params): Query<PageParams>,
 ) -> Result<Json<Items<Organization>>, Error> {
     at_position(&state, params.min_position).await?;
-    let listed = organizations::list(state.app.pool(), caller.identity.account_id.into(), params.page()?).await?;
+    let listed = organizations::list(state.app.pool(), caller.identity.account_id, params.page()?).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State as Extract};
 use uuid::Uuid;
+use workroom_domain::ids::OrganizationId;
 use workroom_projections::projects::{self, Filter};
 
 use crate::{
@@ -27,8 +28,8 @@ pub async fn list_projects(
 ) -> Result<Json<Items<Project>>, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    state.app.organization_for(account_id, organization_id).await?;
-    let filter = Filter { organization_id: Some(organization_id), status: None };
-    let listed = projects::list(state.app.pool(), account_id.into(), filter, params.page()?).await?;
+    state.app.organization_for(account_id, OrganizationId(organization_id)).await?;
+    let filter = Filter { organization_id: Some(OrganizationId(organization_id)), status: None };
+    let listed = projects::list(state.app.pool(), account_id, filter, params.page()?).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

@@ -2,6 +2,7 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
+use workroom_domain::ids::OrganizationId;
 
 use super::model::Organization;
 use crate::{
@@ -27,6 +28,6 @@ pub async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    let organization = state.app.organization_for(caller.identity.account_id, organization_id).await?;
+    let organization = state.app.organization_for(caller.identity.account_id, OrganizationId(organization_id)).await?;
     found_unless(&known, organization.version, Sight::Plain, &Organization::from(organization))
 }

@@ -85,7 +85,7 @@ pub async fn update(
     let patch = request.patch()?;
     let command = UpdateOrganization { organization_id: OrganizationId(organization_id), patch, if_version };
     let account_id = caller.identity.account_id;
-    let look = organizations::find(state.app.pool(), organization_id, account_id.into());
+    let look = organizations::find(state.app.pool(), OrganizationId(organization_id), account_id);
     let look = look.map_ok(|found| found.map(|found| found.organization));
     let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id)).await?;
     let done = state.app.update_organization(&caller.context, &command).await?;

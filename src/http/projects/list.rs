@@ -4,6 +4,7 @@ use axum::{Json, extract::State as Extract};
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
+use workroom_domain::ids::OrganizationId;
 use workroom_projections::projects::{self, Filter};
 
 use super::model::{Project, ProjectStatus};
@@ -49,7 +50,7 @@ pub async fn list(
     at_position(&state, params.min_position).await?;
     let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
     let status = params.status.map(|status| workroom_domain::project::ProjectStatus::from(status).as_str());
-    let filter = Filter { organization_id: params.organization_id, status };
-    let listed = projects::list(state.app.pool(), caller.identity.account_id.into(), filter, page).await?;
+    let filter = Filter { organization_id: params.organization_id.map(OrganizationId), status };
+    let listed = projects::list(state.app.pool(), caller.identity.account_id, filter, page).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }

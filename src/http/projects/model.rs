@@ -217,7 +217,7 @@ impl From<ProjectRow> for Project {
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
-            role: row.my_role,
+            role: row.relation.role().map(|role| role.as_str().to_owned()),
             member_count: row.member_count,
         }
     }

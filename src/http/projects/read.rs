@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use workroom_domain::{
     access::{Action, Role},
-    ids::ProjectId,
+    ids::{AccountId, ProjectId},
 };
 use workroom_projections::{members, page::Page, workspaces};
 
@@ -64,11 +64,14 @@ pub async fn read(
     let (account_id, pool) = (caller.identity.account_id, state.app.pool());
     let page = Page { limit: SHOWN, after: None, skip: 0 };
     let look = async {
-        tokio::try_join!(members::roster(pool, project_id, None, SHOWN, 0), workspaces::list(pool, project_id, page))
+        tokio::try_join!(
+            members::list(pool, ProjectId(project_id), None, SHOWN, 0),
+            workspaces::list(pool, ProjectId(project_id), page)
+        )
     };
-    let (project, (roster, workspaces)) =
+    let (project, (listed, workspaces)) =
         state.app.project_with(account_id, ProjectId(project_id), Action::ViewProject, look).await?;
-    if project.my_role.is_none() {
+    if project.relation.role().is_none() {
         let detail = ProjectDetail {
             owner: None,
             lead: None,
@@ -78,21 +81,21 @@ pub async fn read(
         };
         return found_unless(&known, detail.project.version, Sight::More, &detail);
     }
-    // A small roster is shown whole: who founded it, or owns it longest, is among those.
+    // The members of a small project are all shown: who founded it, or owns it longest, is among those.
     let owner = if i64::from(project.member_count) <= SHOWN {
-        let owners = roster.members.iter().filter(|member| member.role == Role::Owner.as_str());
+        let owners = listed.members.iter().filter(|member| member.role == Role::Owner.as_str());
         owners.min_by_key(|member| (member.added_at, member.account_id)).cloned()
     } else {
-        members::first_owner(pool, project_id).await?
+        members::first_owner(pool, ProjectId(project_id)).await?
     };
     let lead = match project.team_lead {
-        Some(lead) => match roster.members.iter().find(|member| member.account_id == lead) {
+        Some(lead) => match listed.members.iter().find(|member| member.account_id == lead) {
             Some(member) => Some(member.clone()),
-            None => members::find(pool, project_id, lead).await?,
+            None => members::find(pool, ProjectId(project_id), AccountId(lead)).await?,
         },
         None => None,
     };
-    let members: Vec<Member> = roster.members.into_iter().map(Member::from).collect();
+    let members: Vec<Member> = listed.members.into_iter().map(Member::from).collect();
     let workspaces: Vec<Workspace> = workspaces.items.into_iter().map(Workspace::from).collect();
     let (owner, lead) = (owner.map(Member::from), lead.map(Member::from));
     let version = project.version;

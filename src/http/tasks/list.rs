@@ -6,7 +6,12 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId, project, task, timestamp::Timestamp};
+use workroom_domain::{
+    access::Action,
+    ids::{AccountId, ProjectId},
+    project, task,
+    timestamp::Timestamp,
+};
 use workroom_projections::{
     page::Listed,
     tasks::{self, DueCursor, Filter, TaskList, TaskPage, TaskRow},
@@ -65,7 +70,7 @@ impl ListTasksParams {
             Some(id) => {
                 let id = Uuid::try_parse(id)
                     .map_err(|_| Error::invalid("/assignee_id", INVALID_VALUE, "is neither an id nor `none`"))?;
-                Some(Some(id))
+                Some(Some(AccountId(id)))
             }
         };
         Ok(Filter {
@@ -114,14 +119,15 @@ pub async fn list(
     let account_id = caller.identity.account_id;
     let part = TaskPage { page, after_due };
     let pool = state.app.pool();
-    let TaskList { mut tasks, standing } = tasks::list(pool, project_id, filter, part, Some(account_id.into())).await?;
-    let is_member = if let Some(standing) = standing {
-        reading::admit(standing.as_deref(), Action::ViewTasks)?.is_some()
+    let TaskList { mut tasks, relation } =
+        tasks::list(pool, ProjectId(project_id), filter, part, Some(account_id)).await?;
+    let is_member = if let Some(relation) = relation {
+        reading::admit(relation, Action::ViewTasks)?.is_some()
     } else {
         // There are none, or none for a stranger; or only the log knows who is one.
         let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
-        tasks = tasks::list(pool, project_id, filter, part, None).await?.tasks;
-        project.my_role.is_some()
+        tasks = tasks::list(pool, ProjectId(project_id), filter, part, None).await?.tasks;
+        project.relation.role().is_some()
     };
     let listed = Listed::from_one_more(tasks, page, |row: &TaskRow| row.id);
     let behind = listed.next.and_then(|_| listed.items.last()).and_then(|row| Some((row.due_at?, row.id)));

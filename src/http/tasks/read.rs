@@ -2,7 +2,10 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, TaskId},
+};
 use workroom_projections::tasks;
 
 use super::model::Task;
@@ -30,10 +33,10 @@ pub async fn read(
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    let look = tasks::find(state.app.pool(), project_id, task_id);
+    let look = tasks::find(state.app.pool(), ProjectId(project_id), TaskId(task_id));
     let (project, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewTasks, look).await?;
     let task = Task::from(row.ok_or(Error::not_found("task"))?);
-    let task = if project.my_role.is_some() { task } else { task.for_visitors() };
+    let task = if project.relation.role().is_some() { task } else { task.for_visitors() };
     let sight = Sight::more_if(task.comment_count > 0 || task.assignee_id.is_some());
     found_unless(&known, task.version, sight, &task)
 }

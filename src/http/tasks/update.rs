@@ -108,7 +108,7 @@ async fn carry_out(
 ) -> Result<Response, Error> {
     let patch = request.patch()?;
     let command = UpdateTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), patch, if_version };
-    let look = tasks::find(state.app.pool(), project_id, task_id);
+    let look = tasks::find(state.app.pool(), ProjectId(project_id), TaskId(task_id));
     let before = Before::read(&caller, look, state.app.creation(TASK, task_id)).await?;
     let known = match command.patch.assignee_id {
         Some(Some(assignee)) => accounts::find(state.app.pool(), assignee.into()).await?.map(Into::into),

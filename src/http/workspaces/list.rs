@@ -28,7 +28,8 @@ pub async fn list(
 ) -> Result<Json<Items<Workspace>>, Error> {
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
-    let (account_id, look) = (caller.identity.account_id, workspaces::list(state.app.pool(), project_id, page));
+    let (account_id, look) =
+        (caller.identity.account_id, workspaces::list(state.app.pool(), ProjectId(project_id), page));
     let (_, listed) =
         state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)

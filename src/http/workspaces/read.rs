@@ -2,7 +2,10 @@
 
 use axum::{extract::State as Extract, response::Response};
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, WorkspaceId},
+};
 use workroom_projections::workspaces;
 
 use super::model::Workspace;
@@ -29,7 +32,10 @@ pub async fn read(
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
     at_position(&state, params.min_position).await?;
-    let (account_id, look) = (caller.identity.account_id, workspaces::find(state.app.pool(), project_id, workspace_id));
+    let (account_id, look) = (
+        caller.identity.account_id,
+        workspaces::find(state.app.pool(), ProjectId(project_id), WorkspaceId(workspace_id)),
+    );
     let (_, row) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewFiles, look).await?;
     let workspace = Workspace::from(row.ok_or(Error::not_found("workspace"))?);
     found_unless(&known, workspace.version, Sight::Plain, &workspace)

@@ -57,7 +57,7 @@ pub async fn update(
     };
     let (project, workspace) = (ProjectId(project_id), WorkspaceId(workspace_id));
     let command = UpdateWorkspace { project_id: project, workspace_id: workspace, patch, if_version };
-    let look = workspaces::find(state.app.pool(), project_id, workspace_id);
+    let look = workspaces::find(state.app.pool(), ProjectId(project_id), WorkspaceId(workspace_id));
     let before = Before::read(&caller, look, state.app.creation(WORKSPACE, workspace_id)).await?;
     let done = state.app.run(&caller.context, &command).await?;
     let UpdatedWorkspace { name, description, file_count, version, changed: is_new } = done.reply;

@@ -2,6 +2,7 @@
 //! test fails.
 
 mod growth;
+mod relation;
 mod revocation;
 
 use std::collections::BTreeSet;

@@ -17,7 +17,10 @@ use workroom::{
     application::invitations::{self, Host},
     database,
 };
-use workroom_domain::ids::{OrganizationId, ProjectId};
+use workroom_domain::{
+    access::Relation,
+    ids::{AccountId, OrganizationId, ProjectId, TaskId, WorkspaceId},
+};
 use workroom_projections::{
     comments, history, jobs, members, organizations,
     page::Page,
@@ -201,8 +204,8 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
             assert!(rows <= MOST, "{what} touches {rows} rows: {plan:#}");
         }
     };
-    let (account, organization, project) = (id(1, 0), id(2, 0), id(3, 0));
-    let (task, workspace) = (id(4, 0), id(6, 0));
+    let (account, organization, project) = (AccountId(id(1, 0)), OrganizationId(id(2, 0)), ProjectId(id(3, 0)));
+    let (task, workspace) = (TaskId(id(4, 0)), WorkspaceId(id(6, 0)));
     let first = Page { limit: 20, after: None, skip: 0 };
     for (which, middle) in [("first", 0), ("middle", 50_000)] {
         let page = |kind| Page { after: (middle > 0).then(|| id(kind, middle)), ..first };
@@ -211,7 +214,7 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
         check(&format!("{which} organizations"));
         organizations::members(pool, organization, page(1)).await.expect("members");
         check(&format!("{which} members of an organization"));
-        members::roster(pool, project, page(1).after, 20, 0).await.expect("members");
+        members::list(pool, project, page(1).after, 20, 0).await.expect("members");
         check(&format!("{which} members of a project"));
         for (organization_id, status) in
             [(None, None), (Some(organization), None), (None, Some("planning")), (Some(organization), Some("planning"))]
@@ -231,8 +234,8 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
             tasks::Filter { status: Some("in_progress"), ..none },
             tasks::Filter { task_type: Some("bug"), ..none },
             tasks::Filter { priority: Some("high"), ..none },
-            tasks::Filter { assignee_id: Some(Some(id(1, 0))), ..none },
-            tasks::Filter { assignee_id: Some(Some(id(1, 99_999))), ..none },
+            tasks::Filter { assignee_id: Some(Some(account)), ..none },
+            tasks::Filter { assignee_id: Some(Some(AccountId(id(1, 99_999)))), ..none },
             tasks::Filter { assignee_id: Some(None), ..none },
             tasks::Filter { due_from: due, ..none },
             tasks::Filter { due_from: due, status: Some("todo"), ..none },
@@ -257,17 +260,17 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
             jobs::list(pool, account, filter, page(8)).await.expect("jobs");
             check(&format!("{which} jobs, {filter:?}"));
         }
-        for host in [Host::Project(ProjectId(project)), Host::Organization(OrganizationId(organization))] {
+        for host in [Host::Project(project), Host::Organization(organization)] {
             invitations::list(pool, host, page(9)).await.expect("invitations");
             check(&format!("{which} invitations, {host:?}"));
         }
     }
-    let small = id(3, 2);
+    let small = ProjectId(id(3, 2));
     let page = TaskPage { page: first, after_due: None };
     let few = tasks::list(pool, small, tasks::Filter::default(), page, Some(account)).await.expect("tasks");
-    assert_eq!((few.tasks.len(), few.standing.flatten().as_deref()), (5, Some("owner")));
+    assert_eq!((few.tasks.len(), few.relation), (5, Some(Relation::Admin)));
     check("tasks of a small project");
-    assert_eq!(comments::list(pool, id(0, 1), first).await.expect("comments").items.len(), 5);
+    assert_eq!(comments::list(pool, TaskId(id(0, 1)), first).await.expect("comments").items.len(), 5);
     check("comments on a task with few");
     assert_eq!(workspaces::list(pool, small, first).await.expect("workspaces").items.len(), 5);
     check("workspaces of a small project");
@@ -275,20 +278,20 @@ async fn a_page_of_a_list_reads_a_page_of_a_hundred_thousand_rows() {
         jobs::Filter { project_id: Some(small), status: None },
         jobs::Filter { project_id: None, status: Some("failed") },
     ] {
-        assert_eq!(jobs::list(pool, id(1, 1), filter, first).await.expect("jobs").items.len(), 5);
+        assert_eq!(jobs::list(pool, AccountId(id(1, 1)), filter, first).await.expect("jobs").items.len(), 5);
         check(&format!("few jobs, {filter:?}"));
     }
-    let host = Host::Project(ProjectId(small));
+    let host = Host::Project(small);
     assert_eq!(invitations::list(pool, host, first).await.expect("invitations").items.len(), 5);
     check("invitations to a small project");
-    history::list(pool, project, &history::Filter::default(), 21).await.expect("history");
+    history::list(pool, project.uuid(), &history::Filter::default(), 21).await.expect("history");
     check("history");
     // For who may not see them, tasks are not looked for, however far the page lies.
     let skipping = TaskPage { page: Page { skip: 100_000, ..first }, after_due: None };
     for filter in [tasks::Filter::default(), tasks::Filter { assignee_id: Some(None), status: Some("done"), ..none() }]
     {
-        let seen = tasks::list(pool, project, filter, skipping, Some(Uuid::now_v7())).await.expect("tasks");
-        assert!(seen.tasks.is_empty() && seen.standing.is_none());
+        let seen = tasks::list(pool, project, filter, skipping, Some(AccountId(Uuid::now_v7()))).await.expect("tasks");
+        assert!(seen.tasks.is_empty() && seen.relation.is_none());
         check("tasks for a stranger");
     }
 }

@@ -50,7 +50,7 @@ pub async fn change_member_role(
     let command = ChangeOrganizationRole { organization_id: organization, account_id, role, if_version };
     let pool = state.app.pool();
     let mut member =
-        if let Some(row) = beside::added(organizations::find_member(pool, organization_id, user_id)).await? {
+        if let Some(row) = beside::added(organizations::find_member(pool, organization, account_id)).await? {
             OrganizationMember::from(row)
         } else {
             let naming = Some(("account_id", user_id));

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State as Extract};
 use uuid::Uuid;
+use workroom_domain::ids::OrganizationId;
 use workroom_projections::organizations;
 
 use crate::{
@@ -26,7 +27,7 @@ pub async fn list_members(
     Query(params): Query<PageParams>,
 ) -> Result<Json<Items<OrganizationMember>>, Error> {
     at_position(&state, params.min_position).await?;
-    state.app.organization_for(caller.identity.account_id, organization_id).await?;
-    let listed = organizations::members(state.app.pool(), organization_id, params.page()?).await?;
+    state.app.organization_for(caller.identity.account_id, OrganizationId(organization_id)).await?;
+    let listed = organizations::members(state.app.pool(), OrganizationId(organization_id), params.page()?).await?;
     Items::of(listed, |row| Ok(row.into())).map(Json)
 }
