@@ -32,6 +32,8 @@ pub mod session;
 pub mod tasks;
 pub mod workspaces;
 
+use std::sync::Arc;
+
 use changes::{Changes, Statement, UnusableChange};
 use log::Recorded;
 
@@ -55,12 +57,13 @@ pub trait Projection: Send + Sync {
 }
 
 /// Projections that move together: one leader, one checkpoint, one statement a batch. A failure halts its own group
-/// and no other.
+/// and no other. Cheap to clone.
+#[derive(Clone)]
 pub struct Group {
     /// Name of the group, in checkpoints, metrics and messages.
     pub name: &'static str,
     /// Its projections.
-    pub projections: Vec<Box<dyn Projection>>,
+    pub projections: Arc<[Box<dyn Projection>]>,
 }
 
 impl Group {
@@ -87,15 +90,15 @@ pub fn groups() -> Vec<Group> {
     vec![
         Group {
             name: workspace,
-            projections: vec![
+            projections: Arc::new([
                 Box::new(organizations::Organizations),
                 Box::new(projects::Projects),
                 Box::new(members::Members),
                 Box::new(tasks::Tasks),
                 Box::new(comments::Comments),
                 Box::new(workspaces::Workspaces),
-            ],
+            ]),
         },
-        Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },
+        Group { name: jobs, projections: Arc::new([Box::new(jobs::Jobs)]) },
     ]
 }
