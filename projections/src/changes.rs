@@ -95,7 +95,7 @@ impl ViewWriter {
     /// See [`UnusableChange`].
     pub fn changes(&self, group: &Group, events: &[crate::log::Recorded]) -> Result<Changes<'_>, UnusableChange> {
         let mut changes = Changes { statements: &self.statements, rows: vec![None; self.statements.len()] };
-        for projection in group.projections.iter() {
+        for projection in &group.projections {
             projection.apply(events, &mut changes)?;
         }
         Ok(changes)

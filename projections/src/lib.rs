@@ -32,8 +32,6 @@ pub mod session;
 pub mod tasks;
 pub mod workspaces;
 
-use std::sync::Arc;
-
 use changes::{Changes, Statement, UnusableChange};
 use log::Recorded;
 
@@ -57,13 +55,12 @@ pub trait Projection: Send + Sync {
 }
 
 /// Projections that move together: one leader, one checkpoint, one statement a batch. A failure halts its own group
-/// and no other. Cheap to clone.
-#[derive(Clone)]
+/// and no other.
 pub struct Group {
     /// Name of the group, in checkpoints, metrics and messages.
     pub name: &'static str,
     /// Its projections.
-    pub projections: Arc<[Box<dyn Projection>]>,
+    pub projections: Vec<Box<dyn Projection>>,
 }
 
 impl Group {
@@ -90,15 +87,15 @@ pub fn groups() -> Vec<Group> {
     vec![
         Group {
             name: workspace,
-            projections: Arc::new([
+            projections: vec![
                 Box::new(organizations::Organizations),
                 Box::new(projects::Projects),
                 Box::new(members::Members),
                 Box::new(tasks::Tasks),
                 Box::new(comments::Comments),
                 Box::new(workspaces::Workspaces),
-            ]),
+            ],
         },
-        Group { name: jobs, projections: Arc::new([Box::new(jobs::Jobs)]) },
+        Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },
     ]
 }

@@ -45,7 +45,7 @@ pub type Announce = Arc<dyn Fn(&'static str, &Incarnation, i64) + Send + Sync>;
 /// Keeps one group's views at the head of the log.
 #[derive(Clone)]
 pub struct Runner {
-    group: Group,
+    group: Arc<Group>,
     recent: RecentEvents,
     options: PgConnectOptions,
     head: watch::Receiver<i64>,
@@ -119,7 +119,7 @@ impl Runner {
         announce: Announce,
         election: Election,
     ) -> Self {
-        Self { group, recent: RecentEvents::default(), options, head, progress, announce, election }
+        Self { group: Arc::new(group), recent: RecentEvents::default(), options, head, progress, announce, election }
     }
 
     /// The same runner, which takes what this process has just written from memory.

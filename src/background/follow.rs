@@ -97,13 +97,11 @@ impl<F: Follower> Task for Following<F> {
         let Acted { to, failure } = follower.act(&mut claim, &batch).await?;
         let to = to.unwrap_or(stretch.after);
         follower.advance(claim, stretch.after, to).await?;
-        match failure {
-            Some(error) => Err(error),
-            None => {
-                let next = if batch.is_more { Next::AtOnce } else { Next::AfterPeriod };
-                Ok(Activation::did(json!({"position": to, "acted_on": batch.items.len()})).then(next))
-            }
+        if let Some(error) = failure {
+            return Err(error);
         }
+        let next = if batch.is_more { Next::AtOnce } else { Next::AfterPeriod };
+        Ok(Activation::did(json!({"position": to, "acted_on": batch.items.len()})).then(next))
     }
 
     fn woken(&mut self) -> impl Future<Output = ()> + Send {

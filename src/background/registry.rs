@@ -156,9 +156,10 @@ impl Registry<'_> {
         let about = about.gathering(Duration::from_millis(100));
         driver.task(about, Following(TaskMails::new(app(), base.config.reminder_latest())));
 
-        match Sender::new(base.pool.clone(), &base.config.mail(address))? {
-            Some(sender) => driver.task(About::every(Duration::from_secs(1), "mail_sender", Waited), sender),
-            None => tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set"),
+        if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail(address))? {
+            driver.task(About::every(Duration::from_secs(1), "mail_sender", Waited), sender);
+        } else {
+            tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");
         }
 
         let about = About::every(cleanup::SHORTEST_PERIOD, "cleanup", Aborted);

@@ -92,14 +92,16 @@ impl Status {
     }
 }
 
+type Registered = Vec<(&'static str, watch::Receiver<Status>)>;
+
 /// The statuses of all tasks of a process. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Statuses {
-    all: Arc<Mutex<Vec<(&'static str, watch::Receiver<Status>)>>>,
+    all: Arc<Mutex<Registered>>,
 }
 
 impl Statuses {
-    fn lock(&self) -> MutexGuard<'_, Vec<(&'static str, watch::Receiver<Status>)>> {
+    fn lock(&self) -> MutexGuard<'_, Registered> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

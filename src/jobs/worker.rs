@@ -72,7 +72,7 @@ impl Worker {
     async fn slot(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             // A panic over one job is that job's; the slot takes others.
-            let worked = caught(self.work(&shutdown)).await.unwrap_or_else(|panic| {
+            let worked = caught(Box::pin(self.work(&shutdown))).await.unwrap_or_else(|panic| {
                 tracing::error!(error = panic.as_ref() as &dyn std::error::Error, "a slot of the worker failed");
                 Err(panic.into())
             });
