@@ -24,7 +24,7 @@ use sqlx::{
 use tokio::time::Instant;
 use workroom_projections::{describe::describe, progress::Positions, session};
 
-use crate::{config::Config, event_store::IncarnationWatch, tls};
+use crate::{backoff::Backoff, config::Config, event_store::IncarnationWatch, tls};
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -407,7 +407,7 @@ impl Database {
     async fn wait<T>(&self, patience: Patience, attempt: impl AsyncFn() -> Result<T, Fault>) -> anyhow::Result<T> {
         let began = Instant::now();
         let mut said: Option<Instant> = None;
-        let mut pause = Duration::from_millis(50);
+        let mut backoff = Backoff::new(Duration::from_millis(50), LONGEST_PAUSE);
         loop {
             let reason = match attempt().await {
                 Ok(done) => {
@@ -420,6 +420,7 @@ impl Database {
                 Err(Fault::Nobody(reason)) if patience != Patience::Endless => anyhow::bail!(reason),
                 Err(Fault::Slow(reason) | Fault::Nobody(reason)) => reason,
             };
+            let pause = backoff.pause();
             match patience {
                 Patience::Brief(limit) if began.elapsed() + pause >= limit => anyhow::bail!(reason),
                 Patience::Brief(_) => {}
@@ -436,7 +437,6 @@ impl Database {
                 }
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

@@ -3,6 +3,7 @@
 
 pub mod application;
 pub mod audit;
+pub mod background;
 pub mod backoff;
 pub mod cli;
 pub mod clock;

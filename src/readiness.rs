@@ -13,21 +13,20 @@ use futures::FutureExt;
 use sqlx::PgPool;
 use tokio::{
     sync::watch,
-    time::{Instant, sleep, timeout},
+    time::{Instant, timeout},
 };
 use workroom_projections::{GROUPS, log, progress::Progress};
 
 use crate::{
+    background::Statuses,
     database,
-    http::{Need, Readiness},
+    http::{Need, Readiness, Report},
     messaging::Messaging,
     notify,
     relay::{RelayConfig, RelayStatus},
 };
 
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often followers are looked at.
-const LOOKS: Duration = Duration::from_secs(1);
 /// A follower that is behind and has not moved for so long is stuck.
 const STUCK: Duration = Duration::from_secs(5);
 /// How long a mail may be overdue while none leaves.
@@ -52,12 +51,14 @@ pub struct Probe {
     pub tells_of_mails: bool,
     /// On a worker: its sandbox, or why there is none.
     pub sandbox: Option<Result<String, String>>,
+    /// How background tasks do.
+    pub background: Statuses,
 }
 
 /// Asks each need in turn.
 pub fn probe(probe: Probe) -> Readiness {
     Arc::new(move || {
-        let Probe { pool, messaging, progress, followers, relay, tells_of_mails, sandbox } = probe.clone();
+        let Probe { pool, messaging, progress, followers, relay, tells_of_mails, sandbox, background } = probe.clone();
         async move {
             let status = relay.map(|status| status.borrow().clone());
             let mails = async { if tells_of_mails { mails(&pool).await } else { None } };
@@ -78,7 +79,7 @@ pub fn probe(probe: Probe) -> Readiness {
                 let refused = |reason| Need::Impaired(format!("code is refused: {reason}"));
                 checks.push(("sandbox", sandbox.unwrap_or_else(refused)));
             }
-            checks
+            Report { needs: checks, background: background.all() }
         }
         .boxed()
     })
@@ -207,27 +208,29 @@ impl Seen {
 }
 
 /// What follows the log, and whether it moves. Cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Followers {
     seen: Arc<Mutex<Seen>>,
 }
 
 impl Followers {
-    /// Starts to watch. The returned task runs until it is aborted.
-    pub fn watch(pool: PgPool, relay: RelayConfig) -> (Self, impl Future<Output = ()> + Send) {
-        let followers = Self { seen: Arc::default() };
-        let seen = Arc::clone(&followers.seen);
-        let task = async move {
-            loop {
-                // Without an answer nothing is known, and time does not count.
-                match timeout(PATIENCE, look(&pool, &relay)).await {
-                    Ok(Ok((head, found))) => lock(&seen).note(head, found, Instant::now()),
-                    Ok(Err(_)) | Err(_) => *lock(&seen) = Seen::default(),
-                }
-                sleep(LOOKS).await;
-            }
+    /// Looks where all of them are now.
+    ///
+    /// # Errors
+    /// The database's. Without an answer nothing is known, and time does not count.
+    pub async fn look(self, pool: PgPool, relay: RelayConfig) -> anyhow::Result<()> {
+        let found = match timeout(PATIENCE, look(&pool, &relay)).await {
+            Ok(found) => found.map_err(anyhow::Error::from),
+            Err(silence) => Err(silence.into()),
         };
-        (followers, task)
+        match found {
+            Ok((head, found)) => lock(&self.seen).note(head, found, Instant::now()),
+            Err(error) => {
+                *lock(&self.seen) = Seen::default();
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     fn stuck(&self, kind: Kind) -> Vec<(String, String)> {
@@ -264,6 +267,8 @@ async fn look(pool: &PgPool, relay: &RelayConfig) -> Result<(i64, BTreeMap<(Kind
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LOOKS: Duration = Duration::from_secs(1);
 
     #[test]
     fn only_what_is_behind_and_does_not_move_is_stuck() {

@@ -43,9 +43,10 @@ const IDLE_CHECKPOINT: Duration = Duration::from_millis(20);
 pub type Announce = Arc<dyn Fn(&'static str, &Incarnation, i64) + Send + Sync>;
 
 /// Keeps one group's views at the head of the log.
+#[derive(Clone)]
 pub struct Runner {
-    group: Group,
-    reader: LogReader,
+    group: Arc<Group>,
+    recent: RecentEvents,
     options: PgConnectOptions,
     head: watch::Receiver<i64>,
     progress: Progress,
@@ -118,14 +119,13 @@ impl Runner {
         announce: Announce,
         election: Election,
     ) -> Self {
-        let reader = LogReader::new(group.reads());
-        Self { group, reader, options, head, progress, announce, election }
+        Self { group: Arc::new(group), recent: RecentEvents::default(), options, head, progress, announce, election }
     }
 
     /// The same runner, which takes what this process has just written from memory.
     #[must_use]
     pub fn with_recent(self, recent: RecentEvents) -> Self {
-        Self { reader: self.reader.with_recent(recent), ..self }
+        Self { recent, ..self }
     }
 
     /// Runs until the task is aborted; aborting at any point leaves views and checkpoint consistent.
@@ -171,7 +171,8 @@ impl Runner {
     async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
         let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
-        answer(self.reader.attach(&mut connection)).await?;
+        let mut reader = LogReader::new(self.group.reads()).with_recent(self.recent.clone());
+        answer(reader.attach(&mut connection)).await?;
         let writer = answer(ViewWriter::prepare(&mut connection, &self.group)).await?;
         let incarnation = answer(Incarnation::of(&mut connection)).await?;
         self.progress.observe(&incarnation);
@@ -186,7 +187,7 @@ impl Runner {
             // Seen before the read: what rings afterwards is not missed. Where nobody has told of more, the timer looks.
             let head = *self.head.borrow_and_update();
             let entries = if must_look || head > position {
-                answer(self.reader.read(&mut connection, position, i64::MAX, BATCH)).await?
+                answer(reader.read(&mut connection, position, i64::MAX, BATCH)).await?
             } else {
                 Vec::new()
             };

@@ -7,14 +7,13 @@
 //! it looks up there shows the event that it follows. Nothing new can come behind it: assignments and submissions are
 //! guarded by the membership, joining by the account. All that is done is decided on the log and may be done twice.
 //!
-//! A sweep, every few minutes, does the same for everything that the views show: it repairs what earlier versions left.
+//! A repair, every few minutes, does the same for everything that the views show: it finds what earlier versions left.
+
+mod follower;
 
 use std::time::Duration;
 
-use sqlx::{FromRow, PgPool};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workroom_domain::refusal::Kind;
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::{AccountId, InvitationId, OrganizationId, ProjectId},
@@ -34,23 +33,19 @@ use super::{
     organizations::{RemoveOrganizationMember, UpdateOrganization, UpdatedOrganization},
     projects::DeleteProject,
     tasks::UnassignTask,
-    views,
 };
 use crate::application::codes::VIEWS_BEHIND;
 
-/// How often the log is looked at.
+pub use follower::{Reaction, Reactor};
+
+/// When a command that waits for the views may be given again.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long others keep away from a reactor that is at work, or stands still. Two at once do no harm.
-const LEASE: Duration = Duration::from_secs(2);
-const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
-/// Things that are done about one event, or by one sweep, at a time.
+/// Things that are done about one event, or by one repair, at a time.
 const BATCH: i64 = 500;
 /// Invitations that a request ends, and memberships, before its reply.
 const AT_ONCE: i64 = 100;
 /// How often in a row an account may be found where it does not belong any more.
 const IN_VAIN: usize = 10;
-/// Positions of the log that are looked at in one statement.
-const STRETCH: i64 = 20_000;
 
 /// What may have taken an account's right to invite was carried out.
 pub struct Demoted<R> {
@@ -283,233 +278,5 @@ where
             return Ok(());
         }
         before = found;
-    }
-}
-
-/// What has to follow which events. To add one: a variant with its name, its events and what it does about them, and a
-/// row in `reactor_checkpoints` by a migration.
-#[derive(Clone, Copy, Debug)]
-enum Reactor {
-    /// Members who were removed, and accounts that were erased, leave nothing behind.
-    Departures,
-    /// Projects that were deleted leave no jobs behind.
-    Deletions,
-}
-
-/// An event that something has to follow.
-#[derive(FromRow)]
-struct Cause {
-    position: i64,
-    event_id: Uuid,
-    event_type: String,
-    aggregate_id: Uuid,
-    account_id: Option<Uuid>,
-}
-
-/// Where a reactor stands.
-#[derive(FromRow)]
-struct Checkpoint {
-    position: i64,
-    is_sweep_due: bool,
-}
-
-impl Reactor {
-    const ALL: [Self; 2] = [Self::Departures, Self::Deletions];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Departures => "departures",
-            Self::Deletions => "deletions",
-        }
-    }
-
-    fn event_types(self) -> &'static [&'static str] {
-        match self {
-            Self::Departures => &[
-                "MemberRemoved",
-                "MemberRoleChanged",
-                "OrganizationMemberRemoved",
-                "OrganizationMemberRoleChanged",
-                "OrganizationUpdated",
-                "AccountErased",
-            ],
-            Self::Deletions => &["ProjectDeleted"],
-        }
-    }
-
-    /// The groups of the views in which it looks things up.
-    fn views(self) -> &'static [&'static str] {
-        match self {
-            Self::Departures => &[views::WORKSPACE],
-            Self::Deletions => &[views::WORKSPACE, views::JOBS],
-        }
-    }
-
-    async fn react(self, app: &App, cause: &Cause) -> Result<(), Error> {
-        let context = &Context { causation_id: Some(cause.event_id), ..reaction(Uuid::now_v7()) };
-        match (cause.event_type.as_str(), cause.account_id) {
-            ("MemberRemoved", Some(account)) => {
-                app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
-                app.lapse_invitations(context, Some(AccountId(account))).await
-            }
-            ("OrganizationMemberRemoved", Some(account)) => {
-                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id)), Some(AccountId(account)))
-                    .await?;
-                app.lapse_invitations(context, Some(AccountId(account))).await
-            }
-            ("OrganizationUpdated", _) => {
-                app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id)), None).await
-            }
-            (_, Some(account)) => app.lapse_invitations(context, Some(AccountId(account))).await,
-            ("AccountErased", _) => {
-                let account_id = AccountId(cause.aggregate_id);
-                app.leave_everything(context, account_id).await?;
-                app.lapse_invitations(context, Some(account_id)).await
-            }
-            ("ProjectDeleted", _) => app.end_jobs(context, Some(ProjectId(cause.aggregate_id))).await,
-            _ => Ok(()),
-        }
-    }
-
-    async fn sweep(self, app: &App) -> Result<(), Error> {
-        views::caught_up(app.pool(), self.views()).await?;
-        let context = &reaction(Uuid::now_v7());
-        match self {
-            Self::Departures => {
-                app.erase_traces(context).await?;
-                app.remove_outsiders(context, None, None).await?;
-                app.lapse_invitations(context, None).await?;
-                app.release_tasks(context, None).await
-            }
-            Self::Deletions => app.end_jobs(context, None).await,
-        }
-    }
-
-    /// Follows a stretch of the log; `true` when there is more.
-    async fn pass(self, app: &App, holder: Uuid) -> Result<bool, Error> {
-        let pool = app.pool();
-        let Some(Checkpoint { position, is_sweep_due }) = self.take(pool, holder).await? else { return Ok(false) };
-        if is_sweep_due {
-            match self.sweep(app).await {
-                Err(error) if error.kind() == Kind::Unavailable => return Err(error),
-                // One that cannot be helped must not keep the others waiting; the next sweep finds it again.
-                Err(error) => self.complain(&error),
-                Ok(()) => {}
-            }
-            self.swept(pool, holder).await?;
-        }
-        let until = views::reached(pool, self.views()).await?.min(position + STRETCH);
-        if until <= position {
-            return Ok(false);
-        }
-        let causes = self.causes(pool, position, until).await?;
-        let is_all = i64::try_from(causes.len()).unwrap_or(BATCH) < BATCH;
-        let mut done = position;
-        for cause in &causes {
-            match self.react(app, cause).await {
-                Err(error) if error.kind() == Kind::Unavailable => {
-                    self.advance(pool, holder, position, done).await?;
-                    return Err(error);
-                }
-                Err(error) => self.complain(&error),
-                Ok(()) => {}
-            }
-            done = cause.position;
-        }
-        if is_all {
-            done = until;
-        }
-        self.advance(pool, holder, position, done).await?;
-        Ok(!is_all || until == position + STRETCH)
-    }
-
-    fn complain(self, error: &Error) {
-        tracing::error!(error = error as &dyn std::error::Error, reactor = self.name(), "an event was not followed");
-    }
-
-    /// Takes the lead if there is something to do and nobody else is at it.
-    async fn take(self, pool: &PgPool, holder: Uuid) -> Result<Option<Checkpoint>, sqlx::Error> {
-        let reached = views::reached(pool, self.views()).await?;
-        sqlx::query_as(
-            "UPDATE reactor_checkpoints SET holder = $2, leased_until = now() + make_interval(secs => $3)
-             WHERE reactor = $1 AND (holder = $2 OR leased_until IS NULL OR leased_until < now())
-               AND (position < $4 OR swept_at IS NULL OR swept_at < now() - make_interval(secs => $5))
-             RETURNING position, swept_at IS NULL OR swept_at < now() - make_interval(secs => $5) AS is_sweep_due",
-        )
-        .bind(self.name())
-        .bind(holder)
-        .bind(LEASE.as_secs_f64())
-        .bind(reached)
-        .bind(SWEEP_INTERVAL.as_secs_f64())
-        .fetch_optional(pool)
-        .await
-    }
-
-    async fn causes(self, pool: &PgPool, after: i64, until: i64) -> Result<Vec<Cause>, sqlx::Error> {
-        sqlx::query_as(
-            "SELECT position, event_id, event_type, aggregate_id::uuid AS aggregate_id,
-                    (payload->>'account_id')::uuid AS account_id
-             FROM events WHERE position > $1 AND position <= $2 AND event_type = ANY($3)
-               AND (event_type <> 'OrganizationUpdated'
-                    OR payload->'changes'->'settings'->'to'->>'allow_guests' = 'false')
-             ORDER BY position LIMIT $4",
-        )
-        .bind(after)
-        .bind(until)
-        .bind(self.event_types())
-        .bind(BATCH)
-        .fetch_all(pool)
-        .await
-    }
-
-    /// Moves the checkpoint, unless somebody else has it by now.
-    async fn advance(self, pool: &PgPool, holder: Uuid, from: i64, to: i64) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE reactor_checkpoints SET position = $4 WHERE reactor = $1 AND holder = $2 AND position = $3")
-            .bind(self.name())
-            .bind(holder)
-            .bind(from)
-            .bind(to)
-            .execute(pool)
-            .await
-            .map(drop)
-    }
-
-    async fn swept(self, pool: &PgPool, holder: Uuid) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE reactor_checkpoints SET swept_at = now() WHERE reactor = $1 AND holder = $2")
-            .bind(self.name())
-            .bind(holder)
-            .execute(pool)
-            .await
-            .map(drop)
-    }
-}
-
-/// Follows the log with all reactors until told to stop. Any number of processes may: one at a time does the work.
-pub async fn follow(app: App, shutdown: CancellationToken) {
-    let holder = Uuid::now_v7();
-    futures::future::join_all(Reactor::ALL.map(|reactor| follow_with(reactor, &app, holder, &shutdown))).await;
-    let released = sqlx::query("UPDATE reactor_checkpoints SET leased_until = NULL WHERE holder = $1")
-        .bind(holder)
-        .execute(app.pool())
-        .await;
-    if let Err(error) = released {
-        tracing::debug!(error = &error as &dyn std::error::Error, "the reactors were not handed over");
-    }
-}
-
-async fn follow_with(reactor: Reactor, app: &App, holder: Uuid, shutdown: &CancellationToken) {
-    loop {
-        match reactor.pass(app, holder).await {
-            Ok(true) if !shutdown.is_cancelled() => continue,
-            Ok(_) => {}
-            Err(error) => {
-                let name = reactor.name();
-                tracing::debug!(error = &error as &dyn std::error::Error, reactor = name, "the log is not followed");
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = shutdown.cancelled() => return,
-        }
     }
 }

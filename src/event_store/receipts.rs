@@ -1,8 +1,13 @@
 //! Idempotency receipts: the reply of a command, kept with its events so that the same command, sent again, is answered
 //! and not repeated.
 
+use std::time::Duration;
+
 use sqlx::{PgPool, Row};
 use uuid::Uuid;
+
+/// How long a receipt answers for its command.
+pub const KEPT: Duration = Duration::from_hours(24);
 
 /// A reply to keep.
 #[derive(Clone, Debug)]
@@ -43,10 +48,11 @@ pub struct KeptReply {
 pub async fn find(pool: &PgPool, principal: Uuid, key: &str) -> Result<Option<KeptReply>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT fingerprint, status, headers::text AS headers, body, position FROM idempotency_receipts
-         WHERE principal = $1 AND key = $2 AND created_at > now() - interval '24 hours'",
+         WHERE principal = $1 AND key = $2 AND created_at > now() - make_interval(secs => $3)",
     )
     .bind(principal)
     .bind(key)
+    .bind(KEPT.as_secs_f64())
     .fetch_optional(pool)
     .await?;
     row.map(|row| {
@@ -59,15 +65,4 @@ pub async fn find(pool: &PgPool, principal: Uuid, key: &str) -> Result<Option<Ke
         })
     })
     .transpose()
-}
-
-/// Deletes receipts past their 24 hours.
-///
-/// # Errors
-/// The database's.
-pub async fn sweep(pool: &PgPool) -> Result<u64, sqlx::Error> {
-    sqlx::query("DELETE FROM idempotency_receipts WHERE created_at < now() - interval '24 hours'")
-        .execute(pool)
-        .await
-        .map(|done| done.rows_affected())
 }

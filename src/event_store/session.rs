@@ -15,6 +15,7 @@ use super::{
     batch::{Columns, Obstacles},
     incarnation::{Incarnation, IncarnationWatch},
 };
+use crate::backoff::Backoff;
 
 /// How long the database may take over one append before its connection is given up for dead.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -123,7 +124,7 @@ impl Session {
         let Open { connection, backend, .. } = lost;
         drop(connection);
         let deadline = Instant::now() + RESOLVE_TIMEOUT;
-        let mut pause = Duration::from_millis(20);
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_millis(500));
         while Instant::now() < deadline {
             let answer = timeout_at(deadline, async {
                 let mut open = connect(&self.options, &self.watch).await?;
@@ -146,8 +147,7 @@ impl Session {
                 }
                 Ok(Err(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the event log to come back");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_millis(500));
+                    sleep(backoff.pause()).await;
                 }
                 Err(_) => break,
             }

@@ -80,14 +80,6 @@ async fn write(pool: &PgPool, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
     .map(drop)
 }
 
-/// Deletes what an earlier version kept of aggregates that never were.
-///
-/// # Errors
-/// The database's.
-pub async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM aggregate_snapshots WHERE sequence = 0").execute(pool).await.map(drop)
-}
-
 /// Finds the snapshot of an aggregate, if one of today's shape is there and reads.
 pub(super) async fn find<A: Decide>(pool: &PgPool, id: Uuid) -> Result<Option<Versioned<A>>, sqlx::Error> {
     let row = sqlx::query(

@@ -11,9 +11,8 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Need, Probes, client_address::is_local};
+use super::{Need, Probes, Report, background::BackgroundTask, client_address::is_local, problem::codes::NOT_READY};
 use crate::config::ReadyDetails;
-use crate::http::problem::codes::NOT_READY;
 
 /// The process is there.
 #[derive(Serialize, ToSchema)]
@@ -37,6 +36,9 @@ pub struct Ready {
     /// Each need: `ok`, or what is wrong. Not for everybody; see `WORKROOM_READY_DETAILS`.
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<BTreeMap<&'static str, Check>>,
+    /// How each background task of the process does, for whoever is told of the needs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    background: Option<BTreeMap<&'static str, BackgroundTask>>,
 }
 
 /// One need.
@@ -54,7 +56,7 @@ pub async fn ready(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
 ) -> Response {
-    let needs = readiness().await;
+    let Report { needs, background } = readiness().await;
     let ready = !needs.iter().any(|(_, need)| matches!(need, Need::Unmet(_)));
     let may_know = details == ReadyDetails::Everyone || is_local(peer.ip(), &headers);
     let checks: BTreeMap<_, _> = needs
@@ -65,7 +67,9 @@ pub async fn ready(
         })
         .collect();
     if ready {
-        return Json(Ready { status: "ready", checks: may_know.then_some(checks) }).into_response();
+        let background = background.into_iter().map(|(name, status)| (name, status.into())).collect();
+        let (checks, background) = if may_know { (Some(checks), Some(background)) } else { (None, None) };
+        return Json(Ready { status: "ready", checks, background }).into_response();
     }
     let failing: Vec<_> =
         checks.iter().filter(|(_, check)| !check.ok).map(|(name, check)| format!("{name}: {}", check.detail)).collect();

@@ -4,6 +4,7 @@
 //! own included, leaves as `application/problem+json` ([`problem`]).
 
 pub mod auth;
+mod background;
 mod beside;
 pub mod client_address;
 pub mod comments;
@@ -33,4 +34,4 @@ pub mod tasks;
 pub mod webhooks;
 pub mod workspaces;
 
-pub use state::{Need, Probes, Readiness, SandboxGate, Shared, State};
+pub use state::{Need, Probes, Readiness, Report, SandboxGate, Shared, State};

@@ -4,14 +4,24 @@ use std::sync::Arc;
 
 use crate::{
     application::App,
+    background,
     config::{Config, ReadyDetails},
     identity::Identity,
     live::Live,
     rate_limit::RateLimits,
 };
 
-/// What the service needs, by name.
-pub type Readiness = Arc<dyn Fn() -> futures::future::BoxFuture<'static, Vec<(&'static str, Need)>> + Send + Sync>;
+/// Asks how the service is.
+pub type Readiness = Arc<dyn Fn() -> futures::future::BoxFuture<'static, Report> + Send + Sync>;
+
+/// How the service is.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What it needs, by name.
+    pub needs: Vec<(&'static str, Need)>,
+    /// What goes on behind the requests, by name. That some of it fails takes nobody out of service.
+    pub background: Vec<(&'static str, background::Status)>,
+}
 
 /// Whether the service has something that it needs, with more about it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,9 @@
 //! Which kinds of password hashes accounts have besides ours: refusals of a sign-in wait for the dearest, so that their time
 //! does not tell which kind an account has.
 
-use std::time::Duration;
-
 use sqlx::PgPool;
 
 use super::password::PasswordHasher;
-
-/// Accounts can be imported while the service runs.
-const INTERVAL: Duration = Duration::from_mins(1);
 
 /// More kinds than these are no kinds, but damage.
 const MAX_KINDS: i64 = 1000;
@@ -16,16 +11,6 @@ const MAX_KINDS: i64 = 1000;
 /// Has the hasher expect the kinds that accounts have now.
 pub(super) async fn expect(pool: &PgPool, hasher: &PasswordHasher) -> anyhow::Result<()> {
     Ok(hasher.expect(&kinds(pool).await?).await?)
-}
-
-/// Keeps that up to date. Runs until the task is aborted.
-pub(super) async fn follow(pool: PgPool, hasher: PasswordHasher) {
-    loop {
-        tokio::time::sleep(INTERVAL).await;
-        if let Err(error) = expect(&pool, &hasher).await {
-            tracing::debug!(%error, "it is not known which kinds of password hashes there are");
-        }
-    }
 }
 
 /// What precedes the salt of hashes that are not of today's kind, each once. The index has one entry an imported account;

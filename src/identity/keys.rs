@@ -17,8 +17,6 @@ use super::{
     signing_key::{KeyRing, SharedKeyRing, SigningKey, key_id},
 };
 
-/// How often the table is read again.
-const INTERVAL: Duration = Duration::from_millis(500);
 /// The least time that a key is published before it signs: every instance has read it by then.
 pub const SHORTEST_LEAD: Duration = Duration::from_secs(10);
 
@@ -105,22 +103,18 @@ async fn insert(connection: &mut PgConnection, lead: Duration) -> anyhow::Result
     Ok(key.kid().to_owned())
 }
 
-/// Keeps a ring as the table has it, until the task is aborted.
-pub async fn follow(pool: PgPool, keys: SharedKeyRing) {
-    loop {
-        tokio::time::sleep(INTERVAL).await;
-        let read = async { ring(&mut *pool.acquire().await?).await };
-        match read.await {
-            Ok(ring) => {
-                let known = keys.load();
-                if ring.generation() != known.generation() || ring.current().kid() != known.current().kid() {
-                    tracing::info!(kid = ring.current().kid(), "the signing keys have changed");
-                    keys.store(ring);
-                }
-            }
-            Err(error) => tracing::debug!(%error, "the signing keys cannot be read"),
-        }
+/// Makes a ring what the table has now.
+///
+/// # Errors
+/// The database's, or a stored key that does not read.
+pub async fn refresh(pool: &PgPool, keys: &SharedKeyRing) -> anyhow::Result<()> {
+    let ring = ring(&mut *pool.acquire().await?).await?;
+    let known = keys.load();
+    if ring.generation() != known.generation() || ring.current().kid() != known.current().kid() {
+        tracing::info!(kid = ring.current().kid(), "the signing keys have changed");
+        keys.store(ring);
     }
+    Ok(())
 }
 
 /// The keys and their states, youngest first.

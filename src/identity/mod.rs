@@ -34,7 +34,6 @@ mod register;
 mod revocations;
 mod sessions;
 pub mod signing_key;
-mod sweep;
 pub mod throttle;
 pub mod tickets;
 mod tokens;
@@ -45,6 +44,7 @@ mod webhook_inbox;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use time::OffsetDateTime;
+use tokio::sync::watch;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
@@ -55,14 +55,14 @@ pub use invitation_limits::RecipientDigest;
 pub use login::{SignIn, SignedIn};
 pub use profile::ProfilePatch;
 pub use register::Registration;
-pub use revocations::{Revocations, Watch};
+pub use revocations::{KEPT as ENDED_CREDENTIALS_KEPT, Revocations, Watch};
 pub use sessions::SessionSummary;
 pub use tokens::TokenSummary;
 pub use webhook_inbox::IdentityWebhook;
 
 use crate::{
     application::{App, Error},
-    messaging::{Messaging, epoch, seal::Seal},
+    messaging::{Messaging, seal::Seal},
     secrets,
 };
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
@@ -182,13 +182,26 @@ impl Identity {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// What goes on behind: keys and kinds of hashes are followed, ended sessions told and heard of. Runs until the task is aborted.
-    pub async fn run(self, messaging: Messaging, seal: Seal) {
+    /// Takes up the signing keys as they are stored now.
+    ///
+    /// # Errors
+    /// The database's, or a stored key that does not read.
+    pub async fn refresh_keys(self) -> anyhow::Result<()> {
+        keys::refresh(self.inner.app.pool(), &self.inner.keys).await
+    }
+
+    /// Takes up which kinds of password hashes accounts have now: they can be imported while the service runs.
+    ///
+    /// # Errors
+    /// The database's, or a hasher that is busy.
+    pub async fn refresh_hash_kinds(self) -> anyhow::Result<()> {
+        imported::expect(self.inner.app.pool(), &self.inner.hasher).await
+    }
+
+    /// Tells other processes of ended sessions, and hears of theirs. Runs until the task is aborted.
+    pub async fn share_revocations(self, messaging: Messaging, seal: Seal, epoch: watch::Receiver<Uuid>) {
         let pool = self.inner.app.pool().clone();
-        let keys = keys::follow(pool.clone(), self.inner.keys.clone());
-        let imported = imported::follow(pool.clone(), self.inner.hasher.clone());
-        let epoch = epoch::follow(self.inner.app.log().incarnations());
-        tokio::join!(keys, imported, self.inner.revocations.clone().run(pool, messaging, seal, epoch));
+        self.inner.revocations.clone().run(pool, messaging, seal, epoch).await;
     }
 
     /// The public keys that access tokens can be checked with.

@@ -31,6 +31,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 const INTERVAL_ALONE: Duration = Duration::from_millis(250);
 /// How long an id is remembered: longer than any access token holds.
 const REMEMBERED: Duration = Duration::from_secs(MAX_LIFETIME.as_secs() + 600);
+/// How long the table keeps an id: longer than anybody remembers it.
+pub const KEPT: Duration = Duration::from_secs(2 * REMEMBERED.as_secs());
 /// What may have committed late, and so lies behind what was already read.
 const OVERLAP: Duration = Duration::from_mins(1);
 /// Ids in one message.
@@ -46,7 +48,7 @@ struct Inner {
     ended: RwLock<HashMap<Uuid, Instant>>,
     watched: Mutex<HashMap<Uuid, Watched>>,
     told: mpsc::UnboundedSender<Vec<Uuid>>,
-    to_tell: Mutex<Option<mpsc::UnboundedReceiver<Vec<Uuid>>>>,
+    to_tell: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<Uuid>>>,
 }
 
 struct Watched {
@@ -72,8 +74,12 @@ impl Revocations {
     /// The database's.
     pub async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
         let (told, to_tell) = mpsc::unbounded_channel();
-        let inner =
-            Inner { ended: RwLock::default(), watched: Mutex::default(), told, to_tell: Mutex::new(Some(to_tell)) };
+        let inner = Inner {
+            ended: RwLock::default(),
+            watched: Mutex::default(),
+            told,
+            to_tell: tokio::sync::Mutex::new(to_tell),
+        };
         let revocations = Self { inner: Arc::new(inner) };
         revocations.read(pool, REMEMBERED).await?;
         Ok(revocations)
@@ -113,8 +119,7 @@ impl Revocations {
 
     /// Listens, tells and reads until the task is aborted. `epoch` is the log's: what is told holds within it.
     pub async fn run(self, pool: PgPool, messaging: Messaging, seal: Seal, epoch: watch::Receiver<Uuid>) {
-        let to_tell = self.inner.to_tell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(mut to_tell) = to_tell else { return };
+        let mut to_tell = self.inner.to_tell.lock().await;
         let tell = async {
             while let Some(ids) = to_tell.recv().await {
                 // What lies in a queue until the server is back is told by the table long before.
@@ -221,18 +226,6 @@ impl Revocations {
 fn is_told_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
     let told = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH));
     told.is_some_and(|told| Uuid::try_parse(told.as_str()) == Ok(epoch)) && seal.holds(message)
-}
-
-/// Deletes what is remembered for nothing.
-///
-/// # Errors
-/// The database's.
-pub(super) async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM ended_credentials WHERE ended_at < now() - make_interval(secs => $1)")
-        .bind(REMEMBERED.as_secs_f64() * 2.0)
-        .execute(pool)
-        .await
-        .map(drop)
 }
 
 /// What a proof rests on, under watch.

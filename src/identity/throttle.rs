@@ -133,12 +133,4 @@ impl Throttle {
         let counted = sqlx::query("SELECT count_attempt($1, $2, $3)").bind(keys).bind(intervals).bind(windows);
         counted.execute(&self.pool).await.map(drop)
     }
-
-    /// Deletes what is forgiven.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn sweep(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM throttles WHERE free_at < now()").execute(&self.pool).await.map(drop)
-    }
 }

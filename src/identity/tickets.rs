@@ -40,17 +40,15 @@ impl Identity {
         let ticket = URL_SAFE_NO_PAD.encode(secret);
         let expires_at = now + LIFETIME;
         let issued = sqlx::query(
-            "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
-             INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
+            "INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
                                            expires_at)
-             SELECT $1, id, $3, $9, $7, $8, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
+             SELECT $1, id, $3, $8, $6, $7, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
         )
         .bind(hash(&ticket))
         .bind(Uuid::from(caller.account_id))
         .bind(caller.credential_id)
         .bind(caller.expires_at)
         .bind(expires_at)
-        .bind(now)
         .bind(caller.kind.as_str())
         .bind(caller.scope.as_str())
         .bind(caller.rests_on)

@@ -6,6 +6,8 @@ use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::ids::JobId;
 
+use crate::background::while_renewed;
+
 /// How long a claim holds without being renewed.
 pub const TERM: Duration = Duration::from_secs(10);
 /// How often it is renewed.
@@ -60,40 +62,9 @@ impl Lease {
             .map(drop)
     }
 
-    /// Keeps the claim alive; returns once somebody else has the job. A database that is away for a moment is no reason
-    /// to stop: the log will tell whose the attempt was.
-    pub async fn keep(&self, pool: &PgPool) {
-        loop {
-            tokio::time::sleep(RENEWAL).await;
-            match self.hold(pool).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be renewed");
-                }
-            }
-        }
+    /// Does `work` and keeps the claim alive meanwhile; `None` once somebody else has the job. A database that is away for a
+    /// moment is no reason to stop: the log will tell whose the attempt was.
+    pub async fn keep<T>(&self, pool: &PgPool, work: impl Future<Output = T> + Send) -> Option<T> {
+        while_renewed(RENEWAL, || self.hold(pool), work).await
     }
-}
-
-/// Forgets what was handed to the queue of jobs that no longer wait for a worker.
-///
-/// # Errors
-/// The database's.
-pub async fn sweep_dispatches(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "DELETE FROM job_dispatches d WHERE d.dispatched_at < now() - interval '1 hour'
-             AND NOT EXISTS (SELECT FROM jobs j WHERE j.id = d.job_id AND j.status IN ('pending', 'running'))",
-    )
-    .execute(pool)
-    .await
-    .map(drop)
-}
-
-/// Deletes claims that ran out long ago: of jobs that were taken away, or whose worker died after the outcome.
-///
-/// # Errors
-/// The database's.
-pub async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM job_leases WHERE expires_at < now() - interval '1 hour'").execute(pool).await.map(drop)
 }

@@ -3,128 +3,58 @@
 
 use std::time::Duration;
 
-use sqlx::{PgPool, postgres::PgConnectOptions};
-use tokio_util::sync::CancellationToken;
+use serde_json::json;
+use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
     actor::{Actor, SystemActor},
     ids::JobId,
 };
-use workroom_projections::{
-    jobs::{self, Due},
-    leader::{Election, Term},
-};
+use workroom_projections::jobs::{self, Due};
 
 use super::lease;
-use crate::clock::now;
 use crate::{
     application::{App, Context, Error, jobs::InterruptAttempt},
-    event_store::{receipts, snapshot},
+    background::{self, Activation, Task},
+    clock::now,
     messaging::Messaging,
     relay::{JobMessage, publish_job},
 };
 
-const INTERVAL: Duration = Duration::from_secs(1);
-const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// The relay hands out what is due at once; what is still waiting after this long may have been lost.
 const OVERDUE_SECONDS: f64 = 2.0;
 /// An attempt that was handed out and may have been lost is handed out again after this long.
 const AGAIN: Duration = Duration::from_secs(10);
 const BATCH: i64 = 500;
-/// How long the database may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Makes the queue agree with the log.
 pub struct Reconciler {
     app: App,
     messaging: Messaging,
     stream: String,
-    /// How to connect for what belongs to one session.
-    options: PgConnectOptions,
-    election: Election,
 }
 
 impl Reconciler {
-    /// A reconciler of the queue of this name, which leads by a connection of its own made with `options`.
-    pub fn new(app: App, messaging: Messaging, stream: &str, options: PgConnectOptions, election: Election) -> Self {
-        Self { app, messaging, stream: stream.to_owned(), options, election }
+    /// A reconciler of the queue of this name.
+    pub fn new(app: App, messaging: Messaging, stream: &str) -> Self {
+        Self { app, messaging, stream: stream.to_owned() }
     }
 
-    /// Runs until told to stop. Any number may run: one at a time does the work.
-    pub async fn run(self, shutdown: CancellationToken) {
-        while !shutdown.is_cancelled() {
-            if let Err(error) = self.lead(&shutdown).await {
-                tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "the reconciler does not lead");
-            }
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = shutdown.cancelled() => {}
-            }
-        }
-    }
-
-    /// Waits until it leads, then works until another does, or it is told to stop.
-    async fn lead(&self, shutdown: &CancellationToken) -> Result<(), Failure> {
-        let mut connection =
-            tokio::time::timeout(PATIENCE, workroom_projections::session::begin(&self.options)).await??;
-        let term = tokio::select! {
-            term = self.election.win(&mut connection, "reconciler") => term?,
-            () = shutdown.cancelled() => return Ok(()),
-        };
-        let mut swept: Option<tokio::time::Instant> = None;
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(INTERVAL) => {}
-                () = shutdown.cancelled() => return Ok(()),
-            }
-            // It leads as long as its session lasts.
-            tokio::time::timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut connection)).await??;
-            if !term.goes_on() {
-                return Ok(());
-            }
-            if let Err(error) = self.pass(&term).await {
-                tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "jobs could not be reconciled");
-            }
-            if swept.is_none_or(|at| at.elapsed() >= SWEEP_INTERVAL) {
-                swept = Some(tokio::time::Instant::now());
-                self.sweep().await;
-            }
-        }
-    }
-
-    async fn sweep(&self) {
-        for (what, swept) in [
-            ("receipts", receipts::sweep(self.app.pool()).await.map(drop)),
-            ("leases", lease::sweep(self.app.pool()).await),
-            ("dispatches", lease::sweep_dispatches(self.app.pool()).await),
-            ("snapshots", snapshot::sweep(self.app.pool()).await),
-        ] {
-            if let Err(error) = swept {
-                tracing::warn!(error = &error as &dyn std::error::Error, "old {what} could not be deleted");
-            }
-        }
-    }
-
-    async fn pass(&self, term: &Term) -> Result<(), Failure> {
-        self.take_from_the_lost(term).await?;
-        self.hand_out(term).await
-    }
-
-    async fn take_from_the_lost(&self, term: &Term) -> Result<(), Error> {
+    /// Returns how many attempts were taken from workers that died.
+    async fn take_from_the_lost(&self, context: &background::Context) -> Result<u32, Error> {
+        let mut taken = 0;
         for Due { id, attempt } in jobs::running(self.app.pool(), lease::TERM.as_secs_f64(), BATCH).await? {
-            if !term.goes_on() {
-                return Ok(());
+            if !context.may_go_on() {
+                break;
             }
             let attempt = u32::try_from(attempt).map_err(Error::failure)?;
             tracing::warn!(job_id = %id, attempt, "a job has lost its worker");
             let context = Context::new(Actor::System(SystemActor::Reconciler), Uuid::now_v7());
             let interrupt = InterruptAttempt { job_id: JobId(id), attempt, retry_at: now() };
             match self.app.run(&context, &interrupt).await {
+                Ok(_) => taken += 1,
                 // It has ended after all.
-                Ok(_) => {}
                 Err(error) if error.kind() == Kind::Conflict => {}
                 Err(error) if error.kind() == Kind::Unavailable => return Err(error),
                 // One job that cannot be helped must not keep help from the others.
@@ -133,23 +63,25 @@ impl Reconciler {
                 }
             }
         }
-        Ok(())
+        Ok(taken)
     }
 
-    async fn hand_out(&self, term: &Term) -> Result<(), Failure> {
+    /// Returns how many attempts were handed out.
+    async fn hand_out(&self, context: &background::Context) -> anyhow::Result<u32> {
         let pool = self.app.pool();
         let due = jobs::count_due(pool).await?;
         if due == 0 {
-            return Ok(());
+            return Ok(0);
         }
         let mut stream = self.messaging.jetstream().get_stream(&self.stream).await?;
         let queued = i64::try_from(stream.info().await?.state.messages)?;
         // As long as the queue holds as much as is due, whatever was handed out before is waiting there.
         let again_before = if queued < due { now() - AGAIN } else { time::OffsetDateTime::UNIX_EPOCH };
         let waiting = jobs::due(pool, OVERDUE_SECONDS, again_before, BATCH).await?;
+        let mut handed_out = 0;
         for Due { id, attempt } in waiting {
-            if !term.goes_on() {
-                return Ok(());
+            if !context.may_go_on() {
+                break;
             }
             let attempt = attempt + 1;
             let again = dispatched_before(pool, id, attempt).await?;
@@ -157,8 +89,17 @@ impl Reconciler {
             let message = JobMessage { job_id: id, attempt: u32::try_from(attempt)? };
             publish_job(self.messaging.jetstream(), "code_execution", message, suffix.as_deref()).await?;
             note_dispatch(pool, id, attempt).await?;
+            handed_out += 1;
         }
-        Ok(())
+        Ok(handed_out)
+    }
+}
+
+impl Task for Reconciler {
+    async fn activate(&mut self, context: &background::Context) -> anyhow::Result<Activation> {
+        let taken = self.take_from_the_lost(context).await?;
+        let handed_out = self.hand_out(context).await?;
+        Ok(Activation::did(json!({"taken_from_lost_workers": taken, "handed_out": handed_out})))
     }
 }
 

@@ -26,10 +26,12 @@ use crate::{
         App, Context, Error,
         jobs::{FinishAttempt, InterruptAttempt, StartAttempt},
     },
+    background::caught,
+    backoff::{self, Backoff},
+    clock::now,
     messaging::Messaging,
     relay::{JobMessage, WORKERS},
 };
-use crate::{backoff, clock::now};
 
 const PULL: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -69,7 +71,12 @@ impl Worker {
 
     async fn slot(self, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            if let Err(trouble) = self.work(&shutdown).await {
+            // A panic over one job is that job's; the slot takes others.
+            let worked = caught(Box::pin(self.work(&shutdown))).await.unwrap_or_else(|panic| {
+                tracing::error!(error = panic.as_ref() as &dyn std::error::Error, "a slot of the worker failed");
+                Err(panic.into())
+            });
+            if let Err(trouble) = worked {
                 tracing::debug!(error = trouble.as_ref() as &dyn std::error::Error, "the job queue is not available");
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
@@ -148,12 +155,9 @@ impl Worker {
         let run = self.sandbox.run(execution, async move { stopped.cancelled().await });
         // The lease is kept until the log has the outcome: reporting may take a while when the database is away.
         let done = async { self.report(job_id, attempt, run.await).await };
-        tokio::select! {
-            () = done => {}
-            () = lease.keep(pool) => {
-                tracing::warn!(%job_id, attempt, "the attempt was taken away; its program is stopped");
-                return;
-            }
+        if lease.keep(pool, done).await.is_none() {
+            tracing::warn!(%job_id, attempt, "the attempt was taken away; its program is stopped");
+            return;
         }
         if let Err(error) = lease.release(pool).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a lease could not be released");
@@ -196,7 +200,7 @@ impl Worker {
     /// Reports until the log has it, or refuses it because the attempt is no longer this worker's. Should the database
     /// stay away, the lease ends, and the reconciler gives the attempt to another.
     async fn insist<F: Future<Output = Result<(), Error>>>(&self, report: impl Fn() -> F) {
-        let mut pause = Duration::from_millis(100);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         for _ in 0..20 {
             match report().await {
                 Ok(()) => return,
@@ -206,8 +210,7 @@ impl Worker {
                 }
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "an outcome could not be reported yet");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(2));
+                    tokio::time::sleep(backoff.pause()).await;
                 }
             }
         }

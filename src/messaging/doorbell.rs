@@ -41,7 +41,8 @@ const ASKING: Duration = Duration::from_millis(2);
 /// How far a group is, and in which incarnation.
 type Place = (Incarnation, i64);
 
-/// Rings for other processes what happens here, and hears what happens there.
+/// Rings for other processes what happens here, and hears what happens there. Cheap to clone.
+#[derive(Clone)]
 pub struct Doorbell {
     messaging: Messaging,
     seal: Seal,
@@ -50,9 +51,9 @@ pub struct Doorbell {
     progress: Progress,
     groups: Arc<BTreeMap<&'static str, watch::Sender<Option<Place>>>>,
     /// The furthest head that another process has told: no need to tell it again.
-    heard: AtomicI64,
+    heard: Arc<AtomicI64>,
     /// The furthest head that this process has told, to know its own echo by.
-    told: AtomicI64,
+    told: Arc<AtomicI64>,
     peers: Arc<Peers>,
 }
 
@@ -73,8 +74,8 @@ impl Doorbell {
             log,
             progress,
             groups: Arc::new(groups),
-            heard: AtomicI64::new(0),
-            told: AtomicI64::new(0),
+            heard: Arc::default(),
+            told: Arc::default(),
             peers: Arc::new(Peers::new(Instant::now())),
         }
     }
@@ -273,7 +274,8 @@ fn ring_subject(epoch: Uuid) -> String {
     format!("workroom.{epoch}.ring")
 }
 
-/// Rings for other processes without a word when this one has written to the log.
+/// Rings for other processes without a word when this one has written to the log. Cheap to clone.
+#[derive(Clone)]
 pub struct Ringer {
     messaging: Messaging,
     epoch: watch::Receiver<Uuid>,

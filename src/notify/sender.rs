@@ -14,9 +14,9 @@ use lettre::{
     Message,
     message::{Mailbox, MultiPart},
 };
+use serde_json::json;
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
@@ -26,13 +26,16 @@ use super::{
     transport::{MailConfig, SendFailed, Transport, mailbox},
     unsubscribe::{ListUnsubscribe, ListUnsubscribePost},
 };
-use crate::application::{Error, invitations};
-use crate::{backoff, clock};
+use crate::{
+    application::Error,
+    background::{Activation, Context, Task, while_renewed},
+    backoff, clock,
+};
 
 /// The longest pause between two attempts at a mail.
 const LONGEST_BACKOFF: Duration = Duration::from_mins(5);
+/// How often the outbox is looked at while mails are on their way.
 const INTERVAL: Duration = Duration::from_secs(1);
-const SWEEP_INTERVAL: Duration = Duration::from_mins(10);
 /// Mails that are on their way at a time: each takes a connection to the server, and now and then one to the database.
 const AT_ONCE: usize = 16;
 /// How long a mail is kept from other senders, unless that is renewed: so long it waits when its sender dies or stands still.
@@ -107,67 +110,59 @@ impl Sender {
         Ok(Some(Self { pool, transport: Arc::new(transport), from, app_url: config.app_url.as_str().into() }))
     }
 
-    /// Sends until told to stop; what is on its way then is sent to its end.
-    pub async fn run(self, shutdown: CancellationToken) {
-        let leased = Leased::default();
-        tokio::select! {
-            () = self.send_all(&leased, &shutdown) => {}
-            // Beside it, for whatever else is awaited there must not keep a lease from being renewed.
-            () = self.keep(&leased) => {}
-        }
-    }
-
-    async fn send_all(&self, leased: &Leased, shutdown: &CancellationToken) {
+    /// Sends what is due, and what becomes due meanwhile, until nothing is on its way. Once told to stop it takes no more, and
+    /// what is on its way is sent to its end. Returns how many attempts were made.
+    async fn send_all(&self, leased: &Leased, context: &Context) -> Result<u64, sqlx::Error> {
         let mut flying = FuturesUnordered::new();
-        let mut sweep = tokio::time::interval(SWEEP_INTERVAL);
+        let mut attempts = 0;
+        let mut failure = None;
         // Whether there may be more to send.
         let mut more = true;
-        while !shutdown.is_cancelled() {
+        loop {
             let free = AT_ONCE - flying.len();
-            if more && free >= AT_ONCE / 2 {
-                let due = self.lease(free).await.unwrap_or_else(|error| {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the outbox cannot be read");
-                    Vec::new()
-                });
+            if more && free >= AT_ONCE / 2 && context.may_go_on() {
+                let due = match self.lease(free).await {
+                    Ok(due) => due,
+                    Err(error) => {
+                        failure = Some(error);
+                        Vec::new()
+                    }
+                };
                 more = due.len() == free;
                 leased.add(&due);
                 flying.extend(due.into_iter().map(|mail| self.attempt(mail)));
             }
+            if flying.is_empty() {
+                return failure.map_or(Ok(attempts), Err);
+            }
             tokio::select! {
-                Some(id) = flying.next() => leased.remove(id),
-                _ = sweep.tick() => self.sweep().await,
+                Some(id) = flying.next() => {
+                    leased.remove(id);
+                    attempts += 1;
+                }
                 () = tokio::time::sleep(INTERVAL) => more = true,
                 () = outbox::added() => more = true,
-                () = shutdown.cancelled() => {}
             }
-        }
-        while let Some(id) = flying.next().await {
-            leased.remove(id);
         }
     }
 
-    /// Keeps what is on its way from other senders, for ever.
-    async fn keep(&self, leased: &Leased) {
-        loop {
-            tokio::time::sleep(HEARTBEAT).await;
-            let (ids, attempts) = leased.all();
-            if ids.is_empty() {
-                continue;
-            }
-            let renewed = sqlx::query(
-                "UPDATE mails m SET leased_until = now() + make_interval(secs => $3)
-                 FROM unnest($1::uuid[], $2::int[]) AS mine (id, attempts)
-                 WHERE m.id = mine.id AND m.attempts = mine.attempts AND m.leased_until IS NOT NULL",
-            )
-            .bind(ids)
-            .bind(attempts)
-            .bind(LEASE.as_secs_f64())
-            .execute(&self.pool)
-            .await;
-            if let Err(error) = renewed {
-                tracing::debug!(error = &error as &dyn std::error::Error, "mails could not be kept from other senders");
-            }
+    /// Keeps what is on its way from other senders.
+    async fn renew(&self, leased: &Leased) -> Result<bool, sqlx::Error> {
+        let (ids, attempts) = leased.all();
+        if ids.is_empty() {
+            return Ok(true);
         }
+        sqlx::query(
+            "UPDATE mails m SET leased_until = now() + make_interval(secs => $3)
+             FROM unnest($1::uuid[], $2::int[]) AS mine (id, attempts)
+             WHERE m.id = mine.id AND m.attempts = mine.attempts AND m.leased_until IS NOT NULL",
+        )
+        .bind(ids)
+        .bind(attempts)
+        .bind(LEASE.as_secs_f64())
+        .execute(&self.pool)
+        .await?;
+        Ok(true)
     }
 
     /// Takes what is due, at most so many.
@@ -270,16 +265,16 @@ impl Sender {
             }
         }
     }
+}
 
-    /// Deletes what has had its time.
-    async fn sweep(&self) {
-        let old = "DELETE FROM mails WHERE expires_at < now() - interval '7 days'";
-        let swept = match sqlx::query(old).execute(&self.pool).await {
-            Ok(_) => invitations::sweep(&self.pool).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = swept {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old mails could not be deleted");
-        }
+impl Task for Sender {
+    async fn activate(&mut self, context: &Context) -> anyhow::Result<Activation> {
+        let leased = Leased::default();
+        let sent = while_renewed(HEARTBEAT, || self.renew(&leased), self.send_all(&leased, context)).await;
+        Ok(Activation::did(json!({"attempts": sent.transpose()?})))
+    }
+
+    async fn woken(&mut self) {
+        outbox::added().await;
     }
 }

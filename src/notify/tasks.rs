@@ -7,10 +7,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use sqlx::{Acquire, PgConnection};
+use sqlx::PgConnection;
 use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
@@ -19,137 +18,126 @@ use workroom_domain::{
     task::{Task, TaskEvent},
 };
 use workroom_projections::{
-    log::{LogError, LogReader, Recorded},
+    log::{LogReader, Recorded},
     session,
 };
 
 use super::outbox::{self, MailKind};
-use crate::application::App;
+use crate::{
+    application::App,
+    background::{Acted, Batch, Follower, Stretch},
+};
 
-/// How often the log is looked at when nobody says that it has grown.
-const INTERVAL: Duration = Duration::from_millis(500);
 const BATCH: i64 = 1000;
-/// The pause between two looks.
-const GATHERING: Duration = Duration::from_millis(100);
 /// The group whose views tell what a task says.
 const VIEWS: &str = "workspace";
 
-/// Why a stretch of the log was not read.
-#[derive(Debug, thiserror::Error)]
-enum FollowError {
-    /// The log itself.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
+/// Follows the log for mails about tasks. Any number may run: one at a time does the work.
+pub struct TaskMails {
+    app: App,
+    /// How late a reminder may come.
+    latest: Duration,
+    reader: LogReader,
+    views: Option<watch::Receiver<i64>>,
+    /// A session of its own: transactions begin on no connection that others use after it.
+    connection: Option<PgConnection>,
 }
 
-/// Follows the log until told to stop; no reminder comes later than `latest` after it was due. Any number may run: one
-/// at a time does the work.
-pub async fn follow(app: App, latest: Duration, shutdown: CancellationToken) {
-    let mut reader = LogReader::new(vec![Task::TYPE]).with_recent(app.log().recent());
-    let mut views = app.progress().watch(VIEWS);
-    // A session of its own: transactions begin on no connection that others use after it.
-    let mut connection = None;
-    loop {
-        let passed = match connection.take() {
-            Some(connection) => Ok(connection),
-            None => connect(&app, &mut reader).await.map_err(FollowError::from),
-        };
-        let passed = match passed {
-            Ok(own) => pass(connection.insert(own), &reader, latest).await,
-            Err(error) => Err(error),
-        };
-        if passed.is_err() {
-            connection = None;
-        }
-        match passed {
-            Ok(true) if !shutdown.is_cancelled() => continue,
-            Ok(_) => {}
-            // What cannot be read does not mend itself: nobody is told of anything any more.
-            Err(FollowError::Log(error)) if error.position().is_some() => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the log does not read: no mails about tasks"
-                );
-            }
-            Err(error) => {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the log cannot be followed for mails");
-            }
-        }
-        // Not once for each command: what comes within a moment is seen together.
-        tokio::time::sleep(GATHERING).await;
-        tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
-            () = grown(&mut views) => {}
-            () = shutdown.cancelled() => return,
-        }
+impl TaskMails {
+    /// Follows the log of `app`; no reminder comes later than `latest` after it was due.
+    pub fn new(app: App, latest: Duration) -> Self {
+        let reader = LogReader::new(vec![Task::TYPE]).with_recent(app.log().recent());
+        let views = app.progress().watch(VIEWS);
+        Self { app, latest, reader, views, connection: None }
+    }
+
+    async fn connect(&mut self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = session::begin(&self.app.pool().connect_options()).await?;
+        self.reader.attach(&mut connection).await?;
+        Ok(connection)
     }
 }
 
-async fn connect(app: &App, reader: &mut LogReader) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = session::begin(&app.pool().connect_options()).await?;
-    reader.attach(&mut connection).await?;
-    Ok(connection)
-}
-
-async fn grown(views: &mut Option<watch::Receiver<i64>>) {
-    let is_known = match views {
-        Some(views) => views.changed().await.is_ok(),
-        None => false,
-    };
-    if !is_known {
-        std::future::pending::<()>().await;
-    }
-}
-
-/// Reads a stretch of the log; `true` when there is more.
-async fn pass(connection: &mut PgConnection, reader: &LogReader, latest: Duration) -> Result<bool, FollowError> {
-    #[allow(clippy::disallowed_methods, reason = "on a session of its own")]
-    let mut transaction = connection.begin().await?;
-    let Some(Passed { read, added }) = pass_within(&mut transaction, reader, latest).await? else {
-        // At once, not with the next statement: another process' follower may be waiting for its turn.
-        transaction.rollback().await?;
-        return Ok(false);
-    };
-    transaction.commit().await?;
-    if added > 0 {
-        outbox::wake();
-    }
-    Ok(i64::try_from(read).unwrap_or(BATCH) == BATCH)
-}
-
-/// What a pass did.
-struct Passed {
-    read: usize,
+/// A session in a transaction that has the checkpoint locked. Dropped, it rolls back with its session.
+pub struct Claim {
+    connection: PgConnection,
     added: u64,
 }
 
-async fn pass_within(
-    transaction: &mut PgConnection,
-    reader: &LogReader,
-    latest: Duration,
-) -> Result<Option<Passed>, FollowError> {
-    // Another process' follower passes over what this one is about; not for long, should this one stand still.
-    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut *transaction).await?;
-    let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
-        .fetch_optional(&mut *transaction)
-        .await?;
-    let Some(after) = after else { return Ok(None) };
-    // No further than the views are: they tell what a task says.
-    let until: Option<i64> =
-        sqlx::query_scalar("SELECT position FROM projection_checkpoints WHERE projection_group = $1")
-            .bind(VIEWS)
-            .fetch_optional(&mut *transaction)
+impl Follower for TaskMails {
+    type Claim = Claim;
+    type Item = Recorded;
+
+    async fn claim(&mut self) -> anyhow::Result<Option<(Claim, Stretch)>> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        sqlx::query("BEGIN").execute(&mut connection).await?;
+        // Another process' follower passes over what this one is about; not for long, should this one stand still.
+        sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '1500ms'").execute(&mut connection).await?;
+        let after: Option<i64> = sqlx::query_scalar("SELECT position FROM notifier_checkpoint FOR UPDATE SKIP LOCKED")
+            .fetch_optional(&mut connection)
             .await?;
-    let entries = reader.read(&mut *transaction, after, until.unwrap_or_default(), BATCH).await?;
-    let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(None) };
-    let read = entries.len();
-    let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
-    let added = tell_assignees(&events, transaction).await? + remind(&events, latest, transaction).await?;
-    sqlx::query("UPDATE notifier_checkpoint SET position = $1").bind(last).execute(&mut *transaction).await?;
-    Ok(Some(Passed { read, added }))
+        // No further than the views are: they tell what a task says.
+        let until: Option<i64> =
+            sqlx::query_scalar("SELECT position FROM projection_checkpoints WHERE projection_group = $1")
+                .bind(VIEWS)
+                .fetch_optional(&mut connection)
+                .await?;
+        match after {
+            Some(after) if until.unwrap_or_default() > after => {
+                let stretch = Stretch { after, until: until.unwrap_or_default() };
+                Ok(Some((Claim { connection, added: 0 }, stretch)))
+            }
+            _ => {
+                // At once, not with the next statement: another process' follower may be waiting for its turn.
+                sqlx::query("ROLLBACK").execute(&mut connection).await?;
+                self.connection = Some(connection);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn read(&mut self, claim: &mut Claim, stretch: Stretch) -> anyhow::Result<Batch<Recorded>> {
+        let Stretch { after, until } = stretch;
+        let read = self.reader.read(&mut claim.connection, after, until, BATCH).await;
+        let entries = read.map_err(|error| match error.position() {
+            // What cannot be read does not mend itself.
+            Some(_) => anyhow::Error::new(error).context("the log does not read: nobody is told of tasks by mail"),
+            None => error.into(),
+        })?;
+        let is_more = i64::try_from(entries.len()).unwrap_or(BATCH) == BATCH;
+        let to = entries.last().map_or(after, |entry| entry.position);
+        Ok(Batch { items: entries.into_iter().filter_map(|entry| entry.recorded).collect(), to, is_more })
+    }
+
+    async fn act(&mut self, claim: &mut Claim, batch: &Batch<Recorded>) -> anyhow::Result<Acted> {
+        let (events, connection) = (&batch.items, &mut claim.connection);
+        claim.added = tell_assignees(events, connection).await? + remind(events, self.latest, connection).await?;
+        Ok(Acted { to: Some(batch.to), failure: None })
+    }
+
+    async fn advance(&mut self, claim: Claim, _: i64, to: i64) -> anyhow::Result<()> {
+        let Claim { mut connection, added } = claim;
+        sqlx::query("UPDATE notifier_checkpoint SET position = $1").bind(to).execute(&mut connection).await?;
+        sqlx::query("COMMIT").execute(&mut connection).await?;
+        self.connection = Some(connection);
+        if added > 0 {
+            outbox::wake();
+        }
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        let is_known = match &mut self.views {
+            Some(views) => views.changed().await.is_ok(),
+            None => false,
+        };
+        if !is_known {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Whom an event gives a task to.

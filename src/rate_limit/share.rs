@@ -29,7 +29,8 @@ const COUNT: usize = 1 + 1 + 16 + 8 + 4;
 /// Bytes before the counts: the sender, and the number of its message.
 const HEAD: usize = 16 + 8;
 
-/// Tells other processes what this one has counted, and hears them.
+/// Tells other processes what this one has counted, and hears them. Cheap to clone.
+#[derive(Clone)]
 pub struct Share {
     /// What is counted here.
     pub limits: RateLimits,

@@ -25,8 +25,11 @@ use super::{
     setback::{DATABASE_DEADLINE, Setback, answer},
     streams,
 };
-use crate::clock;
-use crate::messaging::{Messaging, seal::Seal};
+use crate::{
+    backoff::Backoff,
+    clock,
+    messaging::{Messaging, seal::Seal},
+};
 
 /// The pause before another try to lead.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -48,6 +51,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Copies the log to JetStream while this process is the one elected to.
+#[derive(Clone)]
 pub struct Relay {
     pool: PgPool,
     options: PgConnectOptions,
@@ -131,7 +135,7 @@ impl Relay {
         let (mut connection, term) = self.win().await?;
         tracing::debug!("the relay leads");
         self.status.send_modify(|status| status.leading = true);
-        let mut pause = SHORTEST_PAUSE;
+        let mut backoff = Backoff::new(SHORTEST_PAUSE, LONGEST_PAUSE);
         let mut refusals = 0;
         while term.goes_on() {
             let generation = self.messaging.state().borrow().generation;
@@ -150,7 +154,8 @@ impl Relay {
             let refusing = setback.refusing_stream(&self.config);
             refusals = if refusing.is_some() { refusals + 1 } else { 0 };
             if self.standing() != before {
-                (pause, refusals) = (SHORTEST_PAUSE, 0);
+                backoff.reset();
+                refusals = 0;
             }
             self.trouble(&setback, "relay in doubt: asking the stream where it stands");
             if let Some(stream) = refusing
@@ -163,8 +168,7 @@ impl Relay {
                     }
                 }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            sleep(backoff.pause()).await;
         }
         Err(Setback::Deposed)
     }

@@ -14,6 +14,7 @@
 mod access;
 mod audit;
 mod auth;
+mod background;
 mod cli;
 mod comments;
 mod database;

@@ -13,7 +13,7 @@ pub use accept::{AcceptInvitation, MarkAccepted};
 pub use invite::{InvitationRowToAdd, Invite};
 pub use lapse::LapseInvitation;
 pub use revoke::{DeleteInvitation, RevokeInvitation};
-pub use store::{InvitationRow, find, find_invited, issue_token, list, of_departed, sweep};
+pub use store::{InvitationRow, find, find_invited, issue_token, list, of_departed};
 
 use lapse::may_invite;
 

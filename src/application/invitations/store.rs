@@ -218,11 +218,3 @@ pub async fn issue_token(pool: &PgPool, invitation_id: Uuid) -> Result<String, E
         .await?;
     Ok(token)
 }
-
-/// Forgets whom invitations went to that can no longer be accepted.
-///
-/// # Errors
-/// The database's.
-pub async fn sweep(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM invitations WHERE expires_at < now() - interval '1 day'").execute(pool).await.map(drop)
-}

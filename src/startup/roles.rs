@@ -1,0 +1,131 @@
+//! What a process plays: its background tasks are registered, and what it answers is put together.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use tokio::sync::watch;
+use workroom_projections::leader::Election;
+
+use super::{
+    Base,
+    sandbox::{self, Found, gate},
+};
+use crate::{
+    background::{Driver, registry::Registry},
+    config::Role,
+    http,
+    identity::Identity,
+    live::{Hub, HubConfig, Limits, Live},
+    messaging::{doorbell::Doorbell, seal::Seal},
+    rate_limit::{RateLimits, Share},
+    readiness::{self, Followers, Probe},
+    relay::RelayStatus,
+};
+
+/// Starts a process that only runs jobs, and asks for no secret on the way; returns what it answers.
+pub(super) async fn start_worker_alone(base: &Base, driver: &Driver) -> Router {
+    let registry = Registry { driver, base };
+    let followers = registry.every_process();
+    registry.only_jobs();
+    let sandbox = start_worker(&registry).await;
+    let readiness = readiness(base, driver, followers, None, &sandbox);
+    http::router::router_of_worker(http::Probes { readiness, details: base.config.ready_details }, &base.config)
+}
+
+/// Starts everything that this process plays; returns what it answers.
+pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> anyhow::Result<(Router, Live)> {
+    let registry = Registry { driver, base };
+    let followers = registry.every_process();
+    let seal = base.patiently(async || Seal::open(&base.pool).await).await?;
+    let doorbell = Doorbell::new(
+        base.messaging.clone(),
+        seal.clone(),
+        base.epoch.clone(),
+        base.log.clone(),
+        base.progress.clone(),
+    );
+    let (announce, peers) = (doorbell.announce(), doorbell.peers());
+    registry.doorbell(doorbell);
+    let election = Election::start(base.options.clone());
+    if base.plays(Role::Projector) {
+        registry.projector(&election, &announce);
+    }
+    let relay = base.plays(Role::Relay).then(|| registry.relay(&election));
+    let sandbox = if base.plays(Role::Worker) { start_worker(&registry).await } else { Ok(None) };
+    let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
+    registry.identity(&identity, seal.clone());
+    if base.plays(Role::Scheduler) {
+        registry.scheduler(&election, address)?;
+    }
+    let rate_limits = RateLimits::new(base.config.rate_limits.clone());
+    registry.rate_limits(Share {
+        limits: rate_limits.clone(),
+        messaging: base.messaging.clone(),
+        seal: seal.clone(),
+        epoch: base.epoch.clone(),
+        peers,
+    });
+    let live = live(base, &identity, seal);
+    let state = http::State::new(http::Shared {
+        app: base.app.clone(),
+        identity,
+        live: live.clone(),
+        config: Arc::clone(&base.config),
+        rate_limits,
+        readiness: readiness(base, driver, followers, relay, &sandbox),
+        sandbox: gate(sandbox),
+    });
+    Ok((http::router::router(state), live))
+}
+
+/// Starts the worker if there is a sandbox for it; the error says why there is none.
+async fn start_worker(registry: &Registry<'_>) -> Found {
+    let sandbox = sandbox::find(registry.base).await;
+    if let Ok(Some(sandbox)) = &sandbox {
+        registry.worker(sandbox);
+    }
+    sandbox
+}
+
+/// Says how this process is.
+fn readiness(
+    base: &Base,
+    driver: &Driver,
+    followers: Followers,
+    relay: Option<watch::Receiver<RelayStatus>>,
+    sandbox: &Found,
+) -> http::Readiness {
+    let probe = Probe {
+        pool: base.pool.clone(),
+        messaging: base.messaging.clone(),
+        progress: base.progress.clone(),
+        followers,
+        relay,
+        // A process that only runs jobs may not know of mails.
+        tells_of_mails: !base.config.only_runs_jobs(),
+        sandbox: base.plays(Role::Worker).then(|| match sandbox {
+            Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
+            Ok(None) => Err("no sandbox".to_owned()),
+            Err(reason) => Err(reason.clone()),
+        }),
+        background: driver.statuses(),
+    };
+    readiness::probe(probe)
+}
+
+fn live(base: &Base, identity: &Identity, seal: Seal) -> Live {
+    let bound = |sockets| usize::try_from(sockets).unwrap_or(usize::MAX);
+    let config = HubConfig {
+        sockets_per_address: bound(base.config.sockets_per_address),
+        sockets_per_account: bound(base.config.sockets_per_account),
+        ..HubConfig::default()
+    };
+    let epoch = *base.epoch.borrow();
+    Live {
+        hub: Hub::new(base.pool.clone(), base.messaging.client().clone(), seal, epoch, config),
+        app: base.app.clone(),
+        identity: identity.clone(),
+        limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
+        shutdown: base.shutdown.clone(),
+    }
+}

@@ -1,0 +1,46 @@
+//! The sandbox of a process that runs jobs.
+
+use std::{path::PathBuf, sync::Arc};
+
+use workroom_projections::describe::describe;
+
+use super::Base;
+use crate::{
+    http,
+    jobs::{sandbox::Sandbox, worker::to_sandbox},
+};
+
+/// A sandbox, if one can be used here; the error says why not. None where nobody asks for one.
+pub(super) type Found = Result<Option<Sandbox>, String>;
+
+/// Tries the sandbox that is configured.
+pub(super) async fn find(base: &Base) -> Found {
+    let bwrap = base.config.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
+    match Sandbox::probe(base.config.sandbox(bwrap)).await {
+        Ok(sandbox) => {
+            tracing::info!(sandbox = %sandbox.describe(), "code can be run");
+            Ok(Some(sandbox))
+        }
+        Err(error) => {
+            let reason = describe(&error);
+            tracing::warn!(reason, "code cannot be run here");
+            Err(reason)
+        }
+    }
+}
+
+/// bubblewrap as the shell would find it.
+fn in_path() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join("bwrap")).find(|program| program.is_file())
+}
+
+/// Refuses code that nobody here could run. A process without the worker role leaves that to those who have it.
+pub(super) fn gate(sandbox: Found) -> http::SandboxGate {
+    Arc::new(move |language| match &sandbox {
+        Ok(None) => Ok(()),
+        Ok(Some(sandbox)) if sandbox.languages().any(|known| known == to_sandbox(language)) => Ok(()),
+        Ok(Some(_)) => Err(format!("there is no interpreter for {}", language.as_str())),
+        Err(reason) => Err(reason.clone()),
+    })
+}
