@@ -84,7 +84,7 @@ mod tests {
     fn each_lock_is_taken_where_the_list_says_and_nowhere_else() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut files = Vec::new();
-        for folder in ["src", "projections/src", "domain/src", "migrations", "devtools/src"] {
+        for folder in ["src", "projections/src", "domain/src", "credentials/src", "migrations", "devtools/src"] {
             sources(&root.join(folder), &mut files);
         }
         let taken: BTreeSet<_> = files

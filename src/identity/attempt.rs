@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{
     Identity,
-    device::Device,
+    device::{self, Device},
     throttle::{Debit, Refused, Rule},
 };
 use crate::identity::codes::TOO_MANY_ATTEMPTS;
@@ -52,7 +52,8 @@ impl Identity {
     /// `Kind::Throttled` when there were too many failures; `Kind::Unavailable` when too many from there try at once.
     pub(super) async fn attempt(&self, claim: Claim<'_>) -> Result<Attempt<'_>, Error> {
         let network = network(claim.address);
-        let device = claim.device.and_then(|cookie| self.known_device(claim.who, cookie, claim.now));
+        let device =
+            claim.device.and_then(|cookie| device::known(&self.inner.fingerprint_key, claim.who, cookie, claim.now));
         let inner = &self.inner;
         let passed = (
             inner.network_gates.pass(self.throttle_key(&[b"network gate", &network])).await?,
@@ -122,10 +123,7 @@ impl Identity {
     }
 
     pub(super) fn throttle_key(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let mut key = [0; 32];
-        let digest = self.fingerprint(parts);
-        key.iter_mut().zip(digest).for_each(|(byte, of)| *byte = of);
-        key
+        self.inner.fingerprint_key.digest(parts)
     }
 }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_credentials::webhook::event::{ExternalProfile, IdentityEvent};
 use workroom_domain::account::refusal::{ACCOUNT_DEACTIVATED, ACCOUNT_ERASED};
 use workroom_domain::refusal::Kind;
 use workroom_domain::{
@@ -23,7 +24,6 @@ use super::{
     register::derived_username,
     sessions::{EndSessions, end_rows},
     username::{FullName, Username},
-    webhook::event::{ExternalProfile, IdentityEvent},
 };
 use crate::application::{At, Bytea, Change, Context, Error, Refusal, TableChange, accounts::RecordAccount};
 use crate::identity::codes::{EMAIL_TAKEN, ISSUER_AWAY, TOKEN_EXPIRED, TOKEN_INVALID};

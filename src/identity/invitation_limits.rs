@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use uuid::Uuid;
+use workroom_credentials::mail_token;
 use workroom_domain::ids::AccountId;
 
 use super::{Identity, throttle::Throttled};
@@ -72,7 +73,7 @@ impl Identity {
             "SELECT i.email_normalized FROM invitation_tokens t JOIN invitations i ON i.id = t.invitation_id
              WHERE t.token_hash = $1",
         )
-        .bind(crate::notify::secret::hash(token))
+        .bind(mail_token::hash(token))
         .fetch_optional(self.inner.app.pool())
         .await?;
         let RecipientDigest(digest) = self.recipient(&email.ok_or(Error::not_found("invitation"))?);

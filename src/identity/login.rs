@@ -17,9 +17,9 @@ use workroom_domain::{
 use super::{
     Identity, TokenPair,
     attempt::Claim,
+    device,
     email::EmailAddress,
-    password::{Comparison, Queue},
-    password_policy::Password,
+    password::{Comparison, Password, Queue},
     refresh_token::SessionSalt,
 };
 use crate::identity::codes::WRONG_CREDENTIALS;
@@ -90,6 +90,10 @@ impl Identity {
         let pair = outcome?;
         let device = if is_known { None } else { Some(self.device_cookie(who, now)?) };
         Ok(SignedIn { pair, device })
+    }
+
+    fn device_cookie(&self, who: &str, now: OffsetDateTime) -> Result<String, Error> {
+        device::cookie(&self.inner.fingerprint_key, who, now).map_err(Error::failure)
     }
 
     async fn judge(

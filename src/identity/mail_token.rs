@@ -2,39 +2,12 @@
 
 use serde::Serialize;
 use sqlx::{PgConnection, PgPool};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use uuid::Uuid;
+pub use workroom_credentials::mail_token::Purpose;
+use workroom_credentials::mail_token::{draw, hash};
 
-use crate::{
-    application::{At, Bytea, Change, Error},
-    notify::secret,
-};
-
-/// What a token is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Proving an address; a day.
-    EmailVerification,
-    /// Setting a new password; an hour.
-    PasswordReset,
-}
-
-impl Purpose {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::EmailVerification => "email_verification",
-            Self::PasswordReset => "password_reset",
-        }
-    }
-
-    /// How long a token is good.
-    pub fn lifetime(self) -> Duration {
-        match self {
-            Self::EmailVerification => Duration::days(1),
-            Self::PasswordReset => Duration::hours(1),
-        }
-    }
-}
+use crate::application::{At, Bytea, Change, Error};
 
 /// Draws a token for an account that has an address.
 ///
@@ -46,12 +19,12 @@ pub async fn issue(
     purpose: Purpose,
     now: OffsetDateTime,
 ) -> Result<String, Error> {
-    let token = secret::draw()?;
+    let token = draw().map_err(Error::failure)?;
     let issued = sqlx::query(
         "INSERT INTO mail_tokens (token_hash, account_id, purpose, email_normalized, expires_at)
          SELECT $1, id, $3, email_normalized, $4 FROM accounts WHERE id = $2 AND email_normalized IS NOT NULL",
     )
-    .bind(secret::hash(&token))
+    .bind(hash(&token))
     .bind(account_id)
     .bind(purpose.as_str())
     .bind(now + purpose.lifetime())
@@ -65,7 +38,7 @@ pub async fn issue(
 /// # Errors
 /// The database's.
 pub async fn peek(pool: &PgPool, token: &str, purpose: Purpose, now: OffsetDateTime) -> Result<Option<Uuid>, Error> {
-    let Some(hash) = secret::hash(token) else { return Ok(None) };
+    let Some(hash) = hash(token) else { return Ok(None) };
     let account_id = sqlx::query_scalar(
         "SELECT t.account_id FROM mail_tokens t
          JOIN accounts a ON a.id = t.account_id AND a.email_normalized = t.email_normalized
@@ -99,7 +72,7 @@ pub fn redeem(
     now: OffsetDateTime,
     refusal: fn() -> Error,
 ) -> Result<[Change; 2], Error> {
-    let hash = secret::hash(token).ok_or_else(refusal)?;
+    let hash = hash(token).ok_or_else(refusal)?;
     let row = Redeemed { token_hash: Bytea(&hash), account_id, purpose: purpose.as_str(), now: At(now) };
     let redeem = Change::new(
         "DELETE FROM mail_tokens t

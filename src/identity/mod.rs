@@ -1,18 +1,16 @@
 //! Identity: who somebody is, and how they prove it.
 //!
-//! Three kinds of secret, each with one file: [`password`]s (argon2id, hashed off the async threads, a bounded number at
-//! a time), [`access_token`]s (Ed25519-signed, 15 minutes, checked without a query) and [`refresh_token`]s (derived, so
-//! never stored; one live lineage a session). [`Identity`] joins them to accounts and sessions; whatever it does is an
-//! event of the account's feed, written in the transaction of the rows it changes.
+//! What can be decided without a database, a request or a clock stands in `workroom_credentials`: above all [`password`]s
+//! (argon2id, hashed off the async threads, a bounded number at a time), [`access_token`]s (Ed25519-signed, 15 minutes, checked
+//! without a query) and [`refresh_token`]s (derived, so never stored; one live lineage a session). [`Identity`] joins them to
+//! accounts and sessions; whatever it does is an event of the account's feed, written in the transaction of the rows it
+//! changes.
 
-pub mod access_token;
 mod attempt;
 mod authenticate;
 mod caller;
 mod change_password;
 pub mod codes;
-mod device;
-pub mod email;
 mod erase;
 pub mod external;
 mod federation;
@@ -22,23 +20,16 @@ mod invitation_limits;
 pub mod keys;
 mod login;
 pub mod mail_token;
-pub mod password;
-pub mod password_policy;
-pub mod password_strength;
-pub mod personal_token;
 mod profile;
 mod recovery;
 mod refresh;
-pub mod refresh_token;
 mod register;
 mod revocations;
 mod sessions;
-pub mod signing_key;
 mod sweep;
 pub mod throttle;
 pub mod tickets;
 mod tokens;
-pub mod username;
 pub mod webhook;
 mod webhook_inbox;
 
@@ -50,7 +41,6 @@ use workroom_domain::ids::{AccountId, SessionId};
 
 pub use caller::{Caller, CredentialKind, Scope};
 pub use change_password::{EndedCredentials, PasswordToChange};
-pub use device::LIFETIME as DEVICE_LIFETIME;
 pub use invitation_limits::RecipientDigest;
 pub use login::{SignIn, SignedIn};
 pub use profile::ProfilePatch;
@@ -59,6 +49,10 @@ pub use revocations::{Revocations, Watch};
 pub use sessions::SessionSummary;
 pub use tokens::TokenSummary;
 pub use webhook_inbox::IdentityWebhook;
+pub use workroom_credentials::{
+    access_token, device::LIFETIME as DEVICE_LIFETIME, email, password, signing_key, username,
+};
+use workroom_credentials::{device, fingerprint::FingerprintKey, personal_token, refresh_token, ticket};
 
 use crate::{
     application::{App, Error},
@@ -68,8 +62,7 @@ use crate::{
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
 use external::{ExternalIssuerConfig, ExternalIssuers};
 use gates::Gates;
-use password::{PasswordHasher, PasswordHasherConfig};
-use password_policy::PasswordPolicy;
+use password::{PasswordHasher, PasswordHasherConfig, PasswordPolicy};
 use refresh_token::{RefreshTokenKey, SessionSalt};
 use signing_key::{Jwks, SharedKeyRing};
 use throttle::{Rule, Throttle};
@@ -135,7 +128,7 @@ struct Inner {
     /// Who compares passwords with one account's from one network at a time.
     account_gates: Gates,
     refresh_key: RefreshTokenKey,
-    fingerprint_key: aws_lc_rs::hmac::Key,
+    fingerprint_key: FingerprintKey,
 }
 
 /// A pair of tokens, fresh from sign-in or refresh.
@@ -175,7 +168,7 @@ impl Identity {
             network_gates: Gates::new(NETWORK_GATE),
             account_gates: Gates::new(ACCOUNT_GATE),
             refresh_key,
-            fingerprint_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &fingerprint_key),
+            fingerprint_key: FingerprintKey::from_bytes(&fingerprint_key),
             app,
             config,
         };
@@ -198,12 +191,7 @@ impl Identity {
 
     /// A digest of a request, keyed so that it gives nothing away about a password inside.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
-        let mut context = aws_lc_rs::hmac::Context::with_key(&self.inner.fingerprint_key);
-        for part in parts {
-            context.update(&u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
-            context.update(part);
-        }
-        context.sign().as_ref().to_vec()
+        self.inner.fingerprint_key.digest(parts).to_vec()
     }
 
     fn pair(

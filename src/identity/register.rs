@@ -14,8 +14,7 @@ use workroom_projections::accounts::AccountRow;
 use super::{
     Identity,
     email::EmailAddress,
-    password::{PasswordError, Queue},
-    password_policy::{Password, PasswordOwner},
+    password::{Password, PasswordError, PasswordOwner, Queue},
     recovery::new_mail,
     username::{FullName, Username},
 };

@@ -1,15 +1,13 @@
 //! Tickets: single-use, short-lived stand-ins for an access token, for a WebSocket's address, where no header can be
 //! set and which logs and histories remember.
 
-use aws_lc_rs::digest;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sqlx::Row;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_domain::ids::AccountId;
 
-use super::{Caller, CredentialKind, Identity, Scope};
+use super::{Caller, CredentialKind, Identity, Scope, ticket};
 use crate::application::Error;
 use crate::identity::codes::{SESSION_ENDED, TICKET_INVALID};
 
@@ -25,19 +23,13 @@ pub struct Ticket {
     pub expires_at: OffsetDateTime,
 }
 
-fn hash(ticket: &str) -> Vec<u8> {
-    digest::digest(&digest::SHA256, ticket.as_bytes()).as_ref().to_vec()
-}
-
 impl Identity {
     /// Makes a ticket for a caller.
     ///
     /// # Errors
     /// `Kind::Unauthenticated` when the account is erased meanwhile; the database's.
     pub async fn issue_ticket(&self, caller: Caller, now: OffsetDateTime) -> Result<Ticket, Error> {
-        let mut secret = [0_u8; 32];
-        aws_lc_rs::rand::fill(&mut secret).map_err(|_| Error::failure("the system gives no randomness"))?;
-        let ticket = URL_SAFE_NO_PAD.encode(secret);
+        let ticket = ticket::draw().map_err(Error::failure)?;
         let expires_at = now + LIFETIME;
         let issued = sqlx::query(
             "WITH swept AS (DELETE FROM realtime_tickets WHERE expires_at < $6)
@@ -45,7 +37,7 @@ impl Identity {
                                            expires_at)
              SELECT $1, id, $3, $9, $7, $8, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
         )
-        .bind(hash(&ticket))
+        .bind(ticket::hash(&ticket))
         .bind(Uuid::from(caller.account_id))
         .bind(caller.credential_id)
         .bind(caller.expires_at)
@@ -72,7 +64,7 @@ impl Identity {
              WHERE t.ticket_hash = $1 AND a.id = t.account_id AND a.deactivated_at IS NULL
              RETURNING t.account_id, t.credential_id, t.rests_on, t.kind, t.scope, t.token_expires_at, t.expires_at",
         )
-        .bind(hash(ticket))
+        .bind(ticket::hash(ticket))
         .fetch_optional(self.inner.app.pool())
         .await?
         .ok_or(TICKET_INVALID)?;

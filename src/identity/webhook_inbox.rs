@@ -1,13 +1,13 @@
 //! Messages of an identity provider, taken in once each.
 
-use super::{
-    Identity,
-    webhook::{
-        IdentityWebhookConfig,
-        event::IdentityEvent,
-        signature::{MessageId, SigningSecret, WebhookVerifier},
-    },
+use axum::http::HeaderMap;
+use time::OffsetDateTime;
+use workroom_credentials::webhook::{
+    event::IdentityEvent,
+    signature::{MessageId, SignatureRejected, SigningSecret, WebhookVerifier},
 };
+
+use super::{Identity, webhook::IdentityWebhookConfig};
 use crate::application::in_field;
 use crate::{application::Error, clock::now};
 
@@ -16,8 +16,7 @@ use crate::{application::Error, clock::now};
 pub struct IdentityWebhook {
     /// The issuer whose people they are.
     pub issuer: String,
-    /// Checks signatures.
-    pub verifier: WebhookVerifier,
+    verifier: WebhookVerifier,
 }
 
 impl IdentityWebhook {
@@ -28,6 +27,24 @@ impl IdentityWebhook {
     pub fn new(config: &IdentityWebhookConfig) -> anyhow::Result<Self> {
         let secrets: Result<Vec<_>, _> = config.secrets.iter().map(|secret| SigningSecret::parse(secret)).collect();
         Ok(Self { issuer: config.issuer.clone(), verifier: WebhookVerifier::new(secrets?) })
+    }
+
+    /// Checks a message's signature; returns the message's id.
+    ///
+    /// # Errors
+    /// [`SignatureRejected`].
+    pub fn verify(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<MessageId, SignatureRejected> {
+        let once = |name: &str| {
+            let mut values = headers.get_all(name).iter();
+            let value = values.next()?.to_str().ok()?;
+            values.next().is_none().then_some(value)
+        };
+        self.verifier.verify(once, body, now)
     }
 }
 

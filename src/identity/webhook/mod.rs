@@ -1,7 +1,4 @@
-//! What identity providers tell of their people: signed messages, and what they say.
-
-pub mod event;
-pub mod signature;
+//! Who may tell of people: identity providers, by signed messages.
 
 use serde::{Deserialize, Serialize};
 
