@@ -29,12 +29,12 @@ pub const ADVISORY_LOCKS: &[AdvisoryLock] = &[
     AdvisoryLock {
         number: 7_770_003,
         purpose: "make or rotate the keys that sign access tokens",
-        files: &["src/identity/keys.rs"],
+        files: &["src/identity/signing_keys/store.rs"],
     },
     AdvisoryLock {
         number: 7_770_004,
         purpose: "decide about one person of another issuer, by the digest of their identity",
-        files: &["src/identity/federation.rs"],
+        files: &["src/identity/external/store.rs"],
     },
     AdvisoryLock {
         number: 7_770_005,

@@ -5,33 +5,41 @@
 //! without a query) and [`refresh_token`]s (derived, so never stored; one live lineage a session). [`Identity`] joins them to
 //! accounts and sessions; whatever it does is an event of the account's feed, written in the transaction of the rows it
 //! changes.
+//!
+//! A noun is a folder, a verb a file; the SQL of a folder stands in its `store`, and nowhere else.
+//!
+//! | folder | |
+//! |---|---|
+//! | `accounts` | registered, changed, closed, erased |
+//! | [`email`] | the proof of an address |
+//! | `passwords` | confirmed, changed, forgotten, set anew; hashes of imported accounts |
+//! | `sessions` | sign-in, refresh, list, end |
+//! | `tokens` | personal access tokens |
+//! | [`tickets`] | for WebSockets |
+//! | [`external`] | other issuers, their keys, and the accounts that they vouch for |
+//! | [`webhook`] | what identity providers tell |
+//! | [`mail_tokens`] | secrets of mailed links |
+//! | `invitations` | how often, and to whom not |
+//! | [`throttle`] | how often something may be tried |
+//! | [`signing_keys`] | kept, followed, rotated |
 
-mod attempt;
+mod accounts;
 mod authenticate;
 mod caller;
-mod change_password;
 pub mod codes;
-mod erase;
+pub mod email;
 pub mod external;
-mod federation;
-mod gates;
-mod imported;
-mod invitation_limits;
-pub mod keys;
-mod login;
-pub mod mail_token;
-mod profile;
-mod recovery;
-mod refresh;
-mod register;
+mod invitations;
+pub mod mail_tokens;
+mod passwords;
 mod revocations;
 mod sessions;
+pub mod signing_keys;
 mod sweep;
 pub mod throttle;
 pub mod tickets;
 mod tokens;
 pub mod webhook;
-mod webhook_inbox;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -39,19 +47,15 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
+pub use accounts::{ProfilePatch, Registration};
 pub use caller::{Caller, CredentialKind, Scope};
-pub use change_password::{EndedCredentials, PasswordToChange};
-pub use invitation_limits::RecipientDigest;
-pub use login::{SignIn, SignedIn};
-pub use profile::ProfilePatch;
-pub use register::Registration;
+pub use invitations::RecipientDigest;
+pub use passwords::{EndedCredentials, PasswordToChange};
 pub use revocations::{Revocations, Watch};
-pub use sessions::SessionSummary;
+pub use sessions::{SessionSummary, SignIn, SignedIn};
 pub use tokens::TokenSummary;
-pub use webhook_inbox::IdentityWebhook;
-pub use workroom_credentials::{
-    access_token, device::LIFETIME as DEVICE_LIFETIME, email, password, signing_key, username,
-};
+pub use webhook::IdentityWebhook;
+pub use workroom_credentials::{access_token, device::LIFETIME as DEVICE_LIFETIME, password, signing_key, username};
 use workroom_credentials::{device, fingerprint::FingerprintKey, personal_token, refresh_token, ticket};
 
 use crate::{
@@ -61,16 +65,15 @@ use crate::{
 };
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
 use external::{ExternalIssuerConfig, ExternalIssuers};
-use gates::Gates;
 use password::{PasswordHasher, PasswordHasherConfig, PasswordPolicy};
 use refresh_token::{RefreshTokenKey, SessionSalt};
 use signing_key::{Jwks, SharedKeyRing};
-use throttle::{Rule, Throttle};
+use throttle::{ConcurrencyLimits, Rule, Throttle};
 
 /// Passwords that one network may have at work in a process.
-const NETWORK_GATE: usize = 8;
+const NETWORK_LIMIT: usize = 8;
 /// Passwords that may be compared with one account's from one network at a time, in a process.
-const ACCOUNT_GATE: usize = 2;
+const ACCOUNT_LIMIT: usize = 2;
 
 /// What identity is configured with.
 #[derive(Clone, Debug)]
@@ -124,9 +127,9 @@ struct Inner {
     external: ExternalIssuers,
     throttle: Throttle,
     /// Who compares or makes passwords from one network at a time.
-    network_gates: Gates,
+    network_limits: ConcurrencyLimits,
     /// Who compares passwords with one account's from one network at a time.
-    account_gates: Gates,
+    account_limits: ConcurrencyLimits,
     refresh_key: RefreshTokenKey,
     fingerprint_key: FingerprintKey,
 }
@@ -150,13 +153,13 @@ impl Identity {
     /// # Errors
     /// The database's, a stored key that does not read, or a configuration out of bounds.
     pub async fn open(app: App, config: IdentityConfig) -> anyhow::Result<Self> {
-        let keys = SharedKeyRing::new(keys::open(app.pool()).await?);
+        let keys = SharedKeyRing::new(signing_keys::open(app.pool()).await?);
         let mut tokens = AccessTokenConfig::new(&config.issuer, &config.audience);
         tokens.lifetime = config.access_token_lifetime;
         let refresh_key = RefreshTokenKey::from_bytes(secrets::secret(app.pool(), "refresh_token").await?);
         let fingerprint_key = secrets::secret(app.pool(), "fingerprint").await?;
         let hasher = PasswordHasher::new(&PasswordHasherConfig::default())?;
-        imported::expect(app.pool(), &hasher).await?;
+        passwords::imported::expect(app.pool(), &hasher).await?;
         let inner = Inner {
             hasher,
             issuer: AccessTokenIssuer::new(tokens.clone(), keys.clone())?,
@@ -165,8 +168,8 @@ impl Identity {
             revocations: Revocations::open(app.pool()).await?,
             external: ExternalIssuers::new(&config.external_issuers)?,
             throttle: Throttle::new(app.pool().clone()),
-            network_gates: Gates::new(NETWORK_GATE),
-            account_gates: Gates::new(ACCOUNT_GATE),
+            network_limits: ConcurrencyLimits::new(NETWORK_LIMIT),
+            account_limits: ConcurrencyLimits::new(ACCOUNT_LIMIT),
             refresh_key,
             fingerprint_key: FingerprintKey::from_bytes(&fingerprint_key),
             app,
@@ -178,8 +181,8 @@ impl Identity {
     /// What goes on behind: keys and kinds of hashes are followed, ended sessions told and heard of. Runs until the task is aborted.
     pub async fn run(self, messaging: Messaging, seal: Seal) {
         let pool = self.inner.app.pool().clone();
-        let keys = keys::follow(pool.clone(), self.inner.keys.clone());
-        let imported = imported::follow(pool.clone(), self.inner.hasher.clone());
+        let keys = signing_keys::follow(pool.clone(), self.inner.keys.clone());
+        let imported = passwords::imported::follow(pool.clone(), self.inner.hasher.clone());
         let epoch = epoch::follow(self.inner.app.log().incarnations());
         tokio::join!(keys, imported, self.inner.revocations.clone().run(pool, messaging, seal, epoch));
     }

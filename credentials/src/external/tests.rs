@@ -269,7 +269,7 @@ fn keys_that_are_not_accepted_are_left_out() {
         json!(7),
     ];
     let good = json!({"kty": "OKP", "crv": "Ed25519", "kid": "good", "x": x});
-    let set = keys(&[&others[..], &[good.clone()]].concat());
+    let set = keys(&[&others[..], std::slice::from_ref(&good)].concat());
     assert!(set.find(Some("good")).is_some() && set.find(None).is_some());
     for name in ["for encryption", "symmetric", "another curve", "short", "short behind zeros", ""] {
         assert!(set.find(Some(name)).is_none(), "{name}");

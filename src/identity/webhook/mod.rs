@@ -1,13 +1,10 @@
-//! Who may tell of people: identity providers, by signed messages.
+//! What identity providers tell of their people: who may tell, and what is done about it.
+//!
+//! How messages are signed, and what they say, stands in [`workroom_credentials::webhook`].
 
-use serde::{Deserialize, Serialize};
+mod apply;
+mod config;
+mod receive;
+mod store;
 
-/// Who may tell, and how that is known.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdentityWebhookConfig {
-    /// The issuer whose people they are, as its tokens name it.
-    pub issuer: String,
-    /// Signing secrets, `whsec_…`: one, or two while they are being changed.
-    pub secrets: Vec<String>,
-}
+pub use config::{IdentityWebhook, IdentityWebhookConfig};
