@@ -6,7 +6,7 @@
 //! accounts and sessions; whatever it does is an event of the account's feed, written in the transaction of the rows it
 //! changes.
 //!
-//! A noun is a folder, a verb a file; the SQL of a folder stands in its `store`, and nowhere else.
+//! A noun is a folder, a verb a file; the SQL of a folder stands in its `store`.
 //!
 //! | folder | |
 //! |---|---|

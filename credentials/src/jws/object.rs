@@ -16,8 +16,8 @@ use super::Limits;
 /// 9999-12-31T23:59:59Z: the last second a four-digit year can name.
 pub(crate) const LAST_SECOND: i64 = 253_402_300_799;
 
-/// A JSON object that repeats no name, at any depth.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A JSON object that repeats no name, at any depth. `Debug` does not show what it holds.
+#[derive(Clone, Default, PartialEq)]
 pub struct Object(Map<String, Value>);
 
 impl Object {
@@ -51,6 +51,12 @@ impl Object {
     /// The names of all members, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
+    }
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({} members)", self.0.len())
     }
 }
 

@@ -210,9 +210,13 @@ fn a_public_key_is_no_secret() {
 }
 
 #[test]
-fn what_an_error_says_is_nothing_that_the_sender_wrote() {
+fn nothing_that_the_sender_wrote_is_in_errors_and_debug_output() {
     let error = read(&token(r#"{"alg":"a secret"}"#, CLAIMS)).unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret"));
+    let sound = token(r#"{"alg":"EdDSA","kid":"a secret"}"#, r#"{"sub":"a secret"}"#);
+    let jws = Jws::parse(&sound, LIMITS).unwrap();
+    let text = format!("{jws:?} {:?} {:?}", jws.header(), jws.unverified_claims());
+    assert!(!text.contains("secret") && !text.contains(&sound[..10]), "{text}");
 }
 
 /// JSON of any shape, within the limits or beyond.

@@ -15,7 +15,7 @@ pub struct IdentityWebhookConfig {
     pub secrets: Vec<String>,
 }
 
-/// Who may tell of people, and how that is known.
+/// The same, with the secrets read.
 #[derive(Clone, Debug)]
 pub struct IdentityWebhook {
     /// The issuer whose people they are.
