@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     application::EmailProof,
     identity::{
-        IdentityConfig, IdentityWebhook, external::ExternalIssuerConfig, password_policy::PasswordPolicy,
-        throttle::Rule, webhook::IdentityWebhookConfig,
+        IdentityConfig, IdentityWebhook, external::ExternalIssuerConfig, password::PasswordPolicy, throttle::Rule,
+        webhook::IdentityWebhookConfig,
     },
     jobs::sandbox::{SandboxConfig, UseCgroups},
     notify::MailConfig,

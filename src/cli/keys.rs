@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use super::output;
-use crate::{config::Config, database::Database, identity::keys};
+use crate::{config::Config, database::Database, identity::signing_keys as keys};
 
 /// What to do with the keys that sign access tokens.
 #[derive(Subcommand)]

@@ -235,7 +235,7 @@ impl FromRequestParts<State> for Caller {
         let now = now();
         let identity = state.identity.authenticate(token, now).await?;
         let only_reads = matches!(parts.method, Method::GET | Method::HEAD);
-        identity.insist(if only_reads { Scope::Read } else { Scope::Write })?;
+        identity.require(if only_reads { Scope::Read } else { Scope::Write })?;
         if let Some(usage) = parts.extensions.get::<Usage>() {
             usage.take_account(identity.account_id.into())?;
         }
@@ -271,7 +271,7 @@ impl FromRequestParts<State> for AccountOwner {
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, state).await?;
-        caller.identity.insist(Scope::Full)?;
+        caller.identity.require(Scope::Full)?;
         Ok(Self(caller))
     }
 }

@@ -1,28 +1,11 @@
 //! From a bearer token, of whichever kind, to who brings it. The one place where credentials are judged.
 
-use sqlx::FromRow;
-use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
+use time::OffsetDateTime;
 use workroom_domain::ids::AccountId;
 
 use super::{Caller, CredentialKind, Identity, Scope, Watch, access_token::TokenRejected, personal_token};
 use crate::application::Error;
 use crate::identity::codes::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_INVALID};
-
-/// A token without an end of its own is judged anew after this long, where it opened something that lasts.
-const LONGEST: Duration = Duration::days(1);
-/// How exactly the last use of a personal token is told.
-const USED_WITHIN: &str = "1 minute";
-
-#[derive(FromRow)]
-struct PersonalToken {
-    id: Uuid,
-    account_id: Uuid,
-    period_id: Uuid,
-    scope: String,
-    expires_at: Option<OffsetDateTime>,
-    is_noted: bool,
-}
 
 impl Identity {
     /// Finds out who brings a bearer token.
@@ -65,38 +48,5 @@ impl Identity {
                 Err(TOKEN_INVALID.into())
             }
         }
-    }
-
-    async fn personal(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {
-        let hash = personal_token::hash(token).ok_or(TOKEN_INVALID)?;
-        let found: PersonalToken = sqlx::query_as(&format!(
-            "SELECT t.id, t.account_id, a.period_id, t.scope, t.expires_at,
-                    COALESCE(t.last_used_at > $2 - interval '{USED_WITHIN}', false) AS is_noted
-             FROM personal_tokens t JOIN accounts a ON a.id = t.account_id
-             WHERE t.token_hash = $1 AND a.deactivated_at IS NULL"
-        ))
-        .bind(hash)
-        .bind(now)
-        .fetch_optional(self.inner.app.pool())
-        .await?
-        .ok_or(TOKEN_INVALID)?;
-        if found.expires_at.is_some_and(|at| at <= now) {
-            return Err(TOKEN_EXPIRED.into());
-        }
-        if !found.is_noted {
-            sqlx::query("UPDATE personal_tokens SET last_used_at = $2 WHERE id = $1")
-                .bind(found.id)
-                .bind(now)
-                .execute(self.inner.app.pool())
-                .await?;
-        }
-        Ok(Caller {
-            account_id: AccountId(found.account_id),
-            kind: CredentialKind::PersonalToken,
-            credential_id: found.id,
-            rests_on: found.period_id,
-            scope: Scope::parse(&found.scope)?,
-            expires_at: found.expires_at.unwrap_or(now + LONGEST).min(now + LONGEST),
-        })
     }
 }

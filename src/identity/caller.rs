@@ -92,11 +92,11 @@ impl Caller {
         (self.kind == CredentialKind::Session).then_some(SessionId(self.credential_id))
     }
 
-    /// Insists on a scope.
+    /// Requires a scope.
     ///
     /// # Errors
     /// `Kind::Forbidden` for a credential that opens less.
-    pub fn insist(&self, scope: Scope) -> Result<(), Error> {
+    pub fn require(&self, scope: Scope) -> Result<(), Error> {
         if self.scope >= scope { Ok(()) } else { Err(SCOPE_MISSING.into()) }
     }
 }

@@ -1,4 +1,6 @@
-//! What identity refuses, by code.
+//! What identity refuses, by code. The codes of the rules of names and passwords stand beside those rules.
+
+pub use workroom_credentials::codes::MALFORMED_EMAIL;
 
 workroom_domain::codes! {
     CREDENTIALS_MISSING = "credentials-missing", Unauthenticated,
@@ -55,22 +57,10 @@ workroom_domain::codes! {
     ISSUER_AWAY = "issuer-away", Unavailable,
         "the keys of the token's issuer cannot be fetched at the moment",
         "try again after `Retry-After`";
-    MALFORMED_EMAIL = "malformed-email", Field,
-        "the text is not an e-mail address",
-        "correct the address; the detail names what is wrong with it";
-    MALFORMED_USERNAME = "malformed-username", Field,
-        "a user name is 3 to 32 letters a to z, digits, underscores, dots and hyphens, and starts with a letter or a digit",
-        "choose another one, or leave it out";
-    WEAK_PASSWORD = "weak-password", Field,
-        "the password is too short, too common, or too easy to guess",
-        "choose a longer one; the detail names what is wrong with it";
     WRONG_PASSWORD = "wrong-password", Field,
         "this is not the account's password",
         "check it, or have a mail sent to set a new one";
     MAIL_TOKEN_INVALID = "mail-token-invalid", Field,
         "the token of the link is not, or no longer, valid",
         "have another mail sent";
-    MALFORMED_MESSAGE = "malformed-message", Field,
-        "the identity provider's message cannot be read",
-        "send what the provider documents";
 }

@@ -1,45 +1,44 @@
 //! Identity: who somebody is, and how they prove it.
 //!
-//! Three kinds of secret, each with one file: [`password`]s (argon2id, hashed off the async threads, a bounded number at
-//! a time), [`access_token`]s (Ed25519-signed, 15 minutes, checked without a query) and [`refresh_token`]s (derived, so
-//! never stored; one live lineage a session). [`Identity`] joins them to accounts and sessions; whatever it does is an
-//! event of the account's feed, written in the transaction of the rows it changes.
+//! What can be decided without a database, a request or a clock stands in `workroom_credentials`: above all [`password`]s
+//! (argon2id, hashed off the async threads, a bounded number at a time), [`access_token`]s (Ed25519-signed, 15 minutes, checked
+//! without a query) and [`refresh_token`]s (derived, so never stored; one live lineage a session). [`Identity`] joins them to
+//! accounts and sessions; whatever it does is an event of the account's feed, written in the transaction of the rows it
+//! changes.
+//!
+//! A noun is a folder, a verb a file; the SQL of a folder stands in its `store`.
+//!
+//! | folder | |
+//! |---|---|
+//! | `accounts` | registered, changed, closed, erased |
+//! | [`email`] | the proof of an address |
+//! | `passwords` | confirmed, changed, forgotten, set anew; hashes of imported accounts |
+//! | `sessions` | sign-in, refresh, list, end |
+//! | `tokens` | personal access tokens |
+//! | [`tickets`] | for WebSockets |
+//! | [`external`] | other issuers, their keys, and the accounts that they vouch for |
+//! | [`webhook`] | what identity providers tell |
+//! | [`mail_tokens`] | secrets of mailed links |
+//! | `invitations` | how often, and to whom not |
+//! | [`throttle`] | how often something may be tried |
+//! | [`signing_keys`] | kept, followed, rotated |
 
-pub mod access_token;
-mod attempt;
+mod accounts;
 mod authenticate;
 mod caller;
-mod change_password;
 pub mod codes;
-mod device;
 pub mod email;
-mod erase;
 pub mod external;
-mod federation;
-mod gates;
-mod imported;
-mod invitation_limits;
-pub mod keys;
-mod login;
-pub mod mail_token;
-pub mod password;
-pub mod password_policy;
-pub mod password_strength;
-pub mod personal_token;
-mod profile;
-mod recovery;
-mod refresh;
-pub mod refresh_token;
-mod register;
+mod invitations;
+pub mod mail_tokens;
+mod passwords;
 mod revocations;
 mod sessions;
-pub mod signing_key;
+pub mod signing_keys;
 pub mod throttle;
 pub mod tickets;
 mod tokens;
-pub mod username;
 pub mod webhook;
-mod webhook_inbox;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -48,17 +47,16 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
 
+pub use accounts::{ProfilePatch, Registration};
 pub use caller::{Caller, CredentialKind, Scope};
-pub use change_password::{EndedCredentials, PasswordToChange};
-pub use device::LIFETIME as DEVICE_LIFETIME;
-pub use invitation_limits::RecipientDigest;
-pub use login::{SignIn, SignedIn};
-pub use profile::ProfilePatch;
-pub use register::Registration;
+pub use invitations::RecipientDigest;
+pub use passwords::{EndedCredentials, PasswordToChange};
 pub use revocations::{KEPT as ENDED_CREDENTIALS_KEPT, Revocations, Watch};
-pub use sessions::SessionSummary;
+pub use sessions::{SessionSummary, SignIn, SignedIn};
 pub use tokens::TokenSummary;
-pub use webhook_inbox::IdentityWebhook;
+pub use webhook::IdentityWebhook;
+pub use workroom_credentials::{access_token, device::LIFETIME as DEVICE_LIFETIME, password, signing_key, username};
+use workroom_credentials::{device, fingerprint::FingerprintKey, personal_token, refresh_token, ticket};
 
 use crate::{
     application::{App, Error},
@@ -67,17 +65,15 @@ use crate::{
 };
 use access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier};
 use external::{ExternalIssuerConfig, ExternalIssuers};
-use gates::Gates;
-use password::{PasswordHasher, PasswordHasherConfig};
-use password_policy::PasswordPolicy;
+use password::{PasswordHasher, PasswordHasherConfig, PasswordPolicy};
 use refresh_token::{RefreshTokenKey, SessionSalt};
 use signing_key::{Jwks, SharedKeyRing};
-use throttle::{Rule, Throttle};
+use throttle::{ConcurrencyLimits, Rule, Throttle};
 
 /// Passwords that one network may have at work in a process.
-const NETWORK_GATE: usize = 8;
+const NETWORK_LIMIT: usize = 8;
 /// Passwords that may be compared with one account's from one network at a time, in a process.
-const ACCOUNT_GATE: usize = 2;
+const ACCOUNT_LIMIT: usize = 2;
 
 /// What identity is configured with.
 #[derive(Clone, Debug)]
@@ -131,11 +127,11 @@ struct Inner {
     external: ExternalIssuers,
     throttle: Throttle,
     /// Who compares or makes passwords from one network at a time.
-    network_gates: Gates,
+    network_limits: ConcurrencyLimits,
     /// Who compares passwords with one account's from one network at a time.
-    account_gates: Gates,
+    account_limits: ConcurrencyLimits,
     refresh_key: RefreshTokenKey,
-    fingerprint_key: aws_lc_rs::hmac::Key,
+    fingerprint_key: FingerprintKey,
 }
 
 /// A pair of tokens, fresh from sign-in or refresh.
@@ -157,13 +153,13 @@ impl Identity {
     /// # Errors
     /// The database's, a stored key that does not read, or a configuration out of bounds.
     pub async fn open(app: App, config: IdentityConfig) -> anyhow::Result<Self> {
-        let keys = SharedKeyRing::new(keys::open(app.pool()).await?);
+        let keys = SharedKeyRing::new(signing_keys::open(app.pool()).await?);
         let mut tokens = AccessTokenConfig::new(&config.issuer, &config.audience);
         tokens.lifetime = config.access_token_lifetime;
         let refresh_key = RefreshTokenKey::from_bytes(secrets::secret(app.pool(), "refresh_token").await?);
         let fingerprint_key = secrets::secret(app.pool(), "fingerprint").await?;
         let hasher = PasswordHasher::new(&PasswordHasherConfig::default())?;
-        imported::expect(app.pool(), &hasher).await?;
+        passwords::imported::expect(app.pool(), &hasher).await?;
         let inner = Inner {
             hasher,
             issuer: AccessTokenIssuer::new(tokens.clone(), keys.clone())?,
@@ -172,10 +168,10 @@ impl Identity {
             revocations: Revocations::open(app.pool()).await?,
             external: ExternalIssuers::new(&config.external_issuers)?,
             throttle: Throttle::new(app.pool().clone()),
-            network_gates: Gates::new(NETWORK_GATE),
-            account_gates: Gates::new(ACCOUNT_GATE),
+            network_limits: ConcurrencyLimits::new(NETWORK_LIMIT),
+            account_limits: ConcurrencyLimits::new(ACCOUNT_LIMIT),
             refresh_key,
-            fingerprint_key: aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &fingerprint_key),
+            fingerprint_key: FingerprintKey::from_bytes(&fingerprint_key),
             app,
             config,
         };
@@ -187,7 +183,7 @@ impl Identity {
     /// # Errors
     /// The database's, or a stored key that does not read.
     pub async fn refresh_keys(self) -> anyhow::Result<()> {
-        keys::refresh(self.inner.app.pool(), &self.inner.keys).await
+        signing_keys::refresh(self.inner.app.pool(), &self.inner.keys).await
     }
 
     /// Takes up which kinds of password hashes accounts have now: they can be imported while the service runs.
@@ -195,7 +191,7 @@ impl Identity {
     /// # Errors
     /// The database's, or a hasher that is busy.
     pub async fn refresh_hash_kinds(self) -> anyhow::Result<()> {
-        imported::expect(self.inner.app.pool(), &self.inner.hasher).await
+        passwords::imported::expect(self.inner.app.pool(), &self.inner.hasher).await
     }
 
     /// Tells other processes of ended sessions, and hears of theirs. Runs until the task is aborted.
@@ -211,12 +207,7 @@ impl Identity {
 
     /// A digest of a request, keyed so that it gives nothing away about a password inside.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
-        let mut context = aws_lc_rs::hmac::Context::with_key(&self.inner.fingerprint_key);
-        for part in parts {
-            context.update(&u64::try_from(part.len()).unwrap_or_default().to_be_bytes());
-            context.update(part);
-        }
-        context.sign().as_ref().to_vec()
+        self.inner.fingerprint_key.digest(parts).to_vec()
     }
 
     fn pair(

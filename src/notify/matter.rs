@@ -8,7 +8,7 @@ use super::{outbox::MailKind, sender::Due};
 use crate::clock::now;
 use crate::{
     application::{Error, invitations},
-    identity::mail_token::{self, Purpose},
+    identity::mail_tokens::{self, Purpose},
 };
 
 /// What a mail is about.
@@ -95,7 +95,7 @@ impl Matter {
 
 async fn issue(pool: &PgPool, account_id: Uuid, purpose: Purpose) -> Result<String, Error> {
     let mut connection = pool.acquire().await?;
-    mail_token::issue(&mut connection, account_id, purpose, now()).await
+    mail_tokens::issue(&mut connection, account_id, purpose, now()).await
 }
 
 async fn invitation(pool: &PgPool, mail: &Due) -> Result<Option<Matter>, Error> {

@@ -12,7 +12,6 @@
 mod letters;
 mod matter;
 pub mod outbox;
-pub mod secret;
 mod sender;
 pub mod tasks;
 mod transport;

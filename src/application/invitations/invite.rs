@@ -107,6 +107,6 @@ impl TableChange for InvitationRowToAdd {
             due_at: self.now,
             expires_at,
         };
-        Ok(vec![self.recipient.insist_on_welcome()?, expire, insert.or(taken), outbox::enqueue(&mail)?])
+        Ok(vec![self.recipient.require_welcome()?, expire, insert.or(taken), outbox::enqueue(&mail)?])
     }
 }

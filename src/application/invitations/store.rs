@@ -4,6 +4,7 @@ use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_credentials::mail_token;
 use workroom_domain::{
     access::{self, Action},
     ids::{AccountId, InvitationId},
@@ -12,10 +13,7 @@ use workroom_projections::page::{Listed, Page};
 
 use super::Host;
 use crate::application::codes::FORBIDDEN;
-use crate::{
-    application::{At, Change, Error},
-    notify::secret,
-};
+use crate::application::{At, Change, Error};
 
 /// An invitation to add.
 pub(super) struct NewInvitation<'a> {
@@ -194,7 +192,7 @@ pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> 
         "SELECT i.id, EXISTS (SELECT FROM accounts a WHERE a.id = $2 AND a.email_normalized = i.email_normalized)
          FROM invitation_tokens t JOIN invitations i ON i.id = t.invitation_id WHERE t.token_hash = $1",
     )
-    .bind(secret::hash(token))
+    .bind(mail_token::hash(token))
     .bind(account_id.uuid())
     .fetch_optional(pool)
     .await?;
@@ -210,9 +208,9 @@ pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> 
 /// # Errors
 /// The database's.
 pub async fn issue_token(pool: &PgPool, invitation_id: Uuid) -> Result<String, Error> {
-    let token = secret::draw()?;
+    let token = mail_token::draw().map_err(Error::failure)?;
     sqlx::query("INSERT INTO invitation_tokens (token_hash, invitation_id) VALUES ($1, $2)")
-        .bind(secret::hash(&token))
+        .bind(mail_token::hash(&token))
         .bind(invitation_id)
         .execute(pool)
         .await?;

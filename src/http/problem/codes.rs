@@ -5,6 +5,7 @@ use utoipa::openapi::{
     Schema,
     schema::{ObjectBuilder, SchemaType, Type},
 };
+use workroom_credentials::{codes as credentials, webhook::event as identity_provider};
 use workroom_domain::refusal::{self, Code, Kind};
 
 use crate::{application, identity};
@@ -62,7 +63,7 @@ workroom_domain::codes! {
 
 /// Every code that a client may meet.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    let own = [application::codes::CODES, identity::codes::CODES, CODES];
+    let own = [application::codes::CODES, credentials::CODES, identity::codes::CODES, identity_provider::CODES, CODES];
     refusal::all().chain(own.into_iter().flatten().copied())
 }
 

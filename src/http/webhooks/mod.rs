@@ -20,7 +20,6 @@ use crate::{application::Error, clock::now};
 pub async fn identity(Extract(state): Extract<State>, headers: HeaderMap, body: Bytes) -> Result<StatusCode, Error> {
     let Some(webhook) = state.identity.webhook() else { return Err(Error::not_found("webhook")) };
     let id = webhook
-        .verifier
         .verify(&headers, &body, now())
         .map_err(|rejected| Error::refused(SIGNATURE_INVALID, rejected.to_string()))?;
     let identity = state.identity.clone();

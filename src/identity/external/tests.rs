@@ -1,19 +1,24 @@
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use aws_lc_rs::{
     rand::SystemRandom,
     rsa::{KeyPair as RsaKeyPair, KeySize},
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256},
 };
-use serde_json::json;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
 
-use super::*;
+use super::{ExternalRejected::Invalid, *};
 use crate::identity::signing_key::install_crypto_provider;
 
 const ISSUER: &str = "https://issuer.example";
@@ -50,7 +55,7 @@ fn issuers(url: &str) -> ExternalIssuers {
         audience: vec!["us".to_owned()],
         jwks_url: Some(url.to_owned()),
         jwks_file: None,
-        max_token_seconds: 60 * 60,
+        max_lifetime_seconds: 60 * 60,
     }])
     .unwrap()
 }
@@ -157,7 +162,7 @@ async fn known_keys_answer_while_an_issuer_keeps_others_waiting() {
         stream.write_all(reply.as_bytes()).await.unwrap();
     };
     assert!(tokio::join!(issuers.verify(&known, now()), first).0.is_ok());
-    issuers.issuers[0].jwks.forget_last_fetch();
+    issuers.issuers[0].keys.age_last_fetch();
     let second = async {
         // Accepted, and never answered.
         let held = listener.accept().await.unwrap();
@@ -181,6 +186,64 @@ async fn an_issuer_that_is_away_is_no_fault_of_the_token() {
     assert_eq!(publisher.served.load(Ordering::SeqCst), 1, "it is left alone for a while");
 }
 
+/// A token whose header and claims are these very texts.
+fn token_of(key: &Ed25519KeyPair, header: &str, claims: &str) -> String {
+    let message = format!("{}.{}", encode(header), encode(claims));
+    format!("{message}.{}", encode(key.sign(message.as_bytes())))
+}
+
+const HEADER: &str = r#"{"alg":"EdDSA","kid":"ed"}"#;
+
+#[tokio::test]
+async fn a_name_that_comes_twice_is_refused() {
+    let (ed, jwk) = ed25519();
+    let publisher = publish(json!([jwk]), true).await;
+    let issuers = issuers(&publisher.url);
+    let claims = |more: &str| format!(r#"{{"iss":"{ISSUER}","aud":"us","sub":"ada","exp":1800000060{more}}}"#);
+    assert!(issuers.verify(&token_of(&ed, HEADER, &claims("")), now()).await.is_ok());
+    for twice in [r#","sub":"eve""#, r#","\u0073ub":"eve""#, r#","iss":"them""#, r#","a":{"b":1,"b":2}"#] {
+        let token = token_of(&ed, HEADER, &claims(twice));
+        assert!(matches!(issuers.verify(&token, now()).await, Err(Invalid(_))), "{twice}");
+    }
+    for twice in [r#","kid":"other""#, r#","alg":"none""#, r#","jwk":{"kty":"OKP","kty":"RSA"}"#] {
+        let header = format!("{}{twice}}}", HEADER.trim_end_matches('}'));
+        let token = token_of(&ed, &header, &claims(""));
+        assert!(matches!(issuers.verify(&token, now()).await, Err(Invalid(_))), "{twice}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_long_life_is_refused_however_young_it_says_it_is() {
+    let (ed, jwk) = ed25519();
+    let publisher = publish(json!([jwk]), true).await;
+    // They take tokens of an hour.
+    let issuers = issuers(&publisher.url);
+    let now_in_seconds = now().unix_timestamp();
+    let claims = |times: Value| {
+        let mut claims = json!({"iss": ISSUER, "aud": "us", "sub": "ada"});
+        claims.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+        claims.to_string()
+    };
+    for good in [
+        json!({"iat": now_in_seconds, "exp": now_in_seconds + 3600}),
+        json!({"iat": now_in_seconds - 3000, "nbf": now_in_seconds, "exp": now_in_seconds + 600}),
+        json!({"exp": now_in_seconds + 3600}),
+    ] {
+        let token = token_of(&ed, HEADER, &claims(good.clone()));
+        assert!(issuers.verify(&token, now()).await.is_ok(), "{good}");
+    }
+    for bad in [
+        json!({"iat": now_in_seconds, "exp": now_in_seconds + 3601}),
+        json!({"exp": now_in_seconds + 3601}),
+        // Issued ten days ago, and good from now on: it lived for ten days and an hour.
+        json!({"iat": now_in_seconds - 864_000, "nbf": now_in_seconds, "exp": now_in_seconds + 3600}),
+        json!({"iat": 0, "nbf": now_in_seconds, "exp": now_in_seconds + 60}),
+    ] {
+        let token = token_of(&ed, HEADER, &claims(bad.clone()));
+        assert!(matches!(issuers.verify(&token, now()).await, Err(Invalid(_))), "{bad}");
+    }
+}
+
 #[test]
 fn keys_come_over_https_or_from_this_machine() {
     let config = |url: Option<&str>, file: Option<&str>| ExternalIssuerConfig {
@@ -188,7 +251,7 @@ fn keys_come_over_https_or_from_this_machine() {
         audience: vec!["us".to_owned()],
         jwks_url: url.map(str::to_owned),
         jwks_file: file.map(Into::into),
-        max_token_seconds: 60 * 60,
+        max_lifetime_seconds: 60 * 60,
     };
     for good in [config(Some("https://issuer.example/jwks"), None), config(None, Some("keys.json"))] {
         assert!(ExternalIssuers::new(&[good]).is_ok());

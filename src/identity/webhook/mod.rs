@@ -1,16 +1,10 @@
-//! What identity providers tell of their people: signed messages, and what they say.
+//! What identity providers tell of their people: who may tell, and what is done about it.
+//!
+//! How messages are signed, and what they say, stands in [`workroom_credentials::webhook`].
 
-pub mod event;
-pub mod signature;
+mod apply;
+mod config;
+mod receive;
+mod store;
 
-use serde::{Deserialize, Serialize};
-
-/// Who may tell, and how that is known.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdentityWebhookConfig {
-    /// The issuer whose people they are, as its tokens name it.
-    pub issuer: String,
-    /// Signing secrets, `whsec_…`: one, or two while they are being changed.
-    pub secrets: Vec<String>,
-}
+pub use config::{IdentityWebhook, IdentityWebhookConfig};

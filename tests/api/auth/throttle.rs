@@ -82,14 +82,14 @@ async fn attempts_are_counted_exactly_and_all_or_none() {
     let window = std::time::Duration::from_hours(1);
     let (few, many) = (Rule { attempts: 10, window }, Rule { attempts: 1000, window });
     let instances: Vec<_> = (0..4).map(|_| Throttle::new(pool.clone())).collect();
-    let debits = [([1; 32], few), ([2; 32], many)];
+    let charges = [([1; 32], few), ([2; 32], many)];
     let racing = (0..40).map(|n| {
         let throttle = instances[n % 4].clone();
-        let mut debits = debits;
+        let mut charges = charges;
         if n % 2 == 0 {
-            debits.reverse();
+            charges.reverse();
         }
-        async move { throttle.debit(&debits).await.expect("an answer").is_ok() }
+        async move { throttle.charge(&charges).await.expect("an answer").is_ok() }
     });
     let passed = futures::future::join_all(racing).await.into_iter().filter(|passed| *passed).count();
     assert_eq!(passed, 10);
@@ -100,7 +100,7 @@ async fn attempts_are_counted_exactly_and_all_or_none() {
     .await
     .expect("a row");
     assert!((owed - 36.0).abs() < 5.0, "ten attempts of 3.6 s, not forty: {owed}");
-    assert!(Throttle::new(pool).debit(&debits).await.expect("an answer").is_err());
+    assert!(Throttle::new(pool).charge(&charges).await.expect("an answer").is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,21 +108,21 @@ async fn failures_are_counted_when_they_are_known_and_never_beyond_a_window() {
     let world = World::new().await;
     let pool = world.pool().await;
     let rule = Rule { attempts: 3, window: std::time::Duration::from_hours(1) };
-    let debits = [([1; 32], rule), ([2; 32], Rule { attempts: 1000, ..rule })];
+    let charges = [([1; 32], rule), ([2; 32], Rule { attempts: 1000, ..rule })];
     let fresh = || Throttle::new(pool.clone());
     for _ in 0..3 {
-        assert_eq!(fresh().check(&debits).await.expect("an answer"), Ok(()));
-        fresh().count(&debits).await.expect("a count");
+        assert_eq!(fresh().check(&charges).await.expect("an answer"), Ok(()));
+        fresh().count(&charges).await.expect("a count");
     }
     // Looked at by many at the same time, and so counted beyond the bound.
     for _ in 0..20 {
-        fresh().count(&debits).await.expect("a count");
+        fresh().count(&charges).await.expect("a count");
     }
-    let refused = fresh().check(&debits).await.expect("an answer").expect_err("three failed");
+    let refused = fresh().check(&charges).await.expect("an answer").expect_err("three failed");
     assert_eq!(refused.key, [1; 32], "which key it was is told");
     let wait = refused.retry_after.as_secs();
     assert!((1195..=1200).contains(&wait), "the next one is due after a third of the window: {wait}");
-    assert_eq!(fresh().check(&debits[1..]).await.expect("an answer"), Ok(()));
+    assert_eq!(fresh().check(&charges[1..]).await.expect("an answer"), Ok(()));
 }
 
 #[tokio::test]

@@ -1,0 +1,4 @@
+//! What identity providers tell of their people: signed messages, and what they say.
+
+pub mod event;
+pub mod signature;

@@ -1,0 +1,34 @@
+//! The sessions of an account that are going on.
+
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use workroom_domain::ids::AccountId;
+
+use super::store;
+use crate::{application::Error, identity::Identity};
+
+/// A session that is going on.
+#[derive(Clone, Debug, FromRow)]
+pub struct SessionSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// What the client called itself at sign-in.
+    pub user_agent: Option<String>,
+    /// When it began.
+    pub created_at: OffsetDateTime,
+    /// When its tokens were last renewed.
+    pub refreshed_at: OffsetDateTime,
+    /// When it ends by itself.
+    pub expires_at: OffsetDateTime,
+}
+
+impl Identity {
+    /// The sessions of an account that are going on, youngest first.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn sessions(&self, account_id: AccountId, now: OffsetDateTime) -> Result<Vec<SessionSummary>, Error> {
+        Ok(store::live(self.inner.app.pool(), account_id, now).await?)
+    }
+}

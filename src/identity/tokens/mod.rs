@@ -1,0 +1,9 @@
+//! Personal access tokens: for programs that act for somebody who is not there to sign in.
+
+mod authenticate;
+mod create;
+mod list;
+mod revoke;
+pub(super) mod store;
+
+pub use list::TokenSummary;
