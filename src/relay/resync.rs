@@ -89,6 +89,11 @@ async fn finish(
         sqlx::query_scalar("SELECT position FROM relay_checkpoints WHERE stream = $1").bind(&config.jobs_stream);
     let stored: Option<i64> = answer(stored.fetch_optional(&mut *connection)).await?;
     let info = stream.cached_info();
+    if position == 0 && info.state.messages > 0 {
+        // A leader that was deposed, and does not know it yet, filled what was just made or emptied: its events are not
+        // to be copied again behind themselves.
+        return Err(Setback::Doubt("another leader fills it".to_owned()));
+    }
     Ok(Cursor {
         epoch,
         position,

@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-use super::{Running, assert_copied, count, epoch, fill};
+use super::{Running, assert_copied, count, epoch, fill, held::Held};
 use crate::support::World;
 
 /// Ends the connection that holds the leader's lock; returns whether there was one.
@@ -57,10 +57,9 @@ async fn leaders_come_and_go_and_the_copy_is_one() {
     standby.stop().await;
 }
 
-/// A deposed leader that does not know it yet publishes next to the new one. Only through different tables of locks can
-/// both believe to lead: two databases with the same log stand in for that.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_leaders_at_once_make_one_copy() {
+/// Two worlds with the same log of five thousand events. Only through different tables of locks can two relays both
+/// believe to lead: two databases with the same log stand in for that.
+async fn twins() -> (World, World) {
     let (world, twin) = (World::new().await, World::new().await);
     let (pool, twin_pool) = (world.pool().await, twin.pool().await);
     for pool in [&pool, &twin_pool] {
@@ -68,11 +67,35 @@ async fn two_leaders_at_once_make_one_copy() {
     }
     let same = sqlx::query("UPDATE log_epoch SET epoch = $1").bind(epoch(&pool).await);
     same.execute(&twin_pool).await.expect("the same epoch");
+    (world, twin)
+}
+
+/// A deposed leader that does not know it yet publishes next to the new one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_leaders_at_once_make_one_copy() {
+    let (world, twin) = twins().await;
     let (mut one, mut two) = (Running::start(&world).await, Running::between(&twin, &world).await);
     one.reaches(5_000).await;
     two.reaches(5_000).await;
     assert!(one.status.borrow().leading && two.status.borrow().leading);
-    assert_copied(&world, &pool).await;
+    assert_copied(&world, &world.pool().await).await;
+    one.stop().await;
+    two.stop().await;
+}
+
+/// Both found no stream; before the second makes it, the first has made and filled it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_another_leader_made_and_filled_meanwhile_is_not_filled_again() {
+    let (world, twin) = twins().await;
+    let port = world.nats().port();
+    let way = Held::before(port, "STREAM.CREATE.EVENTS").await;
+    let mut two = Running::by(&twin, &world.nats_url().replace(&format!(":{port}"), &format!(":{}", way.port))).await;
+    way.is_held().await;
+    let mut one = Running::start(&world).await;
+    one.reaches(5_000).await;
+    way.release();
+    two.reaches(5_000).await;
+    assert_copied(&world, &world.pool().await).await;
     one.stop().await;
     two.stop().await;
 }

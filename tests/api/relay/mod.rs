@@ -3,6 +3,7 @@
 mod copy;
 mod doorbell;
 mod full_disk;
+mod held;
 mod jobs;
 mod leaders;
 mod outage;
@@ -89,7 +90,12 @@ impl Running {
 
     /// A relay from one world's database to another's NATS.
     async fn between(from: &World, to: &World) -> Self {
-        let messaging = Messaging::connect(to.nats_url()).await.expect("an address");
+        Self::by(from, to.nats_url()).await
+    }
+
+    /// A relay from one world's database to the NATS at this address.
+    async fn by(from: &World, nats_url: &str) -> Self {
+        let messaging = Messaging::connect(nats_url).await.expect("an address");
         let options = database::options(&from.database_url).expect("options");
         let (head, doorbell) = watch::channel(0);
         let election = Election::start(options.clone());
