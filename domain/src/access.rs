@@ -27,6 +27,7 @@ use crate::{
 
 /// A member's role in a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventRole))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads, and joins live.
@@ -50,6 +51,7 @@ impl Role {
 
 /// A member's role in an organization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventOrganizationRole))]
 #[serde(rename_all = "snake_case")]
 pub enum OrganizationRole {
     /// Belongs to it.

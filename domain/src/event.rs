@@ -119,6 +119,11 @@ macro_rules! domain_event {
                 match self { $(Self::$variant { .. } => $version),+ }.to_owned()
             }
         }
+
+        #[cfg(feature = "openapi")]
+        impl $crate::schema::EventTypes for $event {
+            const EVENT_TYPES: &'static [&'static str] = &[$(stringify!($variant)),+];
+        }
     };
 }
 pub(crate) use domain_event;

@@ -6,7 +6,7 @@
 //! `aggregate.rs` (the state, `decide`, `evolve`). Their given/when/then tests are in `domain/tests/`.
 //!
 //! To add an aggregate: copy that folder's shape, implement [`Decide`], call `cqrs_aggregate!`, list it in
-//! [`event::DomainEventKind`], and give every event a row in [`access::required_right`].
+//! [`event::DomainEventKind`] and in `schema.rs`, and give every event a row in [`access::required_right`].
 
 pub mod access;
 pub mod account;
@@ -26,6 +26,8 @@ pub mod organization_projects;
 pub mod organization_slug;
 pub mod project;
 pub mod refusal;
+#[cfg(feature = "openapi")]
+pub mod schema;
 pub mod task;
 pub mod text;
 pub mod timestamp;

@@ -57,6 +57,7 @@ fn within(text: &str, limit: usize) -> Result<(), TextRefused> {
 
 /// One line that names a thing: 1 to 200 characters, trimmed, no control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(min_length = 1, max_length = 200))]
 #[serde(transparent)]
 pub struct Name(String);
 
@@ -93,6 +94,7 @@ pub(crate) fn breaks_or_reorders_lines(c: char) -> bool {
 
 /// Free text of several lines: at most 20,000 characters; of the control characters only tab and line breaks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(max_length = 20_000))]
 #[serde(transparent)]
 pub struct Prose(String);
 

@@ -5,6 +5,7 @@ use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
 
 /// A moment in UTC, to the microsecond, of the years 1 to 9999: what RFC 3339 can write and Postgres can keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timestamp(OffsetDateTime);
 
 /// The moment lies before the year 1 or after the year 9999, in UTC.

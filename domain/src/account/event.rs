@@ -9,6 +9,7 @@ use crate::{
 
 /// Why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SessionEnd {
     /// An old refresh token was used again: somebody has a copy.
@@ -33,6 +34,7 @@ pub enum SessionEnd {
 
 /// Who closes an account to its owner, and opens it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = AccountCloser))]
 #[serde(rename_all = "snake_case")]
 pub enum Closer {
     /// Whoever runs the service; opens what anybody has closed.
@@ -43,6 +45,7 @@ pub enum Closer {
 
 /// A part of an account's profile. What it says is personal, and not in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileField {
     /// E-mail address.
@@ -57,6 +60,7 @@ pub enum ProfileField {
 
 /// How a password came to be another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PasswordChange {
     /// By the signed-in account, which knew the old one.
@@ -67,6 +71,7 @@ pub enum PasswordChange {
 
 /// What can have happened to an account. The account's feed is its authentication log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum AccountEvent {
     /// The account began.
@@ -121,12 +126,12 @@ pub enum AccountEvent {
     },
     /// The account was closed to its owner.
     AccountDeactivated {
-        /// By whom.
+        /// By whom; version 1 does not tell.
         by: Closer,
     },
     /// The account was opened again.
     AccountReactivated {
-        /// By whom.
+        /// By whom; version 1 does not tell.
         by: Closer,
     },
     /// Everything personal of the account is gone, for good.

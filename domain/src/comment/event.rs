@@ -11,6 +11,7 @@ use crate::{
 
 /// What can have happened to a comment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum CommentEvent {
     /// Something was said.
@@ -29,6 +30,7 @@ pub enum CommentEvent {
         /// The task.
         task_id: TaskId,
         /// What was said, before and after.
+        #[cfg_attr(feature = "openapi", schema(value_type = crate::change::ProseChange))]
         body: Change<Prose>,
     },
     /// It was taken back; nothing follows.

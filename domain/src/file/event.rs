@@ -9,13 +9,16 @@ use crate::{
 
 /// A SHA-256 digest (FIPS 180-4), written in hexadecimal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, pattern = "^[0-9a-f]{64}$"))]
 #[serde(transparent)]
 pub struct Sha256(#[serde(with = "hex::serde")] pub [u8; 32]);
 
 /// Which content: the digest names it for ever, whatever is written later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = FileContent))]
 pub struct Content {
     /// How many bytes of UTF-8.
+    #[cfg_attr(feature = "openapi", schema(maximum = 1_048_576))]
     pub size: u32,
     /// Their digest.
     pub sha256: Sha256,
@@ -36,6 +39,7 @@ impl Content {
 
 /// What can have happened to what is in a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum FileEvent {
     /// All of it was written anew.

@@ -12,6 +12,7 @@ use crate::{
 
 /// What an invitation invites to, and as what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = InvitationPlace))]
 #[serde(untagged)]
 pub enum Place {
     /// To become a member of a project.
@@ -42,6 +43,7 @@ impl Place {
 
 /// What can have happened to an invitation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum InvitationEvent {
     /// It was sent.
@@ -52,6 +54,7 @@ pub enum InvitationEvent {
         /// Until when it can be accepted.
         expires_at: Timestamp,
         /// Who invites; version 1 does not tell.
+        #[cfg_attr(feature = "openapi", schema(required))]
         invited_by: Option<AccountId>,
     },
     /// It was taken back; nothing follows.

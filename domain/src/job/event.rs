@@ -12,6 +12,7 @@ use crate::{
 
 /// Why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = JobAttemptFailure))]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum AttemptFailure {
     /// The program reported failure, or hit a limit.
@@ -25,11 +26,13 @@ pub enum AttemptFailure {
 
 /// What can have happened to a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum JobEvent {
     /// The work was asked for.
     JobRequested {
         /// The project it belongs to.
+        #[cfg_attr(feature = "openapi", schema(required))]
         project_id: Option<ProjectId>,
         /// Who asked.
         submitted_by: AccountId,
@@ -61,6 +64,7 @@ pub enum JobEvent {
         failure: AttemptFailure,
         /// When the next attempt is due; none when this was the last.
         #[serde(with = "time::serde::rfc3339::option")]
+        #[cfg_attr(feature = "openapi", schema(required))]
         retry_at: Option<OffsetDateTime>,
     },
     /// The job was given up.
@@ -77,6 +81,7 @@ pub enum JobEvent {
 
 /// Why a job was ended before it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = JobCancelReason))]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// Its project was deleted.

@@ -6,6 +6,7 @@ use crate::text::TextRefused;
 
 /// A language that code can be run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventLanguage))]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
     /// Python 3.
@@ -32,6 +33,7 @@ impl Language {
 
 /// A program's text, or what it reads on its standard input: at most 128 KiB.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = ProgramText, max_length = 131_072))]
 #[serde(transparent)]
 pub struct Code(String);
 
@@ -72,6 +74,7 @@ impl Code {
 
 /// How long a program may run, in whole seconds: 1 to 300.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = TimeoutSeconds, minimum = 1, maximum = 300))]
 #[serde(transparent)]
 pub struct Timeout(u32);
 
@@ -98,6 +101,7 @@ impl Default for Timeout {
 
 /// What a job does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = JobWork))]
 #[serde(tag = "job_type", rename_all = "snake_case")]
 pub enum Work {
     /// Run a program in a sandbox.
@@ -108,6 +112,7 @@ pub enum Work {
         code: Code,
         /// What it reads.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
         stdin: Option<Code>,
         /// How long it may run.
         timeout_seconds: Timeout,
@@ -116,6 +121,7 @@ pub enum Work {
 
 /// The limit that ended a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventLimitHit))]
 #[serde(rename_all = "snake_case")]
 pub enum LimitHit {
     /// It ran longer than its timeout.
@@ -139,8 +145,10 @@ impl LimitHit {
 
 /// How a program ended. What it printed is kept outside the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = JobOutcome))]
 pub struct Outcome {
     /// Its exit code, or 128 + the signal that ended it; none when it was stopped before it could exit.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub exit_code: Option<i32>,
     /// How long it ran, in milliseconds.
     pub execution_time_ms: u64,
@@ -148,6 +156,7 @@ pub struct Outcome {
     pub truncated: bool,
     /// The limit that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub limit_hit: Option<LimitHit>,
 }
 

@@ -6,6 +6,7 @@ use crate::{access::Role, event::domain_event, ids::AccountId};
 
 /// What can have happened to a project's membership.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum MembershipEvent {
     /// An account became a member.

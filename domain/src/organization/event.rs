@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::fields::{ImageUrl, OrganizationFields, OrganizationSettings, Slug};
-use crate::{access::OrganizationRole, change::Change, event::domain_event, ids::AccountId, text::Name};
+use crate::{access::OrganizationRole, change::changes, event::domain_event, ids::AccountId, text::Name};
 
 /// What can have happened to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum OrganizationEvent {
     /// The organization was founded.
@@ -73,27 +74,16 @@ impl OrganizationEvent {
     }
 }
 
-/// The changed fields of an organization.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct OrganizationChanges {
-    /// Of the name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Change<Name>>,
-    /// Of the short name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub slug: Option<Change<Slug>>,
-    /// Of the picture.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_url: Option<Change<Option<ImageUrl>>>,
-    /// Of the settings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub settings: Option<Change<OrganizationSettings>>,
-}
-
-impl OrganizationChanges {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+changes! {
+    /// The changed fields of an organization.
+    pub struct OrganizationChanges {
+        /// Of the name.
+        pub name: Name,
+        /// Of the short name.
+        pub slug: Slug,
+        /// Of the picture.
+        pub image_url: Option<ImageUrl>,
+        /// Of the settings.
+        pub settings: OrganizationSettings,
     }
 }

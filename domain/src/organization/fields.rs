@@ -13,6 +13,11 @@ use crate::{
 /// The short name in an organization's address: 2 to 64 characters, lower-case letters, digits, and single hyphens between
 /// them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema),
+    schema(min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")
+)]
 #[serde(transparent)]
 pub struct Slug(String);
 
@@ -85,6 +90,7 @@ impl Slug {
 
 /// The address of a picture: http or https, at most 2048 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(max_length = 2_048, pattern = "^https?://[^/]"))]
 #[serde(transparent)]
 pub struct ImageUrl(String);
 
@@ -117,22 +123,26 @@ impl ImageUrl {
 
 /// What its admins have settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventOrganizationSettings))]
 pub struct OrganizationSettings {
     /// Whether members, not only admins, may found projects in it.
     pub members_can_create_projects: bool,
     /// Whether people may belong to its projects who do not belong to it; as long as nobody has said, they may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub allow_guests: Option<bool>,
 }
 
 /// Everything an organization says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrganizationFields {
     /// What it is called.
     pub name: Name,
     /// The short name in its address; no two have the same.
     pub slug: Slug,
     /// Its picture.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub image_url: Option<ImageUrl>,
     /// What its admins have settled.
     pub settings: OrganizationSettings,

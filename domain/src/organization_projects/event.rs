@@ -9,6 +9,7 @@ use crate::{
 
 /// What can have happened to an organization's projects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum OrganizationProjectsEvent {
     /// A project was created in the organization.

@@ -6,6 +6,7 @@ use crate::{event::domain_event, ids::OrganizationId, organization::Slug};
 
 /// What can have happened to a slug.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum OrganizationSlugEvent {
     /// An organization has it from now on.

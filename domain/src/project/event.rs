@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{EditPolicy, Priority, ProjectFields, ProjectStatus, Schedule};
 use crate::{
-    change::Change,
+    change::changes,
     event::domain_event,
     ids::{AccountId, OrganizationId},
     text::{Name, Prose},
@@ -12,6 +12,7 @@ use crate::{
 
 /// What can have happened to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum ProjectEvent {
     /// The project was founded.
@@ -33,42 +34,26 @@ pub enum ProjectEvent {
 
 domain_event!(ProjectEvent { ProjectCreated => "1", ProjectUpdated => "1", ProjectDeleted => "1" });
 
-/// The changed fields of a project.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProjectChanges {
-    /// Of the name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Change<Name>>,
-    /// Of the description.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<Change<Prose>>,
-    /// Of the visibility.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub is_public: Option<Change<bool>>,
-    /// Of the status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Change<ProjectStatus>>,
-    /// Of the priority.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Change<Priority>>,
-    /// Of the dates, which change together because they bound each other.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Change<Schedule>>,
-    /// Of the lead.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub team_lead: Option<Change<Option<AccountId>>>,
-    /// Of the policy.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub edit_policy: Option<Change<EditPolicy>>,
-    /// Of whether the lead may add members.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lead_can_add_members: Option<Change<bool>>,
-}
-
-impl ProjectChanges {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+changes! {
+    /// The changed fields of a project.
+    pub struct ProjectChanges {
+        /// Of the name.
+        pub name: Name,
+        /// Of the description.
+        pub description: Prose,
+        /// Of the visibility.
+        pub is_public: bool,
+        /// Of the status.
+        pub status: ProjectStatus,
+        /// Of the priority.
+        pub priority: Priority,
+        /// Of the dates, which change together because they bound each other.
+        pub schedule: Schedule,
+        /// Of the lead.
+        pub team_lead: Option<AccountId>,
+        /// Of the policy.
+        pub edit_policy: EditPolicy,
+        /// Of whether the lead may add members.
+        pub lead_can_add_members: bool,
     }
 }

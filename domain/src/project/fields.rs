@@ -10,6 +10,7 @@ use crate::{
 
 /// How far a project is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventProjectStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectStatus {
     /// Not begun.
@@ -40,6 +41,7 @@ impl ProjectStatus {
 
 /// How pressing a project is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventPriority))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
     /// Can wait.
@@ -64,6 +66,7 @@ impl Priority {
 
 /// Who may change the project's own fields. (Tasks, files and the like are every collaborator's.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventEditPolicy))]
 #[serde(rename_all = "snake_case")]
 pub enum EditPolicy {
     /// Every collaborator.
@@ -101,12 +104,15 @@ fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Da
 
 /// First and last day of a project, where known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Schedule {
     /// First day.
     #[serde(serialize_with = "iso_date::option::serialize", deserialize_with = "optional_date")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub start_date: Option<Date>,
     /// Last day; not before the first.
     #[serde(serialize_with = "iso_date::option::serialize", deserialize_with = "optional_date")]
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub end_date: Option<Date>,
 }
 
@@ -119,6 +125,7 @@ impl Schedule {
 
 /// Everything a project says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProjectFields {
     /// What it is called.
     pub name: Name,
@@ -135,6 +142,7 @@ pub struct ProjectFields {
     pub schedule: Schedule,
     /// Who leads it: an owner or collaborator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub team_lead: Option<AccountId>,
     /// Who may change these fields.
     #[serde(default, skip_serializing_if = "EditPolicy::is_usual")]

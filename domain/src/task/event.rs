@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::{TaskFields, TaskStatus, TaskType};
 use crate::{
-    change::Change,
+    change::changes,
     event::domain_event,
     ids::{AccountId, ProjectId},
     project::Priority,
@@ -14,6 +14,7 @@ use crate::{
 
 /// What can have happened to a task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum TaskEvent {
     /// The task was written down.
@@ -40,36 +41,22 @@ pub enum TaskEvent {
 
 domain_event!(TaskEvent { TaskCreated => "1", TaskUpdated => "1", TaskUnassigned => "1", TaskDeleted => "1" });
 
-/// The changed fields of a task.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TaskChanges {
-    /// Of the title.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<Change<Name>>,
-    /// Of the description.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<Change<Prose>>,
-    /// Of who is to do it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub assignee_id: Option<Change<Option<AccountId>>>,
-    /// Of the status.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub status: Option<Change<TaskStatus>>,
-    /// Of the type.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub task_type: Option<Change<TaskType>>,
-    /// Of the priority.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub priority: Option<Change<Priority>>,
-    /// Of when it should be done.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<Change<Option<Timestamp>>>,
-}
-
-impl TaskChanges {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+changes! {
+    /// The changed fields of a task.
+    pub struct TaskChanges {
+        /// Of the title.
+        pub title: Name,
+        /// Of the description.
+        pub description: Prose,
+        /// Of who is to do it.
+        pub assignee_id: Option<AccountId>,
+        /// Of the status.
+        pub status: TaskStatus,
+        /// Of the type.
+        pub task_type: TaskType,
+        /// Of the priority.
+        pub priority: Priority,
+        /// Of when it should be done.
+        pub due_at: Option<Timestamp>,
     }
 }

@@ -11,6 +11,7 @@ use crate::{
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventTaskStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
     /// Not begun.
@@ -35,6 +36,7 @@ impl TaskStatus {
 
 /// What kind of task it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventTaskType))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskType {
     /// Work of no particular kind.
@@ -65,12 +67,14 @@ impl TaskType {
 
 /// Everything a task says about itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TaskFields {
     /// What is to be done, in a line.
     pub title: Name,
     /// What is to be done, at length.
     pub description: Prose,
     /// Who is to do it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub assignee_id: Option<AccountId>,
     /// How far it is.
     pub status: TaskStatus,
@@ -79,5 +83,6 @@ pub struct TaskFields {
     /// How pressing it is.
     pub priority: Priority,
     /// When it should be done.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub due_at: Option<Timestamp>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::FilePath;
 use crate::{
-    change::Change,
+    change::{Change, changes},
     event::domain_event,
     ids::{FileId, ProjectId},
     text::{Name, Prose},
@@ -12,6 +12,7 @@ use crate::{
 
 /// What can have happened to a workspace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum WorkspaceEvent {
     /// The room was opened.
@@ -42,6 +43,7 @@ pub enum WorkspaceEvent {
         /// The file.
         file_id: FileId,
         /// Where it was, and where it is.
+        #[cfg_attr(feature = "openapi", schema(value_type = crate::change::FilePathChange))]
         path: Change<FilePath>,
     },
     /// A file was removed.
@@ -62,21 +64,12 @@ domain_event!(WorkspaceEvent {
     FileDeleted => "1",
 });
 
-/// The changed fields of a workspace.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorkspaceChanges {
-    /// Of the name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<Change<Name>>,
-    /// Of the description.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub description: Option<Change<Prose>>,
-}
-
-impl WorkspaceChanges {
-    /// Whether nothing changed.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+changes! {
+    /// The changed fields of a workspace.
+    pub struct WorkspaceChanges {
+        /// Of the name.
+        pub name: Name,
+        /// Of the description.
+        pub description: Prose,
     }
 }

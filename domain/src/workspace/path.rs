@@ -56,6 +56,7 @@ impl Refusal for PathRefused {
 /// Where a file lies in its workspace: a relative path of at most 1,024 bytes, its parts separated by `/`, none of them
 /// empty, `.` or `..`. Compared byte by byte: upper and lower case differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(min_length = 1, max_length = 1_024))]
 #[serde(transparent)]
 pub struct FilePath(String);
 

@@ -18,6 +18,7 @@ mod organization;
 mod project;
 mod properties;
 mod relation;
+mod schemas;
 mod stored_events;
 mod task;
 mod text;

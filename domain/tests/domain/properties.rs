@@ -25,6 +25,8 @@ use workroom_domain::{
     text::{Name, Prose},
 };
 
+use crate::schemas;
+
 type Events<A> = Vec<<A as Aggregate>::Event>;
 type Answer<A> = Result<Events<A>, <A as Aggregate>::Error>;
 
@@ -96,6 +98,7 @@ where
             let payload = serde_json::to_string(event).unwrap();
             let decoded = DomainEventKind::decode(<A as Aggregate>::TYPE, &payload).unwrap();
             assert_eq!(decoded.event_type(), cqrs_es::DomainEvent::event_type(event));
+            assert_eq!(schemas::without_formats().problem(&decoded.event_type(), &payload), None, "{payload}");
         }
         survives_json(&state);
         if !history.is_empty() {

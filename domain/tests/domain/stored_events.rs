@@ -112,6 +112,27 @@ fn history() -> impl Iterator<Item = (&'static str, DomainEventKind)> {
     })
 }
 
+/// Every example as it is written today, and every line of the history as it was stored: the line, the event's type, and its
+/// payload.
+pub fn written() -> Vec<(String, String, String)> {
+    let examples = every_event().into_iter().map(|event| serde_json::to_string(&write(&event)).unwrap());
+    let lines = HISTORY_OF_VERSION_1.lines().chain(HISTORY_OF_VERSION_2.lines()).map(str::to_owned);
+    let read = examples.chain(lines).map(|line| {
+        let stored: Stored<Value> = serde_json::from_str(&line).unwrap();
+        (line, stored.event_type, stored.payload.to_string())
+    });
+    read.collect()
+}
+
+/// Every event type, behind the type of its aggregate. There is an example of each.
+pub fn every_type() -> BTreeSet<(String, String)> {
+    let columns = |event| {
+        let Stored { aggregate_type, event_type, .. } = write(event);
+        (aggregate_type, event_type)
+    };
+    every_event().iter().map(columns).collect()
+}
+
 #[test]
 fn old_history_still_reads_and_means_what_it_meant() {
     let mut history = history().map(|(_, event)| event);
