@@ -7,6 +7,7 @@
 //! To add a command: a file under the noun's folder with a struct and its `impl Command`; nothing else to register.
 
 pub mod accounts;
+mod all;
 pub mod codes;
 pub mod comments;
 mod context;
@@ -36,6 +37,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 use workroom_projections::{history::Cause, progress::Progress};
 
+pub use all::all;
 pub use context::Context;
 pub use error::{Error, Refused, Violation, in_field};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 use uuid::Uuid;
 use workroom_projections::page::{Listed, Page};
 
@@ -22,6 +22,19 @@ pub fn limit(limit: Option<i64>) -> Result<i64, Error> {
         Ok(limit)
     } else {
         Err(Error::invalid("/limit", OUT_OF_RANGE, "must be from 1 to 100"))
+    }
+}
+
+/// Checks how many items are passed over.
+///
+/// # Errors
+/// Out of bounds.
+pub fn skip(skip: Option<i64>) -> Result<i64, Error> {
+    let skip = skip.unwrap_or(0);
+    if SKIP_BOUNDS.contains(&skip) {
+        Ok(skip)
+    } else {
+        Err(Error::invalid("/skip", OUT_OF_RANGE, "must be from 0 to 100000"))
     }
 }
 
@@ -57,10 +70,7 @@ impl PageParams {
 /// # Errors
 /// A limit or skip out of bounds, a cursor that is none of ours.
 pub fn page(given_limit: Option<i64>, cursor: Option<&str>, skip: Option<i64>) -> Result<Page, Error> {
-    let skip = skip.unwrap_or(0);
-    if !SKIP_BOUNDS.contains(&skip) {
-        return Err(Error::invalid("/skip", OUT_OF_RANGE, "must be from 0 to 100000"));
-    }
+    let skip = self::skip(skip)?;
     let after = cursor.map(decode).transpose()?;
     Ok(Page { limit: limit(given_limit)?, after, skip })
 }
@@ -77,7 +87,7 @@ fn decode(cursor: &str) -> Result<Uuid, Error> {
 }
 
 /// A part of a list.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Items<T> {
     /// The items.
     pub items: Vec<T>,

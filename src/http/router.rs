@@ -10,17 +10,16 @@ use axum::{
     routing::get,
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
-use utoipa::OpenApi;
-use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouterExt},
-    routes,
-};
+use utoipa_axum::router::UtoipaMethodRouterExt;
 use utoipa_swagger_ui::SwaggerUi;
 use workroom_domain::refusal::NOT_FOUND;
 
 use super::{
-    Probes, State, auth, comments, envelope, files, health, history, invitations, jobs, members, openapi,
-    organizations, problem::Problem, projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
+    Probes, State, auth, comments, envelope, files, health, history, invitations, jobs, members,
+    openapi::{Operations, documented_operation},
+    organizations,
+    problem::Problem,
+    projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::{Config, Role};
 use crate::http::problem::codes::METHOD_NOT_ALLOWED;
@@ -28,79 +27,91 @@ use crate::http::problem::codes::METHOD_NOT_ALLOWED;
 const BASE: &str = "/api/v1";
 const DOCUMENT: &str = "/api/v1/openapi.json";
 
-fn api() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(openapi::Api::openapi())
-        .routes(routes!(auth::register::register))
-        .routes(routes!(auth::login::login))
-        .routes(routes!(auth::refresh::refresh))
-        .routes(routes!(auth::logout::logout))
-        .routes(routes!(auth::me::me, auth::me::update_me, auth::me::replace_me, auth::me::erase_me))
-        .routes(routes!(auth::sessions::list_sessions))
-        .routes(routes!(auth::sessions::revoke_session))
-        .routes(routes!(auth::tokens::create_token, auth::tokens::list_tokens))
-        .routes(routes!(auth::tokens::revoke_token))
-        .routes(routes!(auth::password::change_password))
-        .routes(routes!(auth::password::forgot_password))
-        .routes(routes!(auth::password::reset_password))
-        .routes(routes!(auth::email::verify_email))
-        .routes(routes!(auth::email::send_verification))
-        .routes(routes!(webhooks::identity))
-        .routes(routes!(history::account_events))
-        .routes(routes!(organizations::create::create, organizations::list::list))
-        .routes(routes!(organizations::read::read, organizations::update::update, organizations::delete::delete))
-        .routes(routes!(organizations::members::add::add_member, organizations::members::list::list_members))
-        .routes(routes!(
-            organizations::members::change_role::change_member_role,
-            organizations::members::remove::remove_member
-        ))
-        .routes(routes!(organizations::projects::list_projects))
-        .routes(routes!(history::organization_events))
-        .routes(routes!(projects::create::create, projects::list::list))
-        .routes(routes!(
-            projects::read::read,
-            projects::update::update,
-            projects::update::replace,
-            projects::delete::delete
-        ))
-        .routes(routes!(history::project_events))
-        .routes(routes!(members::add::add, members::list::list))
-        .routes(routes!(
-            members::read::read,
-            members::change_role::change_role,
-            members::change_role::set_role,
-            members::remove::remove
-        ))
-        .routes(routes!(invitations::list::list_invitations))
-        .routes(routes!(invitations::read::read_invitation, invitations::revoke::revoke_invitation))
-        .routes(routes!(invitations::list::list_organization_invitations))
-        .routes(routes!(
-            invitations::read::read_organization_invitation,
-            invitations::revoke::revoke_organization_invitation
-        ))
-        .routes(routes!(invitations::accept::accept))
-        .routes(routes!(invitations::block::block))
-        .routes(routes!(tasks::create::create, tasks::list::list))
-        .routes(routes!(tasks::delete::delete_many))
-        .routes(routes!(tasks::read::read, tasks::update::update, tasks::update::replace, tasks::delete::delete))
-        .routes(routes!(comments::post::post, comments::list::list))
-        .routes(routes!(comments::read::read, comments::edit::edit, comments::delete::delete))
-        .routes(routes!(workspaces::create::create, workspaces::list::list))
-        .routes(routes!(workspaces::read::read, workspaces::update::update, workspaces::delete::delete))
-        .routes(routes!(files::create::create, files::list::list).layer(DefaultBodyLimit::max(files::CREATE_LIMIT)))
-        .routes(routes!(files::read::read, files::update::update, files::delete::delete))
-        .routes(
-            routes!(files::content::read_content, files::content::write_content)
-                .layer(DefaultBodyLimit::max(files::WRITE_LIMIT)),
-        )
-        .routes(routes!(jobs::submit::submit, jobs::list::list))
-        .routes(routes!(jobs::read::read))
-        .routes(routes!(realtime::ticket))
+fn api() -> Operations {
+    Operations::new()
+        .routes(documented_operation!(auth::register::register))
+        .routes(documented_operation!(auth::login::login))
+        .routes(documented_operation!(auth::refresh::refresh))
+        .routes(documented_operation!(auth::logout::logout))
+        .routes(documented_operation!(auth::me::me))
+        .routes(documented_operation!(auth::me::update_me))
+        .routes(documented_operation!(auth::me::erase_me))
+        .routes(documented_operation!(auth::sessions::list_sessions))
+        .routes(documented_operation!(auth::sessions::revoke_session))
+        .routes(documented_operation!(auth::tokens::create_token))
+        .routes(documented_operation!(auth::tokens::list_tokens))
+        .routes(documented_operation!(auth::tokens::read_token))
+        .routes(documented_operation!(auth::tokens::revoke_token))
+        .routes(documented_operation!(auth::password::change_password))
+        .routes(documented_operation!(auth::password::forgot_password))
+        .routes(documented_operation!(auth::password::reset_password))
+        .routes(documented_operation!(auth::email::verify_email))
+        .routes(documented_operation!(auth::email::send_verification))
+        .routes(documented_operation!(webhooks::identity))
+        .routes(documented_operation!(history::account_events))
+        .routes(documented_operation!(organizations::create::create))
+        .routes(documented_operation!(organizations::list::list))
+        .routes(documented_operation!(organizations::read::read))
+        .routes(documented_operation!(organizations::update::update))
+        .routes(documented_operation!(organizations::delete::delete))
+        .routes(documented_operation!(organizations::members::add::add_member))
+        .routes(documented_operation!(organizations::members::list::list_members))
+        .routes(documented_operation!(organizations::members::read::read_member))
+        .routes(documented_operation!(organizations::members::change_role::change_member_role))
+        .routes(documented_operation!(organizations::members::remove::remove_member))
+        .routes(documented_operation!(organizations::projects::list_projects))
+        .routes(documented_operation!(history::organization_events))
+        .routes(documented_operation!(projects::create::create))
+        .routes(documented_operation!(projects::list::list))
+        .routes(documented_operation!(projects::read::read))
+        .routes(documented_operation!(projects::update::update))
+        .routes(documented_operation!(projects::delete::delete))
+        .routes(documented_operation!(history::project_events))
+        .routes(documented_operation!(members::add::add))
+        .routes(documented_operation!(members::list::list))
+        .routes(documented_operation!(members::read::read))
+        .routes(documented_operation!(members::change_role::change_role))
+        .routes(documented_operation!(members::remove::remove))
+        .routes(documented_operation!(invitations::list::list_invitations))
+        .routes(documented_operation!(invitations::read::read_invitation))
+        .routes(documented_operation!(invitations::revoke::revoke_invitation))
+        .routes(documented_operation!(invitations::list::list_organization_invitations))
+        .routes(documented_operation!(invitations::read::read_organization_invitation))
+        .routes(documented_operation!(invitations::revoke::revoke_organization_invitation))
+        .routes(documented_operation!(invitations::accept::accept))
+        .routes(documented_operation!(invitations::block::block))
+        .routes(documented_operation!(tasks::create::create))
+        .routes(documented_operation!(tasks::list::list))
+        .routes(documented_operation!(tasks::delete::delete_many))
+        .routes(documented_operation!(tasks::read::read))
+        .routes(documented_operation!(tasks::update::update))
+        .routes(documented_operation!(tasks::delete::delete))
+        .routes(documented_operation!(comments::post::post))
+        .routes(documented_operation!(comments::list::list))
+        .routes(documented_operation!(comments::read::read))
+        .routes(documented_operation!(comments::edit::edit))
+        .routes(documented_operation!(comments::delete::delete))
+        .routes(documented_operation!(workspaces::create::create))
+        .routes(documented_operation!(workspaces::list::list))
+        .routes(documented_operation!(workspaces::read::read))
+        .routes(documented_operation!(workspaces::update::update))
+        .routes(documented_operation!(workspaces::delete::delete))
+        .routes(documented_operation!(files::create::create).layer(DefaultBodyLimit::max(files::CREATE_LIMIT)))
+        .routes(documented_operation!(files::list::list))
+        .routes(documented_operation!(files::read::read))
+        .routes(documented_operation!(files::update::update))
+        .routes(documented_operation!(files::delete::delete))
+        .routes(documented_operation!(files::content::read_content))
+        .routes(documented_operation!(files::content::write_content).layer(DefaultBodyLimit::max(files::WRITE_LIMIT)))
+        .routes(documented_operation!(jobs::submit::submit))
+        .routes(documented_operation!(jobs::list::list))
+        .routes(documented_operation!(jobs::read::read))
+        .routes(documented_operation!(realtime::ticket))
 }
 
 /// The OpenAPI document.
 pub fn document() -> utoipa::openapi::OpenApi {
-    let (_, mut document) = api().split_for_parts();
-    openapi::describe_errors(&mut document);
+    let (_, document) = api().split();
     document
 }
 
@@ -109,7 +120,7 @@ pub fn router(state: State) -> Router {
     let config = Arc::clone(&state.config);
     let mut service = probes();
     if config.roles.contains(&Role::Api) {
-        let (api, _) = api().split_for_parts();
+        let (api, _) = api().split();
         let docs = utoipa_swagger_ui::Config::from(DOCUMENT).persist_authorization(false);
         service = service
             .nest(BASE, api)
@@ -187,4 +198,12 @@ fn cors(allowed: &[String]) -> CorsLayer {
             rate_limit::RATE_LIMIT_POLICY.clone(),
         ])
         .max_age(Duration::from_hours(1))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_two_types_share_a_name_in_the_document() {
+        assert_eq!(super::api().ambiguous, Vec::<String>::new());
+    }
 }

@@ -16,6 +16,7 @@ mod audit;
 mod auth;
 mod background;
 mod cli;
+mod clients;
 mod comments;
 mod database;
 mod docs;

@@ -77,6 +77,8 @@ pub struct Filter {
     pub from: Option<OffsetDateTime>,
     /// Only events recorded before this time.
     pub to: Option<OffsetDateTime>,
+    /// How many events are passed over first.
+    pub skip: i64,
 }
 
 /// What the index on types begins with: a hash of feed and type. See `migrations/0015_history_indexes.sql`.
@@ -122,13 +124,14 @@ pub async fn list(pool: &PgPool, feed_id: Uuid, filter: &Filter, limit: i64) -> 
             by_actor(&mut query, feed_id, actor);
             query.push(" AND event_type = k.event_type");
             within(&mut query, feed_id, filter);
-            query.push(" ORDER BY feed_seq LIMIT ").push_bind(limit);
+            query.push(" ORDER BY feed_seq LIMIT ").push_bind(filter.skip.saturating_add(limit));
             query.push(") found WHERE k.event_type IS NOT NULL ORDER BY feed_seq LIMIT ").push_bind(limit);
+            query.push(" OFFSET ").push_bind(filter.skip);
             return query.build_query_as().fetch_all(pool).await;
         }
     }
     within(&mut query, feed_id, filter);
-    query.push(" ORDER BY feed_seq LIMIT ").push_bind(limit);
+    query.push(" ORDER BY feed_seq LIMIT ").push_bind(limit).push(" OFFSET ").push_bind(filter.skip);
     query.build_query_as().fetch_all(pool).await
 }
 

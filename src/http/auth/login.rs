@@ -1,10 +1,9 @@
 //! `POST /auth/login`
 
 use axum::{
-    Json,
     extract::State as Extract,
     http::{HeaderMap, HeaderName, HeaderValue, header::SET_COOKIE},
-    response::AppendHeaders,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,7 +12,13 @@ use super::model::Tokens;
 use crate::{
     application::Error,
     config::Config,
-    http::{State, client_address::ClientAddress, extract, reply::to_its_end},
+    http::{
+        State,
+        client_address::ClientAddress,
+        extract,
+        openapi::operation::{OperationDoc, Output},
+        reply::{Shown, uncancellable},
+    },
     identity::{DEVICE_LIFETIME, SignIn},
 };
 
@@ -28,6 +33,8 @@ pub struct LoginRequest {
     #[schema(example = "an analytical engine")]
     password: String,
 }
+
+impl extract::RequestBody for LoginRequest {}
 
 /// The cookie by which a device is known that somebody has signed in from before.
 ///
@@ -64,13 +71,7 @@ impl DeviceCookie {
 
 /// Sign in, and start a session. The reply sets a cookie by which the device is known from then on: while strangers guess at the
 /// account, whoever brings it is let through. It signs nobody in, and need not be kept.
-#[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = LoginRequest, security(()),
-    responses((status = 200, description = "Signed in", body = Tokens,
-               headers(("Set-Cookie" = String, description = "The device's cookie, if it was not known"))),
-              (status = 401, description = "Wrong address or password", body = crate::http::problem::ProblemDetails,
-               content_type = "application/problem+json"),
-              (status = 429, description = "Too many failures; see `Retry-After`",
-               body = crate::http::problem::ProblemDetails, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/auth/login", tag = "auth", operation_id = "login", security(()), responses((status = 401)))]
 pub async fn login(
     Extract(state): Extract<State>,
     extract::Correlation(correlation_id): extract::Correlation,
@@ -78,11 +79,32 @@ pub async fn login(
     extract::UserAgent(user_agent): extract::UserAgent,
     headers: HeaderMap,
     extract::Json(LoginRequest { email, password }): extract::Json<LoginRequest>,
-) -> Result<(AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<Tokens>), Error> {
+) -> Result<SignedIn, Error> {
     let identity = state.identity.clone();
     let cookie = DeviceCookie::of(&state.config);
     let sign_in = SignIn { email, password, address, user_agent, device: cookie.read(&headers) };
-    let signed_in = to_its_end(async move { identity.login(correlation_id, &sign_in).await }).await?;
+    let signed_in = uncancellable(async move { identity.login(correlation_id, &sign_in).await }).await?;
     let cookie = signed_in.device.and_then(|device| cookie.set(&device));
-    Ok((AppendHeaders(cookie), Json(Tokens::of(&state.app, signed_in.pair).await?)))
+    Ok(SignedIn { cookie, tokens: Tokens::of(&state.app, signed_in.pair).await? })
+}
+
+/// 200 with tokens, and the cookie of a device that was not known.
+pub struct SignedIn {
+    cookie: Option<(HeaderName, HeaderValue)>,
+    tokens: Tokens,
+}
+
+impl IntoResponse for SignedIn {
+    fn into_response(self) -> Response {
+        let mut response = Shown(self.tokens).into_response();
+        response.headers_mut().extend(self.cookie);
+        response
+    }
+}
+
+impl Output for SignedIn {
+    fn describe(doc: &mut OperationDoc) {
+        Shown::<Tokens>::describe(doc);
+        doc.tells("200", &["Set-Cookie"]);
+    }
 }

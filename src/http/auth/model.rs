@@ -1,6 +1,5 @@
 //! Accounts and tokens as clients see them.
 
-use axum::{Json, http::StatusCode};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -10,6 +9,7 @@ use workroom_projections::accounts::{self, AccountRow};
 
 use crate::{
     application::{App, Error},
+    http::reply::AcceptedBody,
     identity::TokenPair,
 };
 
@@ -56,18 +56,23 @@ impl From<AccountRow> for Account {
     }
 }
 
-/// Taken on; what comes of it is not told.
+/// The request was accepted; what comes of it is not told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Accepted {
+pub struct MailAccepted {
     /// Always `accepted`.
     #[schema(example = "accepted")]
     status: &'static str,
 }
 
-/// 202.
-pub(super) fn accepted() -> (StatusCode, Json<Accepted>) {
-    (StatusCode::ACCEPTED, Json(Accepted { status: "accepted" }))
+impl MailAccepted {
+    /// That it was accepted.
+    pub(super) fn new() -> MailReply {
+        MailReply::new(Self { status: "accepted" })
+    }
 }
+
+/// 202 where a mail is on its way, should there be somebody to get it.
+pub type MailReply = AcceptedBody<MailAccepted>;
 
 /// A pair of tokens (RFC 6749, 5.1), with whose they are.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -1,17 +1,17 @@
 //! `/auth/password`: changed by who knows it, set anew by who reads the account's mail.
 
-use axum::{extract::State as Extract, http::StatusCode, response::Response};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::model::{Accepted, accepted};
+use super::model::{MailAccepted, MailReply};
 use crate::{
     application::Error,
     http::{
         State,
         client_address::ClientAddress,
-        extract::{AccountOwner, Correlation, Json},
-        reply::{carried_out, done, to_its_end},
+        extract::{AccountOwner, Correlation, Json, RequestBody},
+        reply::{Done, NoContent, uncancellable},
     },
     identity::PasswordToChange,
 };
@@ -31,28 +31,29 @@ pub struct ChangePasswordRequest {
     revoke_tokens: bool,
 }
 
+impl RequestBody for ChangePasswordRequest {}
+
 fn yes() -> bool {
     true
 }
 
 /// Change the password. All other sessions of the account end, and personal access tokens unless they are to stay; the owner
 /// is told by mail.
-#[utoipa::path(post, path = "/auth/password", tag = "auth", request_body = ChangePasswordRequest,
-    responses((status = 204, description = "Changed"),
-              (status = 429, description = "Too many wrong passwords from this address",
-               body = crate::http::problem::ProblemDetails, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/auth/password", tag = "auth", operation_id = "changePassword")]
 pub async fn change_password(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     ClientAddress(address): ClientAddress,
     Json(ChangePasswordRequest { current_password, new_password, revoke_tokens }): Json<ChangePasswordRequest>,
-) -> Result<Response, Error> {
+) -> Result<NoContent, Error> {
     let identity = state.identity.clone();
     let change = PasswordToChange { current: current_password, new: new_password, revoke_tokens };
     let changed =
-        to_its_end(async move { identity.change_password(&caller.context, &caller.identity, &change, address).await });
+        uncancellable(
+            async move { identity.change_password(&caller.context, &caller.identity, &change, address).await },
+        );
     let changed = changed.await?;
-    Ok(done(changed.position, changed.visible))
+    Ok(NoContent::new(changed.position, changed.visible))
 }
 
 /// Whose password was forgotten.
@@ -64,16 +65,17 @@ pub struct ForgotPasswordRequest {
     email: String,
 }
 
+impl RequestBody for ForgotPasswordRequest {}
+
 /// Send a mail with which the password can be set anew, should the address be an account's; the reply does not tell.
-#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = ForgotPasswordRequest, security(()),
-    responses((status = 202, description = "Accepted, whether there is such an account or not", body = Accepted)))]
+#[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", operation_id = "forgotPassword", security(()))]
 pub async fn forgot_password(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
     Json(ForgotPasswordRequest { email }): Json<ForgotPasswordRequest>,
-) -> (StatusCode, axum::Json<Accepted>) {
+) -> Result<MailReply, Error> {
     state.identity.forgot_password(correlation_id, &email);
-    accepted()
+    Ok(MailAccepted::new())
 }
 
 /// A token from the mail, and the new password.
@@ -87,6 +89,8 @@ pub struct ResetPasswordRequest {
     new_password: String,
 }
 
+impl RequestBody for ResetPasswordRequest {}
+
 /// What ended with the old password.
 #[derive(Serialize, ToSchema)]
 pub struct PasswordReset {
@@ -97,17 +101,16 @@ pub struct PasswordReset {
 }
 
 /// Set the password anew. All sessions and personal access tokens of the account end. It also proves the address.
-#[utoipa::path(post, path = "/auth/password/reset", tag = "auth", request_body = ResetPasswordRequest, security(()),
-    responses((status = 200, description = "Set, and what ended with it", body = PasswordReset)))]
+#[utoipa::path(post, path = "/auth/password/reset", tag = "auth", operation_id = "resetPassword", security(()))]
 pub async fn reset_password(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
     ClientAddress(address): ClientAddress,
     Json(ResetPasswordRequest { token, new_password }): Json<ResetPasswordRequest>,
-) -> Result<Response, Error> {
+) -> Result<Done<PasswordReset>, Error> {
     let identity = state.identity.clone();
     let set = async move { identity.reset_password(correlation_id, &token, &new_password, address).await };
-    let set = to_its_end(set).await?;
+    let set = uncancellable(set).await?;
     let reset = PasswordReset { ended_sessions: set.reply.sessions, revoked_tokens: set.reply.tokens };
-    Ok(carried_out(set.position, set.visible, &reset))
+    Ok(Done::new(set.position, set.visible, &reset))
 }

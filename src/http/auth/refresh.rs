@@ -1,13 +1,16 @@
 //! `POST /auth/refresh`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::model::Tokens;
 use crate::{
     application::Error,
-    http::{State, extract, reply::to_its_end},
+    http::{
+        State, extract,
+        reply::{Shown, uncancellable},
+    },
 };
 
 /// The refresh token to exchange.
@@ -18,18 +21,18 @@ pub struct RefreshRequest {
     refresh_token: String,
 }
 
+impl extract::RequestBody for RefreshRequest {}
+
 /// Exchange a refresh token for a new pair. A retry within ten seconds gets the same pair's refresh token; the use of
 /// an older one ends the session.
-#[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshRequest, security(()),
-    responses((status = 200, description = "A new pair", body = Tokens),
-              (status = 401, description = "Not, or no longer, valid", body = crate::http::problem::ProblemDetails,
-               content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/auth/refresh", tag = "auth",
+    operation_id = "refreshTokens", security(()), responses((status = 401)))]
 pub async fn refresh(
     Extract(state): Extract<State>,
     extract::Correlation(correlation_id): extract::Correlation,
     extract::Json(RefreshRequest { refresh_token }): extract::Json<RefreshRequest>,
-) -> Result<Json<Tokens>, Error> {
+) -> Result<Shown<Tokens>, Error> {
     let identity = state.identity.clone();
-    let pair = to_its_end(async move { identity.refresh(correlation_id, &refresh_token).await }).await?;
-    Tokens::of(&state.app, pair).await.map(Json)
+    let pair = uncancellable(async move { identity.refresh(correlation_id, &refresh_token).await }).await?;
+    Tokens::of(&state.app, pair).await.map(Shown)
 }

@@ -7,12 +7,12 @@ use workroom_projections::accounts::AccountRow;
 
 use super::model::Account;
 use crate::{
-    application::{Answer, Error, Rendered},
+    application::{Error, Rendered},
     http::{
         State,
         client_address::ClientAddress,
-        extract::{Body, ClientKey, Correlation},
-        reply::{rendered, to_its_end},
+        extract::{Body, ClientKey, Correlation, RequestBody},
+        reply::{Created, rendered, uncancellable},
     },
     identity::Registration,
 };
@@ -35,21 +35,26 @@ pub struct RegisterRequest {
     username: Option<String>,
 }
 
+impl RequestBody for RegisterRequest {
+    const CLEARABLE: &'static [&'static str] = &["full_name"];
+}
+
 /// Register an account.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = RegisterRequest, security(()),
-    responses((status = 201, description = "Registered", body = Account)))]
+#[utoipa::path(post, path = "/auth/register", tag = "auth", operation_id = "register", security(()), responses((status = 409)))]
 pub async fn register(
     Extract(state): Extract<State>,
     Correlation(correlation_id): Correlation,
     ClientAddress(address): ClientAddress,
     key: ClientKey,
     Body { value, bytes }: Body<RegisterRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<Account>, Error> {
     let RegisterRequest { email, password, full_name, username } = value;
     let key = key.bind_anonymous(&state, &email, &bytes);
     let registration = Registration { email, password, full_name, username };
     let identity = state.identity.clone();
-    to_its_end(async move { identity.register(correlation_id, &registration, address, key, render).await }).await
+    let registered =
+        uncancellable(async move { identity.register(correlation_id, &registration, address, key, render).await });
+    registered.await.map(Created::from)
 }
 
 fn render(account: &AccountRow) -> Result<Rendered, Error> {

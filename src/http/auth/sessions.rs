@@ -1,24 +1,19 @@
 //! `/auth/sessions`
 
-use axum::{
-    Json,
-    extract::State as Extract,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::extract::State as Extract;
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{account::SessionEnd, ids::SessionId};
+use workroom_domain::account::SessionEnd;
 
 use crate::{
     application::Error,
     http::{
         State,
-        extract::{AccountOwner, Path},
-        page::Items,
-        reply::{done, to_its_end},
+        extract::{AccountOwner, Query, SessionPath},
+        page::{Items, PageParams},
+        reply::{List, NoContent, at_position, uncancellable},
     },
 };
 
@@ -43,17 +38,18 @@ pub struct Session {
 }
 
 /// The account's sessions that are going on, youngest first.
-#[utoipa::path(get, path = "/auth/sessions", tag = "auth",
-    responses((status = 200, description = "The sessions", body = Items<Session>)))]
+#[utoipa::path(get, path = "/auth/sessions", tag = "auth", operation_id = "listSessions")]
 pub async fn list_sessions(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
-) -> Result<Json<Items<Session>>, Error> {
+    Query(params): Query<PageParams>,
+) -> Result<List<Session>, Error> {
+    at_position(&state, params.min_position).await?;
     let current = caller.identity.session_id().map(Uuid::from);
-    let sessions = state.identity.sessions(caller.identity.account_id, caller.context.now).await?;
-    let items = sessions
-        .into_iter()
-        .map(|session| Session {
+    let (account_id, now) = (caller.identity.account_id, caller.context.now);
+    let listed = state.identity.sessions(account_id, now, params.page()?).await?;
+    let items = Items::of(listed, |session| {
+        Ok(Session {
             id: session.id,
             current: current == Some(session.id),
             user_agent: session.user_agent,
@@ -61,25 +57,22 @@ pub async fn list_sessions(
             refreshed_at: session.refreshed_at,
             expires_at: session.expires_at,
         })
-        .collect();
-    Ok(Json(Items { items, next_cursor: None }))
+    });
+    items.map(List::from)
 }
 
 /// End a session of the account, at once on every instance.
-#[utoipa::path(delete, path = "/auth/sessions/{session_id}", tag = "auth", params(("session_id" = Uuid, Path)),
-    responses((status = 204, description = "Ended")))]
+#[utoipa::path(delete, path = "/auth/sessions/{session_id}", tag = "auth", operation_id = "revokeSession")]
 pub async fn revoke_session(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
-    Path(session_id): Path<Uuid>,
-) -> Result<Response, Error> {
+    SessionPath { session_id }: SessionPath,
+) -> Result<NoContent, Error> {
     let identity = state.identity.clone();
     let ended =
-        to_its_end(
-            async move { identity.end_session(&caller.context, SessionId(session_id), SessionEnd::Revoked).await },
-        );
+        uncancellable(async move { identity.end_session(&caller.context, session_id, SessionEnd::Revoked).await });
     Ok(match ended.await? {
-        Some(ended) => done(ended.position, ended.visible),
-        None => StatusCode::NO_CONTENT.into_response(),
+        Some(ended) => NoContent::new(ended.position, ended.visible),
+        None => NoContent::unchanged(),
     })
 }

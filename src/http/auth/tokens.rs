@@ -1,11 +1,6 @@
 //! `/auth/tokens`: personal access tokens.
 
-use axum::{
-    Json,
-    extract::State as Extract,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State as Extract, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -14,12 +9,12 @@ use workroom_domain::ids::TokenId;
 use workroom_domain::refusal::EMPTY;
 
 use crate::{
-    application::Error,
+    application::{Answer, Error},
     http::{
         State,
-        extract::{self, AccountOwner, Path},
-        page::Items,
-        reply::{POSITION, done, to_its_end},
+        extract::{self, AccountOwner, Query, RequestBody, TokenPath},
+        page::{Items, PageParams},
+        reply::{Created, List, NoContent, Shown, at_position, rendered, uncancellable},
     },
     identity::{Scope, TokenSummary},
 };
@@ -46,6 +41,10 @@ pub struct CreateTokenRequest {
     /// When it ends by itself; as late as tokens may when not given (a year, unless configured otherwise).
     #[serde(default, with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
+}
+
+impl RequestBody for CreateTokenRequest {
+    const CLEARABLE: &'static [&'static str] = &["expires_at"];
 }
 
 /// A personal access token.
@@ -91,13 +90,12 @@ impl From<TokenSummary> for Token {
 }
 
 /// Make a personal access token. An `Idempotency-Key` is not taken: the reply holds a secret, and is kept nowhere.
-#[utoipa::path(post, path = "/auth/tokens", tag = "auth", request_body = CreateTokenRequest,
-    responses((status = 201, description = "Made; the secret is told this once", body = CreatedToken)))]
+#[utoipa::path(post, path = "/auth/tokens", tag = "auth", operation_id = "createToken")]
 pub async fn create_token(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     extract::Json(request): extract::Json<CreateTokenRequest>,
-) -> Result<Response, Error> {
+) -> Result<Created<CreatedToken>, Error> {
     let scope = match request.scopes.unwrap_or_else(|| vec![TokenScope::Read]).iter().max() {
         Some(TokenScope::Write) => Scope::Write,
         Some(TokenScope::Read) => Scope::Read,
@@ -106,32 +104,44 @@ pub async fn create_token(
     let identity = state.identity.clone();
     let CreateTokenRequest { name, expires_at, .. } = request;
     let (summary, token, made) =
-        to_its_end(async move { identity.create_token(&caller.context, &name, scope, expires_at).await }).await?;
-    let location = HeaderValue::try_from(format!("/api/v1/auth/tokens/{}", summary.id)).map_err(Error::failure)?;
-    let headers = [(header::LOCATION, location), (POSITION.clone(), HeaderValue::from(made.position))];
-    Ok((StatusCode::CREATED, headers, Json(CreatedToken { token, about: summary.into() })).into_response())
+        uncancellable(async move { identity.create_token(&caller.context, &name, scope, expires_at).await }).await?;
+    let location = TokenPath { token_id: TokenId(summary.id) }.location();
+    let created = CreatedToken { token, about: summary.into() };
+    let rendered = rendered(StatusCode::CREATED, Some(location), None, &created)?;
+    Ok(Answer { rendered, position: made.position, visible: made.visible, replayed: false }.into())
 }
 
 /// The account's personal access tokens, youngest first, without their secrets.
-#[utoipa::path(get, path = "/auth/tokens", tag = "auth",
-    responses((status = 200, description = "The tokens", body = Items<Token>)))]
+#[utoipa::path(get, path = "/auth/tokens", tag = "auth", operation_id = "listTokens")]
 pub async fn list_tokens(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
-) -> Result<Json<Items<Token>>, Error> {
-    let tokens = state.identity.tokens(caller.identity.account_id).await?;
-    Ok(Json(Items { items: tokens.into_iter().map(Into::into).collect(), next_cursor: None }))
+    Query(params): Query<PageParams>,
+) -> Result<List<Token>, Error> {
+    at_position(&state, params.min_position).await?;
+    let listed = state.identity.tokens(caller.identity.account_id, params.page()?).await?;
+    Items::of(listed, |token| Ok(token.into())).map(List::from)
+}
+
+/// One of the account's personal access tokens, without its secret.
+#[utoipa::path(get, path = "/auth/tokens/{token_id}", tag = "auth", operation_id = "getToken")]
+pub async fn read_token(
+    Extract(state): Extract<State>,
+    AccountOwner(caller): AccountOwner,
+    TokenPath { token_id }: TokenPath,
+) -> Result<Shown<Token>, Error> {
+    let token = state.identity.token(caller.identity.account_id, token_id).await?;
+    Ok(Shown(token.into()))
 }
 
 /// Revoke a personal access token, at once on every instance.
-#[utoipa::path(delete, path = "/auth/tokens/{token_id}", tag = "auth", params(("token_id" = Uuid, Path)),
-    responses((status = 204, description = "Revoked")))]
+#[utoipa::path(delete, path = "/auth/tokens/{token_id}", tag = "auth", operation_id = "revokeToken")]
 pub async fn revoke_token(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
-    Path(token_id): Path<Uuid>,
-) -> Result<Response, Error> {
+    TokenPath { token_id }: TokenPath,
+) -> Result<NoContent, Error> {
     let identity = state.identity.clone();
-    let revoked = to_its_end(async move { identity.revoke_token(&caller.context, TokenId(token_id)).await }).await?;
-    Ok(done(revoked.position, revoked.visible))
+    let revoked = uncancellable(async move { identity.revoke_token(&caller.context, token_id).await }).await?;
+    Ok(NoContent::new(revoked.position, revoked.visible))
 }

@@ -4,22 +4,19 @@ use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{
-    ids::{CommentId, ProjectId, TaskId},
-    text::Prose,
-};
+use workroom_domain::{ids::CommentId, text::Prose};
 
 use super::model::Comment;
 use crate::{
     application::{
-        Answer, Error,
+        Error,
         comments::{CommentPlace, PostComment},
         in_field,
     },
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, CommentPath, RequestBody, TaskPath},
+        reply::{Created, rendered},
     },
 };
 
@@ -32,6 +29,8 @@ pub struct CommentRequest {
     body: String,
 }
 
+impl RequestBody for CommentRequest {}
+
 impl CommentRequest {
     pub(super) fn body(&self) -> Result<Prose, Error> {
         Prose::parse_filled(&self.body).map_err(in_field("/body"))
@@ -39,18 +38,21 @@ impl CommentRequest {
 }
 
 /// Comment on a task.
-#[utoipa::path(post, path = "/projects/{project_id}/tasks/{task_id}/comments", tag = "comments",
-    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), request_body = CommentRequest,
-    responses((status = 201, description = "Said", body = Comment)))]
+#[utoipa::path(
+    post,
+    path = "/projects/{project_id}/tasks/{task_id}/comments",
+    tag = "comments",
+    operation_id = "createComment"
+)]
 pub async fn post(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, task_id)): Path<(Uuid, Uuid)>,
+    TaskPath { project_id, task_id }: TaskPath,
     key: ClientKey,
     Body { value, bytes }: Body<CommentRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<Comment>, Error> {
     let id = Uuid::now_v7();
-    let place = CommentPlace { project_id: ProjectId(project_id), task_id: TaskId(task_id), comment_id: CommentId(id) };
+    let place = CommentPlace { project_id, task_id, comment_id: CommentId(id) };
     let command = PostComment { place, body: value.body()? };
     let author_id = caller.identity.account_id.into();
     let key = key.bind(&state, author_id, &bytes);
@@ -58,11 +60,11 @@ pub async fn post(
     state
         .app
         .create(&caller.context, &command, key, |posted| {
-            let location = format!("/api/v1/projects/{project_id}/tasks/{task_id}/comments/{id}");
+            let location = CommentPath { project_id, task_id, comment_id: place.comment_id }.location();
             let comment = Comment {
                 id,
-                project_id,
-                task_id,
+                project_id: project_id.into(),
+                task_id: task_id.into(),
                 body: command.body.as_str().to_owned(),
                 author_id,
                 author: posted.author.clone().map(Into::into),
@@ -73,4 +75,5 @@ pub async fn post(
             rendered(StatusCode::CREATED, Some(location), Some(posted.version), &comment)
         })
         .await
+        .map(Created::from)
 }

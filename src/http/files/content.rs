@@ -1,12 +1,6 @@
 //! `GET` and `PUT /projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content`
 
-use axum::{
-    extract::State as Extract,
-    http::{HeaderValue, StatusCode, header},
-    response::{IntoResponse, Response},
-};
-use uuid::Uuid;
-use workroom_domain::ids::FileId;
+use axum::extract::State as Extract;
 use workroom_projections::workspaces;
 
 use super::model::File;
@@ -17,56 +11,52 @@ use crate::{
     },
     http::{
         State,
-        extract::{Caller, IfMatch, IfNoneMatch, Path, PlainText, Query},
+        extract::{Caller, FilePath, IfMatch, IfNoneMatch, PlainText, Query},
         projects::read::ReadParams,
-        reply::{at_position, changed, etag},
+        reply::{OkOrNotModified, Updated, at_position, etag},
     },
 };
 
 /// What is in a file.
-#[utoipa::path(get, path = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content", tag = "files",
-    params(("project_id" = Uuid, Path), ("workspace_id" = Uuid, Path), ("file_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The text", body = String, content_type = "text/plain"),
-        (status = 304, description = "As `If-None-Match` has it")))]
+#[utoipa::path(
+    get,
+    path = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content",
+    tag = "files",
+    operation_id = "getFileContent", responses((status = 403))
+)]
 pub async fn read_content(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(path): Path<(Uuid, Uuid, Uuid)>,
+    path: FilePath,
     Query(params): Query<ReadParams>,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
+) -> Result<OkOrNotModified<String>, Error> {
     at_position(&state, params.min_position).await?;
     let file = super::find_for(&state, &caller, path).await?;
-    let tag = etag(file.version);
-    let mut response = if known.has(&tag) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        let content = match file.size {
-            0 => Vec::new(),
-            _ => workspaces::content(state.app.pool(), FileId(file.id), &file.sha256)
-                .await?
-                .ok_or_else(|| Error::failure("the content of a file is missing"))?,
-        };
-        ([(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))], content).into_response()
+    let content = match file.size {
+        0 => Vec::new(),
+        _ if known.has(&etag(file.version)) => Vec::new(),
+        _ => workspaces::content(state.app.pool(), path.file_id, &file.sha256)
+            .await?
+            .ok_or_else(|| Error::failure("the content of a file is missing"))?,
     };
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, HeaderValue::from_str(&tag).map_err(Error::failure)?);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    Ok(response)
+    Ok(OkOrNotModified::text(&known, file.version, content))
 }
 
 /// Write all of a file anew.
-#[utoipa::path(put, path = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content", tag = "files",
-    params(("project_id" = Uuid, Path), ("workspace_id" = Uuid, Path), ("file_id" = Uuid, Path)),
-    request_body(content = String, content_type = "text/plain", description = "At most 1 MiB of UTF-8"),
-    responses((status = 200, description = "The file afterwards", body = File)))]
+#[utoipa::path(
+    put,
+    path = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content",
+    tag = "files",
+    operation_id = "writeFileContent"
+)]
 pub async fn write_content(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(path): Path<(Uuid, Uuid, Uuid)>,
+    path: FilePath,
     IfMatch(if_version): IfMatch,
     PlainText(text): PlainText,
-) -> Result<Response, Error> {
+) -> Result<Updated<File>, Error> {
     let content = FileContent::parse("", text)?;
     let place = super::place(path);
     let command = WriteFile { place, content: content.content(), if_version };
@@ -74,5 +64,5 @@ pub async fn write_content(
     let before = super::before(&state, &caller, path).await?;
     let done = state.app.run_with_tables(&caller.context, &command, &store).await?;
     let file = super::after(&state, &caller, path, &before, &done.reply).await?;
-    Ok(changed(done.position, done.visible, file.version, &file))
+    Ok(Updated::new(done.position, done.visible, file.version, &file))
 }

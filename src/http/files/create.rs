@@ -4,19 +4,19 @@ use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{file::Content, workspace::FilePath};
+use workroom_domain::{file::Content, ids::FileId, workspace::FilePath};
 
 use super::model::File;
 use crate::application::in_field;
 use crate::{
     application::{
-        Answer, Error,
+        Error, all,
         files::{CreateFile, CreatedFile, FileContent, StoreContent},
     },
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, FilePath as FileAddress, RequestBody, WorkspacePath},
+        reply::{Created, rendered},
     },
 };
 
@@ -32,34 +32,40 @@ pub struct CreateFileRequest {
     content: Option<String>,
 }
 
+impl RequestBody for CreateFileRequest {}
+
 /// Where a file is to lie.
 pub(super) fn file_path(path: &str) -> Result<FilePath, Error> {
     FilePath::parse(path).map_err(in_field("/path"))
 }
 
 /// Create a file.
-#[utoipa::path(post, path = "/projects/{project_id}/workspaces/{workspace_id}/files", tag = "files",
-    params(("project_id" = Uuid, Path), ("workspace_id" = Uuid, Path)), request_body = CreateFileRequest,
-    responses((status = 201, description = "Created", body = File)))]
+#[utoipa::path(
+    post,
+    path = "/projects/{project_id}/workspaces/{workspace_id}/files",
+    tag = "files",
+    operation_id = "createFile"
+)]
 pub async fn create(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, workspace_id)): Path<(Uuid, Uuid)>,
+    WorkspacePath { project_id, workspace_id }: WorkspacePath,
     key: ClientKey,
     Body { value, bytes }: Body<CreateFileRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<File>, Error> {
     let id = Uuid::now_v7();
-    let place = super::place((project_id, workspace_id, id));
-    let path = file_path(&value.path)?;
+    let address = FileAddress { project_id, workspace_id, file_id: FileId(id) };
+    let place = super::place(address);
     let given = value.content.filter(|content| !content.is_empty());
-    let content = given.map(|content| FileContent::parse("/content", content.into())).transpose()?;
+    let (path, content) =
+        all((file_path(&value.path), given.map(|content| FileContent::parse("/content", content.into())).transpose()))?;
     let command = CreateFile { place, path, content: content.as_ref().map_or(Content::EMPTY, FileContent::content) };
     let (created_by, now) = (caller.identity.account_id.into(), caller.context.now);
     let key = key.bind(&state, created_by, &bytes);
     let render = |created: &CreatedFile| {
         let file = File {
             id,
-            workspace_id,
+            workspace_id: workspace_id.into(),
             path: command.path.as_str().to_owned(),
             size: i32::try_from(command.content.size).unwrap_or(i32::MAX),
             sha256: hex::encode(command.content.sha256.0),
@@ -69,13 +75,13 @@ pub async fn create(
             updated_at: now,
             version: created.version,
         };
-        let location = format!("/api/v1/projects/{project_id}/workspaces/{workspace_id}/files/{id}");
+        let location = address.location();
         rendered(StatusCode::CREATED, Some(location), Some(created.version), &file)
     };
     if content.is_none() {
         // Nothing beside the log: with everything else that waits, in one commit.
-        return state.app.create(&caller.context, &command, key, render).await;
+        return state.app.create(&caller.context, &command, key, render).await.map(Created::from);
     }
     let store = StoreContent { file_id: place.file_id, content };
-    state.app.create_with_tables(&caller.context, &command, &store, key, render).await
+    state.app.create_with_tables(&caller.context, &command, &store, key, render).await.map(Created::from)
 }

@@ -1,14 +1,10 @@
 //! `GET /projects/{project_id}/workspaces/{workspace_id}/files`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use uuid::Uuid;
-use workroom_domain::{
-    access::Action,
-    ids::{ProjectId, WorkspaceId},
-};
+use workroom_domain::access::Action;
 use workroom_projections::workspaces::{self, FilePage};
 
 use super::model::File;
@@ -17,9 +13,9 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path, Query},
+        extract::{Caller, Query, WorkspacePath},
         page::{Items, page},
-        reply::at_position,
+        reply::{List, at_position},
     },
 };
 
@@ -51,15 +47,18 @@ fn decode(cursor: &str) -> Result<String, Error> {
 }
 
 /// The files of a workspace, ordered by path.
-#[utoipa::path(get, path = "/projects/{project_id}/workspaces/{workspace_id}/files", tag = "files",
-    params(("project_id" = Uuid, Path), ("workspace_id" = Uuid, Path), ListFilesParams),
-    responses((status = 200, description = "A part of the list", body = Items<File>)))]
+#[utoipa::path(
+    get,
+    path = "/projects/{project_id}/workspaces/{workspace_id}/files",
+    tag = "files",
+    operation_id = "listFiles", responses((status = 403))
+)]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, workspace_id)): Path<(Uuid, Uuid)>,
+    WorkspacePath { project_id, workspace_id }: WorkspacePath,
     Query(params): Query<ListFilesParams>,
-) -> Result<Json<Items<File>>, Error> {
+) -> Result<List<File>, Error> {
     at_position(&state, params.min_position).await?;
     let page = page(params.limit, None, params.skip)?;
     let after = params.cursor.as_deref().map(decode).transpose()?.unwrap_or_default();
@@ -67,17 +66,14 @@ pub async fn list(
     let page = FilePage { prefix: &prefix, after: &after, skip: page.skip, limit: page.limit };
     let (account_id, pool) = (caller.identity.account_id, state.app.pool());
     let look = async {
-        tokio::try_join!(
-            workspaces::find(pool, ProjectId(project_id), WorkspaceId(workspace_id)),
-            workspaces::files(pool, WorkspaceId(workspace_id), page)
-        )
+        tokio::try_join!(workspaces::find(pool, project_id, workspace_id), workspaces::files(pool, workspace_id, page))
     };
     let (_, (workspace, mut rows)) =
-        state.app.project_then(account_id, ProjectId(project_id), Action::ViewFiles, page.skip, look).await?;
+        state.app.project_then(account_id, project_id, Action::ViewFiles, page.skip, look).await?;
     workspace.ok_or(Error::not_found("workspace"))?;
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next_cursor = rows.last().filter(|_| more).map(|row| URL_SAFE_NO_PAD.encode(&row.path));
-    Ok(Json(Items { items: rows.into_iter().map(File::from).collect(), next_cursor }))
+    Ok(Items { items: rows.into_iter().map(File::from).collect(), next_cursor }.into())
 }

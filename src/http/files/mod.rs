@@ -11,12 +11,10 @@ pub mod update;
 pub use model::File;
 
 use futures::TryFutureExt;
-use uuid::Uuid;
 use workroom_domain::{
     Decide,
     access::Action,
     file::{self, Content},
-    ids::{FileId, ProjectId, WorkspaceId},
     workspace::Workspace,
 };
 use workroom_projections::{
@@ -24,7 +22,11 @@ use workroom_projections::{
     workspaces::{self, FileRow},
 };
 
-use super::{State, beside::Before, extract::Caller};
+use super::{
+    State,
+    beside::Before,
+    extract::{Caller, FilePath},
+};
 use crate::application::{
     Error,
     files::{ChangedFile, FilePlace},
@@ -35,13 +37,13 @@ pub const CREATE_LIMIT: usize = 6 * Content::LIMIT + 64 * 1024;
 /// Most bytes of a request that writes a file.
 pub const WRITE_LIMIT: usize = Content::LIMIT;
 
-fn place((project_id, workspace_id, file_id): (Uuid, Uuid, Uuid)) -> FilePlace {
-    FilePlace { project_id: ProjectId(project_id), workspace_id: WorkspaceId(workspace_id), file_id: FileId(file_id) }
+fn place(FilePath { project_id, workspace_id, file_id }: FilePath) -> FilePlace {
+    FilePlace { project_id, workspace_id, file_id }
 }
 
 /// What is known of a file before a command changes it.
-async fn before(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<Before<FileRow>, Error> {
-    let FilePlace { project_id, workspace_id, file_id } = place(path);
+async fn before(state: &State, caller: &Caller, path: FilePath) -> Result<Before<FileRow>, Error> {
+    let FilePath { project_id, workspace_id, file_id } = path;
     let look = workspaces::find_file(state.app.pool(), project_id, workspace_id, file_id);
     let created = placed(state, path, &["FileCreated"]).map_err(Error::from);
     Before::read(caller, look, created).await
@@ -51,14 +53,14 @@ async fn before(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Res
 async fn after(
     state: &State,
     caller: &Caller,
-    path: (Uuid, Uuid, Uuid),
+    path: FilePath,
     before: &Before<FileRow>,
     file: &ChangedFile,
 ) -> Result<File, Error> {
     let change = before.last_change(caller, file.changed, file.version, last_change(state, path)).await?;
     Ok(File {
-        id: path.2,
-        workspace_id: path.1,
+        id: path.file_id.into(),
+        workspace_id: path.workspace_id.into(),
         path: file.path.as_str().to_owned(),
         size: i32::try_from(file.content.size).unwrap_or(i32::MAX),
         sha256: hex::encode(file.content.sha256.0),
@@ -73,26 +75,27 @@ async fn after(
 /// Who put a file somewhere last, and when.
 async fn placed(
     state: &State,
-    (_, workspace_id, file_id): (Uuid, Uuid, Uuid),
+    FilePath { workspace_id, file_id, .. }: FilePath,
     event_types: &[&str],
 ) -> Result<Option<Cause>, sqlx::Error> {
-    let naming = Some(("file_id", file_id));
-    let which = Which { aggregate_type: Workspace::TYPE, aggregate_id: workspace_id, event_types, naming };
+    let naming = Some(("file_id", file_id.into()));
+    let which = Which { aggregate_type: Workspace::TYPE, aggregate_id: workspace_id.into(), event_types, naming };
     history::last_cause(state.app.pool(), which).await
 }
 
 /// Who put a file somewhere, or wrote it, last, and when.
-async fn last_change(state: &State, path: (Uuid, Uuid, Uuid)) -> Result<Option<Cause>, sqlx::Error> {
+async fn last_change(state: &State, path: FilePath) -> Result<Option<Cause>, sqlx::Error> {
     let event_types = &["FileContentWritten"];
-    let which = Which { aggregate_type: file::File::TYPE, aggregate_id: path.2, event_types, naming: None };
+    let which =
+        Which { aggregate_type: file::File::TYPE, aggregate_id: path.file_id.into(), event_types, naming: None };
     let written = history::last_cause(state.app.pool(), which).await?;
     let placed = placed(state, path, &["FileCreated", "FileMoved"]).await?;
     Ok(written.into_iter().chain(placed).max_by_key(|cause| cause.at))
 }
 
 /// A file, for a caller who wants to look at it.
-async fn find_for(state: &State, caller: &Caller, path: (Uuid, Uuid, Uuid)) -> Result<FileRow, Error> {
-    let FilePlace { project_id, workspace_id, file_id } = place(path);
+async fn find_for(state: &State, caller: &Caller, path: FilePath) -> Result<FileRow, Error> {
+    let FilePath { project_id, workspace_id, file_id } = path;
     let look = workspaces::find_file(state.app.pool(), project_id, workspace_id, file_id);
     let (_, row) = state.app.project_with(caller.identity.account_id, project_id, Action::ViewFiles, look).await?;
     row.ok_or(Error::not_found("file"))

@@ -1,6 +1,6 @@
 //! `/projects/{project_id}/events` and `/auth/me/events`: the ordered history of a feed.
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use futures::TryFutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use workroom_domain::{
     Decide,
     access::Action,
     comment::Comment,
-    ids::{AccountId, OrganizationId, ProjectId},
+    ids::{AccountId, ProjectId},
     project::Project,
     task::Task,
 };
@@ -19,12 +19,13 @@ use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
 
 use super::{
     State,
-    extract::{AccountOwner, Caller, Path, Query},
+    extract::{AccountOwner, Caller, OrganizationPath, ProjectPath, Query},
+    openapi::events::Event,
     page,
-    reply::at_position,
+    reply::{Shown, at_position},
 };
 use crate::application::Error;
-use crate::application::codes::OUT_OF_RANGE;
+use crate::application::codes::{MALFORMED_CURSOR, OUT_OF_RANGE};
 
 /// Which events.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
@@ -47,8 +48,11 @@ pub struct HistoryParams {
     /// Only events recorded before this time.
     #[serde(default, with = "time::serde::rfc3339::option")]
     to: Option<OffsetDateTime>,
-    /// Where to go on: `next_cursor` of the page before; the same as `after`.
-    cursor: Option<i64>,
+    /// Where to go on: `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Pass over so many items first.
+    #[param(minimum = 0, maximum = 100_000)]
+    skip: Option<i64>,
     /// Most items to return, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
@@ -57,46 +61,9 @@ pub struct HistoryParams {
     min_position: Option<i64>,
 }
 
-/// An event of a feed.
-#[derive(Serialize, ToSchema)]
-#[allow(dead_code)]
-pub struct Event {
-    /// Its place in the whole log.
-    position: i64,
-    /// Its place in the feed: 1, 2, 3, … without a hole.
-    seq: i64,
-    /// Its identity.
-    event_id: Uuid,
-    /// The feed it belongs to.
-    feed_id: Uuid,
-    /// What happened.
-    #[schema(example = "MemberAdded")]
-    event_type: String,
-    /// Version of the stored form.
-    event_version: String,
-    /// What kind of thing it happened to.
-    aggregate_type: String,
-    /// What it happened to.
-    aggregate_id: Uuid,
-    /// Its place in that thing's own stream.
-    sequence: i64,
-    /// When it was decided.
-    #[schema(format = DateTime)]
-    occurred_at: String,
-    /// When the log recorded it.
-    #[schema(format = DateTime)]
-    recorded_at: String,
-    /// Who caused it: an account's id, or `system:<part>`.
-    actor: String,
-    /// The id of the request that everything downstream of it shares.
-    correlation_id: Option<String>,
-    /// What the event says.
-    #[schema(value_type = Object)]
-    data: serde_json::Value,
-}
-
 /// A part of a feed, in its order.
 #[derive(Serialize, ToSchema)]
+#[schema(as = EventList)]
 pub struct History {
     /// The events.
     #[schema(value_type = Vec<Event>)]
@@ -118,7 +85,13 @@ enum Sight {
 }
 
 /// The aggregates that visitors see.
-const SEEN_BY_VISITORS: [&str; 3] = [Project::TYPE, Task::TYPE, Comment::TYPE];
+pub(super) const SEEN_BY_VISITORS: [&str; 3] = [Project::TYPE, Task::TYPE, Comment::TYPE];
+
+/// A history goes on behind a place in its feed.
+fn decode(cursor: &str) -> Result<i64, Error> {
+    let seq = cursor.parse().ok().filter(|seq| *seq >= 0);
+    seq.ok_or_else(|| Error::invalid("/cursor", MALFORMED_CURSOR, "is not a cursor of this list"))
+}
 
 /// Reads a part of a feed, once it is known how much of it its reader may see: a history may be long.
 async fn read(
@@ -126,21 +99,24 @@ async fn read(
     feed_id: Uuid,
     params: HistoryParams,
     sight: impl Future<Output = Result<Sight, Error>>,
-) -> Result<Json<History>, Error> {
+) -> Result<Shown<History>, Error> {
     let limit = page::limit(params.limit)?;
-    for (pointer, bound) in [("/after", params.after), ("/before", params.before), ("/cursor", params.cursor)] {
+    let skip = page::skip(params.skip)?;
+    let cursor = params.cursor.as_deref().map(decode).transpose()?;
+    for (pointer, bound) in [("/after", params.after), ("/before", params.before)] {
         if bound.is_some_and(i64::is_negative) {
             return Err(Error::invalid(pointer, OUT_OF_RANGE, "must not be negative"));
         }
     }
     at_position(state, params.min_position).await?;
     let filter = Filter {
-        after: params.after.max(params.cursor),
+        after: params.after.max(cursor),
         before: params.before,
         event_type: params.r#type,
         actor: params.actor.as_deref().map(|actor| stored_actor(actor).into_owned()),
         from: params.from,
         to: params.to,
+        skip,
     };
     let sight = sight.await?;
     let mut rows = history::list(state.app.pool(), feed_id, &filter, limit + 1).await?;
@@ -154,21 +130,19 @@ async fn read(
             event.data = RawValue::from_string(r#"{"withheld":true}"#.to_owned()).map_err(Error::failure)?;
         }
     }
-    Ok(Json(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
+    Ok(Shown(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
 }
 
 /// A project's history, in the order in which it happened. That of a deleted project stays open to who owned it.
-#[utoipa::path(get, path = "/projects/{project_id}/events", tag = "history",
-    params(("project_id" = Uuid, Path), HistoryParams),
-    responses((status = 200, description = "A part of the history", body = History)))]
+#[utoipa::path(get, path = "/projects/{project_id}/events", tag = "history", operation_id = "listProjectEvents")]
 pub async fn project_events(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     Query(params): Query<HistoryParams>,
-) -> Result<Json<History>, Error> {
-    let sight = project_sight(&state, caller.identity.account_id, ProjectId(project_id));
-    read(&state, project_id, params, sight).await
+) -> Result<Shown<History>, Error> {
+    let sight = project_sight(&state, caller.identity.account_id, project_id);
+    read(&state, project_id.into(), params, sight).await
 }
 
 async fn project_sight(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Sight, Error> {
@@ -179,27 +153,29 @@ async fn project_sight(state: &State, account_id: AccountId, project_id: Project
 }
 
 /// An organization's history, in the order in which it happened.
-#[utoipa::path(get, path = "/organizations/{organization_id}/events", tag = "history",
-    params(("organization_id" = Uuid, Path), HistoryParams),
-    responses((status = 200, description = "A part of the history", body = History)))]
+#[utoipa::path(
+    get,
+    path = "/organizations/{organization_id}/events",
+    tag = "history",
+    operation_id = "listOrganizationEvents"
+)]
 pub async fn organization_events(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(organization_id): Path<Uuid>,
+    OrganizationPath { organization_id }: OrganizationPath,
     Query(params): Query<HistoryParams>,
-) -> Result<Json<History>, Error> {
-    let member = state.app.organization_for(caller.identity.account_id, OrganizationId(organization_id));
-    read(&state, organization_id, params, member.map_ok(|_| Sight::Whole)).await
+) -> Result<Shown<History>, Error> {
+    let member = state.app.organization_for(caller.identity.account_id, organization_id);
+    read(&state, organization_id.into(), params, member.map_ok(|_| Sight::Whole)).await
 }
 
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project. Not for personal access
 /// tokens.
-#[utoipa::path(get, path = "/auth/me/events", tag = "auth", params(HistoryParams),
-    responses((status = 200, description = "A part of the history", body = History)))]
+#[utoipa::path(get, path = "/auth/me/events", tag = "auth", operation_id = "listAccountEvents")]
 pub async fn account_events(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     Query(params): Query<HistoryParams>,
-) -> Result<Json<History>, Error> {
+) -> Result<Shown<History>, Error> {
     read(&state, caller.identity.account_id.into(), params, async { Ok(Sight::Whole) }).await
 }

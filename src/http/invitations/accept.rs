@@ -1,6 +1,6 @@
 //! `POST /invitations/{token}/accept`
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,14 +13,14 @@ use crate::{
     },
     http::{
         State,
-        extract::{Caller, Path},
-        reply::carried_out,
+        extract::{Caller, InvitationTokenPath},
+        reply::Done,
     },
 };
 
 /// What the caller has joined.
 #[derive(Serialize, ToSchema)]
-pub struct Accepted {
+pub struct AcceptedInvitation {
     /// Always `accepted`.
     #[schema(example = "accepted")]
     status: &'static str,
@@ -33,13 +33,12 @@ pub struct Accepted {
 }
 
 /// Accept an invitation: with the account of the address that it went to.
-#[utoipa::path(post, path = "/invitations/{token}/accept", tag = "invitations", params(("token" = String, Path)),
-    responses((status = 200, description = "Joined", body = Accepted)))]
+#[utoipa::path(post, path = "/invitations/{token}/accept", tag = "invitations", operation_id = "acceptInvitation")]
 pub async fn accept(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(token): Path<String>,
-) -> Result<Response, Error> {
+    InvitationTokenPath { token }: InvitationTokenPath,
+) -> Result<Done<AcceptedInvitation>, Error> {
     let invitation_id = invitations::find_invited(state.app.pool(), &token, caller.identity.account_id).await?;
     let accept = AcceptInvitation { invitation_id };
     let mark = MarkAccepted { invitation_id, at: caller.context.now };
@@ -48,6 +47,6 @@ pub async fn accept(
         Place::Project { project_id, .. } => (Some(project_id.into()), None),
         Place::Organization { organization_id, .. } => (None, Some(organization_id.into())),
     };
-    let accepted = Accepted { status: "accepted", project_id, organization_id, role: role_name(done.reply) };
-    Ok(carried_out(done.position, done.visible, &accepted))
+    let accepted = AcceptedInvitation { status: "accepted", project_id, organization_id, role: role_name(done.reply) };
+    Ok(Done::new(done.position, done.visible, &accepted))
 }

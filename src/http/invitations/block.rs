@@ -1,21 +1,26 @@
 //! `POST /invitations/{token}/block`
 
-use axum::{extract::State as Extract, http::StatusCode};
+use axum::extract::State as Extract;
 
 use crate::{
     application::Error,
-    http::{State, extract::Path, reply::to_its_end},
+    http::{
+        State,
+        extract::InvitationTokenPath,
+        reply::{NoContent, uncancellable},
+    },
 };
 
 /// Keep further invitations from the address that an invitation went to. Whoever has its token reads mail to the address, and
 /// needs no account. It holds until an account proves the address. Takes the form of one-click unsubscription (RFC 8058), and any
 /// other body.
-#[utoipa::path(post, path = "/invitations/{token}/block", tag = "invitations", security(()),
-    params(("token" = String, Path)), responses((status = 204, description = "Blocked"),
-              (status = 404, description = "No such invitation", body = crate::http::problem::ProblemDetails,
-               content_type = "application/problem+json")))]
-pub async fn block(Extract(state): Extract<State>, Path(token): Path<String>) -> Result<StatusCode, Error> {
+#[utoipa::path(post, path = "/invitations/{token}/block", tag = "invitations",
+    operation_id = "blockInvitations", security(()), responses((status = 404)))]
+pub async fn block(
+    Extract(state): Extract<State>,
+    InvitationTokenPath { token }: InvitationTokenPath,
+) -> Result<NoContent, Error> {
     let identity = state.identity.clone();
-    to_its_end(async move { identity.block_invitations(&token).await }).await?;
-    Ok(StatusCode::NO_CONTENT)
+    uncancellable(async move { identity.block_invitations(&token).await }).await?;
+    Ok(NoContent::unchanged())
 }

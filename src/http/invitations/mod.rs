@@ -2,6 +2,7 @@
 //! `/invitations/{token}/accept`
 
 pub mod accept;
+mod added_or_invited;
 pub mod block;
 pub mod list;
 mod model;
@@ -9,7 +10,8 @@ pub mod read;
 pub mod revoke;
 pub mod send;
 
-pub use model::{AddedOrInvited, Invitation};
+pub use added_or_invited::AddedOrInvited;
+pub use model::Invitation;
 
 use workroom_domain::access::{Action, OrganizationAction};
 

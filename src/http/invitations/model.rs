@@ -7,14 +7,21 @@ use uuid::Uuid;
 
 use crate::application::invitations::InvitationRow;
 
+/// That somebody was invited, and has not answered.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum InvitationStatus {
+    Invited,
+}
+
 /// Whoever reads mail to an address is asked to join.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Invitation {
     /// Its id.
     pub id: Uuid,
     /// Always `invited`.
-    #[schema(example = "invited")]
-    pub status: &'static str,
+    pub status: InvitationStatus,
     /// The project, if it invites to one.
     pub project_id: Option<Uuid>,
     /// The organization, if it invites to one.
@@ -39,7 +46,7 @@ impl From<InvitationRow> for Invitation {
     fn from(row: InvitationRow) -> Self {
         Self {
             id: row.id,
-            status: "invited",
+            status: InvitationStatus::Invited,
             project_id: row.project_id,
             organization_id: row.organization_id,
             email: row.email,
@@ -50,14 +57,4 @@ impl From<InvitationRow> for Invitation {
             expires_at: row.expires_at,
         }
     }
-}
-
-/// A member, or an invitation to become one, which says `status: "invited"`.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-pub enum AddedOrInvited<Member> {
-    /// The address counts as an account's: it is a member now.
-    Added(Member),
-    /// It counts as nobody's: an invitation is on its way.
-    Invited(Invitation),
 }

@@ -1,9 +1,8 @@
 //! `GET /projects/{project_id}/invitations/{invitation_id}` and
 //! `GET /organizations/{organization_id}/invitations/{invitation_id}`
 
-use axum::{extract::State as Extract, response::Response};
-use uuid::Uuid;
-use workroom_domain::ids::{InvitationId, OrganizationId, ProjectId};
+use axum::extract::State as Extract;
+use workroom_domain::ids::InvitationId;
 
 use super::model::Invitation;
 use crate::{
@@ -13,8 +12,8 @@ use crate::{
     },
     http::{
         State,
-        extract::{Caller, IfNoneMatch, Path},
-        reply::{Sight, found_unless},
+        extract::{Caller, IfNoneMatch, InvitationPath, OrganizationInvitationPath},
+        reply::{OkOrNotModified, Representation},
     },
 };
 
@@ -23,35 +22,36 @@ const VERSION: i64 = 1;
 
 /// One invitation to a project.
 #[utoipa::path(get, path = "/projects/{project_id}/invitations/{invitation_id}", tag = "invitations",
-    params(("project_id" = Uuid, Path), ("invitation_id" = Uuid, Path)),
-    responses((status = 200, description = "The invitation", body = Invitation),
-        (status = 304, description = "As `If-None-Match` has it")))]
+    operation_id = "getInvitation", responses((status = 403)))]
 pub async fn read_invitation(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, id)): Path<(Uuid, Uuid)>,
+    InvitationPath { project_id, invitation_id }: InvitationPath,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
-    read(&state, &caller, Host::Project(ProjectId(project_id)), id, &known).await
+) -> Result<OkOrNotModified<Invitation>, Error> {
+    read(&state, &caller, Host::Project(project_id), invitation_id, &known).await
 }
 
 /// One invitation to an organization.
 #[utoipa::path(get, path = "/organizations/{organization_id}/invitations/{invitation_id}", tag = "invitations",
-    params(("organization_id" = Uuid, Path), ("invitation_id" = Uuid, Path)),
-    responses((status = 200, description = "The invitation", body = Invitation),
-        (status = 304, description = "As `If-None-Match` has it")))]
+    operation_id = "getOrganizationInvitation", responses((status = 403)))]
 pub async fn read_organization_invitation(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((organization_id, id)): Path<(Uuid, Uuid)>,
+    OrganizationInvitationPath { organization_id, invitation_id }: OrganizationInvitationPath,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
-    read(&state, &caller, Host::Organization(OrganizationId(organization_id)), id, &known).await
+) -> Result<OkOrNotModified<Invitation>, Error> {
+    read(&state, &caller, Host::Organization(organization_id), invitation_id, &known).await
 }
 
-async fn read(state: &State, caller: &Caller, host: Host, id: Uuid, known: &IfNoneMatch) -> Result<Response, Error> {
+async fn read(
+    state: &State,
+    caller: &Caller,
+    host: Host,
+    id: InvitationId,
+    known: &IfNoneMatch,
+) -> Result<OkOrNotModified<Invitation>, Error> {
     super::check(state, caller, host).await?;
-    let row =
-        invitations::find(state.app.pool(), host, InvitationId(id)).await?.ok_or(Error::not_found("invitation"))?;
-    found_unless(known, VERSION, Sight::Plain, &Invitation::from(row))
+    let row = invitations::find(state.app.pool(), host, id).await?.ok_or(Error::not_found("invitation"))?;
+    OkOrNotModified::new(known, VERSION, Representation::ByVersion, &Invitation::from(row))
 }

@@ -10,7 +10,7 @@ use workroom_domain::{
 };
 use workroom_projections::accounts;
 
-use super::model::Invitation;
+use super::model::{Invitation, InvitationStatus};
 use crate::{
     application::{
         Answer, Error, IdempotencyKey, in_field,
@@ -75,7 +75,7 @@ pub async fn send(
         .create_with_tables(&caller.context, &command, &row, key, |version| {
             let invitation = Invitation {
                 id,
-                status: "invited",
+                status: InvitationStatus::Invited,
                 project_id,
                 organization_id,
                 email: row.email.clone(),

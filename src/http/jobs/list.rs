@@ -1,6 +1,6 @@
 //! `GET /jobs`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
         State,
         extract::{Caller, Query},
         page::{Items, page},
-        reply::at_position,
+        reply::{List, at_position},
     },
 };
 
@@ -40,13 +40,12 @@ pub struct ListJobsParams {
 }
 
 /// Jobs, newest first.
-#[utoipa::path(get, path = "/jobs", tag = "jobs", params(ListJobsParams),
-    responses((status = 200, description = "A part of the list", body = Items<Job>)))]
+#[utoipa::path(get, path = "/jobs", tag = "jobs", operation_id = "listJobs", responses((status = 403), (status = 404)))]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
     Query(params): Query<ListJobsParams>,
-) -> Result<Json<Items<Job>>, Error> {
+) -> Result<List<Job>, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
     if let Some(project_id) = params.project_id {
@@ -55,5 +54,5 @@ pub async fn list(
     let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
     let filter = Filter { project_id: params.project_id.map(ProjectId), status: params.status.map(JobStatus::as_str) };
     let listed = jobs::list(state.app.pool(), account_id, filter, page).await?;
-    Items::of(listed, |row| Ok(row.into())).map(Json)
+    Items::of(listed, |row| Ok(row.into())).map(List::from)
 }

@@ -52,10 +52,11 @@ impl JobStatus {
 }
 
 /// What kind of work a job is.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobType {
     /// Runs a program in a sandbox.
+    #[default]
     CodeExecution,
 }
 
@@ -83,7 +84,6 @@ pub struct JobResult {
     /// Whether some of its output was dropped.
     pub truncated: bool,
     /// The limit that ended it.
-    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<LimitHit>)]
     pub limit_hit: Option<String>,
 }

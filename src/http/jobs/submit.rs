@@ -12,11 +12,11 @@ use workroom_domain::{
 use super::model::{Job, JobType, Language};
 use crate::application::codes::OUT_OF_RANGE;
 use crate::{
-    application::{Answer, Error, in_field, jobs::SubmitJob},
+    application::{Error, all, in_field, jobs::SubmitJob},
     http::{
         State,
-        extract::{Body, Caller, ClientKey},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, JobPath, RequestBody},
+        reply::{Accepted, rendered},
     },
 };
 
@@ -25,7 +25,8 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct SubmitJobRequest {
     /// What kind of work it is.
-    r#type: JobType,
+    #[schema(default = "code_execution")]
+    r#type: Option<JobType>,
     /// The program's language.
     language: Language,
     /// The program, at most 128 KiB.
@@ -40,32 +41,35 @@ pub struct SubmitJobRequest {
     project_id: Option<Uuid>,
 }
 
+impl RequestBody for SubmitJobRequest {
+    const CLEARABLE: &'static [&'static str] = &["project_id"];
+}
+
 impl SubmitJobRequest {
     fn work(&mut self) -> Result<Work, Error> {
         let timeout_seconds = match self.timeout_seconds {
-            None => Timeout::default(),
+            None => Ok(Timeout::default()),
             Some(seconds) => Timeout::from_seconds(seconds)
-                .ok_or_else(|| Error::invalid("/timeout_seconds", OUT_OF_RANGE, "must be from 1 to 300"))?,
+                .ok_or_else(|| Error::invalid("/timeout_seconds", OUT_OF_RANGE, "must be from 1 to 300")),
         };
-        let JobType::CodeExecution = self.r#type;
-        Ok(Work::CodeExecution {
-            language: self.language.into(),
-            code: Code::parse(std::mem::take(&mut self.code)).map_err(in_field("/code"))?,
-            stdin: self.stdin.take().map(Code::parse_input).transpose().map_err(in_field("/stdin"))?,
+        let (code, stdin, timeout_seconds) = all((
+            Code::parse(std::mem::take(&mut self.code)).map_err(in_field("/code")),
+            self.stdin.take().map(Code::parse_input).transpose().map_err(in_field("/stdin")),
             timeout_seconds,
-        })
+        ))?;
+        let JobType::CodeExecution = self.r#type.unwrap_or_default();
+        Ok(Work::CodeExecution { language: self.language.into(), code, stdin, timeout_seconds })
     }
 }
 
 /// Submit a job. The reply comes at once; follow `Location`, or the project's feed, for what becomes of it.
-#[utoipa::path(post, path = "/jobs", tag = "jobs", request_body = SubmitJobRequest,
-    responses((status = 202, description = "Accepted", body = Job)))]
+#[utoipa::path(post, path = "/jobs", tag = "jobs", operation_id = "createJob", responses((status = 404)))]
 pub async fn submit(
     Extract(state): Extract<State>,
     caller: Caller,
     key: ClientKey,
     Body { mut value, bytes }: Body<SubmitJobRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Accepted<Job>, Error> {
     let work = value.work()?;
     let Work::CodeExecution { language, timeout_seconds, .. } = &work;
     let (language, timeout_seconds) = (*language, *timeout_seconds);
@@ -100,8 +104,9 @@ pub async fn submit(
                 completed_at: None,
                 version: submitted.version,
             };
-            let location = format!("/api/v1/jobs/{}", submitted.job_id);
+            let location = JobPath { job_id: submitted.job_id }.location();
             rendered(StatusCode::ACCEPTED, Some(location), Some(submitted.version), &job)
         })
         .await
+        .map(Accepted::from)
 }

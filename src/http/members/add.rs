@@ -3,19 +3,18 @@
 use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
-use workroom_domain::{access, ids::ProjectId, invitation::Place};
+use workroom_domain::{access, invitation::Place};
 
-use super::model::Member;
+use super::model::{Member, MemberStatus};
 use crate::application::in_field;
 use crate::{
-    application::{Answer, Error, members::AddMember, people::AccountRef},
+    application::{Error, all, members::AddMember, people::AccountRef},
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
+        extract::{Body, Caller, ClientKey, MemberPath, ProjectPath, RequestBody},
         invitations::{self, AddedOrInvited},
         projects::Role,
-        reply::rendered,
+        reply::{Created, rendered},
     },
     identity::email::EmailAddress,
 };
@@ -34,24 +33,30 @@ pub struct AddMemberRequest {
     message: Option<String>,
 }
 
+impl RequestBody for AddMemberRequest {
+    const CLEARABLE: &'static [&'static str] = &["message"];
+}
+
 /// Add a member to a project. An address that is no account's, or that its account has not proven, is invited by mail.
-#[utoipa::path(post, path = "/projects/{project_id}/members", tag = "members", params(("project_id" = Uuid, Path)),
-    request_body = AddMemberRequest, responses((status = 201, description = "Added, or invited", body = AddedOrInvited<Member>)))]
+#[utoipa::path(post, path = "/projects/{project_id}/members", tag = "members",
+    operation_id = "addMember", responses((status = 404)))]
 pub async fn add(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     key: ClientKey,
     Body { value, bytes }: Body<AddMemberRequest>,
-) -> Result<Answer, Error> {
-    let email = EmailAddress::parse(&value.email).map_err(in_field("/email"))?;
+) -> Result<Created<AddedOrInvited<Member>>, Error> {
+    let (email, message) = all((
+        EmailAddress::parse(&value.email).map_err(in_field("/email")),
+        invitations::send::message(value.message.as_deref()),
+    ))?;
     let role = value.role.map_or(access::Role::Collaborator, Into::into);
-    let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
-    let project = ProjectId(project_id);
+    let project = project_id;
     if state.app.account_of_address(email.normalized()).await?.is_none() {
         let place = Place::Project { project_id: project, role };
-        return invitations::send::send(&state, &caller, place, &email, message, key).await;
+        return invitations::send::send(&state, &caller, place, &email, message, key).await.map(Created::from);
     }
     let account = AccountRef::Email(email.normalized().to_owned());
     let command = AddMember { project_id: project, account, role };
@@ -60,9 +65,10 @@ pub async fn add(
         .app
         .create(&caller.context, &command, key, |added| {
             let account = added.account.clone();
-            let location = format!("/api/v1/projects/{project_id}/members/{}", account.id);
+            let location = MemberPath { project_id, user_id: account.id.into() }.location();
             let member = Member {
                 user_id: account.id,
+                status: MemberStatus::Active,
                 role: added.role.as_str().to_owned(),
                 email: account.email,
                 username: Some(account.username),
@@ -73,4 +79,5 @@ pub async fn add(
             rendered(StatusCode::CREATED, Some(location), Some(added.version), &added_or_invited)
         })
         .await
+        .map(Created::from)
 }

@@ -1,8 +1,7 @@
 //! `GET /projects/{project_id}/members`
 
-use axum::{extract::State as Extract, response::Response};
-use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use axum::extract::State as Extract;
+use workroom_domain::access::Action;
 use workroom_projections::{members, page::Listed};
 
 use super::model::Member;
@@ -10,29 +9,27 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, Path, Query},
+        extract::{Caller, ProjectPath, Query},
         page::{Items, PageParams},
-        reply::{at_position, found},
+        reply::{VersionedList, at_position},
     },
 };
 
 /// Everybody in a project.
 #[utoipa::path(get, path = "/projects/{project_id}/members", tag = "members",
-    params(("project_id" = Uuid, Path), PageParams),
-    responses((status = 200, description = "A part of the roster", body = Items<Member>)))]
+    operation_id = "listMembers", responses((status = 403)))]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     Query(params): Query<PageParams>,
-) -> Result<Response, Error> {
+) -> Result<VersionedList<Member>, Error> {
     at_position(&state, params.min_position).await?;
     let page = params.page()?;
-    let look = members::list(state.app.pool(), ProjectId(project_id), page.after, page.limit + 1, page.skip);
+    let look = members::list(state.app.pool(), project_id, page.after, page.limit + 1, page.skip);
     let account_id = caller.identity.account_id;
-    let (_, list) =
-        state.app.project_then(account_id, ProjectId(project_id), Action::ViewMembers, page.skip, look).await?;
+    let (_, list) = state.app.project_then(account_id, project_id, Action::ViewMembers, page.skip, look).await?;
     let listed = Listed::from_one_more(list.members, page, |member| member.account_id);
     let items = Items::of(listed, |row| Ok(Member::from(row)))?;
-    Ok(found(list.version, &items))
+    Ok(VersionedList::new(items, list.version))
 }

@@ -7,4 +7,4 @@ mod model;
 pub mod read;
 pub mod remove;
 
-pub use model::Member;
+pub use model::{Member, MemberStatus};

@@ -8,11 +8,21 @@ use workroom_projections::{accounts::AccountRow, members::MemberRow};
 
 use crate::http::projects::Role;
 
+/// That somebody belongs to it.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum MemberStatus {
+    Active,
+}
+
 /// A member of a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Member {
     /// The account's id.
     pub user_id: Uuid,
+    /// Always `active`: an invitation would say `invited`.
+    pub status: MemberStatus,
     /// As what.
     #[schema(value_type = Role)]
     pub role: String,
@@ -32,7 +42,7 @@ impl Member {
     pub(super) fn of(user_id: Uuid, account: Option<AccountRow>, added_at: OffsetDateTime) -> Self {
         let (email, username, full_name) =
             account.map_or_else(Default::default, |account| (account.email, Some(account.username), account.full_name));
-        Self { user_id, role: String::new(), email, username, full_name, added_at }
+        Self { user_id, status: MemberStatus::Active, role: String::new(), email, username, full_name, added_at }
     }
 }
 
@@ -40,6 +50,7 @@ impl From<MemberRow> for Member {
     fn from(row: MemberRow) -> Self {
         Self {
             user_id: row.account_id,
+            status: MemberStatus::Active,
             role: row.role,
             email: row.email,
             username: row.username,

@@ -1,11 +1,7 @@
 //! `GET /projects/{project_id}/members/{user_id}`
 
-use axum::{extract::State as Extract, response::Response};
-use uuid::Uuid;
-use workroom_domain::{
-    access::Action,
-    ids::{AccountId, ProjectId},
-};
+use axum::extract::State as Extract;
+use workroom_domain::access::Action;
 use workroom_projections::members;
 
 use super::model::Member;
@@ -13,29 +9,27 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, IfNoneMatch, Path, Query},
+        extract::{Caller, IfNoneMatch, MemberPath, Query},
         projects::read::ReadParams,
-        reply::{Sight, at_position, found_unless},
+        reply::{OkOrNotModified, Representation, at_position},
     },
 };
 
 /// One member of a project. Its version is the roster's.
 #[utoipa::path(get, path = "/projects/{project_id}/members/{user_id}", tag = "members",
-    params(("project_id" = Uuid, Path), ("user_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The member", body = Member),
-        (status = 304, description = "As `If-None-Match` has it")))]
+    operation_id = "getMember", responses((status = 403)))]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, user_id)): Path<(Uuid, Uuid)>,
+    MemberPath { project_id, user_id }: MemberPath,
     Query(params): Query<ReadParams>,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
+) -> Result<OkOrNotModified<Member>, Error> {
     at_position(&state, params.min_position).await?;
-    let look = members::find_with_version(state.app.pool(), ProjectId(project_id), AccountId(user_id));
+    let look = members::find_with_version(state.app.pool(), project_id, user_id);
     let account_id = caller.identity.account_id;
-    let (_, found) = state.app.project_with(account_id, ProjectId(project_id), Action::ViewMembers, look).await?;
+    let (_, found) = state.app.project_with(account_id, project_id, Action::ViewMembers, look).await?;
     let (member, version) = found.ok_or(Error::not_found("member"))?;
     // Names change without the roster.
-    found_unless(&known, version, Sight::More, &Member::from(member))
+    OkOrNotModified::new(&known, version, Representation::ByContent, &Member::from(member))
 }

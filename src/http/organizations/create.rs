@@ -12,11 +12,11 @@ use workroom_domain::{
 
 use super::model::{Organization, OrganizationSettingsRequest};
 use crate::{
-    application::{Answer, Error, in_field, organizations::CreateOrganization},
+    application::{Error, all, in_field, organizations::CreateOrganization},
     http::{
         State,
-        extract::{Body, Caller, ClientKey},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, OrganizationPath, RequestBody},
+        reply::{Created, rendered},
     },
 };
 
@@ -38,25 +38,33 @@ pub struct CreateOrganizationRequest {
     settings: OrganizationSettingsRequest,
 }
 
+impl RequestBody for CreateOrganizationRequest {
+    const CLEARABLE: &'static [&'static str] = &["image_url"];
+}
+
 pub(super) fn slug(text: &str) -> Result<Slug, Error> {
     Slug::parse(text).map_err(in_field("/slug"))
 }
 
 /// Found an organization, with the caller as its admin.
-#[utoipa::path(post, path = "/organizations", tag = "organizations", request_body = CreateOrganizationRequest,
-    responses((status = 201, description = "Founded", body = Organization)))]
+#[utoipa::path(post, path = "/organizations", tag = "organizations", operation_id = "createOrganization")]
 pub async fn create(
     Extract(state): Extract<State>,
     caller: Caller,
     key: ClientKey,
     Body { value, bytes }: Body<CreateOrganizationRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<Organization>, Error> {
     let id = Uuid::now_v7();
+    let (name, slug, image_url) = all((
+        Name::parse(&value.name).map_err(in_field("/name")),
+        value.slug.as_deref().map(slug).transpose(),
+        value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(in_field("/image_url")),
+    ))?;
     let command = CreateOrganization {
         organization_id: OrganizationId(id),
-        name: Name::parse(&value.name).map_err(in_field("/name"))?,
-        slug: value.slug.as_deref().map(slug).transpose()?,
-        image_url: value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(in_field("/image_url"))?,
+        name,
+        slug,
+        image_url,
         members_can_create_projects: value.settings.members_can_create_projects.unwrap_or_default(),
         allow_guests: value.settings.allow_guests.unwrap_or_default(),
     };
@@ -66,8 +74,9 @@ pub async fn create(
         .app
         .create(&caller.context, &command, key, |created| {
             let organization = Organization::new(id, &created.fields, created.version, now);
-            let location = format!("/api/v1/organizations/{id}");
+            let location = OrganizationPath { organization_id: command.organization_id }.location();
             rendered(StatusCode::CREATED, Some(location), Some(created.version), &organization)
         })
         .await
+        .map(Created::from)
 }

@@ -1,28 +1,30 @@
 //! `DELETE /organizations/{organization_id}`
 
-use axum::{extract::State as Extract, response::Response};
-use uuid::Uuid;
-use workroom_domain::ids::OrganizationId;
+use axum::extract::State as Extract;
 
 use crate::{
     application::{Error, organizations::DeleteOrganization},
     http::{
         State,
-        extract::{Caller, IfMatch, Path},
-        reply::gone,
+        extract::{Caller, IfMatch, OrganizationPath},
+        reply::Deleted,
     },
 };
 
 /// Delete an organization that has no projects any more.
-#[utoipa::path(delete, path = "/organizations/{organization_id}", tag = "organizations",
-    params(("organization_id" = Uuid, Path)), responses((status = 204, description = "Deleted")))]
+#[utoipa::path(
+    delete,
+    path = "/organizations/{organization_id}",
+    tag = "organizations",
+    operation_id = "deleteOrganization"
+)]
 pub async fn delete(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(organization_id): Path<Uuid>,
+    OrganizationPath { organization_id }: OrganizationPath,
     IfMatch(if_version): IfMatch,
-) -> Result<Response, Error> {
-    let command = DeleteOrganization { organization_id: OrganizationId(organization_id), if_version };
+) -> Result<Deleted, Error> {
+    let command = DeleteOrganization { organization_id, if_version };
     let done = state.app.run(&caller.context, &command).await?;
-    Ok(gone(done.position, done.visible, done.reply))
+    Ok(Deleted::new(done.position, done.visible, done.reply))
 }

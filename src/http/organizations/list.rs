@@ -1,6 +1,6 @@
 //! `GET /organizations`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use workroom_projections::organizations;
 
 use super::model::Organization;
@@ -10,19 +10,18 @@ use crate::{
         State,
         extract::{Caller, Query},
         page::{Items, PageParams},
-        reply::at_position,
+        reply::{List, at_position},
     },
 };
 
 /// The organizations that the caller belongs to, newest first.
-#[utoipa::path(get, path = "/organizations", tag = "organizations", params(PageParams),
-    responses((status = 200, description = "A part of the list", body = Items<Organization>)))]
+#[utoipa::path(get, path = "/organizations", tag = "organizations", operation_id = "listOrganizations")]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
     Query(params): Query<PageParams>,
-) -> Result<Json<Items<Organization>>, Error> {
+) -> Result<List<Organization>, Error> {
     at_position(&state, params.min_position).await?;
     let listed = organizations::list(state.app.pool(), caller.identity.account_id, params.page()?).await?;
-    Items::of(listed, |row| Ok(row.into())).map(Json)
+    Items::of(listed, |row| Ok(row.into())).map(List::from)
 }

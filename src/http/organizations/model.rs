@@ -13,6 +13,8 @@ use workroom_projections::{
     organizations::{OrganizationMemberRow, OrganizationRow},
 };
 
+use crate::http::members::MemberStatus;
+
 /// A member's role in an organization.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -165,6 +167,8 @@ impl From<OrganizationRow> for Organization {
 pub struct OrganizationMember {
     /// The account's id.
     pub user_id: Uuid,
+    /// Always `active`: an invitation would say `invited`.
+    pub status: MemberStatus,
     /// As what.
     #[schema(value_type = OrganizationRole)]
     pub role: String,
@@ -184,7 +188,7 @@ impl OrganizationMember {
     pub(super) fn of(user_id: Uuid, account: Option<AccountRow>, added_at: OffsetDateTime) -> Self {
         let (email, username, full_name) =
             account.map_or_else(Default::default, |account| (account.email, Some(account.username), account.full_name));
-        Self { user_id, role: String::new(), email, username, full_name, added_at }
+        Self { user_id, status: MemberStatus::Active, role: String::new(), email, username, full_name, added_at }
     }
 }
 
@@ -192,6 +196,7 @@ impl From<OrganizationMemberRow> for OrganizationMember {
     fn from(row: OrganizationMemberRow) -> Self {
         Self {
             user_id: row.account_id,
+            status: MemberStatus::Active,
             role: row.role,
             email: row.email,
             username: row.username,

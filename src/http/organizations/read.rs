@@ -1,33 +1,28 @@
 //! `GET /organizations/{organization_id}`
 
-use axum::{extract::State as Extract, response::Response};
-use uuid::Uuid;
-use workroom_domain::ids::OrganizationId;
+use axum::extract::State as Extract;
 
 use super::model::Organization;
 use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, IfNoneMatch, Path, Query},
+        extract::{Caller, IfNoneMatch, OrganizationPath, Query},
         projects::read::ReadParams,
-        reply::{Sight, at_position, found_unless},
+        reply::{OkOrNotModified, Representation, at_position},
     },
 };
 
 /// One organization.
-#[utoipa::path(get, path = "/organizations/{organization_id}", tag = "organizations",
-    params(("organization_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The organization", body = Organization),
-        (status = 304, description = "As `If-None-Match` has it")))]
+#[utoipa::path(get, path = "/organizations/{organization_id}", tag = "organizations", operation_id = "getOrganization")]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(organization_id): Path<Uuid>,
+    OrganizationPath { organization_id }: OrganizationPath,
     Query(params): Query<ReadParams>,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
+) -> Result<OkOrNotModified<Organization>, Error> {
     at_position(&state, params.min_position).await?;
-    let organization = state.app.organization_for(caller.identity.account_id, OrganizationId(organization_id)).await?;
-    found_unless(&known, organization.version, Sight::Plain, &Organization::from(organization))
+    let organization = state.app.organization_for(caller.identity.account_id, organization_id).await?;
+    OkOrNotModified::new(&known, organization.version, Representation::ByVersion, &Organization::from(organization))
 }

@@ -1,13 +1,11 @@
 //! `PATCH` and `PUT /organizations/{organization_id}`: both change only the given fields.
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use futures::TryFutureExt;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    ids::OrganizationId,
     organization::{self, ImageUrl, OrganizationPatch},
     text::Name,
 };
@@ -22,14 +20,14 @@ use super::{
 };
 use crate::{
     application::{
-        Error, in_field,
+        Error, all, in_field,
         organizations::{UpdateOrganization, UpdatedOrganization},
     },
     http::{
         State,
         beside::Before,
-        extract::{Caller, IfMatch, Json, Path, given},
-        reply::changed,
+        extract::{Caller, IfMatch, Json, OrganizationPath, RequestBody, double_option},
+        reply::Updated,
     },
 };
 
@@ -46,7 +44,7 @@ pub struct UpdateOrganizationRequest {
     #[schema(min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     slug: Option<String>,
     /// New picture.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, max_length = 2048)]
     image_url: Option<Option<String>>,
     /// New settings; those not given stay.
@@ -54,16 +52,25 @@ pub struct UpdateOrganizationRequest {
     settings: OrganizationSettingsRequest,
 }
 
+impl RequestBody for UpdateOrganizationRequest {
+    const CLEARABLE: &'static [&'static str] = &["image_url"];
+}
+
 impl UpdateOrganizationRequest {
     fn patch(&self) -> Result<OrganizationPatch, Error> {
         let image_url = match &self.image_url {
-            Some(Some(address)) => Some(Some(ImageUrl::parse(address).map_err(in_field("/image_url"))?)),
-            Some(None) => Some(None),
-            None => None,
+            Some(Some(address)) => ImageUrl::parse(address).map(|url| Some(Some(url))).map_err(in_field("/image_url")),
+            Some(None) => Ok(Some(None)),
+            None => Ok(None),
         };
+        let (name, slug, image_url) = all((
+            self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
+            self.slug.as_deref().map(slug).transpose(),
+            image_url,
+        ))?;
         Ok(OrganizationPatch {
-            name: self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name"))?,
-            slug: self.slug.as_deref().map(slug).transpose()?,
+            name,
+            slug,
             image_url,
             members_can_create_projects: self.settings.members_can_create_projects,
             allow_guests: self.settings.allow_guests,
@@ -72,34 +79,37 @@ impl UpdateOrganizationRequest {
 }
 
 /// Change the given fields of an organization.
-#[utoipa::path(patch, path = "/organizations/{organization_id}", tag = "organizations",
-    params(("organization_id" = Uuid, Path)), request_body = UpdateOrganizationRequest,
-    responses((status = 200, description = "The organization afterwards", body = Organization)))]
+#[utoipa::path(
+    method(patch, put),
+    path = "/organizations/{organization_id}",
+    tag = "organizations",
+    operation_id = "updateOrganization"
+)]
 pub async fn update(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(organization_id): Path<Uuid>,
+    OrganizationPath { organization_id }: OrganizationPath,
     IfMatch(if_version): IfMatch,
     Json(request): Json<UpdateOrganizationRequest>,
-) -> Result<Response, Error> {
+) -> Result<Updated<Organization>, Error> {
     let patch = request.patch()?;
-    let command = UpdateOrganization { organization_id: OrganizationId(organization_id), patch, if_version };
+    let command = UpdateOrganization { organization_id, patch, if_version };
     let account_id = caller.identity.account_id;
-    let look = organizations::find(state.app.pool(), OrganizationId(organization_id), account_id);
+    let look = organizations::find(state.app.pool(), organization_id, account_id);
     let look = look.map_ok(|found| found.map(|found| found.organization));
-    let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id)).await?;
+    let before = Before::read(&caller, look, state.app.creation(ORGANIZATION, organization_id.into())).await?;
     let done = state.app.update_organization(&caller.context, &command).await?;
     let UpdatedOrganization { state: updated, version, changed: is_new } = done.reply;
     // Its members count for its version, but not for when it was updated.
     let event_types = &["OrganizationCreated", "OrganizationUpdated"];
-    let which = Which { aggregate_type: ORGANIZATION, aggregate_id: organization_id, event_types, naming: None };
+    let which = Which { aggregate_type: ORGANIZATION, aggregate_id: organization_id.into(), event_types, naming: None };
     let log = history::last_cause(state.app.pool(), which);
     let facts = Facts {
-        id: organization_id,
+        id: organization_id.into(),
         role: updated.role_of(account_id),
         created_at: before.creation.at,
         updated_at: before.last_change(&caller, is_new, version, log).await?.at,
         version,
     };
-    Ok(changed(done.position, done.visible, version, &Organization::of(&facts, &updated)))
+    Ok(Updated::new(done.position, done.visible, version, &Organization::of(&facts, &updated)))
 }

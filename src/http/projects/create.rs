@@ -18,14 +18,14 @@ use crate::application::codes::OUT_OF_RANGE;
 use crate::identity::codes::MALFORMED_EMAIL;
 use crate::{
     application::{
-        Answer, Error, in_field,
+        Error, all, in_field,
         people::AccountRef,
         projects::{CreateProject, CreatedProject},
     },
     http::{
         State,
-        extract::{Body, Caller, ClientKey},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, ProjectPath, RequestBody},
+        reply::{Created, rendered},
     },
     identity::email::EmailAddress,
 };
@@ -69,6 +69,10 @@ pub struct CreateProjectRequest {
     lead_can_add_members: Option<bool>,
 }
 
+impl RequestBody for CreateProjectRequest {
+    const CLEARABLE: &'static [&'static str] = &["start_date", "end_date", "team_lead"];
+}
+
 /// A day, `YYYY-MM-DD`.
 #[derive(Clone, Copy)]
 pub(super) struct DateParam(pub(super) Date);
@@ -88,10 +92,13 @@ time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 
 impl CreateProjectRequest {
     fn fields(&self) -> Result<ProjectFields, Error> {
+        let (name, description) = all((
+            Name::parse(&self.name).map_err(in_field("/name")),
+            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+        ))?;
         Ok(ProjectFields {
-            name: Name::parse(&self.name).map_err(in_field("/name"))?,
-            description: Prose::parse(self.description.as_deref().unwrap_or_default())
-                .map_err(in_field("/description"))?,
+            name,
+            description,
             is_public: self.is_public.unwrap_or_default(),
             status: self.status.map(Into::into).unwrap_or_default(),
             priority: self.priority.map(Into::into).unwrap_or_default(),
@@ -139,28 +146,33 @@ fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
 }
 
 /// Found a project, with the caller as its owner.
-#[utoipa::path(post, path = "/projects", tag = "projects", request_body = CreateProjectRequest,
-    responses((status = 201, description = "Founded", body = Project)))]
+#[utoipa::path(post, path = "/projects", tag = "projects", operation_id = "createProject", responses((status = 404)))]
 pub async fn create(
     Extract(state): Extract<State>,
     caller: Caller,
     key: ClientKey,
     Body { value, bytes }: Body<CreateProjectRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<Project>, Error> {
+    let (fields, team_lead, team_members) = all((
+        value.fields(),
+        value.team_lead.as_deref().map(|lead| account_ref("/team_lead", lead)).transpose(),
+        value.team(),
+    ))?;
     let command = CreateProject {
         project_id: ProjectId(Uuid::now_v7()),
         organization_id: value.organization_id.map(Into::into),
-        fields: value.fields()?,
-        team_lead: value.team_lead.as_deref().map(|lead| account_ref("/team_lead", lead)).transpose()?,
-        team_members: value.team()?,
+        fields,
+        team_lead,
+        team_members,
     };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let now = caller.context.now;
     state
         .app
         .create(&caller.context, &command, key, |created| {
-            let location = format!("/api/v1/projects/{}", created.project_id);
+            let location = ProjectPath { project_id: created.project_id }.location();
             rendered(StatusCode::CREATED, Some(location), Some(created.version), &resource(created, now))
         })
         .await
+        .map(Created::from)
 }

@@ -1,6 +1,6 @@
 //! `GET /projects`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
         State,
         extract::{Caller, Query},
         page::{Items, page},
-        reply::at_position,
+        reply::{List, at_position},
     },
 };
 
@@ -40,17 +40,16 @@ pub struct ListProjectsParams {
 }
 
 /// The projects that the caller belongs to, newest first.
-#[utoipa::path(get, path = "/projects", tag = "projects", params(ListProjectsParams),
-    responses((status = 200, description = "A part of the list", body = Items<Project>)))]
+#[utoipa::path(get, path = "/projects", tag = "projects", operation_id = "listProjects")]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
     Query(params): Query<ListProjectsParams>,
-) -> Result<Json<Items<Project>>, Error> {
+) -> Result<List<Project>, Error> {
     at_position(&state, params.min_position).await?;
     let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
     let status = params.status.map(|status| workroom_domain::project::ProjectStatus::from(status).as_str());
     let filter = Filter { organization_id: params.organization_id.map(OrganizationId), status };
     let listed = projects::list(state.app.pool(), caller.identity.account_id, filter, page).await?;
-    Items::of(listed, |row| Ok(row.into())).map(Json)
+    Items::of(listed, |row| Ok(row.into())).map(List::from)
 }

@@ -1,13 +1,9 @@
 //! `GET /projects/{project_id}`
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
-use workroom_domain::{
-    access::{Action, Role},
-    ids::{AccountId, ProjectId},
-};
+use workroom_domain::access::{Action, Role};
 use workroom_projections::{members, page::Page, workspaces};
 
 use super::model::Project;
@@ -15,9 +11,9 @@ use crate::{
     application::Error,
     http::{
         State,
-        extract::{Caller, IfNoneMatch, Path, Query},
+        extract::{Caller, IfNoneMatch, ProjectPath, Query},
         members::Member,
-        reply::{Sight, at_position, found_unless},
+        reply::{OkOrNotModified, Representation, at_position},
         workspaces::Workspace,
     },
 };
@@ -50,27 +46,22 @@ pub struct ProjectDetail {
 }
 
 /// One project.
-#[utoipa::path(get, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path), ReadParams),
-    responses((status = 200, description = "The project", body = ProjectDetail),
-        (status = 304, description = "As `If-None-Match` has it")))]
+#[utoipa::path(get, path = "/projects/{project_id}", tag = "projects", operation_id = "getProject")]
 pub async fn read(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     Query(params): Query<ReadParams>,
     known: IfNoneMatch,
-) -> Result<Response, Error> {
+) -> Result<OkOrNotModified<ProjectDetail>, Error> {
     at_position(&state, params.min_position).await?;
     let (account_id, pool) = (caller.identity.account_id, state.app.pool());
     let page = Page { limit: SHOWN, after: None, skip: 0 };
     let look = async {
-        tokio::try_join!(
-            members::list(pool, ProjectId(project_id), None, SHOWN, 0),
-            workspaces::list(pool, ProjectId(project_id), page)
-        )
+        tokio::try_join!(members::list(pool, project_id, None, SHOWN, 0), workspaces::list(pool, project_id, page))
     };
     let (project, (listed, workspaces)) =
-        state.app.project_with(account_id, ProjectId(project_id), Action::ViewProject, look).await?;
+        state.app.project_with(account_id, project_id, Action::ViewProject, look).await?;
     if project.relation.role().is_none() {
         let detail = ProjectDetail {
             owner: None,
@@ -79,19 +70,19 @@ pub async fn read(
             workspaces: Vec::new(),
             project: project.into(),
         };
-        return found_unless(&known, detail.project.version, Sight::More, &detail);
+        return OkOrNotModified::new(&known, detail.project.version, Representation::ByContent, &detail);
     }
     // The members of a small project are all shown: who founded it, or owns it longest, is among those.
     let owner = if i64::from(project.member_count) <= SHOWN {
         let owners = listed.members.iter().filter(|member| member.role == Role::Owner.as_str());
         owners.min_by_key(|member| (member.added_at, member.account_id)).cloned()
     } else {
-        members::first_owner(pool, ProjectId(project_id)).await?
+        members::first_owner(pool, project_id).await?
     };
     let lead = match project.team_lead {
         Some(lead) => match listed.members.iter().find(|member| member.account_id == lead) {
             Some(member) => Some(member.clone()),
-            None => members::find(pool, ProjectId(project_id), AccountId(lead)).await?,
+            None => members::find(pool, project_id, lead.into()).await?,
         },
         None => None,
     };
@@ -99,7 +90,7 @@ pub async fn read(
     let workspaces: Vec<Workspace> = workspaces.items.into_iter().map(Workspace::from).collect();
     let (owner, lead) = (owner.map(Member::from), lead.map(Member::from));
     let version = project.version;
-    let sight = Sight::more_if(project.member_count > 1 || !workspaces.is_empty());
+    let sight = Representation::by_content_if(project.member_count > 1 || !workspaces.is_empty());
     let detail = ProjectDetail { project: project.into(), owner, lead, members, workspaces };
-    found_unless(&known, version, sight, &detail)
+    OkOrNotModified::new(&known, version, sight, &detail)
 }

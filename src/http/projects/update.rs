@@ -1,12 +1,10 @@
 //! `PATCH` and `PUT /projects/{project_id}`: both change only the given fields.
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    ids::ProjectId,
     project::{self, ProjectPatch},
     text::{Name, Prose},
 };
@@ -17,11 +15,11 @@ use super::{
     model::{EditPolicy, Facts, Priority, Project, ProjectStatus},
 };
 use crate::{
-    application::{Error, in_field, projects::UpdateProject},
+    application::{Error, all, in_field, projects::UpdateProject},
     http::{
         State, beside,
-        extract::{Caller, IfMatch, Json, Path, given},
-        reply::changed,
+        extract::{Caller, IfMatch, Json, ProjectPath, RequestBody, double_option},
+        reply::Updated,
     },
 };
 
@@ -44,15 +42,15 @@ pub struct UpdateProjectRequest {
     /// New priority.
     priority: Option<Priority>,
     /// New first day.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, format = Date)]
     start_date: Option<Option<DateParam>>,
     /// New last day.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, format = Date)]
     end_date: Option<Option<DateParam>>,
     /// New lead: the id or e-mail address of an owner or collaborator.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>)]
     team_lead: Option<Option<String>>,
     /// New policy.
@@ -61,12 +59,20 @@ pub struct UpdateProjectRequest {
     lead_can_add_members: Option<bool>,
 }
 
+impl RequestBody for UpdateProjectRequest {
+    const CLEARABLE: &'static [&'static str] = &["start_date", "end_date", "team_lead"];
+}
+
 impl UpdateProjectRequest {
     fn patch(self) -> Result<ProjectPatch, Error> {
         let date = |given: Option<Option<DateParam>>| given.map(|date| date.map(|DateParam(date)| date));
+        let (name, description) = all((
+            self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
+            self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+        ))?;
         Ok(ProjectPatch {
-            name: self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name"))?,
-            description: self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description"))?,
+            name,
+            description,
             is_public: self.is_public,
             status: self.status.map(Into::into),
             priority: self.priority.map(Into::into),
@@ -80,47 +86,21 @@ impl UpdateProjectRequest {
 }
 
 /// Change the given fields of a project.
-#[utoipa::path(patch, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path)),
-    request_body = UpdateProjectRequest,
-    responses((status = 200, description = "The project afterwards", body = Project)))]
+#[utoipa::path(method(patch, put), path = "/projects/{project_id}", tag = "projects", operation_id = "updateProject")]
 pub async fn update(
-    state: Extract<State>,
-    caller: Caller,
-    path: Path<Uuid>,
-    if_match: IfMatch,
-    body: Json<UpdateProjectRequest>,
-) -> Result<Response, Error> {
-    carry_out(state, caller, path, if_match, body).await
-}
-
-/// Change the given fields of a project; the same as PATCH.
-#[utoipa::path(put, path = "/projects/{project_id}", tag = "projects", params(("project_id" = Uuid, Path)),
-    request_body = UpdateProjectRequest,
-    responses((status = 200, description = "The project afterwards", body = Project)))]
-pub async fn replace(
-    state: Extract<State>,
-    caller: Caller,
-    path: Path<Uuid>,
-    if_match: IfMatch,
-    body: Json<UpdateProjectRequest>,
-) -> Result<Response, Error> {
-    carry_out(state, caller, path, if_match, body).await
-}
-
-async fn carry_out(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     IfMatch(if_version): IfMatch,
     Json(request): Json<UpdateProjectRequest>,
-) -> Result<Response, Error> {
-    let project_id = ProjectId(project_id);
+) -> Result<Updated<Project>, Error> {
     let team_lead = match &request.team_lead {
-        Some(Some(lead)) => Some(Some(account_ref("/team_lead", lead)?)),
-        Some(None) => Some(None),
-        None => None,
+        Some(Some(lead)) => account_ref("/team_lead", lead).map(|lead| Some(Some(lead))),
+        Some(None) => Ok(Some(None)),
+        None => Ok(None),
     };
-    let command = UpdateProject { project_id, patch: request.patch()?, team_lead, if_version };
+    let (team_lead, patch) = all((team_lead, request.patch()))?;
+    let command = UpdateProject { project_id, patch, team_lead, if_version };
     let now = caller.context.now;
     let creation = state.app.creation(PROJECT, project_id.into()).await?;
     let creation = creation.unwrap_or(Cause { by: caller.identity.account_id.into(), at: now });
@@ -135,5 +115,5 @@ async fn carry_out(
     let facts = Facts { id: project_id, creation, updated_at, role: Some(updated.role) };
     let members = updated.member_count;
     let project = Project::of(facts, updated.organization_id, &updated.fields, updated.version, members);
-    Ok(changed(done.position, done.visible, updated.version, &project))
+    Ok(Updated::new(done.position, done.visible, updated.version, &project))
 }

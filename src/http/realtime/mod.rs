@@ -1,11 +1,11 @@
 //! `/realtime`: tickets for the WebSocket. The socket itself is [`crate::live`]'s.
 
-use axum::{Json, extract::State as Extract, http::StatusCode};
+use axum::extract::State as Extract;
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use super::{State, extract::Caller};
+use super::{State, extract::Caller, reply::CreatedBody};
 use crate::{application::Error, clock::now};
 
 /// A ticket.
@@ -19,9 +19,8 @@ pub struct Ticket {
 }
 
 /// Get a ticket that opens a WebSocket where no header can be set.
-#[utoipa::path(post, path = "/realtime/tickets", tag = "realtime",
-    responses((status = 201, description = "A ticket, good for 30 seconds", body = Ticket)))]
-pub async fn ticket(Extract(state): Extract<State>, caller: Caller) -> Result<(StatusCode, Json<Ticket>), Error> {
+#[utoipa::path(post, path = "/realtime/tickets", tag = "realtime", operation_id = "createTicket")]
+pub async fn ticket(Extract(state): Extract<State>, caller: Caller) -> Result<CreatedBody<Ticket>, Error> {
     let issued = state.identity.issue_ticket(caller.identity, now()).await?;
-    Ok((StatusCode::CREATED, Json(Ticket { ticket: issued.ticket, expires_at: issued.expires_at })))
+    Ok(CreatedBody::new(Ticket { ticket: issued.ticket, expires_at: issued.expires_at }))
 }

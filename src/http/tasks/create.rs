@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::{ProjectId, TaskId},
+    ids::TaskId,
     task::TaskFields,
     text::{Name, Prose},
     timestamp::Timestamp,
@@ -14,12 +14,12 @@ use workroom_projections::history::Cause;
 
 use super::model::{Facts, Task, TaskStatus, TaskType};
 use crate::{
-    application::{Answer, Error, in_field, tasks::CreateTask},
+    application::{Error, all, in_field, tasks::CreateTask},
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
+        extract::{Body, Caller, ClientKey, ProjectPath, RequestBody, TaskPath},
         projects::Priority,
-        reply::rendered,
+        reply::{Created, rendered},
     },
 };
 
@@ -47,12 +47,19 @@ pub struct CreateTaskRequest {
     due_at: Option<Timestamp>,
 }
 
+impl RequestBody for CreateTaskRequest {
+    const CLEARABLE: &'static [&'static str] = &["assignee_id", "due_at"];
+}
+
 impl CreateTaskRequest {
     fn fields(&self) -> Result<TaskFields, Error> {
+        let (title, description) = all((
+            Name::parse(&self.title).map_err(in_field("/title")),
+            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+        ))?;
         Ok(TaskFields {
-            title: Name::parse(&self.title).map_err(in_field("/title"))?,
-            description: Prose::parse(self.description.as_deref().unwrap_or_default())
-                .map_err(in_field("/description"))?,
+            title,
+            description,
             assignee_id: self.assignee_id.map(Into::into),
             status: self.status.map(Into::into).unwrap_or_default(),
             task_type: self.task_type.map(Into::into).unwrap_or_default(),
@@ -63,16 +70,15 @@ impl CreateTaskRequest {
 }
 
 /// Write a task down.
-#[utoipa::path(post, path = "/projects/{project_id}/tasks", tag = "tasks", params(("project_id" = Uuid, Path)),
-    request_body = CreateTaskRequest, responses((status = 201, description = "Written down", body = Task)))]
+#[utoipa::path(post, path = "/projects/{project_id}/tasks", tag = "tasks", operation_id = "createTask")]
 pub async fn create(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     key: ClientKey,
     Body { value, bytes }: Body<CreateTaskRequest>,
-) -> Result<Answer, Error> {
-    let (project_id, task_id) = (ProjectId(project_id), TaskId(Uuid::now_v7()));
+) -> Result<Created<Task>, Error> {
+    let (project_id, task_id) = (project_id, TaskId(Uuid::now_v7()));
     let command = CreateTask { task_id, project_id, fields: value.fields()? };
     let created_by = caller.identity.account_id.into();
     let creation = Cause { by: created_by, at: caller.context.now };
@@ -80,7 +86,7 @@ pub async fn create(
     state
         .app
         .create(&caller.context, &command, key, |created| {
-            let location = format!("/api/v1/projects/{project_id}/tasks/{task_id}");
+            let location = TaskPath { project_id, task_id }.location();
             let facts = Facts {
                 id: task_id,
                 project_id,
@@ -94,4 +100,5 @@ pub async fn create(
             rendered(StatusCode::CREATED, Some(location), Some(created.version), &task)
         })
         .await
+        .map(Created::from)
 }

@@ -1,10 +1,10 @@
 //! `DELETE /projects/{project_id}/tasks/{task_id}`, and many at once.
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::ids::{ProjectId, TaskId};
+use workroom_domain::ids::TaskId;
 
 use crate::application::codes::OUT_OF_RANGE;
 use crate::{
@@ -14,25 +14,24 @@ use crate::{
     },
     http::{
         State,
-        extract::{Caller, IfMatch, Json, Path},
-        reply::{carried_out, gone},
+        extract::{Caller, IfMatch, Json, ProjectPath, RequestBody, TaskPath},
+        reply::{Deleted, Done},
     },
 };
 
 const MOST: usize = 100;
 
 /// Remove a task, and its comments with it.
-#[utoipa::path(delete, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
-    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), responses((status = 204, description = "Removed")))]
+#[utoipa::path(delete, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks", operation_id = "deleteTask")]
 pub async fn delete(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, task_id)): Path<(Uuid, Uuid)>,
+    TaskPath { project_id, task_id }: TaskPath,
     IfMatch(if_version): IfMatch,
-) -> Result<Response, Error> {
-    let command = DeleteTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), if_version };
+) -> Result<Deleted, Error> {
+    let command = DeleteTask { project_id, task_id, if_version };
     let done = state.app.run(&caller.context, &command).await?;
-    Ok(gone(done.position, done.visible, done.reply))
+    Ok(Deleted::new(done.position, done.visible, done.reply))
 }
 
 /// Which tasks to remove.
@@ -44,6 +43,8 @@ pub struct DeleteTasksRequest {
     ids: Vec<Uuid>,
 }
 
+impl RequestBody for DeleteTasksRequest {}
+
 /// What was removed.
 #[derive(Serialize, ToSchema)]
 pub struct DeletedTasks {
@@ -52,20 +53,19 @@ pub struct DeletedTasks {
 }
 
 /// Remove many tasks: all in one step, passing over those that are gone already.
-#[utoipa::path(post, path = "/projects/{project_id}/tasks/delete", tag = "tasks", params(("project_id" = Uuid, Path)),
-    request_body = DeleteTasksRequest, responses((status = 200, description = "What was removed", body = DeletedTasks)))]
+#[utoipa::path(post, path = "/projects/{project_id}/tasks/delete", tag = "tasks", operation_id = "deleteTasks")]
 pub async fn delete_many(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     Json(DeleteTasksRequest { ids }): Json<DeleteTasksRequest>,
-) -> Result<Response, Error> {
+) -> Result<Done<DeletedTasks>, Error> {
     if ids.is_empty() || ids.len() > MOST {
         return Err(Error::invalid("/ids", OUT_OF_RANGE, "must be from 1 to 100"));
     }
     let task_ids = ids.into_iter().map(TaskId).collect();
-    let command = DeleteTasks { project_id: ProjectId(project_id), task_ids };
+    let command = DeleteTasks { project_id, task_ids };
     let done = state.app.run(&caller.context, &command).await?;
     let deleted = done.reply.into_iter().map(Uuid::from).collect();
-    Ok(carried_out(done.position, done.visible, &DeletedTasks { deleted }))
+    Ok(Done::new(done.position, done.visible, &DeletedTasks { deleted }))
 }

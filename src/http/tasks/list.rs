@@ -1,17 +1,12 @@
 //! `GET /projects/{project_id}/tasks`
 
-use axum::{Json, extract::State as Extract};
+use axum::extract::State as Extract;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workroom_domain::{
-    access::Action,
-    ids::{AccountId, ProjectId},
-    project, task,
-    timestamp::Timestamp,
-};
+use workroom_domain::{access::Action, project, task, timestamp::Timestamp};
 use workroom_projections::{
     page::Listed,
     tasks::{self, DueCursor, Filter, TaskList, TaskPage, TaskRow},
@@ -24,10 +19,10 @@ use crate::{
     application::{Error, reading},
     http::{
         State,
-        extract::{Caller, Path, Query},
+        extract::{Caller, ProjectPath, Query},
         page::{Items, page},
         projects::Priority,
-        reply::at_position,
+        reply::{List, at_position},
     },
 };
 
@@ -70,7 +65,7 @@ impl ListTasksParams {
             Some(id) => {
                 let id = Uuid::try_parse(id)
                     .map_err(|_| Error::invalid("/assignee_id", INVALID_VALUE, "is neither an id nor `none`"))?;
-                Some(Some(AccountId(id)))
+                Some(Some(id.into()))
             }
         };
         Ok(Filter {
@@ -101,15 +96,13 @@ fn decode(cursor: &str) -> Result<DueCursor, Error> {
 }
 
 /// The tasks of a project: the newest first, or, when narrowed by due time, what is due first.
-#[utoipa::path(get, path = "/projects/{project_id}/tasks", tag = "tasks",
-    params(("project_id" = Uuid, Path), ListTasksParams),
-    responses((status = 200, description = "A part of the list", body = Items<Task>)))]
+#[utoipa::path(get, path = "/projects/{project_id}/tasks", tag = "tasks", operation_id = "listTasks")]
 pub async fn list(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     Query(params): Query<ListTasksParams>,
-) -> Result<Json<Items<Task>>, Error> {
+) -> Result<List<Task>, Error> {
     at_position(&state, params.min_position).await?;
     let filter = params.filter()?;
     let cursor = params.cursor.as_deref();
@@ -119,14 +112,13 @@ pub async fn list(
     let account_id = caller.identity.account_id;
     let part = TaskPage { page, after_due };
     let pool = state.app.pool();
-    let TaskList { mut tasks, relation } =
-        tasks::list(pool, ProjectId(project_id), filter, part, Some(account_id)).await?;
+    let TaskList { mut tasks, relation } = tasks::list(pool, project_id, filter, part, Some(account_id)).await?;
     let is_member = if let Some(relation) = relation {
         reading::admit(relation, Action::ViewTasks)?.is_some()
     } else {
         // There are none, or none for a stranger; or only the log knows who is one.
-        let project = state.app.project_for(account_id, ProjectId(project_id), Action::ViewTasks).await?;
-        tasks = tasks::list(pool, ProjectId(project_id), filter, part, None).await?.tasks;
+        let project = state.app.project_for(account_id, project_id, Action::ViewTasks).await?;
+        tasks = tasks::list(pool, project_id, filter, part, None).await?.tasks;
         project.relation.role().is_some()
     };
     let listed = Listed::from_one_more(tasks, page, |row: &TaskRow| row.id);
@@ -138,7 +130,7 @@ pub async fn list(
     if filter.is_by_due() {
         items.next_cursor = behind.map(encode);
     }
-    Ok(Json(items))
+    Ok(items.into())
 }
 
 #[cfg(test)]

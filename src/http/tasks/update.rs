@@ -1,12 +1,11 @@
 //! `PATCH` and `PUT /projects/{project_id}/tasks/{task_id}`: both change only the given fields.
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    ids::{ProjectId, TaskId},
     task::{self, TaskPatch},
     text::{Name, Prose},
     timestamp::Timestamp,
@@ -16,15 +15,15 @@ use workroom_projections::{accounts, tasks};
 use super::model::{Facts, Task, TaskStatus, TaskType, assignee};
 use crate::{
     application::{
-        Error, in_field,
+        Error, all, in_field,
         tasks::{UpdateTask, UpdatedTask},
     },
     http::{
         State,
         beside::{self, Before},
-        extract::{Caller, IfMatch, Json, Path, given},
+        extract::{Caller, IfMatch, Json, RequestBody, TaskPath, double_option},
         projects::Priority,
-        reply::changed,
+        reply::Updated,
     },
 };
 
@@ -41,7 +40,7 @@ pub struct UpdateTaskRequest {
     #[schema(max_length = 20_000)]
     description: Option<String>,
     /// New assignee.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<Uuid>)]
     assignee_id: Option<Option<Uuid>>,
     /// New status.
@@ -52,16 +51,24 @@ pub struct UpdateTaskRequest {
     /// New priority.
     priority: Option<Priority>,
     /// New due time.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Option<Timestamp>>,
 }
 
+impl RequestBody for UpdateTaskRequest {
+    const CLEARABLE: &'static [&'static str] = &["assignee_id", "due_at"];
+}
+
 impl UpdateTaskRequest {
     fn patch(self) -> Result<TaskPatch, Error> {
+        let (title, description) = all((
+            self.title.as_deref().map(Name::parse).transpose().map_err(in_field("/title")),
+            self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+        ))?;
         Ok(TaskPatch {
-            title: self.title.as_deref().map(Name::parse).transpose().map_err(in_field("/title"))?,
-            description: self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description"))?,
+            title,
+            description,
             assignee_id: self.assignee_id.map(|id| id.map(Into::into)),
             status: self.status.map(Into::into),
             task_type: self.task_type.map(Into::into),
@@ -72,51 +79,30 @@ impl UpdateTaskRequest {
 }
 
 /// Change the given fields of a task.
-#[utoipa::path(patch, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
-    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), request_body = UpdateTaskRequest,
-    responses((status = 200, description = "The task afterwards", body = Task)))]
+#[utoipa::path(
+    method(patch, put),
+    path = "/projects/{project_id}/tasks/{task_id}",
+    tag = "tasks",
+    operation_id = "updateTask"
+)]
 pub async fn update(
-    state: Extract<State>,
-    caller: Caller,
-    path: Path<(Uuid, Uuid)>,
-    if_match: IfMatch,
-    body: Json<UpdateTaskRequest>,
-) -> Result<Response, Error> {
-    carry_out(state, caller, path, if_match, body).await
-}
-
-/// Change the given fields of a task; the same as PATCH.
-#[utoipa::path(put, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks",
-    params(("project_id" = Uuid, Path), ("task_id" = Uuid, Path)), request_body = UpdateTaskRequest,
-    responses((status = 200, description = "The task afterwards", body = Task)))]
-pub async fn replace(
-    state: Extract<State>,
-    caller: Caller,
-    path: Path<(Uuid, Uuid)>,
-    if_match: IfMatch,
-    body: Json<UpdateTaskRequest>,
-) -> Result<Response, Error> {
-    carry_out(state, caller, path, if_match, body).await
-}
-
-async fn carry_out(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, task_id)): Path<(Uuid, Uuid)>,
+    TaskPath { project_id, task_id }: TaskPath,
     IfMatch(if_version): IfMatch,
     Json(request): Json<UpdateTaskRequest>,
-) -> Result<Response, Error> {
+) -> Result<Updated<Task>, Error> {
     let patch = request.patch()?;
-    let command = UpdateTask { project_id: ProjectId(project_id), task_id: TaskId(task_id), patch, if_version };
-    let look = tasks::find(state.app.pool(), ProjectId(project_id), TaskId(task_id));
-    let before = Before::read(&caller, look, state.app.creation(TASK, task_id)).await?;
+    let command = UpdateTask { project_id, task_id, patch, if_version };
+    let look = tasks::find(state.app.pool(), project_id, task_id);
+    let before = Before::read(&caller, look, state.app.creation(TASK, task_id.into())).await?;
     let known = match command.patch.assignee_id {
         Some(Some(assignee)) => accounts::find(state.app.pool(), assignee.into()).await?.map(Into::into),
         _ => before.row.as_ref().and_then(assignee),
     };
     let done = state.app.run(&caller.context, &command).await?;
     let UpdatedTask { fields, version, changed: is_new } = done.reply;
-    let log = beside::cause(&state, TASK, task_id, version);
+    let log = beside::cause(&state, TASK, task_id.into(), version);
     let updated_at = before.last_change(&caller, is_new, version, log).await?.at;
     let facts = Facts {
         id: command.task_id,
@@ -130,5 +116,5 @@ async fn carry_out(
         updated_at,
         version,
     };
-    Ok(changed(done.position, done.visible, version, &Task::of(facts, &fields)))
+    Ok(Updated::new(done.position, done.visible, version, &Task::of(facts, &fields)))
 }

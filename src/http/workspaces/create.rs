@@ -5,17 +5,17 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::{ProjectId, WorkspaceId},
+    ids::WorkspaceId,
     text::{Name, Prose},
 };
 
 use super::model::Workspace;
 use crate::{
-    application::{Answer, Error, in_field, workspaces::CreateWorkspace},
+    application::{Error, all, in_field, workspaces::CreateWorkspace},
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
-        reply::rendered,
+        extract::{Body, Caller, ClientKey, ProjectPath, RequestBody, WorkspacePath},
+        reply::{Created, rendered},
     },
 };
 
@@ -31,25 +31,23 @@ pub struct CreateWorkspaceRequest {
     description: Option<String>,
 }
 
+impl RequestBody for CreateWorkspaceRequest {}
+
 /// Open a workspace.
-#[utoipa::path(post, path = "/projects/{project_id}/workspaces", tag = "workspaces",
-    params(("project_id" = Uuid, Path)), request_body = CreateWorkspaceRequest,
-    responses((status = 201, description = "Opened", body = Workspace)))]
+#[utoipa::path(post, path = "/projects/{project_id}/workspaces", tag = "workspaces", operation_id = "createWorkspace")]
 pub async fn create(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(project_id): Path<Uuid>,
+    ProjectPath { project_id }: ProjectPath,
     key: ClientKey,
     Body { value, bytes }: Body<CreateWorkspaceRequest>,
-) -> Result<Answer, Error> {
+) -> Result<Created<Workspace>, Error> {
     let id = Uuid::now_v7();
-    let command = CreateWorkspace {
-        workspace_id: WorkspaceId(id),
-        project_id: ProjectId(project_id),
-        name: Name::parse(&value.name).map_err(in_field("/name"))?,
-        description: Prose::parse(value.description.as_deref().unwrap_or_default())
-            .map_err(in_field("/description"))?,
-    };
+    let (name, description) = all((
+        Name::parse(&value.name).map_err(in_field("/name")),
+        Prose::parse(value.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+    ))?;
+    let command = CreateWorkspace { workspace_id: WorkspaceId(id), project_id, name, description };
     let (created_by, now) = (caller.identity.account_id.into(), caller.context.now);
     let key = key.bind(&state, created_by, &bytes);
     state
@@ -57,7 +55,7 @@ pub async fn create(
         .create(&caller.context, &command, key, |version| {
             let workspace = Workspace {
                 id,
-                project_id,
+                project_id: project_id.into(),
                 name: command.name.as_str().to_owned(),
                 description: command.description.as_str().to_owned(),
                 file_count: 0,
@@ -66,8 +64,9 @@ pub async fn create(
                 updated_at: now,
                 version: *version,
             };
-            let location = format!("/api/v1/projects/{project_id}/workspaces/{id}");
+            let location = WorkspacePath { project_id, workspace_id: command.workspace_id }.location();
             rendered(StatusCode::CREATED, Some(location), Some(*version), &workspace)
         })
         .await
+        .map(Created::from)
 }

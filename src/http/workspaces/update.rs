@@ -1,12 +1,10 @@
 //! `PATCH /projects/{project_id}/workspaces/{workspace_id}`
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    ids::{ProjectId, WorkspaceId},
     text::{Name, Prose},
     workspace::{self, WorkspacePatch},
 };
@@ -15,14 +13,14 @@ use workroom_projections::workspaces;
 use super::model::Workspace;
 use crate::{
     application::{
-        Error, in_field,
+        Error, all, in_field,
         workspaces::{UpdateWorkspace, UpdatedWorkspace},
     },
     http::{
         State,
         beside::{self, Before},
-        extract::{Caller, IfMatch, Json, Path},
-        reply::changed,
+        extract::{Caller, IfMatch, Json, RequestBody, WorkspacePath},
+        reply::Updated,
     },
 };
 
@@ -40,32 +38,38 @@ pub struct UpdateWorkspaceRequest {
     description: Option<String>,
 }
 
+impl RequestBody for UpdateWorkspaceRequest {}
+
 /// Change the given fields of a workspace.
-#[utoipa::path(patch, path = "/projects/{project_id}/workspaces/{workspace_id}", tag = "workspaces",
-    params(("project_id" = Uuid, Path), ("workspace_id" = Uuid, Path)), request_body = UpdateWorkspaceRequest,
-    responses((status = 200, description = "The workspace afterwards", body = Workspace)))]
+#[utoipa::path(
+    method(patch, put),
+    path = "/projects/{project_id}/workspaces/{workspace_id}",
+    tag = "workspaces",
+    operation_id = "updateWorkspace"
+)]
 pub async fn update(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((project_id, workspace_id)): Path<(Uuid, Uuid)>,
+    WorkspacePath { project_id, workspace_id }: WorkspacePath,
     IfMatch(if_version): IfMatch,
     Json(request): Json<UpdateWorkspaceRequest>,
-) -> Result<Response, Error> {
-    let patch = WorkspacePatch {
-        name: request.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name"))?,
-        description: request.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description"))?,
-    };
-    let (project, workspace) = (ProjectId(project_id), WorkspaceId(workspace_id));
+) -> Result<Updated<Workspace>, Error> {
+    let (name, description) = all((
+        request.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
+        request.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+    ))?;
+    let patch = WorkspacePatch { name, description };
+    let (project, workspace) = (project_id, workspace_id);
     let command = UpdateWorkspace { project_id: project, workspace_id: workspace, patch, if_version };
-    let look = workspaces::find(state.app.pool(), ProjectId(project_id), WorkspaceId(workspace_id));
-    let before = Before::read(&caller, look, state.app.creation(WORKSPACE, workspace_id)).await?;
+    let look = workspaces::find(state.app.pool(), project_id, workspace_id);
+    let before = Before::read(&caller, look, state.app.creation(WORKSPACE, workspace_id.into())).await?;
     let done = state.app.run(&caller.context, &command).await?;
     let UpdatedWorkspace { name, description, file_count, version, changed: is_new } = done.reply;
-    let log = beside::cause(&state, WORKSPACE, workspace_id, version);
+    let log = beside::cause(&state, WORKSPACE, workspace_id.into(), version);
     let updated_at = before.last_change(&caller, is_new, version, log).await?.at;
     let workspace = Workspace {
-        id: workspace_id,
-        project_id,
+        id: workspace_id.into(),
+        project_id: project_id.into(),
         name: name.as_str().to_owned(),
         description: description.as_str().to_owned(),
         file_count: i32::try_from(file_count).unwrap_or(i32::MAX),
@@ -74,5 +78,5 @@ pub async fn update(
         updated_at,
         version,
     };
-    Ok(changed(done.position, done.visible, version, &workspace))
+    Ok(Updated::new(done.position, done.visible, version, &workspace))
 }

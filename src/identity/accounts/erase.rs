@@ -6,7 +6,7 @@ use workroom_domain::ids::AccountId;
 use super::erasure_store::{self as store, EraseRows, ExternalIdentity};
 use crate::{
     application::{Context, Done, Error, accounts::EraseAccount},
-    identity::{Identity, sessions},
+    identity::{Identity, sessions, tokens},
     notify,
 };
 
@@ -42,7 +42,7 @@ impl Identity {
             let going_on = sessions::store::live(app.pool(), account_id, context.now).await?;
             let sessions: Vec<Uuid> = going_on.into_iter().map(|session| session.id).collect();
             let command = EraseAccount { account_id, sessions: sessions.clone(), hand_over };
-            let tokens: Vec<Uuid> = self.tokens(account_id).await?.into_iter().map(|token| token.id).collect();
+            let tokens = tokens::store::ids(app.pool(), account_id).await?;
             let mut ended = sessions.clone();
             ended.extend(tokens);
             ended.push(account_id.into());

@@ -24,7 +24,8 @@ impl Identity {
         reason: SessionEnd,
     ) -> Result<Option<Done<()>>, Error> {
         let account_id = context.account()?;
-        if !self.sessions(account_id, context.now).await?.iter().any(|session| session.id == session_id.0) {
+        let going_on = store::live(self.inner.app.pool(), account_id, context.now).await?;
+        if !going_on.iter().any(|session| session.id == session_id.0) {
             return Err(Error::not_found("session"));
         }
         let record = RecordAccount { account_id, command: AccountCommand::EndSession { session_id, reason } };

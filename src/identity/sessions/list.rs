@@ -4,6 +4,7 @@ use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
+use workroom_projections::page::{Listed, Page};
 
 use super::store;
 use crate::{application::Error, identity::Identity};
@@ -24,11 +25,16 @@ pub struct SessionSummary {
 }
 
 impl Identity {
-    /// The sessions of an account that are going on, youngest first.
+    /// A part of the sessions of an account that are going on, youngest first.
     ///
     /// # Errors
     /// The database's.
-    pub async fn sessions(&self, account_id: AccountId, now: OffsetDateTime) -> Result<Vec<SessionSummary>, Error> {
-        Ok(store::live(self.inner.app.pool(), account_id, now).await?)
+    pub async fn sessions(
+        &self,
+        account_id: AccountId,
+        now: OffsetDateTime,
+        page: Page,
+    ) -> Result<Listed<SessionSummary>, Error> {
+        Ok(store::list(self.inner.app.pool(), account_id, now, page).await?)
     }
 }

@@ -5,6 +5,7 @@ use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, SessionId};
+use workroom_projections::page::{Listed, Page};
 
 use super::SessionSummary;
 use crate::{
@@ -26,6 +27,28 @@ pub(in crate::identity) async fn live(
     .bind(now)
     .fetch_all(executor)
     .await
+}
+
+/// A part of the sessions of an account that are going on, youngest first.
+pub(super) async fn list(
+    pool: &PgPool,
+    account_id: AccountId,
+    now: OffsetDateTime,
+    page: Page,
+) -> Result<Listed<SessionSummary>, sqlx::Error> {
+    let sessions = sqlx::query_as(
+        "SELECT id, user_agent, created_at, rotated_at AS refreshed_at, expires_at FROM sessions
+         WHERE account_id = $1 AND ended_at IS NULL AND expires_at > $2 AND ($3::uuid IS NULL OR id < $3)
+         ORDER BY id DESC LIMIT $4 OFFSET $5",
+    )
+    .bind(Uuid::from(account_id))
+    .bind(now)
+    .bind(page.after)
+    .bind(page.limit + 1)
+    .bind(page.skip)
+    .fetch_all(pool)
+    .await?;
+    Ok(Listed::from_one_more(sessions, page, |session: &SessionSummary| session.id))
 }
 
 /// A session, as its refresh tokens are checked with it.

@@ -3,7 +3,8 @@
 use sqlx::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
-use workroom_domain::ids::AccountId;
+use workroom_domain::ids::{AccountId, TokenId};
+use workroom_projections::page::{Listed, Page};
 
 use super::store;
 use crate::{application::Error, identity::Identity};
@@ -26,11 +27,20 @@ pub struct TokenSummary {
 }
 
 impl Identity {
-    /// An account's tokens, youngest first.
+    /// A part of an account's tokens, youngest first.
     ///
     /// # Errors
     /// The database's.
-    pub async fn tokens(&self, account_id: AccountId) -> Result<Vec<TokenSummary>, Error> {
-        Ok(store::list(self.inner.app.pool(), account_id).await?)
+    pub async fn tokens(&self, account_id: AccountId, page: Page) -> Result<Listed<TokenSummary>, Error> {
+        Ok(store::list(self.inner.app.pool(), account_id, page).await?)
+    }
+
+    /// One token of an account.
+    ///
+    /// # Errors
+    /// `Kind::NotFound`; the database's.
+    pub async fn token(&self, account_id: AccountId, token_id: TokenId) -> Result<TokenSummary, Error> {
+        let found = store::summary(self.inner.app.pool(), account_id, token_id).await?;
+        found.ok_or(Error::not_found("token"))
     }
 }

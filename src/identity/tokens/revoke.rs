@@ -15,9 +15,7 @@ impl Identity {
     /// `Kind::NotFound` for a token that is not the account's, or is no more.
     pub async fn revoke_token(&self, context: &Context, token_id: TokenId) -> Result<Done<()>, Error> {
         let account_id = context.account()?;
-        if !self.tokens(account_id).await?.iter().any(|token| token.id == token_id.0) {
-            return Err(Error::not_found("token"));
-        }
+        self.token(account_id, token_id).await?;
         let record = RecordAccount { account_id, command: AccountCommand::RevokeToken { token_id } };
         match self.inner.app.run_with_tables(context, &record, &DeleteToken { account_id, token_id }).await {
             Ok(done) => {

@@ -5,6 +5,7 @@ use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, TokenId};
+use workroom_projections::page::{Listed, Page};
 
 use super::TokenSummary;
 use crate::{
@@ -57,14 +58,38 @@ pub(super) async fn note_use(pool: &PgPool, id: Uuid, now: OffsetDateTime) -> Re
         .map(drop)
 }
 
-/// An account's tokens, youngest first.
-pub(super) async fn list(pool: &PgPool, account_id: AccountId) -> Result<Vec<TokenSummary>, sqlx::Error> {
-    sqlx::query_as(
+/// A part of an account's tokens, youngest first.
+pub(super) async fn list(
+    pool: &PgPool,
+    account_id: AccountId,
+    page: Page,
+) -> Result<Listed<TokenSummary>, sqlx::Error> {
+    let tokens = sqlx::query_as(
         "SELECT id, name, scope, created_at, expires_at, last_used_at FROM personal_tokens
-         WHERE account_id = $1 ORDER BY id DESC",
+         WHERE account_id = $1 AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3 OFFSET $4",
     )
     .bind(Uuid::from(account_id))
+    .bind(page.after)
+    .bind(page.limit + 1)
+    .bind(page.skip)
     .fetch_all(pool)
+    .await?;
+    Ok(Listed::from_one_more(tokens, page, |token: &TokenSummary| token.id))
+}
+
+/// One token of an account.
+pub(super) async fn summary(
+    pool: &PgPool,
+    account_id: AccountId,
+    token_id: TokenId,
+) -> Result<Option<TokenSummary>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, name, scope, created_at, expires_at, last_used_at FROM personal_tokens
+         WHERE account_id = $1 AND id = $2",
+    )
+    .bind(Uuid::from(account_id))
+    .bind(Uuid::from(token_id))
+    .fetch_optional(pool)
     .await
 }
 

@@ -81,6 +81,10 @@ async fn the_document_is_sound_openapi_3_1() {
         let responses = operation["responses"].as_object().expect("responses");
         assert!(responses.keys().any(|status| status.starts_with('2')), "{at}: never succeeds");
         for (status, response) in responses {
+            let response = match response["$ref"].as_str() {
+                Some(reference) => document.pointer(&reference[1..]).expect("a reference within the document"),
+                None => response,
+            };
             assert!(response["description"].is_string(), "{at}: {status}");
             if status.as_str() >= "400" {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
@@ -181,6 +185,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/auth/tokens", "200 401 403"),
     ("post", "/auth/tokens", "201 401 403 422"),
     ("delete", "/auth/tokens/{token_id}", "204 401 404"),
+    ("get", "/auth/tokens/{token_id}", "200 401 404"),
     ("post", "/auth/password", "204 401 403 409 422 429"),
     ("post", "/auth/password/forgot", "202 422"),
     ("post", "/auth/password/reset", "200 422"),
@@ -194,10 +199,13 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/organizations", "200 401"),
     ("get", "/organizations/{organization_id}", "200 304 401 404"),
     ("patch", "/organizations/{organization_id}", "200 401 403 404 409 412 422"),
+    ("put", "/organizations/{organization_id}", "200 401 403 404 409 412 422"),
     ("delete", "/organizations/{organization_id}", "204 401 403 404 409"),
     ("get", "/organizations/{organization_id}/members", "200 401 404"),
     ("post", "/organizations/{organization_id}/members", "201 401 403 404 409 422"),
     ("patch", "/organizations/{organization_id}/members/{user_id}", "200 401 403 404 409 422"),
+    ("put", "/organizations/{organization_id}/members/{user_id}", "200 401 403 404 409 422"),
+    ("get", "/organizations/{organization_id}/members/{user_id}", "200 401 404"),
     ("delete", "/organizations/{organization_id}/members/{user_id}", "204 401 403 404 409"),
     ("get", "/organizations/{organization_id}/projects", "200 401 404"),
     ("get", "/organizations/{organization_id}/events", "200 401 404"),
@@ -225,6 +233,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/projects/{project_id}/tasks/{task_id}/comments", "200 401 404 422"),
     ("get", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 304 401 404"),
     ("patch", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 401 403 404 412 422"),
+    ("put", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 401 403 404 412 422"),
     ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "204 401 403 404 412"),
     ("get", "/projects/{project_id}/invitations", "200 401 403 404 422"),
     ("get", "/projects/{project_id}/invitations/{invitation_id}", "200 304 401 403 404"),
@@ -238,11 +247,13 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/projects/{project_id}/workspaces", "200 401 403 404 422 503"),
     ("get", ROOM, "200 304 401 403 404"),
     ("patch", ROOM, "200 400 401 403 404 412 413 415 422"),
+    ("put", ROOM, "200 400 401 403 404 412 413 415 422"),
     ("delete", ROOM, "204 401 403 404 412"),
     ("post", FILES, "201 400 401 403 404 409 413 415 422"),
     ("get", FILES, "200 401 403 404 422 503"),
     ("get", FILE, "200 304 401 403 404"),
     ("patch", FILE, "200 400 401 403 404 409 412 413 415 422"),
+    ("put", FILE, "200 400 401 403 404 409 412 413 415 422"),
     ("delete", FILE, "204 401 403 404 412"),
     ("get", CONTENT, "200 304 401 403 404"),
     ("put", CONTENT, "200 400 401 403 404 412 413 415 422"),
@@ -268,6 +279,41 @@ async fn every_operation_documents_the_replies_it_gives() {
     let known: BTreeSet<_> = SEEN.iter().map(|(method, path, _)| (*method, *path)).collect();
     let all: BTreeSet<_> = operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
     assert_eq!(known, all, "an operation without a row");
+}
+
+/// The headers of an operation's success, and the parameters in its headers.
+fn headers(operation: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
+    let responses = operation["responses"].as_object().expect("responses");
+    let success = responses.iter().find(|(status, _)| status.starts_with('2')).expect("a success").1;
+    let told = success["headers"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let parameters = operation["parameters"].as_array().into_iter().flatten();
+    let taken = parameters.filter(|p| p["in"] == "header").map(|p| p["name"].as_str().unwrap()).collect();
+    (told, taken)
+}
+
+/// Every reply of any test is compared with the document as well, by the tests' client.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_documents_the_headers_that_it_takes_and_sends() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    for (method, path, operation) in operations(&document) {
+        let at = format!("{method} {path}");
+        let (told, taken) = headers(operation);
+        let statuses = operation["responses"].as_object().expect("responses");
+        assert!(told.is_superset(&BTreeSet::from(["X-Request-Id", "RateLimit", "RateLimit-Policy"])), "{at}");
+        assert_eq!(told.contains("Idempotent-Replayed"), taken.contains("Idempotency-Key"), "{at}");
+        assert_eq!(taken.contains("If-Match"), statuses.contains_key("412"), "{at}");
+        assert_eq!(taken.contains("If-None-Match"), statuses.contains_key("304"), "{at}");
+        assert!(!statuses.contains_key("304") || told.contains("ETag"), "{at}");
+        assert_eq!(told.contains("Workroom-Position"), told.contains("Workroom-Visible"), "{at}");
+        // What appends nothing has no position in the log.
+        let appends_nothing =
+            ["/auth/login", "/auth/refresh", "/auth/password/forgot", "/auth/email/verification", "/realtime/tickets"];
+        assert_eq!(method != "get" && !appends_nothing.contains(&path), told.contains("Workroom-Position"), "{at}");
+        let is_new = statuses.contains_key("201") && path != "/realtime/tickets";
+        assert_eq!(is_new || path == "/jobs" && method == "post", told.contains("Location"), "{at}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,8 @@ use uuid::Uuid;
 use workroom::http::problem::codes;
 use workroom_domain::refusal::Kind;
 
+use super::described::assert_described;
+
 /// A REST client; paths are below `/api/v1` unless they begin with `//`.
 #[derive(Clone)]
 pub struct Client {
@@ -173,6 +175,7 @@ impl Client {
 
     /// As [`Client::send`], for services that may die meanwhile.
     pub async fn try_send(&self, method: Method, path: &str, body: Option<String>) -> reqwest::Result<Reply> {
+        let (asked, verb) = (path, method.clone());
         let path = path
             .strip_prefix('/')
             .filter(|rest| rest.starts_with('/'))
@@ -199,6 +202,7 @@ impl Client {
         if reply.header("content-type") == "application/problem+json" {
             reply.assert_documented();
         }
+        assert_described(verb.as_str(), asked, &reply);
         Ok(reply)
     }
 }

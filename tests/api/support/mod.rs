@@ -10,6 +10,7 @@
 //! ```
 
 mod client;
+mod described;
 mod machine;
 mod mail_server;
 mod pooler;

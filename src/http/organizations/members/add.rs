@@ -3,26 +3,22 @@
 use axum::{extract::State as Extract, http::StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
-use workroom_domain::{
-    access,
-    ids::{AccountId, OrganizationId},
-    invitation::Place,
-};
+use workroom_domain::{access, ids::AccountId, invitation::Place};
 
 use crate::application::in_field;
 use crate::{
     application::{
-        Answer, Error,
+        Error, all,
         organizations::{AddOrganizationMember, Welcome},
         people::AccountRef,
     },
     http::{
         State,
-        extract::{Body, Caller, ClientKey, Path},
+        extract::{Body, Caller, ClientKey, OrganizationMemberPath, OrganizationPath, RequestBody},
         invitations::{self, AddedOrInvited},
+        members::MemberStatus,
         organizations::model::{OrganizationMember, OrganizationRole},
-        reply::rendered,
+        reply::{Created, rendered},
     },
     identity::email::EmailAddress,
     notify::outbox,
@@ -42,26 +38,35 @@ pub struct AddOrganizationMemberRequest {
     message: Option<String>,
 }
 
+impl RequestBody for AddOrganizationMemberRequest {
+    const CLEARABLE: &'static [&'static str] = &["message"];
+}
+
 /// Add a member to an organization, and tell them by mail. An address that is no account's, or that its account has not
 /// proven, is invited.
-#[utoipa::path(post, path = "/organizations/{organization_id}/members", tag = "organizations",
-    params(("organization_id" = Uuid, Path)), request_body = AddOrganizationMemberRequest,
-    responses((status = 201, description = "Added, or invited", body = AddedOrInvited<OrganizationMember>)))]
+#[utoipa::path(
+    post,
+    path = "/organizations/{organization_id}/members",
+    tag = "organizations",
+    operation_id = "addOrganizationMember"
+)]
 pub async fn add_member(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path(organization_id): Path<Uuid>,
+    OrganizationPath { organization_id }: OrganizationPath,
     key: ClientKey,
     Body { value, bytes }: Body<AddOrganizationMemberRequest>,
-) -> Result<Answer, Error> {
-    let email = EmailAddress::parse(&value.email).map_err(in_field("/email"))?;
+) -> Result<Created<AddedOrInvited<OrganizationMember>>, Error> {
+    let (email, message) = all((
+        EmailAddress::parse(&value.email).map_err(in_field("/email")),
+        invitations::send::message(value.message.as_deref()),
+    ))?;
     let role = value.role.map_or(access::OrganizationRole::Member, Into::into);
-    let message = invitations::send::message(value.message.as_deref())?;
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
-    let organization = OrganizationId(organization_id);
+    let organization = organization_id;
     let Some(account) = state.app.account_of_address(email.normalized()).await? else {
         let place = Place::Organization { organization_id: organization, role };
-        return invitations::send::send(&state, &caller, place, &email, message, key).await;
+        return invitations::send::send(&state, &caller, place, &email, message, key).await.map(Created::from);
     };
     let account_id = AccountId(account.id);
     let account = AccountRef::Email(email.normalized().to_owned());
@@ -72,9 +77,10 @@ pub async fn add_member(
         .app
         .create_with_tables(&caller.context, &command, &welcome, key, |added| {
             let account = added.account.clone();
-            let location = format!("/api/v1/organizations/{organization_id}/members/{}", account.id);
+            let location = OrganizationMemberPath { organization_id, user_id: account.id.into() }.location();
             let member = OrganizationMember {
                 user_id: account.id,
+                status: MemberStatus::Active,
                 role: role.as_str().to_owned(),
                 email: account.email,
                 username: Some(account.username),
@@ -86,5 +92,5 @@ pub async fn add_member(
         })
         .await?;
     outbox::wake();
-    Ok(answer)
+    Ok(answer.into())
 }

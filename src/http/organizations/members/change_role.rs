@@ -1,14 +1,9 @@
 //! `PATCH /organizations/{organization_id}/members/{user_id}`
 
-use axum::{extract::State as Extract, response::Response};
+use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
-use workroom_domain::{
-    Decide, access,
-    ids::{AccountId, OrganizationId},
-    organization::Organization,
-};
+use workroom_domain::{Decide, access, organization::Organization};
 use workroom_projections::{
     accounts,
     history::{self, Which},
@@ -19,9 +14,9 @@ use crate::{
     application::{Error, organizations::ChangeOrganizationRole, reactor::Demoted},
     http::{
         State, beside,
-        extract::{Caller, IfMatch, Json, Path},
+        extract::{Caller, IfMatch, Json, OrganizationMemberPath, RequestBody},
         organizations::model::{OrganizationMember, OrganizationRole},
-        reply::{changed, with_ended_invitations},
+        reply::{Updated, WithEndedInvitations},
     },
 };
 
@@ -33,43 +28,47 @@ pub struct ChangeOrganizationRoleRequest {
     role: OrganizationRole,
 }
 
+impl RequestBody for ChangeOrganizationRoleRequest {}
+
 /// Give a member of an organization another role.
-#[utoipa::path(patch, path = "/organizations/{organization_id}/members/{user_id}", tag = "organizations",
-    params(("organization_id" = Uuid, Path), ("user_id" = Uuid, Path)), request_body = ChangeOrganizationRoleRequest,
-    responses((status = 200, description = "The member afterwards", body = OrganizationMember,
-        headers(("Workroom-Ended-Invitations" = Option<String>, description = "Ids of the member's open invitations that ended with it, separated by commas; at most a hundred")))))]
+#[utoipa::path(
+    method(patch, put),
+    path = "/organizations/{organization_id}/members/{user_id}",
+    tag = "organizations",
+    operation_id = "updateOrganizationMember"
+)]
 pub async fn change_member_role(
     Extract(state): Extract<State>,
     caller: Caller,
-    Path((organization_id, user_id)): Path<(Uuid, Uuid)>,
+    OrganizationMemberPath { organization_id, user_id }: OrganizationMemberPath,
     IfMatch(if_version): IfMatch,
     Json(request): Json<ChangeOrganizationRoleRequest>,
-) -> Result<Response, Error> {
+) -> Result<WithEndedInvitations<Updated<OrganizationMember>>, Error> {
     let role = access::OrganizationRole::from(request.role);
-    let (organization, account_id) = (OrganizationId(organization_id), AccountId(user_id));
+    let (organization, account_id) = (organization_id, user_id);
     let command = ChangeOrganizationRole { organization_id: organization, account_id, role, if_version };
     let pool = state.app.pool();
     let mut member =
         if let Some(row) = beside::added(organizations::find_member(pool, organization, account_id)).await? {
             OrganizationMember::from(row)
         } else {
-            let naming = Some(("account_id", user_id));
+            let naming = Some(("account_id", user_id.into()));
             let which = Which {
                 aggregate_type: Organization::TYPE,
-                aggregate_id: organization_id,
+                aggregate_id: organization_id.into(),
                 event_types: &["OrganizationMemberAdded"],
                 naming,
             };
             let added = match history::last_cause(pool, which).await? {
                 Some(added) => Some(added),
                 // Who founded it.
-                None => state.app.creation(Organization::TYPE, organization_id).await?,
+                None => state.app.creation(Organization::TYPE, organization_id.into()).await?,
             };
             let added_at = added.map_or(caller.context.now, |added| added.at);
-            OrganizationMember::of(user_id, accounts::find(pool, user_id).await?, added_at)
+            OrganizationMember::of(user_id.into(), accounts::find(pool, user_id.into()).await?, added_at)
         };
     let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
     role.as_str().clone_into(&mut member.role);
-    let response = changed(done.position, done.visible, done.reply, &member);
-    Ok(with_ended_invitations(response, &ended_invitations))
+    let reply = Updated::new(done.position, done.visible, done.reply, &member);
+    Ok(WithEndedInvitations { reply, ended: ended_invitations })
 }

@@ -3,4 +3,5 @@
 pub mod add;
 pub mod change_role;
 pub mod list;
+pub mod read;
 pub mod remove;

@@ -1,0 +1,151 @@
+//! Addresses of resources: what a path names, as ids of their types.
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use serde::Deserialize;
+use workroom_domain::{
+    ids::{
+        AccountId, CommentId, FileId, InvitationId, JobId, OrganizationId, ProjectId, SessionId, TaskId, TokenId,
+        WorkspaceId,
+    },
+    refusal::NOT_FOUND,
+};
+
+use crate::http::{
+    State,
+    openapi::operation::{Input, OperationDoc, id, text},
+    problem::Problem,
+};
+
+macro_rules! paths {
+    ($($(#[$doc:meta])* $name:ident = $template:literal { $($field:ident: $id:ident = $about:literal),+ })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        pub struct $name {
+            $(#[doc = $about] pub $field: $id,)+
+        }
+
+        impl $name {
+            /// The resource's address.
+            pub fn location(&self) -> String {
+                let mut location = concat!("/api/v1", $template).to_owned();
+                $(location = location.replace(concat!("{", stringify!($field), "}"), &self.$field.to_string());)+
+                location
+            }
+        }
+
+        impl FromRequestParts<State> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+                named(parts, state).await
+            }
+        }
+
+        impl Input for $name {
+            fn describe(doc: &mut OperationDoc) {
+                $(doc.path_parameter(stringify!($field), $about, id());)+
+                doc.refuses(&["404"]);
+            }
+        }
+    )+};
+}
+
+/// What a path names. What is no id names nothing: 404.
+async fn named<T: serde::de::DeserializeOwned + Send>(parts: &mut Parts, state: &State) -> Result<T, Problem> {
+    axum::extract::Path::from_request_parts(parts, state)
+        .await
+        .map(|axum::extract::Path(named)| named)
+        .map_err(|_| Problem::new(NOT_FOUND, "there is nothing at this address"))
+}
+
+paths! {
+    /// An organization.
+    OrganizationPath = "/organizations/{organization_id}" { organization_id: OrganizationId = "The organization's id." }
+    /// A member of an organization.
+    OrganizationMemberPath = "/organizations/{organization_id}/members/{user_id}" {
+        organization_id: OrganizationId = "The organization's id.",
+        user_id: AccountId = "The member's account id."
+    }
+    /// An invitation to an organization.
+    OrganizationInvitationPath = "/organizations/{organization_id}/invitations/{invitation_id}" {
+        organization_id: OrganizationId = "The organization's id.",
+        invitation_id: InvitationId = "The invitation's id."
+    }
+    /// A project.
+    ProjectPath = "/projects/{project_id}" { project_id: ProjectId = "The project's id." }
+    /// A member of a project.
+    MemberPath = "/projects/{project_id}/members/{user_id}" {
+        project_id: ProjectId = "The project's id.",
+        user_id: AccountId = "The member's account id."
+    }
+    /// An invitation to a project.
+    InvitationPath = "/projects/{project_id}/invitations/{invitation_id}" {
+        project_id: ProjectId = "The project's id.",
+        invitation_id: InvitationId = "The invitation's id."
+    }
+    /// A task of a project.
+    TaskPath = "/projects/{project_id}/tasks/{task_id}" {
+        project_id: ProjectId = "The project's id.",
+        task_id: TaskId = "The task's id."
+    }
+    /// A comment on a task.
+    CommentPath = "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}" {
+        project_id: ProjectId = "The project's id.",
+        task_id: TaskId = "The task's id.",
+        comment_id: CommentId = "The comment's id."
+    }
+    /// A workspace of a project.
+    WorkspacePath = "/projects/{project_id}/workspaces/{workspace_id}" {
+        project_id: ProjectId = "The project's id.",
+        workspace_id: WorkspaceId = "The workspace's id."
+    }
+    /// A file of a workspace.
+    FilePath = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}" {
+        project_id: ProjectId = "The project's id.",
+        workspace_id: WorkspaceId = "The workspace's id.",
+        file_id: FileId = "The file's id."
+    }
+    /// A job.
+    JobPath = "/jobs/{job_id}" { job_id: JobId = "The job's id." }
+    /// A session of the signed-in account.
+    SessionPath = "/auth/sessions/{session_id}" { session_id: SessionId = "The session's id." }
+    /// A personal access token of the signed-in account.
+    TokenPath = "/auth/tokens/{token_id}" { token_id: TokenId = "The token's id." }
+}
+
+/// An invitation, by the secret in its mail.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InvitationTokenPath {
+    /// The secret.
+    pub token: String,
+}
+
+impl FromRequestParts<State> for InvitationTokenPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        named(parts, state).await
+    }
+}
+
+impl Input for InvitationTokenPath {
+    fn describe(doc: &mut OperationDoc) {
+        doc.path_parameter("token", "The secret in the mail of the invitation.", text());
+        doc.refuses(&["404"]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn an_address_names_all_that_it_lies_in() {
+        let path = TaskPath { project_id: ProjectId(Uuid::from_u128(1)), task_id: TaskId(Uuid::from_u128(2)) };
+        let expected =
+            "/api/v1/projects/00000000-0000-0000-0000-000000000001/tasks/00000000-0000-0000-0000-000000000002";
+        assert_eq!(path.location(), expected);
+    }
+}

@@ -1,0 +1,87 @@
+//! Clients that are generated from the OpenAPI document compile under the strictest settings, and play README's story.
+//!
+//! The generators are fetched once, into the data folder (`.workroom/clients`).
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::process::Command;
+
+use crate::support::World;
+
+/// The folder of a language's story, and the one that it is generated, compiled and run in.
+async fn folders(language: &str) -> (PathBuf, PathBuf) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let data = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| root.join(".workroom"), PathBuf::from);
+    let work = data.join("clients").join(language);
+    tokio::fs::create_dir_all(&work).await.expect("a folder");
+    (root.join("tests/clients").join(language), work)
+}
+
+async fn copy(story: &Path, work: &Path, files: &[&str]) {
+    for file in files {
+        tokio::fs::copy(story.join(file), work.join(file)).await.expect("a copy");
+    }
+}
+
+/// Runs a program to its end.
+async fn run(work: &Path, program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> String {
+    let program = program.as_ref();
+    let output = Command::new(program).args(arguments).current_dir(work).stdin(Stdio::null()).output().await;
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let told = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{} {arguments:?}: {}: {told}", program.display(), output.status);
+    told
+}
+
+async fn document(work: &Path) {
+    let document = serde_json::to_string(&workroom::http::router::document()).expect("a document");
+    tokio::fs::write(work.join("openapi.json"), document).await.expect("a file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_typescript_client_plays_the_story() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (story, work) = folders("typescript").await;
+    copy(&story, &work, &["package.json", "tsconfig.json", "story.ts"]).await;
+    document(&work).await;
+    if !work.join("node_modules/.bin/tsc").exists() {
+        run(&work, "npm", &["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]).await;
+    }
+    run(&work, work.join("node_modules/.bin/openapi-typescript"), &["openapi.json", "--output", "schema.ts"]).await;
+    run(&work, work.join("node_modules/.bin/tsc"), &[]).await;
+    run(&work, "node", &["out/story.js", &format!("http://{}/api/v1", server.client().address())]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_client_plays_the_story() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (story, work) = folders("python").await;
+    copy(&story, &work, &["requirements.txt", "config.yaml", "story.py"]).await;
+    document(&work).await;
+    let installed = work.join("venv/installed");
+    if !installed.exists() {
+        run(&work, "python3", &["-m", "venv", "venv"]).await;
+        run(&work, work.join("venv/bin/pip"), &["install", "--quiet", "--requirement", "requirements.txt"]).await;
+        tokio::fs::write(&installed, "").await.expect("a file");
+    }
+    let generate = ["generate", "--path", "openapi.json", "--config", "config.yaml", "--output-path", "client"];
+    let generate = [&generate[..], &["--overwrite"]].concat();
+    let told = run(&work, work.join("venv/bin/openapi-python-client"), &generate).await;
+    // The one thing that this generator cannot do is a body of plain text.
+    assert!(!told.contains("Unable to process schema"), "{told}");
+    assert_eq!(told.matches("WARNING").count(), told.matches("content within files").count(), "{told}");
+    let package = work.join("workroom_client");
+    if package.exists() {
+        tokio::fs::remove_dir_all(&package).await.expect("the package of an earlier run goes");
+    }
+    tokio::fs::rename(work.join("client/workroom_client"), &package).await.expect("the generated package");
+    run(&work, work.join("venv/bin/mypy"), &["--strict", "story.py", "workroom_client"]).await;
+    run(&work, work.join("venv/bin/python"), &["story.py", &format!("http://{}/api/v1", server.client().address())])
+        .await;
+}
