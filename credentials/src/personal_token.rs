@@ -20,8 +20,13 @@ const CHECKSUM_LENGTH: usize = 8;
 /// # Errors
 /// The system has no randomness.
 pub fn generate() -> Result<String, RandomFailed> {
-    let secret = URL_SAFE_NO_PAD.encode(random::bytes::<32>()?);
-    Ok(format!("{PREFIX}{secret}{}", checksum(&secret)))
+    Ok(from_secret(&random::bytes::<32>()?))
+}
+
+/// The token of a secret that nobody can guess.
+pub fn from_secret(secret: &[u8; 32]) -> String {
+    let secret = URL_SAFE_NO_PAD.encode(secret);
+    format!("{PREFIX}{secret}{}", checksum(&secret))
 }
 
 /// The hash that a token is kept and found by; none for what cannot be one.

@@ -10,7 +10,12 @@ use crate::random::{self, RandomFailed};
 /// # Errors
 /// The system has no randomness.
 pub fn draw() -> Result<String, RandomFailed> {
-    Ok(URL_SAFE_NO_PAD.encode(random::bytes::<32>()?))
+    Ok(from_secret(&random::bytes::<32>()?))
+}
+
+/// The ticket of a secret that nobody can guess.
+pub fn from_secret(secret: &[u8; 32]) -> String {
+    URL_SAFE_NO_PAD.encode(secret)
 }
 
 /// What a ticket is kept and found by: its SHA-256.

@@ -24,9 +24,11 @@ pub struct BackgroundTask {
     failures: u64,
     /// When it last did its work. What runs until the process stops has none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LastSuccess, required = false)]
     last_success: Option<LastSuccess>,
     /// What last went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = LastError, required = false)]
     last_error: Option<LastError>,
 }
 
@@ -42,6 +44,7 @@ pub struct LastSuccess {
     took_ms: f64,
     /// What it did: differs from task to task.
     #[serde(skip_serializing_if = "Value::is_null")]
+    #[schema(required = false)]
     detail: Value,
 }
 

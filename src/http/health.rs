@@ -23,6 +23,14 @@ pub struct Health {
 }
 
 /// Whether the process is there.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "service",
+    operation_id = "getHealth",
+    security(()),
+    responses((status = 200, description = "It is.", body = Health))
+)]
 pub async fn health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -35,9 +43,11 @@ pub struct Ready {
     status: &'static str,
     /// Each need: `ok`, or what is wrong. Not for everybody; see `WORKROOM_READY_DETAILS`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, Check>, required = false)]
     checks: Option<BTreeMap<&'static str, Check>>,
     /// How each background task of the process does, for whoever is told of the needs.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BTreeMap<String, BackgroundTask>, required = false)]
     background: Option<BTreeMap<&'static str, BackgroundTask>>,
 }
 
@@ -51,6 +61,14 @@ pub struct Check {
 }
 
 /// Whether the process can serve: 200, or 503. What fails, and what is well, is named for whoever may know.
+#[utoipa::path(
+    get,
+    path = "/ready",
+    tag = "service",
+    operation_id = "getReadiness",
+    security(()),
+    responses((status = 200, description = "It can.", body = Ready), (status = 503))
+)]
 pub async fn ready(
     Extract(Probes { readiness, details }): Extract<Probes>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
@@ -90,6 +108,14 @@ pub struct About {
 }
 
 /// The service's name and version.
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "service",
+    operation_id = "getService",
+    security(()),
+    responses((status = 200, description = "What this is.", body = About), (status = 429))
+)]
 pub async fn about() -> Json<About> {
     Json(About { service: "workroom", version: env!("CARGO_PKG_VERSION"), docs: "/docs" })
 }

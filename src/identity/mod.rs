@@ -53,13 +53,13 @@ pub use invitations::RecipientDigest;
 pub use passwords::{EndedCredentials, PasswordToChange};
 pub use revocations::{KEPT as ENDED_CREDENTIALS_KEPT, Revocations, Watch};
 pub use sessions::{SessionSummary, SignIn, SignedIn};
-pub use tokens::TokenSummary;
+pub use tokens::{NewToken, TokenSummary};
 pub use webhook::IdentityWebhook;
 pub use workroom_credentials::{access_token, device::LIFETIME as DEVICE_LIFETIME, password, signing_key, username};
 use workroom_credentials::{device, fingerprint::FingerprintKey, personal_token, refresh_token, ticket};
 
 use crate::{
-    application::{App, Error},
+    application::{App, Error, IdempotencyKey},
     messaging::{Messaging, seal::Seal},
     secrets,
 };
@@ -208,6 +208,14 @@ impl Identity {
     /// A digest of a request, keyed so that it gives nothing away about a password inside.
     pub fn fingerprint(&self, parts: &[&[u8]]) -> Vec<u8> {
         self.inner.fingerprint_key.digest(parts).to_vec()
+    }
+
+    /// The secret of what `reply` tells of, made under a client's key. Whoever has the key and the reply, and not this
+    /// deployment's own key, learns nothing of it; so neither the log nor a receipt holds it, and it can be told again.
+    fn derived_secret(&self, kind: &str, key: &IdempotencyKey, reply: &str) -> [u8; 32] {
+        let IdempotencyKey { principal, key, fingerprint } = key;
+        let parts = [kind.as_bytes(), principal.as_bytes(), key.as_bytes(), fingerprint, reply.as_bytes()];
+        self.inner.fingerprint_key.digest(&parts)
     }
 
     fn pair(

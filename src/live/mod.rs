@@ -42,7 +42,7 @@ mod subscribe;
 mod subscription;
 mod timers;
 mod transport;
-mod upgrade;
+pub(crate) mod upgrade;
 
 use std::sync::Arc;
 

@@ -32,10 +32,25 @@ pub struct RealtimeQuery {
     pub ticket: Option<String>,
 }
 
-/// Opens a socket.
-///
-/// 401 for a header or ticket that does not hold, 403 for a page from elsewhere, 429 when the address has too many sockets, 503
-/// when the process has.
+/// Open a WebSocket (RFC 6455), subprotocol `workroom.v1`: events as they happen. Whoever can set no header brings a ticket, or
+/// signs in by the first frame, `hello`.
+#[utoipa::path(
+    get,
+    path = "/realtime",
+    tag = "realtime",
+    operation_id = "openSocket",
+    params(("ticket" = inline(Option<String>), Query, description = "A ticket of `POST /realtime/tickets`.")),
+    security((), ("bearer" = [])),
+    responses(
+        (status = 101, description = "The connection is a WebSocket from now on."),
+        (status = 400),
+        (status = 401),
+        (status = 403),
+        (status = 426),
+        (status = 429),
+        (status = 503)
+    )
+)]
 pub async fn realtime(
     State(live): State<Live>,
     ClientAddress(address): ClientAddress,

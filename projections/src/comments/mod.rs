@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Comments;
-pub use query::{CommentRow, find, list};
+pub use query::{CommentRow, Included, find, first_of_each, list};

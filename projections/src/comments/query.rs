@@ -53,6 +53,38 @@ pub async fn find(pool: &PgPool, task_id: TaskId, comment_id: CommentId) -> Resu
         .await
 }
 
+/// How many comments are read along with tasks.
+#[derive(Clone, Copy, Debug)]
+pub struct Included {
+    /// Most of one task.
+    pub each: i64,
+    /// Most bytes of text in all.
+    pub bytes: i64,
+}
+
+/// The first comments on each of these tasks: task by task, each in the order in which they were made, as far as `most` goes.
+///
+/// # Errors
+/// The database's.
+pub async fn first_of_each(pool: &PgPool, task_ids: &[Uuid], most: Included) -> Result<Vec<CommentRow>, sqlx::Error> {
+    sqlx::query_as(&format!(
+        "WITH first AS (
+             SELECT f.id, t.place, sum(octet_length(f.body)) OVER (ORDER BY t.place, f.id) AS bytes
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS t (id, place)
+             CROSS JOIN LATERAL (
+                 SELECT n.id, n.body FROM comments n WHERE (n.task_id, n.id) >= (t.id, $2) AND (n.task_id, n.id) <= (t.id, $3)
+                 ORDER BY n.task_id, n.id LIMIT $4) AS f)
+         {SELECT} JOIN first ON first.id = c.id WHERE first.bytes <= $5 ORDER BY first.place, c.id"
+    ))
+    .bind(task_ids)
+    .bind(Uuid::nil())
+    .bind(Uuid::max())
+    .bind(most.each)
+    .bind(most.bytes)
+    .fetch_all(pool)
+    .await
+}
+
 /// The comments on a task, in the order in which they were made.
 ///
 /// # Errors

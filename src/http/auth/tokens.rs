@@ -5,18 +5,17 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::ids::TokenId;
-use workroom_domain::refusal::EMPTY;
+use workroom_domain::{ids::TokenId, refusal::EMPTY, text::Name};
 
 use crate::{
-    application::{Answer, Error},
+    application::{Error, Rendered, all, in_field},
     http::{
         State,
-        extract::{self, AccountOwner, Query, RequestBody, TokenPath},
+        extract::{AccountOwner, Body, ClientKey, Query, RequestBody, TokenPath},
         page::{Items, PageParams},
         reply::{Created, List, NoContent, Shown, at_position, rendered, uncancellable},
     },
-    identity::{Scope, TokenSummary},
+    identity::{NewToken, Scope, TokenSummary},
 };
 
 /// What a token opens.
@@ -48,7 +47,7 @@ impl RequestBody for CreateTokenRequest {
 }
 
 /// A personal access token.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Token {
     /// Its id.
     id: Uuid,
@@ -89,26 +88,43 @@ impl From<TokenSummary> for Token {
     }
 }
 
-/// Make a personal access token. An `Idempotency-Key` is not taken: the reply holds a secret, and is kept nowhere.
+/// Make a personal access token. Its secret is kept nowhere; with an `Idempotency-Key`, it is told again to whoever sends the same
+/// key and request again.
 #[utoipa::path(post, path = "/auth/tokens", tag = "auth", operation_id = "createToken")]
 pub async fn create_token(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
-    extract::Json(request): extract::Json<CreateTokenRequest>,
+    key: ClientKey,
+    Body { value, bytes }: Body<CreateTokenRequest>,
 ) -> Result<Created<CreatedToken>, Error> {
-    let scope = match request.scopes.unwrap_or_else(|| vec![TokenScope::Read]).iter().max() {
-        Some(TokenScope::Write) => Scope::Write,
-        Some(TokenScope::Read) => Scope::Read,
-        None => return Err(Error::invalid("/scopes", EMPTY, "must name at least one scope")),
-    };
     let identity = state.identity.clone();
-    let CreateTokenRequest { name, expires_at, .. } = request;
-    let (summary, token, made) =
-        uncancellable(async move { identity.create_token(&caller.context, &name, scope, expires_at).await }).await?;
+    let (name, scope, expires_at) = all((
+        Name::parse(&value.name).map_err(in_field("/name")),
+        scope(value.scopes.as_deref()),
+        identity.end_of_token(value.expires_at, caller.context.now),
+    ))?;
+    let new = NewToken { name, scope, expires_at };
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
+    let made = async move { identity.create_token(&caller.context, new, key, without_secret).await };
+    let (mut answer, token) = uncancellable(made).await?;
+    let about = serde_json::from_str(&answer.rendered.body).map_err(Error::failure)?;
+    answer.rendered.body = serde_json::to_string(&CreatedToken { token, about }).map_err(Error::failure)?;
+    Ok(answer.into())
+}
+
+/// The one scope that holds the others.
+fn scope(scopes: Option<&[TokenScope]>) -> Result<Scope, Error> {
+    match scopes.unwrap_or(&[TokenScope::Read]).iter().max() {
+        Some(TokenScope::Write) => Ok(Scope::Write),
+        Some(TokenScope::Read) => Ok(Scope::Read),
+        None => Err(Error::invalid("/scopes", EMPTY, "must name at least one scope")),
+    }
+}
+
+/// The reply as it is kept under a key.
+fn without_secret(summary: &TokenSummary) -> Result<Rendered, Error> {
     let location = TokenPath { token_id: TokenId(summary.id) }.location();
-    let created = CreatedToken { token, about: summary.into() };
-    let rendered = rendered(StatusCode::CREATED, Some(location), None, &created)?;
-    Ok(Answer { rendered, position: made.position, visible: made.visible, replayed: false }.into())
+    rendered(StatusCode::CREATED, Some(location), None, &Token::from(summary.clone()))
 }
 
 /// The account's personal access tokens, youngest first, without their secrets.

@@ -35,7 +35,7 @@ pub struct Comment {
 
 impl Comment {
     /// As somebody sees it who may not see the members.
-    pub(super) fn for_visitors(mut self) -> Self {
+    pub(in crate::http) fn for_visitors(mut self) -> Self {
         self.author = None;
         self
     }

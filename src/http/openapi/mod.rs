@@ -4,6 +4,7 @@
 //! statuses that it refuses with, the reply adds its status, headers and body. A handler's own attribute says where it is and
 //! what it is called; `responses((status = 403, …))` in it adds what the types cannot know.
 
+mod beside;
 pub mod events;
 pub mod headers;
 pub mod operation;
@@ -116,9 +117,11 @@ impl Operations {
         self
     }
 
-    /// The routes, and the document.
+    /// The routes, and the document, which tells of what lies beside them, too.
     pub(super) fn split(self) -> (axum::Router<State>, Document) {
-        self.router.split_for_parts()
+        let (router, mut document) = self.router.split_for_parts();
+        beside::add_to(&mut document);
+        (router, document)
     }
 }
 

@@ -5,7 +5,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use super::headers;
 
 /// Each status with the name of its component, and when it is sent.
-const STATUSES: [(&str, &str, &str); 14] = [
+const STATUSES: [(&str, &str, &str); 15] = [
     ("400", "BadRequest", "The request is malformed: no JSON, a header that is none, or a URL that is none."),
     ("401", "Unauthorized", "Not signed in, or with credentials that do not hold (any more)."),
     ("403", "Forbidden", "The caller may know of the resource, but not do this."),
@@ -24,6 +24,7 @@ const STATUSES: [(&str, &str, &str); 14] = [
         "UnprocessableContent",
         "The request is well-formed, but some of its values do not hold: `errors` says which.",
     ),
+    ("426", "UpgradeRequired", "Only a WebSocket can be opened here."),
     ("429", "TooManyRequests", "A quota is used up; `Retry-After` says when to come again."),
     ("431", "RequestHeaderFieldsTooLarge", "The request has too many headers, or too large ones."),
     ("500", "InternalServerError", "The service failed; its log has more under `instance`."),

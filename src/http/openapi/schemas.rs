@@ -5,7 +5,7 @@ use utoipa::openapi::{RefOr, Schema, Type, schema::SchemaType};
 /// What a type is used for.
 #[derive(Clone, Copy, Debug)]
 pub enum Use<'a> {
-    /// It is sent: each field is there, null where there is nothing.
+    /// It is sent: each field is there, null where there is nothing; only what was not asked for is left out.
     Reply,
     /// It is received: what may be left out may not be null, but for what null clears.
     Request {
@@ -24,7 +24,11 @@ pub fn as_it_is(schema: RefOr<Schema>, usage: Use<'_>) -> RefOr<Schema> {
 fn refine(schema: &mut Schema, usage: Use<'_>) {
     match schema {
         Schema::Object(object) => match usage {
-            Use::Reply => object.required = object.properties.keys().cloned().collect(),
+            Use::Reply => {
+                let is_sent =
+                    |(name, schema): &(&String, &RefOr<Schema>)| object.required.contains(name) || may_be_null(schema);
+                object.required = object.properties.iter().filter(is_sent).map(|(name, _)| name.clone()).collect();
+            }
             Use::Request { clearable } => {
                 for (name, property) in &mut object.properties {
                     if !clearable.contains(&name.as_str()) {
@@ -48,6 +52,17 @@ fn refine_part(part: &mut RefOr<Schema>, usage: Use<'_>) {
 
 fn is_null(schema: &RefOr<Schema>) -> bool {
     matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+}
+
+fn may_be_null(schema: &RefOr<Schema>) -> bool {
+    let has_null =
+        |schema_type: &SchemaType| matches!(schema_type, SchemaType::Array(types) if types.contains(&Type::Null));
+    match schema {
+        RefOr::T(Schema::Object(object)) => has_null(&object.schema_type),
+        RefOr::T(Schema::Array(array)) => has_null(&array.schema_type),
+        RefOr::T(Schema::OneOf(one_of)) => one_of.items.iter().any(is_null),
+        _ => false,
+    }
 }
 
 fn forbid_null(property: &mut RefOr<Schema>) {

@@ -82,6 +82,15 @@ impl<T: Serialize> CreatedBody<T> {
     pub fn new(body: T) -> Self {
         Self(Typed::of((StatusCode::CREATED, Json(body))))
     }
+
+    /// Says whether it was created before, under the same key.
+    #[must_use]
+    pub fn replayed(mut self, replayed: bool) -> Self {
+        if replayed {
+            self.0.response.headers_mut().insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+        }
+        self
+    }
 }
 
 impl<T: Serialize> AcceptedBody<T> {
@@ -107,6 +116,9 @@ impl<T: ToSchema> Output for CreatedBody<T> {
     fn describe(doc: &mut OperationDoc) {
         let body = doc.component::<T>(Use::Reply);
         doc.gives("201", "Created.", Some(("application/json", body)));
+        if doc.takes_header("Idempotency-Key") {
+            doc.tells("201", &["Idempotent-Replayed"]);
+        }
     }
 }
 

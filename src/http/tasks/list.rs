@@ -3,11 +3,13 @@
 use axum::extract::State as Extract;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use sqlx::PgPool;
 use time::OffsetDateTime;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use workroom_domain::{access::Action, project, task, timestamp::Timestamp};
 use workroom_projections::{
+    comments,
     page::Listed,
     tasks::{self, DueCursor, Filter, TaskList, TaskPage, TaskRow},
 };
@@ -19,6 +21,7 @@ use crate::{
     application::{Error, reading},
     http::{
         State,
+        comments::Comment,
         extract::{Caller, ProjectPath, Query},
         page::{Items, page},
         projects::Priority,
@@ -31,6 +34,10 @@ use crate::{
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub struct ListTasksParams {
+    /// `comments`: each task with its comments, the first twenty, in the order in which they were made. A reply carries a mebibyte
+    /// of them at most; `comment_count` tells whether there are more.
+    #[param(inline)]
+    include: Option<Included>,
     /// Only of this status.
     status: Option<TaskStatus>,
     /// Only of this type.
@@ -56,6 +63,16 @@ pub struct ListTasksParams {
     /// Wait, for a bounded time, until the list shows this log position.
     min_position: Option<i64>,
 }
+
+/// What a list shows besides the tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Included {
+    /// Their comments.
+    Comments,
+}
+
+const COMMENTS: comments::Included = comments::Included { each: 20, bytes: 1024 * 1024 };
 
 impl ListTasksParams {
     fn filter(&self) -> Result<Filter<'static>, Error> {
@@ -127,10 +144,24 @@ pub async fn list(
         let task = Task::from(row);
         Ok(if is_member { task } else { task.for_visitors() })
     })?;
+    if params.include == Some(Included::Comments) {
+        include_comments(pool, &mut items.items, is_member).await?;
+    }
     if filter.is_by_due() {
         items.next_cursor = behind.map(encode);
     }
     Ok(items.into())
+}
+
+async fn include_comments(pool: &PgPool, tasks: &mut [Task], is_member: bool) -> Result<(), Error> {
+    let ids: Vec<Uuid> = tasks.iter().map(|task| task.id).collect();
+    let rows = comments::first_of_each(pool, &ids, COMMENTS).await?;
+    let mut rows = rows.into_iter().map(Comment::from).peekable();
+    for task in tasks {
+        let own = std::iter::from_fn(|| rows.next_if(|comment| comment.task_id == task.id));
+        task.comments = Some(own.map(|comment| if is_member { comment } else { comment.for_visitors() }).collect());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use workroom_domain::{
 };
 use workroom_projections::{history::Cause, tasks::TaskRow};
 
-use crate::http::{profile::Profile, projects::Priority};
+use crate::http::{comments::Comment, profile::Profile, projects::Priority};
 
 /// How far a task is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -87,6 +87,10 @@ pub struct Task {
     pub due_at: Option<OffsetDateTime>,
     /// How many comments it has.
     pub comment_count: i32,
+    /// Its first comments, in a list with `include=comments`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Vec<Comment>, required = false)]
+    pub comments: Option<Vec<Comment>>,
     /// Who wrote it down.
     pub created_by: Uuid,
     /// When.
@@ -125,6 +129,7 @@ impl Task {
             assignee: facts.assignee,
             due_at: fields.due_at.map(Timestamp::get),
             comment_count: facts.comment_count,
+            comments: None,
             created_by: facts.creation.by,
             created_at: facts.creation.at,
             updated_at: facts.updated_at,
@@ -165,6 +170,7 @@ impl From<TaskRow> for Task {
             assignee,
             due_at: row.due_at,
             comment_count: row.comment_count,
+            comments: None,
             created_by: row.created_by,
             created_at: row.created_at,
             updated_at: row.updated_at,

@@ -4,7 +4,10 @@ use sqlx::{FromRow, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::identity::Caller;
+use crate::{
+    event_store::{Receipt, receipts},
+    identity::Caller,
+};
 
 /// A ticket that was taken in.
 #[derive(FromRow)]
@@ -38,6 +41,49 @@ pub(super) async fn insert(
     .bind(caller.kind.as_str())
     .bind(caller.scope.as_str())
     .bind(caller.rests_on)
+    .execute(pool)
+    .await?;
+    Ok(inserted.rows_affected() > 0)
+}
+
+/// Stores a ticket and what is kept under its key, at once. `false` when something is kept already, or the account is there no
+/// more.
+pub(super) async fn insert_once(
+    pool: &PgPool,
+    hash: Vec<u8>,
+    caller: &Caller,
+    expires_at: OffsetDateTime,
+    receipt: &Receipt,
+) -> Result<bool, sqlx::Error> {
+    let inserted = sqlx::query(
+        "WITH account AS (SELECT id FROM accounts WHERE id = $2 FOR KEY SHARE),
+              kept AS (
+                  INSERT INTO idempotency_receipts AS k (principal, key, fingerprint, status, headers, body, position)
+                  SELECT $9, $10, $11, $12, $13::json, $14, 0 FROM account
+                  ON CONFLICT (principal, key) DO UPDATE
+                      SET (fingerprint, status, headers, body, position, created_at) =
+                          (excluded.fingerprint, excluded.status, excluded.headers, excluded.body, excluded.position, now())
+                      WHERE k.created_at <= now() - make_interval(secs => $15)
+                  RETURNING k.key)
+         INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
+                                       expires_at)
+         SELECT $1, account.id, $3, $8, $6, $7, $4, $5 FROM account, kept",
+    )
+    .bind(hash)
+    .bind(Uuid::from(caller.account_id))
+    .bind(caller.credential_id)
+    .bind(caller.expires_at)
+    .bind(expires_at)
+    .bind(caller.kind.as_str())
+    .bind(caller.scope.as_str())
+    .bind(caller.rests_on)
+    .bind(receipt.principal)
+    .bind(&receipt.key)
+    .bind(&receipt.fingerprint)
+    .bind(i16::try_from(receipt.status).unwrap_or_default())
+    .bind(&receipt.headers)
+    .bind(&receipt.body)
+    .bind(receipts::KEPT.as_secs_f64())
     .execute(pool)
     .await?;
     Ok(inserted.rows_affected() > 0)

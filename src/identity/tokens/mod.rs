@@ -6,4 +6,5 @@ mod list;
 mod revoke;
 pub(super) mod store;
 
+pub use create::NewToken;
 pub use list::TokenSummary;

@@ -1,6 +1,8 @@
 //! `/auth/tokens`
 
+use futures::future::join_all;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::support::{Closed, Person, Socket, World};
 
@@ -94,4 +96,39 @@ async fn a_token_ends_when_it_says_and_nothing_like_one_is_accepted() {
     for forged in ["wrp_", &secret[..secret.len() - 1], &format!("{secret}0"), &ada.refresh_token] {
         server.client().with_token(forged).get("/auth/me").await.problem(401);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_made_once_for_one_key_and_its_secret_is_told_again() {
+    let world = World::new().await;
+    let (server, other) = (world.server().await, world.server().await);
+    let ada = server.person("ada").await;
+    let key = Uuid::now_v7().to_string();
+    let body = json!({"name": "deploy", "scopes": ["write"]});
+    let here = ada.with_header("idempotency-key", &key);
+    let there = ada.at(&other.address).with_header("idempotency-key", &key);
+    // At once, here and there: one is made; who comes too early on the same instance is told so.
+    let replies =
+        join_all((0..8).map(|n| if n % 2 == 0 { &here } else { &there }.post("/auth/tokens", body.clone()))).await;
+    let made: Vec<_> = replies.iter().filter(|reply| reply.status == 201).collect();
+    assert!(replies.iter().all(|reply| [201, 409].contains(&reply.status)) && !made.is_empty());
+    let first = made[0].json.clone();
+    assert!(made.iter().all(|reply| reply.json == first));
+    assert!(made.iter().filter(|reply| reply.header("idempotent-replayed") != "true").count() <= 1);
+    let again = there.post("/auth/tokens", body).await.is(201);
+    assert_eq!((again.header("idempotent-replayed"), &again.json), ("true", &first));
+    assert_eq!(ada.get("/auth/tokens").await.is(200).items().len(), 1);
+    let secret = first["token"].as_str().expect("a token");
+    server.client().with_token(secret).get("/auth/me").await.is(200);
+
+    // What is kept does not tell it, and another request does not get it.
+    let kept: String = sqlx::query_scalar("SELECT string_agg(to_jsonb(r)::text, '') FROM idempotency_receipts r")
+        .fetch_one(&world.pool().await)
+        .await
+        .expect("receipts");
+    assert!(kept.contains("deploy") && !kept.contains(&secret[4..]), "{kept}");
+    here.post("/auth/tokens", json!({"name": "another"})).await.problem(422);
+    let grace = server.person("grace").await.with_header("idempotency-key", &key);
+    let hers = grace.post("/auth/tokens", json!({"name": "deploy", "scopes": ["write"]})).await.is(201);
+    assert_ne!(hers.json["token"], first["token"]);
 }

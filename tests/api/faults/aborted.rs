@@ -44,7 +44,8 @@ async fn scene(server: &Server) -> Scene {
 async fn operations(server: &Server, scene: &Scene) -> Vec<(String, String)> {
     let document = server.client().get("/openapi.json").await.is(200).json;
     let mut operations = Vec::new();
-    for (path, item) in document["paths"].as_object().expect("paths") {
+    let paths = document["paths"].as_object().expect("paths");
+    for (path, item) in paths.iter().filter(|(_, item)| item.get("servers").is_none()) {
         let path = path
             .replace("{project_id}", &scene.project)
             .replace("{organization_id}", &scene.organization)

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -39,6 +40,44 @@ async fn a_ticket_signs_in_once() {
         let again = Socket::attempt(address, &format!("?ticket={ticket}"), &[]).await;
         assert_eq!(again.err(), Some(401), "a ticket is used up by whoever comes first, wherever");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_is_made_once_for_one_key_and_still_signs_in_once() {
+    let world = World::new().await;
+    let (server, other) = (world.server().await, world.server().await);
+    let ada = server.person("ada").await;
+    let key = Uuid::now_v7().to_string();
+    let here = ada.with_header("idempotency-key", &key);
+    let there = ada.at(&other.address).with_header("idempotency-key", &key);
+    let replies =
+        join_all((0..8).map(|n| if n % 2 == 0 { &here } else { &there }.post("/realtime/tickets", json!(null)))).await;
+    let replies: Vec<_> = replies.into_iter().map(|reply| reply.is(201)).collect();
+    assert!(replies.iter().all(|reply| reply.json == replies[0].json), "one ticket");
+    assert_eq!(replies.iter().filter(|reply| reply.header("idempotent-replayed") != "true").count(), 1);
+    let ticket = replies[0].json["ticket"].as_str().expect("a ticket").to_owned();
+    let kept: String = sqlx::query_scalar("SELECT string_agg(to_jsonb(r)::text, '') FROM idempotency_receipts r")
+        .fetch_one(&world.pool().await)
+        .await
+        .expect("receipts");
+    assert!(!kept.contains(&ticket), "{kept}");
+    let mut socket = Socket::with_ticket(&other.address, &ticket).await;
+    assert_eq!(socket.expect("welcome").await["user_id"], ada.id);
+    // Told again, it is the same, and used up.
+    assert_eq!(here.post("/realtime/tickets", json!(null)).await.is(201).json["ticket"], ticket);
+    assert_eq!(Socket::attempt(&server.address, &format!("?ticket={ticket}"), &[]).await.err(), Some(401));
+
+    // Other credentials of the same account do not get it: it opens what its own do.
+    let writer = ada.post("/auth/tokens", json!({"name": "writer", "scopes": ["write"]})).await.is(201).json;
+    let writer = server.client().with_token(writer["token"].as_str().expect("a token"));
+    writer.with_header("idempotency-key", &key).post("/realtime/tickets", json!(null)).await.problem(422);
+
+    // A day later the key is free again, and makes another one.
+    let aged = sqlx::query("UPDATE idempotency_receipts SET created_at = created_at - interval '25 hours'");
+    aged.execute(&world.pool().await).await.expect("older receipts");
+    let next = here.post("/realtime/tickets", json!(null)).await.is(201);
+    assert_eq!(next.header("idempotent-replayed"), "");
+    assert_ne!(next.json["ticket"], ticket);
 }
 
 #[tokio::test]

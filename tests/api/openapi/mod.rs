@@ -10,6 +10,9 @@ use crate::support::{Client, World};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// The WebSocket, and what lies beside the API.
+const BESIDE: [&str; 5] = ["/realtime", "/health", "/ready", "/", "/.well-known/jwks.json"];
+
 /// Every operation: its method, path and description.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().expect("paths");
@@ -79,7 +82,7 @@ async fn the_document_is_sound_openapi_3_1() {
         assert_eq!(declared, named, "{at}: path parameters");
         assert!(parameters.iter().filter(|p| p["in"] == "path").all(|p| p["required"] == true), "{at}");
         let responses = operation["responses"].as_object().expect("responses");
-        assert!(responses.keys().any(|status| status.starts_with('2')), "{at}: never succeeds");
+        assert!(responses.keys().any(|status| status.starts_with('2') || status == "101"), "{at}: never succeeds");
         for (status, response) in responses {
             let response = match response["$ref"].as_str() {
                 Some(reference) => document.pointer(&reference[1..]).expect("a reference within the document"),
@@ -89,7 +92,7 @@ async fn the_document_is_sound_openapi_3_1() {
             if status.as_str() >= "400" {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/ProblemDetails", "{at}: {status}");
-            } else if status != "204" && status != "304" {
+            } else if !["101", "204", "304"].contains(&status.as_str()) {
                 let media_type = if (method, path) == ("get", CONTENT) { "text/plain" } else { "application/json" };
                 assert!(response["content"][media_type]["schema"].is_object(), "{at}: {status}");
             }
@@ -131,8 +134,15 @@ async fn every_operation_asks_for_a_signed_in_caller_but_those_that_sign_in() {
     let world = World::new().await;
     let server = world.server().await;
     let document = document(&server.client()).await;
+    let ada = server.person("ada").await;
+    let reader = ada.post("/auth/tokens", serde_json::json!({"name": "reader"})).await.is(201).json;
+    let reader = server.client().with_token(reader["token"].as_str().expect("a token"));
     let mut public = Vec::new();
     for (method, path, operation) in operations(&document) {
+        if BESIDE.contains(&path) {
+            assert_eq!(operation["security"][0], serde_json::json!({}), "{path}");
+            continue;
+        }
         let address = path
             .split('/')
             .map(|part| if part.starts_with('{') { Uuid::now_v7().to_string() } else { part.to_owned() });
@@ -151,7 +161,11 @@ async fn every_operation_asks_for_a_signed_in_caller_but_those_that_sign_in() {
         reply.problem(401);
         // Before it looks at anything else.
         let garbage = body.map(|_| "{".to_owned());
-        server.client().send(method, &address, garbage).await.problem(401);
+        server.client().send(method.clone(), &address, garbage.clone()).await.problem(401);
+        // Whoever may only read is not heard either.
+        if method != Method::GET {
+            reader.send(method, &address, garbage).await.problem(403);
+        }
     }
     public.sort_unstable();
     let expected = [
@@ -183,7 +197,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/auth/sessions", "200 401 403"),
     ("delete", "/auth/sessions/{session_id}", "204 401 404"),
     ("get", "/auth/tokens", "200 401 403"),
-    ("post", "/auth/tokens", "201 401 403 422"),
+    ("post", "/auth/tokens", "201 401 403 409 422"),
     ("delete", "/auth/tokens/{token_id}", "204 401 404"),
     ("get", "/auth/tokens/{token_id}", "200 401 404"),
     ("post", "/auth/password", "204 401 403 409 422 429"),
@@ -259,11 +273,19 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("put", CONTENT, "200 400 401 403 404 412 413 415 422"),
     ("post", "/jobs", "202 400 401 403 404 409 413 415 422 503"),
     ("get", "/jobs", "200 401 403 404 422 503"),
-    ("get", "/jobs/{job_id}", "200 304 401 404"),
-    ("post", "/realtime/tickets", "201 401"),
+    ("get", "/jobs/{job_id}", "200 304 401 403 404"),
+    ("post", "/realtime/tickets", "201 401 409 422"),
+    ("get", "/realtime", "101 400 401 403 426 429 503"),
+    ("get", "/health", "200"),
+    ("get", "/ready", "200 503"),
+    ("get", "/", "200"),
+    ("get", "/.well-known/jwks.json", "200"),
     ("get", "/projects/{project_id}", "400 408"),
     ("get", "/auth/me", "500"),
 ];
+
+/// What every operation may send: see `problems::ALWAYS`.
+const EVERYWHERE: &str = "400 408 422 429 431 500 503";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_documents_the_replies_it_gives() {
@@ -276,6 +298,29 @@ async fn every_operation_documents_the_replies_it_gives() {
             assert!(responses[status].is_object(), "{method} {path} answers {status} and does not say so");
         }
     }
+    for (method, path, operation) in operations(&document) {
+        let seen =
+            SEEN.iter().filter(|(m, p, _)| (*m, *p) == (method, path)).flat_map(|(.., statuses)| statuses.split(' '));
+        let mut sent: BTreeSet<_> = seen.chain(EVERYWHERE.split(' ')).collect();
+        let takes = |name: &str| headers(operation).1.contains(name);
+        if operation.get("requestBody").is_some() {
+            sent.extend(["413", "415"]);
+        }
+        if method != "get" && !is_public(operation) {
+            // A token that may only read; and others who change the same thing again and again.
+            sent.extend(["403", "409"]);
+        }
+        if takes("If-Match") {
+            sent.insert("412");
+        }
+        if path.starts_with("/auth/") && !is_public(operation) {
+            // A token that may not see to its account.
+            sent.insert("403");
+        }
+        let declared: BTreeSet<_> = operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
+        let never: Vec<_> = declared.difference(&sent).collect();
+        assert!(never.is_empty(), "{method} {path} declares {never:?}, which nobody was sent");
+    }
     let known: BTreeSet<_> = SEEN.iter().map(|(method, path, _)| (*method, *path)).collect();
     let all: BTreeSet<_> = operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
     assert_eq!(known, all, "an operation without a row");
@@ -284,7 +329,8 @@ async fn every_operation_documents_the_replies_it_gives() {
 /// The headers of an operation's success, and the parameters in its headers.
 fn headers(operation: &Value) -> (BTreeSet<&str>, BTreeSet<&str>) {
     let responses = operation["responses"].as_object().expect("responses");
-    let success = responses.iter().find(|(status, _)| status.starts_with('2')).expect("a success").1;
+    let is_success = |status: &str| status.starts_with('2') || status == "101";
+    let success = responses.iter().find(|(status, _)| is_success(status)).expect("a success").1;
     let told = success["headers"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     let taken = parameters.filter(|p| p["in"] == "header").map(|p| p["name"].as_str().unwrap()).collect();

@@ -74,12 +74,16 @@ fn close(schema: &mut Value) {
 /// The operation's path in the document, if it is one's.
 fn template<'a>(document: &'a Value, path: &str) -> Option<&'a str> {
     let path = path.split('?').next().unwrap_or_default();
+    // What lies beside the API is documented with another server.
+    let (path, is_beside) =
+        path.strip_prefix('/').filter(|path| path.starts_with('/')).map_or((path, false), |path| (path, true));
     let fits = |template: &str| {
         let (mut ours, mut theirs) = (template.split('/'), path.split('/'));
         let same = ours.by_ref().zip(theirs.by_ref()).all(|(a, b)| a == b || (a.starts_with('{') && !b.is_empty()));
         same && template.split('/').count() == path.split('/').count()
     };
-    let templates = document["paths"].as_object().expect("paths").keys();
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let templates = paths.filter(|(_, item)| item.get("servers").is_some() == is_beside).map(|(path, _)| path);
     // A name before a parameter: `/auth/me` is no `/auth/{…}`.
     templates
         .filter(|template| fits(template))

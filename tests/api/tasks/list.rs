@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use futures::future::join_all;
 use serde_json::{Value, json};
 
 use super::task;
@@ -104,6 +105,68 @@ async fn pages_neither_repeat_nor_miss_while_tasks_are_written() {
     expected.reverse();
     assert_eq!(old(&newest), expected);
     assert_eq!(newest.iter().collect::<BTreeSet<_>>().len(), newest.len(), "nothing twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_carries_comments_where_it_is_asked_to() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, eve) = (server.person("ada").await, server.person("eve").await);
+    let project = ada.post("/projects", json!({"name": "Open", "is_public": true})).await.is(201).id();
+    let tasks = format!("/projects/{project}/tasks");
+    let mut ids = Vec::new();
+    for (title, comments) in [("Silent", 0), ("Talked about", 3), ("Much talked about", 22)] {
+        let id = task(&ada, &project, json!({"title": title})).await["id"].as_str().expect("an id").to_owned();
+        for number in 0..comments {
+            ada.post(&format!("{tasks}/{id}/comments"), json!({"body": format!("Word {number}")})).await.is(201);
+        }
+        ids.push(id);
+    }
+    let plain = ada.get(&tasks).await.is(200);
+    assert!(plain.items().iter().all(|task| task.get("comments").is_none()), "{}", plain.text);
+    let listed = ada.get(&format!("{tasks}?include=comments")).await.is(200);
+    let listed = listed.items();
+    let told: Vec<_> = listed
+        .iter()
+        .map(|task| (task["title"].as_str().unwrap(), task["comments"].as_array().unwrap().len()))
+        .collect();
+    assert_eq!(told, [("Much talked about", 20), ("Talked about", 3), ("Silent", 0)]);
+    assert_eq!(listed[0]["comment_count"], 22, "which tells that there are more");
+    for (task, id) in listed.iter().zip(ids.iter().rev()) {
+        let own = ada.get(&format!("{tasks}/{id}/comments")).await.is(200);
+        assert_eq!(task["comments"].as_array().unwrap(), own.items());
+    }
+    // Visitors see them as they do elsewhere, and pages go on as they do without.
+    let seen = eve.get(&format!("{tasks}?include=comments")).await.is(200);
+    assert!(!seen.text.contains(&ada.email) && seen.items()[1]["comments"][0]["author"].is_null());
+    let mut page = ada.get(&format!("{tasks}?include=comments&limit=1")).await.is(200);
+    page = ada
+        .get(&format!("{tasks}?include=comments&limit=1&cursor={}", page.json["next_cursor"].as_str().unwrap()))
+        .await
+        .is(200);
+    assert_eq!(page.items()[0]["comments"].as_array().unwrap().len(), 3);
+    ada.get(&format!("{tasks}?include=everything")).await.problem(422);
+    server.person("grace").await.get(&format!("{tasks}?include=comments")).await.is(200);
+
+    // A mebibyte at most, whatever was written.
+    let long = json!({"body": "x".repeat(20_000)});
+    let say_much = async |id: &str| {
+        let path = format!("{tasks}/{id}/comments");
+        for reply in join_all((0..20).map(|_| ada.post(&path, long.clone()))).await {
+            reply.is(201);
+        }
+    };
+    say_much(&ids[0]).await;
+    for number in 0..3 {
+        let task = task(&ada, &project, json!({"title": format!("Long {number}")})).await;
+        say_much(task["id"].as_str().expect("an id")).await;
+    }
+    let all = ada.get(&format!("{tasks}?include=comments")).await.is(200);
+    let bytes = |task: &Value| -> usize {
+        task["comments"].as_array().unwrap().iter().map(|comment| comment["body"].as_str().unwrap().len()).sum()
+    };
+    let told: Vec<_> = all.items().iter().map(bytes).collect();
+    assert_eq!(told, [400_000, 400_000, 240_000, 0, 0, 0], "the first 52 of the newest");
 }
 
 #[tokio::test(flavor = "multi_thread")]
