@@ -19,15 +19,15 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, ProjectId};
 
-use super::{
-    feed::Feed,
-    follow::follow,
-    heads::watch_heads,
-    limits::HubConfig,
-    places::Places,
-    seat::{Seat, Seated},
+use crate::{
+    live::{
+        feed::{Feed, follow::follow, heads::watch_heads},
+        limits::HubConfig,
+        socket_quota::SocketQuota,
+        subscriber::{Registration, Subscriber},
+    },
+    messaging::seal::Seal,
 };
-use crate::messaging::seal::Seal;
 
 /// The feeds of this process. Cheap to clone. Its tasks run until [`Hub::close`].
 #[derive(Clone)]
@@ -43,7 +43,7 @@ struct Inner {
     feeds: Mutex<HashMap<ProjectId, Arc<Feed>>>,
     epoch: Mutex<Uuid>,
     sockets: AtomicUsize,
-    places: Places,
+    socket_quota: SocketQuota,
     readers: Semaphore,
     doubt: AtomicBool,
     look: Notify,
@@ -63,7 +63,7 @@ impl Hub {
                 feeds: Mutex::default(),
                 epoch: Mutex::new(epoch),
                 sockets: AtomicUsize::new(0),
-                places: Places::new(config.sockets_per_address, config.sockets_per_account),
+                socket_quota: SocketQuota::new(config.sockets_per_address, config.sockets_per_account),
                 readers: Semaphore::new(config.readers),
                 doubt: AtomicBool::new(false),
                 look: Notify::new(),
@@ -98,31 +98,31 @@ impl Hub {
         timeout(within, self.inner.tasks.wait()).await.is_ok()
     }
 
-    pub(super) fn pool(&self) -> &PgPool {
+    pub(in crate::live) fn pool(&self) -> &PgPool {
         &self.inner.pool
     }
 
-    pub(super) fn nats(&self) -> &async_nats::Client {
+    pub(in crate::live) fn nats(&self) -> &async_nats::Client {
         &self.inner.nats
     }
 
-    pub(super) fn seal(&self) -> &Seal {
+    pub(in crate::live) fn seal(&self) -> &Seal {
         &self.inner.seal
     }
 
-    pub(super) fn nats_is_here(&self) -> bool {
+    pub(in crate::live) fn nats_is_here(&self) -> bool {
         self.inner.nats.connection_state() == State::Connected
     }
 
-    pub(super) fn config(&self) -> &HubConfig {
+    pub(in crate::live) fn config(&self) -> &HubConfig {
         &self.inner.config
     }
 
-    pub(super) fn stopped(&self) -> &CancellationToken {
+    pub(in crate::live) fn stopped(&self) -> &CancellationToken {
         &self.inner.stop
     }
 
-    pub(super) fn tasks(&self) -> &TaskTracker {
+    pub(in crate::live) fn tasks(&self) -> &TaskTracker {
         &self.inner.tasks
     }
 
@@ -131,29 +131,34 @@ impl Hub {
     }
 
     /// Every feed that is followed.
-    pub(super) fn all(&self) -> Vec<Arc<Feed>> {
+    pub(in crate::live) fn all(&self) -> Vec<Arc<Feed>> {
         self.map().values().cloned().collect()
     }
 
-    /// Takes a seat at a feed; returns once the feed carries every event from then on.
-    pub(super) async fn join(&self, project_id: ProjectId, account: AccountId, wake: Arc<Notify>) -> Seated {
-        let seated = {
+    /// Registers with a feed; returns once the feed carries every event from then on.
+    pub(in crate::live) async fn join(
+        &self,
+        project_id: ProjectId,
+        account: AccountId,
+        wake: Arc<Notify>,
+    ) -> Registration {
+        let registration = {
             let mut feeds = self.map();
             let feed = feeds.entry(project_id).or_insert_with(|| {
                 let feed = Arc::new(Feed::new(project_id));
                 self.inner.tasks.spawn(follow(self.clone(), feed.clone()));
                 feed
             });
-            let seat = Arc::new(Seat::new(account, wake));
-            let number = feed.sit(seat.clone());
-            Seated::new(feed.clone(), seat, number)
+            let subscriber = Arc::new(Subscriber::new(account, wake));
+            let number = feed.register(subscriber.clone());
+            Registration::new(feed.clone(), subscriber, number)
         };
-        seated.feed().opened().await;
-        seated
+        registration.feed().opened().await;
+        registration
     }
 
     /// Stops following a feed, unless somebody has sat down meanwhile.
-    pub(super) fn retire(&self, feed: &Feed) -> bool {
+    pub(in crate::live) fn retire(&self, feed: &Feed) -> bool {
         let mut feeds = self.map();
         let deserted = feed.is_deserted();
         if deserted {
@@ -163,46 +168,46 @@ impl Hub {
     }
 
     /// Counts a socket in; `None` when there are too many.
-    pub(super) fn admit_socket(&self) -> Option<SocketCount> {
+    pub(in crate::live) fn admit_socket(&self) -> Option<SocketCount> {
         let count = SocketCount(self.clone());
         (self.inner.sockets.fetch_add(1, Ordering::Relaxed) < self.inner.config.sockets).then_some(count)
     }
 
     /// What addresses and accounts have open.
-    pub(super) fn places(&self) -> &Places {
-        &self.inner.places
+    pub(in crate::live) fn socket_quota(&self) -> &SocketQuota {
+        &self.inner.socket_quota
     }
 
     /// A turn at the database. Sockets that come back all at once must not take every connection from the commands.
-    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(in crate::live) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.readers.acquire().await.ok()
     }
 
     /// Notes another epoch; `true` when it is news.
-    pub(super) fn set_epoch(&self, epoch: Uuid) -> bool {
+    pub(in crate::live) fn set_epoch(&self, epoch: Uuid) -> bool {
         let mut known = self.inner.epoch.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *known, epoch) != epoch
     }
 
     /// Asks for a look at the heads soon: something does not add up.
-    pub(super) fn look_soon(&self) {
+    pub(in crate::live) fn look_soon(&self) {
         self.inner.doubt.store(true, Ordering::Relaxed);
         self.inner.look.notify_one();
     }
 
     /// Resolves when somebody asked for a look.
-    pub(super) async fn asked(&self) {
+    pub(in crate::live) async fn asked(&self) {
         self.inner.look.notified().await;
     }
 
     /// Whether somebody asked for a look since the last call.
-    pub(super) fn take_doubt(&self) -> bool {
+    pub(in crate::live) fn take_doubt(&self) -> bool {
         self.inner.doubt.swap(false, Ordering::Relaxed)
     }
 }
 
 /// Counts a socket while it lives.
-pub(super) struct SocketCount(Hub);
+pub(in crate::live) struct SocketCount(Hub);
 
 impl Drop for SocketCount {
     fn drop(&mut self) {

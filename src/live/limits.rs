@@ -79,7 +79,7 @@ pub struct Limits {
     /// Messages that it may send at once.
     pub message_burst: u32,
     /// Unreadable messages that a client may send at once, then 4429; one more a second.
-    pub mistake_burst: u32,
+    pub error_burst: u32,
     /// Replies that may wait for a peer that does not read, then 4508.
     pub control_frames: usize,
     /// A peer that has taken nothing for so long is stalled: it gets 4508 as soon as a feed's ring has moved past it.
@@ -103,7 +103,7 @@ impl Default for Limits {
             message_bytes: 64 * 1024,
             messages_per_second: 50,
             message_burst: 100,
-            mistake_burst: 30,
+            error_burst: 30,
             control_frames: 512,
             stall: Duration::from_secs(1),
             slow_grace: Duration::from_secs(5),

@@ -4,45 +4,31 @@
 //!   NATS events.<feed>.>      Postgres (truth)
 //!        │ fast path               │ heads, holes, history
 //!        ▼                         ▼
-//!   follow: one task a feed ──► feed: ring of recent frames, seats ──► subscription: a cursor ──► outbox ──► socket
+//!   follow: one task a feed ──► feed: ring of recent frames, subscribers ► subscription: a cursor ──► outbox ──► socket
 //!                                    ▲
 //!   heads: one task a process ───────┘ announces heads, heals what NATS lost, re-checks members
 //! ```
 //!
-//! Nothing is pushed to a socket: a feed's task appends to the feed's [`ring`] and wakes its seats; each socket's own
+//! Nothing is pushed to a socket: a feed's task appends to the feed's ring and wakes its subscribers; each socket's own
 //! task takes what lies behind its cursor, as fast as its peer reads. So order, completeness and uniqueness hold by
 //! construction (a cursor moves by one, the ring has no hole, what the ring has lost comes from Postgres), a slow peer
 //! costs nobody memory, and an idle one only its buffers.
 //!
-//! Three lanes a socket: *control* (replies; first, bounded), *durable* (events, in order; bounded by the ring, then
-//! 4508) and, with a later issue, *ephemeral* (latest per key, may drop); see [`outbox`].
+//! Three queues a socket: *control* (replies; first, bounded), *durable* (events, in order; bounded by the ring, then
+//! 4508) and, with a later issue, *ephemeral* (latest per key, may drop); see `socket/outbox.rs`.
 //!
-//! To add a client message: a variant in [`messages`], an arm in [`dispatch`]. To add a server frame: a variant in
-//! [`frames`].
+//! [`feed`] is the side of the feeds, [`socket`] that of the sockets; between them stand the [`hub`], which has the feeds of this
+//! process, and the [`subscriber`], which is what a feed knows of a socket.
+//!
+//! To add a client message: a variant in `socket/messages.rs`, an arm in `socket/dispatch.rs`. To add a server frame: a variant in
+//! `feed/frames.rs`.
 
-mod bucket;
-mod close;
-mod dispatch;
 mod feed;
-mod follow;
-mod frames;
-mod heads;
 mod hub;
 mod limits;
-mod membership;
-mod messages;
-mod origin;
-mod outbox;
-mod pages;
-mod places;
-mod ring;
-mod seat;
-mod socket;
-mod subscribe;
-mod subscription;
-mod timers;
-mod transport;
-pub(crate) mod upgrade;
+pub(crate) mod socket;
+mod socket_quota;
+mod subscriber;
 
 use std::sync::Arc;
 
@@ -50,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use hub::Hub;
 pub use limits::{HubConfig, Limits};
-pub use upgrade::{RealtimeQuery, realtime};
+pub use socket::upgrade::{RealtimeQuery, realtime};
 
 use crate::{application::App, identity::Identity};
 

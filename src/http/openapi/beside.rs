@@ -19,7 +19,7 @@ const ALWAYS: [&str; 3] = ["408", "431", "500"];
 struct Service;
 
 #[derive(OpenApi)]
-#[openapi(paths(live::upgrade::realtime))]
+#[openapi(paths(live::socket::upgrade::realtime))]
 struct Socket;
 
 /// Adds all of it.

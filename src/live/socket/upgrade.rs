@@ -16,10 +16,19 @@ use hyper::upgrade::OnUpgrade;
 use serde::Deserialize;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::{Live, origin, socket::Socket, transport};
-use crate::http::problem::codes::{ORIGIN_REFUSED, TOO_MANY_SOCKETS, UNAVAILABLE};
-use crate::identity::codes::TOKEN_INVALID;
-use crate::{application::Error, clock::now, http::client_address::ClientAddress, identity::Caller};
+use crate::{
+    application::Error,
+    clock::now,
+    http::{
+        client_address::ClientAddress,
+        problem::codes::{ORIGIN_REFUSED, TOO_MANY_SOCKETS, UNAVAILABLE},
+    },
+    identity::{Caller, codes::TOKEN_INVALID},
+    live::{
+        Live,
+        socket::{Socket, origin, transport},
+    },
+};
 
 /// The subprotocol that is spoken.
 const PROTOCOL: &str = "workroom.v1";
@@ -69,7 +78,7 @@ pub async fn realtime(
         return unavailable(1);
     }
     let Some(count) = live.hub.admit_socket() else { return unavailable(5) };
-    let Some(place) = live.hub.places().of_address(address) else {
+    let Some(permit) = live.hub.socket_quota().for_address(address) else {
         return Error::later(TOO_MANY_SOCKETS, std::time::Duration::from_secs(5)).into_response();
     };
     let caller = match caller(&live, headers, query.ticket.as_deref()).await {
@@ -86,7 +95,7 @@ pub async fn realtime(
             }
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a socket was not opened"),
         }
-        drop((count, place));
+        drop((count, permit));
         drop(token);
     });
     let mut response = Response::new(Body::empty());

@@ -1,5 +1,17 @@
 //! One socket, one task: reads, writes, timers and subscriptions in one loop.
 
+mod close;
+mod dispatch;
+mod messages;
+mod origin;
+mod outbox;
+mod subscribe;
+mod subscription;
+mod timers;
+mod token_bucket;
+mod transport;
+pub(crate) mod upgrade;
+
 use std::{future::Future, pin::Pin, sync::Arc, task::Poll, time::Duration};
 
 use futures::{SinkExt, StreamExt, stream::FuturesUnordered};
@@ -11,21 +23,27 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use uuid::Uuid;
 use workroom_domain::ids::ProjectId;
 
-use super::{
-    Live,
-    bucket::Bucket,
-    close::Close,
-    frames::Frame,
-    membership::Cut,
-    outbox::{Io, Outbox},
-    pages::{Page, Reading, read, read_page},
-    places::Place,
-    subscribe::{Admitted, Refused},
-    subscription::{Subscription, Turn},
-    timers::{Due, Timers},
-    transport::{self, WebSocket},
+use crate::{
+    identity::{Caller, Watch},
+    live::{
+        Live,
+        feed::{
+            frames::Frame,
+            pages::{Page, Reading, read, read_page},
+            revocation::EndReason,
+        },
+        socket::{
+            close::Close,
+            outbox::{Io, Outbox},
+            subscribe::{Admitted, Refused},
+            subscription::{Step, Subscription},
+            timers::{Due, Timers},
+            token_bucket::TokenBucket,
+            transport::WebSocket,
+        },
+        socket_quota::SocketPermit,
+    },
 };
-use crate::identity::{Caller, Watch};
 
 /// Turns of all subscriptions before the loop looks at the rest of the world.
 const TURNS: usize = 4;
@@ -33,7 +51,7 @@ const TURNS: usize = 4;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A subscription that is being looked into: its project, its number, and what came of it.
-pub(super) type Admission = (ProjectId, u64, Result<Admitted, Refused>);
+pub(in crate::live) type Admission = (ProjectId, u64, Result<Admitted, Refused>);
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// How a socket ends.
@@ -45,24 +63,24 @@ enum End {
 }
 
 /// One socket.
-pub(super) struct Socket {
-    pub(super) live: Live,
-    pub(super) connection_id: Uuid,
-    pub(super) caller: Option<Caller>,
+pub(in crate::live) struct Socket {
+    pub(in crate::live) live: Live,
+    pub(in crate::live) connection_id: Uuid,
+    pub(in crate::live) caller: Option<Caller>,
     /// Tells when what the caller came with ends before its time.
-    pub(super) watch: Option<Watch>,
-    /// The account's place for this socket.
-    pub(super) place: Option<Place>,
-    pub(super) outbox: Outbox,
-    pub(super) timers: Timers,
-    pub(super) subscriptions: Vec<Subscription>,
+    pub(in crate::live) watch: Option<Watch>,
+    /// Counts it as one of the account's sockets.
+    pub(in crate::live) permit: Option<SocketPermit>,
+    pub(in crate::live) outbox: Outbox,
+    pub(in crate::live) timers: Timers,
+    pub(in crate::live) subscriptions: Vec<Subscription>,
     /// Subscriptions that are being looked into, with their numbers.
-    pub(super) pending: Vec<(ProjectId, u64)>,
-    pub(super) admissions: Admissions,
-    pub(super) next_admission: u64,
-    pub(super) wake: Arc<Notify>,
-    pub(super) messages: Bucket,
-    pub(super) mistakes: Bucket,
+    pub(in crate::live) pending: Vec<(ProjectId, u64)>,
+    pub(in crate::live) admissions: Admissions,
+    pub(in crate::live) next_admission: u64,
+    pub(in crate::live) wake: Arc<Notify>,
+    pub(in crate::live) messages: TokenBucket,
+    pub(in crate::live) errors: TokenBucket,
     peer: WebSocket,
     reading: Option<Reading>,
     /// Whose turn it is, so that no project waits behind another's history.
@@ -71,14 +89,14 @@ pub(super) struct Socket {
 
 impl Socket {
     /// A socket that has just opened, with what its request proved.
-    pub(super) fn new(live: Live, socket: WebSocket, caller: Option<Caller>) -> Self {
+    pub(in crate::live) fn new(live: Live, socket: WebSocket, caller: Option<Caller>) -> Self {
         let now = Instant::now();
         let limits = &live.limits;
         Self {
             connection_id: Uuid::now_v7(),
             caller,
             watch: None,
-            place: None,
+            permit: None,
             outbox: Outbox::default(),
             timers: Timers::new(now, limits),
             subscriptions: Vec::new(),
@@ -86,8 +104,8 @@ impl Socket {
             admissions: FuturesUnordered::new(),
             next_admission: 0,
             wake: Arc::default(),
-            messages: Bucket::new(limits.messages_per_second, limits.message_burst, now),
-            mistakes: Bucket::new(1, limits.mistake_burst, now),
+            messages: TokenBucket::new(limits.messages_per_second, limits.message_burst, now),
+            errors: TokenBucket::new(1, limits.error_burst, now),
             peer: socket,
             reading: None,
             turn: 0,
@@ -96,7 +114,7 @@ impl Socket {
     }
 
     /// Runs until the peer or the gateway ends it.
-    pub(super) async fn run(mut self) {
+    pub(in crate::live) async fn run(mut self) {
         let end = match self.caller.map_or(Ok(()), |caller| self.welcome(caller)) {
             Ok(()) => self.serve().await,
             Err(close) => End::Ours(close),
@@ -166,7 +184,7 @@ impl Socket {
         }
         match message {
             Message::Text(text) => self.dispatch(&text).await.map_err(Some),
-            Message::Binary(_) => self.mistake("binary frames are not part of the protocol").map_err(Some),
+            Message::Binary(_) => self.reject("binary frames are not part of the protocol").map_err(Some),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
         }
     }
@@ -211,22 +229,22 @@ impl Socket {
 
     fn end_revoked(&mut self) -> Result<(), Close> {
         while let Some(one) = self.subscriptions.iter().find(|one| one.is_revoked()) {
-            self.end(one.project_id(), Cut::Revoked)?;
+            self.end(one.project_id(), EndReason::Revoked)?;
         }
         Ok(())
     }
 
-    fn end(&mut self, project_id: ProjectId, cut: Cut) -> Result<(), Close> {
-        let reason = cut.reason();
-        match cut {
-            Cut::Revoked => {
+    fn end(&mut self, project_id: ProjectId, why: EndReason) -> Result<(), Close> {
+        let reason = why.as_str();
+        match why {
+            EndReason::Revoked => {
                 self.drop_subscription(project_id, reason);
                 if self.subscriptions.is_empty() && self.pending.is_empty() {
                     return Err(Close::AccessRevoked);
                 }
             }
             // No secret: the events that led to it are still sent, and this behind them.
-            Cut::Deleted => {
+            EndReason::Deleted => {
                 self.subscriptions.retain(|one| one.project_id() != project_id);
                 self.outbox.durable(project_id, Frame::Unsubscribed { project_id, reason }.text());
             }
@@ -235,7 +253,7 @@ impl Socket {
     }
 
     /// Ends a subscription at once, whatever waits; `false` when there is none.
-    pub(super) fn drop_subscription(&mut self, project_id: ProjectId, reason: &str) -> bool {
+    pub(in crate::live) fn drop_subscription(&mut self, project_id: ProjectId, reason: &str) -> bool {
         let before = self.subscriptions.len();
         self.subscriptions.retain(|one| one.project_id() != project_id);
         if self.subscriptions.len() == before {
@@ -257,24 +275,24 @@ impl Socket {
             for offset in 0..count {
                 let Some(one) = self.subscriptions.get_mut((self.turn + offset) % count) else { break };
                 match one.advance(now, grace, epoch, &mut self.outbox) {
-                    Turn::Idle => {}
-                    Turn::More => has_more = true,
-                    Turn::NeedsPage => {
+                    Step::Idle => {}
+                    Step::More => has_more = true,
+                    Step::NeedsPage => {
                         if self.reading.is_none() {
                             let place = (one.project_id(), one.cursor(), one.generation());
                             self.reading = Some(Box::pin(read_page(self.live.hub.clone(), place)));
                         }
                     }
-                    Turn::Ended(cut) => ended.push((one.project_id(), cut)),
-                    Turn::TooSlow => return Err(Close::TooSlow),
-                    Turn::Hole => {
+                    Step::Ended(why) => ended.push((one.project_id(), why)),
+                    Step::TooSlow => return Err(Close::TooSlow),
+                    Step::Hole => {
                         tracing::error!(project_id = %one.project_id(), after = one.cursor(), "a feed has a hole");
                         return Err(Close::Internal);
                     }
                 }
             }
             self.turn = self.turn.wrapping_add(1);
-            ended.into_iter().try_for_each(|(project_id, cut)| self.end(project_id, cut))?;
+            ended.into_iter().try_for_each(|(project_id, why)| self.end(project_id, why))?;
             if !has_more {
                 break;
             }

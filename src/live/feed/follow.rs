@@ -8,12 +8,16 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 use workroom_projections::history::{self, PublishedEvent};
 
-use super::{
-    feed::Feed,
-    hub::Hub,
-    ring::{Entry, Offered},
+use crate::{
+    live::{
+        feed::{
+            Feed,
+            ring::{Entry, Offered},
+        },
+        hub::Hub,
+    },
+    relay::header,
 };
-use crate::relay::header;
 
 /// Messages that are taken together, so that sockets are woken once for them.
 const BATCH: usize = 256;
@@ -21,7 +25,7 @@ const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_millis(500);
 
 /// Follows a feed until it is deserted, or the hub closes.
-pub(super) async fn follow(hub: Hub, feed: Arc<Feed>) {
+pub(in crate::live) async fn follow(hub: Hub, feed: Arc<Feed>) {
     let stop = hub.stopped().clone();
     tokio::select! {
         () = stop.cancelled() => {}

@@ -10,7 +10,7 @@ use workroom_projections::history::PublishedEvent;
 /// A frame to the client.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Frame<'a> {
+pub(in crate::live) enum Frame<'a> {
     /// Signed in.
     Welcome {
         connection_id: Uuid,
@@ -55,7 +55,7 @@ pub(super) enum Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// The frame of an event.
-    pub(super) fn event(event: &'a PublishedEvent) -> Self {
+    pub(in crate::live) fn event(event: &'a PublishedEvent) -> Self {
         Self::Event {
             project_id: ProjectId(event.feed_id),
             seq: event.seq,
@@ -71,7 +71,7 @@ impl<'a> Frame<'a> {
     }
 
     /// The frame's bytes: made once, shared by everyone who gets it.
-    pub(super) fn text(&self) -> Utf8Bytes {
+    pub(in crate::live) fn text(&self) -> Utf8Bytes {
         match serde_json::to_string(self) {
             Ok(text) => text.into(),
             Err(error) => {

@@ -24,7 +24,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{bucket::Bucket, limits::Limits};
+use crate::live::{limits::Limits, socket::token_bucket::TokenBucket};
 
 /// Bytes that a socket reads at a time: clients say little, and every idle socket has this buffer.
 const READ_BUFFER: usize = 1024;
@@ -36,17 +36,17 @@ const MAX_WRITE_BUFFER: usize = 8 * 1024 * 1024;
 const FRAMES_PER_MESSAGE: u32 = 4;
 
 /// A WebSocket of ours.
-pub(super) type WebSocket = WebSocketStream<Counted<TokioIo<Upgraded>>>;
+pub(in crate::live) type WebSocket = WebSocketStream<Counted<TokioIo<Upgraded>>>;
 
 /// A WebSocket over a connection that was upgraded.
-pub(super) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSocket {
+pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSocket {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_write_buffer_size(MAX_WRITE_BUFFER)
         .max_message_size(Some(limits.message_bytes))
         .max_frame_size(Some(limits.message_bytes));
-    let frames = Bucket::new(
+    let frames = TokenBucket::new(
         limits.messages_per_second.saturating_mul(FRAMES_PER_MESSAGE),
         limits.message_burst.saturating_mul(FRAMES_PER_MESSAGE),
         Instant::now(),
@@ -61,16 +61,16 @@ pub(super) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSocket {
 struct TooManyFrames;
 
 /// Whether a socket failed because its peer sent too many frames.
-pub(super) fn is_flood(error: &Error) -> bool {
+pub(in crate::live) fn is_flood(error: &Error) -> bool {
     let Error::Io(error) = error else { return false };
     error.get_ref().and_then(|source| source.downcast_ref::<TooManyFrames>()).is_some()
 }
 
 /// A connection whose frames are counted as they come in.
-pub(super) struct Counted<S> {
+pub(in crate::live) struct Counted<S> {
     inner: S,
     parser: Parser,
-    frames: Bucket,
+    frames: TokenBucket,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {

@@ -16,10 +16,13 @@ use workroom_domain::{
 };
 use workroom_projections::log;
 
-use super::{feed::Feed, hub::Hub, membership::Cut};
+use crate::live::{
+    feed::{Feed, revocation::EndReason},
+    hub::Hub,
+};
 
 /// Watches over heads, epoch and members until the hub closes.
-pub(super) async fn watch_heads(hub: Hub) {
+pub(in crate::live) async fn watch_heads(hub: Hub) {
     let stop = hub.stopped().clone();
     tokio::select! {
         () = stop.cancelled() => {}
@@ -113,10 +116,11 @@ async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<ProjectId, 
 
 /// Ends the subscriptions of accounts that may no longer watch, should an event of that have passed unseen.
 async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> {
-    // The seats are listed before the views are asked: who was admitted might watch by the views then.
-    let seats: Vec<_> = feeds.iter().flat_map(|feed| feed.admitted().into_iter().map(|seat| (feed.id, seat))).collect();
+    // The subscribers are listed before the views are asked: who was admitted might watch by the views then.
+    let subscribers: Vec<_> =
+        feeds.iter().flat_map(|feed| feed.admitted().into_iter().map(|subscriber| (feed.id, subscriber))).collect();
     let pairs: HashSet<(ProjectId, AccountId)> =
-        seats.iter().map(|(project_id, seat)| (*project_id, seat.account)).collect();
+        subscribers.iter().map(|(project_id, subscriber)| (*project_id, subscriber.account)).collect();
     if pairs.is_empty() {
         return Ok(());
     }
@@ -134,14 +138,14 @@ async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> 
     .bind(access::allowing(Action::JoinLive))
     .fetch_all(pool)
     .await?;
-    let cut = |deleted| if deleted { Cut::Deleted } else { Cut::Revoked };
-    let cuts: HashMap<(ProjectId, AccountId), Cut> = without_right
+    let why = |deleted| if deleted { EndReason::Deleted } else { EndReason::Revoked };
+    let ended: HashMap<(ProjectId, AccountId), EndReason> = without_right
         .into_iter()
-        .map(|(project, account, deleted)| ((ProjectId(project), AccountId(account)), cut(deleted)))
+        .map(|(project, account, deleted)| ((ProjectId(project), AccountId(account)), why(deleted)))
         .collect();
-    for (project_id, seat) in seats {
-        if let Some(cut) = cuts.get(&(project_id, seat.account)) {
-            seat.end(*cut);
+    for (project_id, subscriber) in subscribers {
+        if let Some(why) = ended.get(&(project_id, subscriber.account)) {
+            subscriber.end(*why);
         }
     }
     Ok(())

@@ -1,4 +1,11 @@
-//! A feed as this process follows it: the ring, the seats, and how far Postgres says it is.
+//! A feed as this process follows it: the ring, the subscribers, and how far Postgres says it is.
+
+pub(super) mod follow;
+pub(super) mod frames;
+pub(super) mod heads;
+pub(super) mod pages;
+pub(super) mod revocation;
+pub(super) mod ring;
 
 use std::{
     collections::HashMap,
@@ -14,20 +21,20 @@ use tokio::{
 };
 use workroom_domain::ids::ProjectId;
 
-use super::{
+use crate::live::{
+    feed::ring::{Entry, Offered, Ring},
     limits::HubConfig,
-    ring::{Entry, Offered, Ring},
-    seat::Seat,
+    subscriber::Subscriber,
 };
 
 /// A feed as this process follows it.
-pub(super) struct Feed {
+pub(in crate::live) struct Feed {
     /// Which.
-    pub(super) id: ProjectId,
+    pub(in crate::live) id: ProjectId,
     /// Rings when the feed's task has something to look at.
-    pub(super) bell: Notify,
+    pub(in crate::live) bell: Notify,
     ring: RwLock<Ring>,
-    seats: Mutex<HashMap<u64, Arc<Seat>>>,
+    subscribers: Mutex<HashMap<u64, Arc<Subscriber>>>,
     next_seat: AtomicI64,
     head: AtomicI64,
     announcement: AtomicU32,
@@ -36,12 +43,12 @@ pub(super) struct Feed {
 
 impl Feed {
     /// A feed that nobody follows yet.
-    pub(super) fn new(id: ProjectId) -> Self {
+    pub(in crate::live) fn new(id: ProjectId) -> Self {
         Self {
             id,
             bell: Notify::new(),
             ring: RwLock::new(Ring::new(0)),
-            seats: Mutex::default(),
+            subscribers: Mutex::default(),
             next_seat: AtomicI64::new(0),
             head: AtomicI64::new(0),
             announcement: AtomicU32::new(0),
@@ -50,7 +57,7 @@ impl Feed {
     }
 
     /// The ring, for reading.
-    pub(super) fn ring(&self) -> RwLockReadGuard<'_, Ring> {
+    pub(in crate::live) fn ring(&self) -> RwLockReadGuard<'_, Ring> {
         self.ring.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -58,47 +65,47 @@ impl Feed {
         self.ring.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn seats(&self) -> MutexGuard<'_, HashMap<u64, Arc<Seat>>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn subscribers(&self) -> MutexGuard<'_, HashMap<u64, Arc<Subscriber>>> {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a seat.
-    pub(super) fn sit(&self, seat: Arc<Seat>) -> u64 {
+    /// Adds a subscriber.
+    pub(in crate::live) fn register(&self, subscriber: Arc<Subscriber>) -> u64 {
         let number = self.next_seat.fetch_add(1, Ordering::Relaxed).unsigned_abs();
-        self.seats().insert(number, seat);
+        self.subscribers().insert(number, subscriber);
         self.bell.notify_one();
         number
     }
 
-    /// Leaves a seat.
-    pub(super) fn leave(&self, number: u64) {
-        let mut seats = self.seats();
-        seats.remove(&number);
-        if seats.is_empty() {
-            seats.shrink_to_fit();
+    /// Removes a subscriber.
+    pub(in crate::live) fn unregister(&self, number: u64) {
+        let mut subscribers = self.subscribers();
+        subscribers.remove(&number);
+        if subscribers.is_empty() {
+            subscribers.shrink_to_fit();
             self.bell.notify_one();
         }
     }
 
-    /// Whether nobody sits here.
-    pub(super) fn is_deserted(&self) -> bool {
-        self.seats().is_empty()
+    /// Whether there is no subscriber.
+    pub(in crate::live) fn is_deserted(&self) -> bool {
+        self.subscribers().is_empty()
     }
 
-    /// The seats whose subscriptions were authorized.
-    pub(super) fn admitted(&self) -> Vec<Arc<Seat>> {
-        self.seats().values().filter(|seat| seat.is_admitted()).cloned().collect()
+    /// The subscribers whose subscriptions were authorized.
+    pub(in crate::live) fn admitted(&self) -> Vec<Arc<Subscriber>> {
+        self.subscribers().values().filter(|subscriber| subscriber.is_admitted()).cloned().collect()
     }
 
     /// Begins to carry events behind `head`; those who wait for it may go on.
-    pub(super) fn open(&self, head: i64) {
+    pub(in crate::live) fn open(&self, head: i64) {
         *self.ring_mut() = Ring::new(head);
         self.head.fetch_max(head, Ordering::SeqCst);
         self.open.send_replace(true);
     }
 
     /// Waits until it carries events.
-    pub(super) async fn opened(&self) {
+    pub(in crate::live) async fn opened(&self) {
         // The sender lives as long as `self`.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
@@ -106,14 +113,14 @@ impl Feed {
     /// Offers events in order, and stops at the first that comes too early.
     ///
     /// Who may no longer watch because of an event is told before anybody can see it or a later one.
-    pub(super) fn offer(&self, entries: impl IntoIterator<Item = Entry>, config: &HubConfig) -> Offered {
+    pub(in crate::live) fn offer(&self, entries: impl IntoIterator<Item = Entry>, config: &HubConfig) -> Offered {
         let now = Instant::now();
         let mut outcome = Offered::Old;
         let mut is_news = false;
         for entry in entries {
-            if let Some(loss) = entry.loss {
-                for seat in self.seats().values() {
-                    seat.lose(loss);
+            if let Some(revocation) = entry.revocation {
+                for subscriber in self.subscribers().values() {
+                    subscriber.revoke(revocation);
                 }
             }
             match self.ring_mut().offer(entry, now, config) {
@@ -135,18 +142,18 @@ impl Feed {
     }
 
     fn wake_all(&self) {
-        for seat in self.seats().values() {
-            seat.wake();
+        for subscriber in self.subscribers().values() {
+            subscriber.wake();
         }
     }
 
     /// How far Postgres says the feed is.
-    pub(super) fn head(&self) -> i64 {
+    pub(in crate::live) fn head(&self) -> i64 {
         self.head.load(Ordering::SeqCst)
     }
 
     /// Takes note of how far Postgres says the feed is. Returns whether the ring is behind it.
-    pub(super) fn expect(&self, head: i64) -> bool {
+    pub(in crate::live) fn expect(&self, head: i64) -> bool {
         self.head.fetch_max(head, Ordering::SeqCst);
         let behind = self.is_behind();
         if behind {
@@ -156,31 +163,31 @@ impl Feed {
     }
 
     /// Whether Postgres has events that the ring has not had.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(in crate::live) fn is_behind(&self) -> bool {
         *self.open.borrow() && self.head() > self.ring().last()
     }
 
     /// Lets go of old frames.
-    pub(super) fn expire(&self, config: &HubConfig) {
+    pub(in crate::live) fn expire(&self, config: &HubConfig) {
         self.ring_mut().expire(Instant::now(), config.ring_age);
     }
 
     /// Begins anew in another history: every subscription is reset to `head`.
-    pub(super) fn restart(&self, head: i64) {
+    pub(in crate::live) fn restart(&self, head: i64) {
         self.head.store(head, Ordering::SeqCst);
         self.ring_mut().restart(head);
         self.wake_all();
     }
 
     /// Lets every socket tell its client the head, and the feed's task see whether NATS is back.
-    pub(super) fn announce(&self) {
+    pub(in crate::live) fn announce(&self) {
         self.announcement.fetch_add(1, Ordering::Relaxed);
         self.bell.notify_one();
         self.wake_all();
     }
 
     /// Counts announcements.
-    pub(super) fn announcement(&self) -> u32 {
+    pub(in crate::live) fn announcement(&self) -> u32 {
         self.announcement.load(Ordering::Relaxed)
     }
 }

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// Why the gateway ends a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Close {
+pub(in crate::live) enum Close {
     /// A token or ticket that does not hold, or somebody else's.
     BadCredentials,
     /// The session or token was ended before its time, or the account is gone.
@@ -35,7 +35,7 @@ pub(super) enum Close {
 
 impl Close {
     /// The code of the close frame.
-    pub(super) fn code(self) -> u16 {
+    pub(in crate::live) fn code(self) -> u16 {
         match self {
             Self::BadCredentials | Self::SessionEnded => 4401,
             Self::AccessRevoked => 4403,
@@ -70,7 +70,7 @@ impl Close {
     }
 
     /// The close frame.
-    pub(super) fn message(self) -> Message {
+    pub(in crate::live) fn message(self) -> Message {
         Message::Close(Some(CloseFrame { code: self.code().into(), reason: self.reason().into() }))
     }
 }

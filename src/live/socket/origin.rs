@@ -3,7 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 /// Whether a request may come from where it says it comes from. Without `Origin` it is no browser's.
-pub(super) fn is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
+pub(in crate::live) fn is_welcome(headers: &HeaderMap, allowed: &[String]) -> bool {
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = origins.next() else { return true };
     let Ok(origin) = origin.to_str() else { return false };

@@ -5,17 +5,19 @@ use tokio_tungstenite::tungstenite::Message;
 use workroom_domain::ids::{AccountId, ProjectId};
 use workroom_domain::refusal::Kind;
 
-use super::{
-    close::Close,
-    frames::Frame,
-    messages::{ClientMessage, Misread, Subscribe, read},
-    socket::{Admission, Socket},
-    subscribe::admit,
-    subscription::Subscription,
-};
 use crate::{
     clock::now,
     identity::{Caller, Identity},
+    live::{
+        feed::frames::Frame,
+        socket::{
+            Admission, Socket,
+            close::Close,
+            messages::{ClientMessage, ParseError, Subscribe, read},
+            subscribe::admit,
+            subscription::Subscription,
+        },
+    },
 };
 
 impl Socket {
@@ -23,11 +25,11 @@ impl Socket {
     ///
     /// # Errors
     /// Why the socket ends.
-    pub(super) async fn dispatch(&mut self, text: &str) -> Result<(), Close> {
+    pub(in crate::live) async fn dispatch(&mut self, text: &str) -> Result<(), Close> {
         let message = match read(text) {
             Ok(message) => message,
-            Err(Misread::Bad { detail }) => return self.mistake(&detail),
-            Err(Misread::Unsupported { project_id }) => {
+            Err(ParseError::Bad { detail }) => return self.reject(&detail),
+            Err(ParseError::Unsupported { project_id }) => {
                 self.error("unsupported", "not part of this version yet", project_id);
                 return Ok(());
             }
@@ -58,12 +60,12 @@ impl Socket {
     }
 
     /// Puts a frame into the control lane.
-    pub(super) fn say(&mut self, frame: &Frame<'_>) {
+    pub(in crate::live) fn say(&mut self, frame: &Frame<'_>) {
         self.outbox.control(Message::Text(frame.text()));
     }
 
     /// Says what was not done.
-    pub(super) fn error(&mut self, code: &str, detail: &str, reference: Option<ProjectId>) {
+    pub(in crate::live) fn error(&mut self, code: &str, detail: &str, reference: Option<ProjectId>) {
         self.say(&Frame::Error { code, detail, reference });
     }
 
@@ -71,8 +73,8 @@ impl Socket {
     ///
     /// # Errors
     /// [`Close::TooManyMessages`], when it is one too many.
-    pub(super) fn mistake(&mut self, detail: &str) -> Result<(), Close> {
-        if !self.mistakes.take(Instant::now()) {
+    pub(in crate::live) fn reject(&mut self, detail: &str) -> Result<(), Close> {
+        if !self.errors.take(Instant::now()) {
             return Err(Close::TooManyMessages);
         }
         self.error("bad_request", detail, None);
@@ -83,9 +85,9 @@ impl Socket {
     ///
     /// # Errors
     /// The account has too many sockets.
-    pub(super) fn welcome(&mut self, caller: Caller) -> Result<(), Close> {
-        let place = self.live.hub.places().of_account(caller.account_id);
-        self.place = Some(place.ok_or(Close::TooManySockets)?);
+    pub(in crate::live) fn welcome(&mut self, caller: Caller) -> Result<(), Close> {
+        let permit = self.live.hub.socket_quota().for_account(caller.account_id);
+        self.permit = Some(permit.ok_or(Close::TooManySockets)?);
         self.caller = Some(caller);
         self.watch = Some(self.live.identity.watch(&caller));
         self.timers.signed_in(Instant::now(), now(), caller.expires_at);
@@ -128,7 +130,7 @@ impl Socket {
     }
 
     /// A subscription was looked into.
-    pub(super) fn admitted(&mut self, (project_id, number, outcome): Admission) {
+    pub(in crate::live) fn admitted(&mut self, (project_id, number, outcome): Admission) {
         let before = self.pending.len();
         self.pending.retain(|one| *one != (project_id, number));
         if self.pending.len() == before {

@@ -10,16 +10,16 @@ use workroom_projections::history::PublishedEvent;
 
 /// Why a subscription ends without its client's asking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(in crate::live) enum EndReason {
     /// The account may no longer watch.
     Revoked,
     /// There is nothing left to watch.
     Deleted,
 }
 
-impl Cut {
+impl EndReason {
     /// The reason that the client is given.
-    pub(super) fn reason(self) -> &'static str {
+    pub(in crate::live) fn as_str(self) -> &'static str {
         match self {
             Self::Revoked => "access_revoked",
             Self::Deleted => "project_deleted",
@@ -29,17 +29,17 @@ impl Cut {
 
 /// Somebody, or everybody, may no longer watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Loss {
+pub(in crate::live) struct Revocation {
     /// The event's place in the membership's stream. A subscription that was authorized by a later state of it is
     /// not concerned: its account was added again since.
-    pub(super) sequence: i64,
+    pub(in crate::live) sequence: i64,
     /// Who; none: everybody.
-    pub(super) account: Option<AccountId>,
+    pub(in crate::live) account: Option<AccountId>,
 }
 
-impl Loss {
+impl Revocation {
     /// What an event takes away, if anything.
-    pub(super) fn of(event: &PublishedEvent) -> Option<Self> {
+    pub(in crate::live) fn of(event: &PublishedEvent) -> Option<Self> {
         if event.aggregate_type != Membership::TYPE {
             return None;
         }
@@ -57,20 +57,20 @@ impl Loss {
         Some(Self { sequence: event.sequence, account })
     }
 
-    /// What it means for a subscription of this account, authorized by the membership as of `authorized`.
-    pub(super) fn cuts(&self, account: AccountId, authorized: i64) -> Option<Cut> {
+    /// Why it ends a subscription of this account that was authorized by the membership as of `authorized`, if it does.
+    pub(in crate::live) fn ends(&self, account: AccountId, authorized: i64) -> Option<EndReason> {
         if self.sequence <= authorized {
             return None;
         }
         match self.account {
-            None => Some(Cut::Deleted),
-            Some(lost) => (lost == account).then_some(Cut::Revoked),
+            None => Some(EndReason::Deleted),
+            Some(revoked) => (revoked == account).then_some(EndReason::Revoked),
         }
     }
 }
 
 /// What a relation to a project says of watching it.
-pub(super) fn decide(relation: Relation) -> Decision {
+pub(in crate::live) fn decide(relation: Relation) -> Decision {
     access::decide(relation, Action::JoinLive)
 }
 
@@ -85,12 +85,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_loss_after_the_authorization_cuts() {
+    fn only_a_revocation_after_the_authorization_ends_a_subscription() {
         let (ann, bob) = (AccountId(Uuid::from_u128(1)), AccountId(Uuid::from_u128(2)));
-        let removal = Loss { sequence: 5, account: Some(ann) };
-        assert_eq!(removal.cuts(ann, 4), Some(Cut::Revoked));
-        assert_eq!(removal.cuts(ann, 5), None, "added again by a later event");
-        assert_eq!(removal.cuts(bob, 4), None);
-        assert_eq!(Loss { sequence: 5, account: None }.cuts(bob, 4), Some(Cut::Deleted));
+        let removal = Revocation { sequence: 5, account: Some(ann) };
+        assert_eq!(removal.ends(ann, 4), Some(EndReason::Revoked));
+        assert_eq!(removal.ends(ann, 5), None, "added again by a later event");
+        assert_eq!(removal.ends(bob, 4), None);
+        assert_eq!(Revocation { sequence: 5, account: None }.ends(bob, 4), Some(EndReason::Deleted));
     }
 }

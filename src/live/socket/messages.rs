@@ -9,7 +9,7 @@ use workroom_domain::ids::ProjectId;
 /// A message of the client.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub(super) enum ClientMessage {
+pub(in crate::live) enum ClientMessage {
     /// Sign in.
     Hello { token: Option<String> },
     /// Follow a project.
@@ -25,13 +25,13 @@ pub(super) enum ClientMessage {
 /// Follow a project.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Subscribe {
-    pub(super) project_id: ProjectId,
+pub(in crate::live) struct Subscribe {
+    pub(in crate::live) project_id: ProjectId,
     /// The last event the client has; none: only what comes.
-    pub(super) since: Option<Since>,
+    pub(in crate::live) since: Option<Since>,
     /// Whether to send durable events.
     #[serde(default = "yes")]
-    pub(super) events: bool,
+    pub(in crate::live) events: bool,
     /// Whether to tell who is there (with a later issue).
     #[serde(default)]
     presence: bool,
@@ -47,16 +47,16 @@ fn yes() -> bool {
 /// A place in a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Since {
+pub(in crate::live) struct Since {
     /// The history it is a place in; none: the current one.
-    pub(super) epoch: Option<Uuid>,
+    pub(in crate::live) epoch: Option<Uuid>,
     /// The place.
-    pub(super) seq: i64,
+    pub(in crate::live) seq: i64,
 }
 
 /// Why a message was not understood.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Misread {
+pub(in crate::live) enum ParseError {
     /// Part of the protocol, but not of this version.
     Unsupported { project_id: Option<ProjectId> },
     /// Not part of the protocol.
@@ -80,24 +80,24 @@ struct About {
 /// Reads a message.
 ///
 /// # Errors
-/// See [`Misread`].
-pub(super) fn read(text: &str) -> Result<ClientMessage, Misread> {
-    let bad = |error: serde_json::Error| Misread::Bad { detail: error.to_string() };
+/// See [`ParseError`].
+pub(in crate::live) fn read(text: &str) -> Result<ClientMessage, ParseError> {
+    let bad = |error: serde_json::Error| ParseError::Bad { detail: error.to_string() };
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {
-        return Err(Misread::Bad { detail: format!("not JSON: {error}") });
+        return Err(ParseError::Bad { detail: format!("not JSON: {error}") });
     }
     if !text.trim_start().starts_with('{') {
-        return Err(Misread::Bad { detail: "a message is a JSON object".to_owned() });
+        return Err(ParseError::Bad { detail: "a message is a JSON object".to_owned() });
     }
     let kind = serde_json::from_str::<Envelope<'_>>(text).map_err(bad)?.kind;
     if kind.is_some_and(|kind| UNSUPPORTED.contains(&kind.as_ref())) {
         let project_id = serde_json::from_str::<About>(text).ok().and_then(|about| about.project_id);
-        return Err(Misread::Unsupported { project_id });
+        return Err(ParseError::Unsupported { project_id });
     }
     let message = serde_json::from_str(text).map_err(bad)?;
     match &message {
         ClientMessage::Subscribe(Subscribe { since: Some(since), .. }) if since.seq < 0 => {
-            Err(Misread::Bad { detail: "since.seq must not be negative".to_owned() })
+            Err(ParseError::Bad { detail: "since.seq must not be negative".to_owned() })
         }
         _ => Ok(message),
     }
@@ -145,14 +145,14 @@ mod tests {
             r#"{"type":"hello","token":1}"#,
             &long,
         ] {
-            assert!(matches!(read(text), Err(Misread::Bad { .. })), "{text}");
+            assert!(matches!(read(text), Err(ParseError::Bad { .. })), "{text}");
         }
     }
 
     #[test]
     fn what_comes_later_is_named() {
         let cursor = format!(r#"{{"type":"cursor","project_id":"{ID}","x":1}}"#);
-        assert_eq!(read(&cursor), Err(Misread::Unsupported { project_id: Some(ProjectId(ID.parse().unwrap())) }));
-        assert_eq!(read(r#"{"type":"publish"}"#), Err(Misread::Unsupported { project_id: None }));
+        assert_eq!(read(&cursor), Err(ParseError::Unsupported { project_id: Some(ProjectId(ID.parse().unwrap())) }));
+        assert_eq!(read(r#"{"type":"publish"}"#), Err(ParseError::Unsupported { project_id: None }));
     }
 }

@@ -10,13 +10,15 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, ProjectId};
 
-use super::{
-    feed::Feed,
-    frames::Frame,
-    membership::Cut,
-    outbox::Outbox,
-    ring::{Entry, Pulled},
-    seat::Seated,
+use crate::live::{
+    feed::{
+        Feed,
+        frames::Frame,
+        revocation::EndReason,
+        ring::{Entry, Pulled},
+    },
+    socket::outbox::Outbox,
+    subscriber::Registration,
 };
 
 /// Entries that are taken from the ring at a time.
@@ -35,7 +37,7 @@ enum Phase {
 
 /// What a turn of a subscription came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(in crate::live) enum Step {
     /// Nothing to send until woken.
     Idle,
     /// Something was put out; there may be more.
@@ -43,7 +45,7 @@ pub(super) enum Turn {
     /// What comes next must be read from Postgres.
     NeedsPage,
     /// Over.
-    Ended(Cut),
+    Ended(EndReason),
     /// The peer is too slow.
     TooSlow,
     /// A place is missing, which law 4 rules out.
@@ -51,24 +53,24 @@ pub(super) enum Turn {
 }
 
 /// What a subscription starts from.
-pub(super) struct Start {
-    /// The seat at the feed.
-    pub(super) seated: Seated,
+pub(in crate::live) struct Start {
+    /// The registration with the feed.
+    pub(in crate::live) registration: Registration,
     /// The membership's sequence that allowed it.
-    pub(super) authorized: i64,
+    pub(in crate::live) authorized: i64,
     /// The last event that the client has.
-    pub(super) cursor: i64,
+    pub(in crate::live) cursor: i64,
     /// The feed's head when it began.
-    pub(super) head: i64,
-    /// The feed's generation when the seat was taken.
-    pub(super) generation: u32,
+    pub(in crate::live) head: i64,
+    /// The feed's generation when it was registered.
+    pub(in crate::live) generation: u32,
     /// Whether the client wants events.
-    pub(super) events: bool,
+    pub(in crate::live) events: bool,
 }
 
 /// One subscription of one socket.
-pub(super) struct Subscription {
-    seated: Seated,
+pub(in crate::live) struct Subscription {
+    registration: Registration,
     authorized: i64,
     account: AccountId,
     cursor: i64,
@@ -81,61 +83,67 @@ pub(super) struct Subscription {
 
 impl Subscription {
     /// Begins.
-    pub(super) fn new(start: Start) -> Self {
+    pub(in crate::live) fn new(start: Start) -> Self {
         Self {
-            account: start.seated.seat().account,
+            account: start.registration.subscriber().account,
             authorized: start.authorized,
             cursor: start.cursor,
             phase: Phase::CatchingUp { target: start.head },
             page: VecDeque::new(),
             generation: start.generation,
-            announced: start.seated.feed().announcement(),
+            announced: start.registration.feed().announcement(),
             events: start.events,
-            seated: start.seated,
+            registration: start.registration,
         }
     }
 
     /// The project, which is the feed.
-    pub(super) fn project_id(&self) -> ProjectId {
-        self.seated.feed().id
+    pub(in crate::live) fn project_id(&self) -> ProjectId {
+        self.registration.feed().id
     }
 
     /// The last event that was put out.
-    pub(super) fn cursor(&self) -> i64 {
+    pub(in crate::live) fn cursor(&self) -> i64 {
         self.cursor
     }
 
     /// Changes when the feed begins anew.
-    pub(super) fn generation(&self) -> u32 {
+    pub(in crate::live) fn generation(&self) -> u32 {
         self.generation
     }
 
     /// Whether the account has lost the right: nothing may follow, whatever waits.
-    pub(super) fn is_revoked(&self) -> bool {
-        self.seated.seat().is_revoked(self.authorized)
+    pub(in crate::live) fn is_revoked(&self) -> bool {
+        self.registration.subscriber().is_revoked(self.authorized)
     }
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
-    pub(super) fn is_overtaken(&self) -> bool {
-        !matches!(self.phase, Phase::CatchingUp { .. }) && self.seated.feed().ring().has_lost(self.cursor)
+    pub(in crate::live) fn is_overtaken(&self) -> bool {
+        !matches!(self.phase, Phase::CatchingUp { .. }) && self.registration.feed().ring().has_lost(self.cursor)
     }
 
     /// Takes in a page of history that was read behind `after`.
-    pub(super) fn supply(&mut self, after: i64, generation: u32, entries: Vec<Entry>) {
+    pub(in crate::live) fn supply(&mut self, after: i64, generation: u32, entries: Vec<Entry>) {
         if after == self.cursor && generation == self.generation && self.page.is_empty() {
             self.page = entries.into();
         }
     }
 
     /// Puts out the next portion. `epoch` is the current history, for a reset.
-    pub(super) fn advance(&mut self, now: Instant, slow_grace: Duration, epoch: Uuid, outbox: &mut Outbox) -> Turn {
+    pub(in crate::live) fn advance(
+        &mut self,
+        now: Instant,
+        slow_grace: Duration,
+        epoch: Uuid,
+        outbox: &mut Outbox,
+    ) -> Step {
         if self.is_revoked() {
-            return Turn::Ended(Cut::Revoked);
+            return Step::Ended(EndReason::Revoked);
         }
         let generation = self.feed().ring().generation();
         if generation != self.generation {
             self.restart(generation, epoch, outbox);
-            return Turn::More;
+            return Step::More;
         }
         let portion = match self.next_portion(now, slow_grace) {
             Ok(portion) => portion,
@@ -150,18 +158,18 @@ impl Subscription {
         let caught_up = self.settle(outbox);
         let announced = is_empty && self.announce(outbox);
         if !is_empty || caught_up || announced {
-            return Turn::More;
+            return Step::More;
         }
-        let is_over = self.seated.seat().is_deleted() && self.cursor >= self.feed().head();
-        if is_over { Turn::Ended(Cut::Deleted) } else { Turn::Idle }
+        let is_over = self.registration.subscriber().is_deleted() && self.cursor >= self.feed().head();
+        if is_over { Step::Ended(EndReason::Deleted) } else { Step::Idle }
     }
 
     fn feed(&self) -> &Feed {
-        self.seated.feed()
+        self.registration.feed()
     }
 
     /// Entries behind the cursor; none when there are none yet.
-    fn next_portion(&mut self, now: Instant, slow_grace: Duration) -> Result<Vec<Entry>, Turn> {
+    fn next_portion(&mut self, now: Instant, slow_grace: Duration) -> Result<Vec<Entry>, Step> {
         if !self.page.is_empty() {
             let portion = self.page.len().min(PORTION);
             let entries = self.page.drain(..portion).collect();
@@ -177,24 +185,24 @@ impl Subscription {
             (Pulled::Some | Pulled::Nothing, _) => {}
             (Pulled::Lost, Phase::Live) => {
                 self.phase = Phase::Overtaken { since: now };
-                return Err(Turn::NeedsPage);
+                return Err(Step::NeedsPage);
             }
-            (Pulled::Lost, Phase::Overtaken { since }) if now - since > slow_grace => return Err(Turn::TooSlow),
-            (Pulled::Lost, _) => return Err(Turn::NeedsPage),
+            (Pulled::Lost, Phase::Overtaken { since }) if now - since > slow_grace => return Err(Step::TooSlow),
+            (Pulled::Lost, _) => return Err(Step::NeedsPage),
         }
         Ok(entries)
     }
 
-    fn put(&mut self, entry: Entry, outbox: &mut Outbox) -> Option<Turn> {
+    fn put(&mut self, entry: Entry, outbox: &mut Outbox) -> Option<Step> {
         if entry.seq <= self.cursor {
             return None;
         }
         if entry.seq != self.cursor + 1 {
-            return Some(Turn::Hole);
+            return Some(Step::Hole);
         }
-        // A page of history can be ahead of the feed's task, and so of the seat's flag.
-        if let Some(cut) = entry.loss.and_then(|loss| loss.cuts(self.account, self.authorized)) {
-            return Some(Turn::Ended(cut));
+        // A page of history can be ahead of the feed's task, and so of the subscriber's flag.
+        if let Some(why) = entry.revocation.and_then(|revocation| revocation.ends(self.account, self.authorized)) {
+            return Some(Step::Ended(why));
         }
         self.cursor = entry.seq;
         if self.events {

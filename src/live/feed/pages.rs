@@ -6,24 +6,24 @@ use tokio::time::{sleep, timeout};
 use workroom_domain::ids::ProjectId;
 use workroom_projections::history::{self, PublishedEvent};
 
-use super::{hub::Hub, ring::Entry};
+use crate::live::{feed::ring::Entry, hub::Hub};
 
 /// How long to wait for a database that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A page of history: of which project, behind which place, in which generation of the feed.
-pub(super) struct Page {
-    pub(super) project_id: ProjectId,
-    pub(super) after: i64,
-    pub(super) generation: u32,
-    pub(super) entries: Vec<Entry>,
+pub(in crate::live) struct Page {
+    pub(in crate::live) project_id: ProjectId,
+    pub(in crate::live) after: i64,
+    pub(in crate::live) generation: u32,
+    pub(in crate::live) entries: Vec<Entry>,
 }
 
 /// A page that is being read.
-pub(super) type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
+pub(in crate::live) type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
 
 /// The page that is being read; never, when none is.
-pub(super) async fn read(reading: &mut Option<Reading>) -> Page {
+pub(in crate::live) async fn read(reading: &mut Option<Reading>) -> Page {
     let Some(page) = reading else { return std::future::pending().await };
     let page = page.await;
     *reading = None;
@@ -31,7 +31,7 @@ pub(super) async fn read(reading: &mut Option<Reading>) -> Page {
 }
 
 /// Reads a page of history, however long the database takes: the subscription waits, the socket lives.
-pub(super) async fn read_page(hub: Hub, (project_id, after, generation): (ProjectId, i64, u32)) -> Page {
+pub(in crate::live) async fn read_page(hub: Hub, (project_id, after, generation): (ProjectId, i64, u32)) -> Page {
     loop {
         let rows = {
             let _turn = hub.turn().await;

@@ -6,29 +6,32 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use workroom_projections::history::PublishedEvent;
 
-use super::{frames::Frame, limits::HubConfig, membership::Loss};
+use crate::live::{
+    feed::{frames::Frame, revocation::Revocation},
+    limits::HubConfig,
+};
 
 /// An event, ready to be sent. Cheap to clone: the frame's bytes are shared.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(in crate::live) struct Entry {
     /// Its place in the feed.
-    pub(super) seq: i64,
+    pub(in crate::live) seq: i64,
     /// Its frame.
-    pub(super) frame: Utf8Bytes,
+    pub(in crate::live) frame: Utf8Bytes,
     /// Who may no longer watch because of it.
-    pub(super) loss: Option<Loss>,
+    pub(in crate::live) revocation: Option<Revocation>,
 }
 
 impl Entry {
     /// From an event.
-    pub(super) fn of(event: &PublishedEvent) -> Self {
-        Self { seq: event.seq, frame: Frame::event(event).text(), loss: Loss::of(event) }
+    pub(in crate::live) fn of(event: &PublishedEvent) -> Self {
+        Self { seq: event.seq, frame: Frame::event(event).text(), revocation: Revocation::of(event) }
     }
 }
 
 /// What became of an offered entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offered {
+pub(in crate::live) enum Offered {
     /// Appended.
     Taken,
     /// Known already.
@@ -39,7 +42,7 @@ pub(super) enum Offered {
 
 /// What lies behind a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pulled {
+pub(in crate::live) enum Pulled {
     /// Some entries.
     Some,
     /// Nothing yet.
@@ -49,7 +52,7 @@ pub(super) enum Pulled {
 }
 
 /// The recent frames of a feed.
-pub(super) struct Ring {
+pub(in crate::live) struct Ring {
     entries: VecDeque<(Instant, Entry)>,
     bytes: usize,
     last: i64,
@@ -58,17 +61,17 @@ pub(super) struct Ring {
 
 impl Ring {
     /// An empty ring behind `last`.
-    pub(super) fn new(last: i64) -> Self {
+    pub(in crate::live) fn new(last: i64) -> Self {
         Self { entries: VecDeque::new(), bytes: 0, last, generation: 0 }
     }
 
     /// The place of the last entry.
-    pub(super) fn last(&self) -> i64 {
+    pub(in crate::live) fn last(&self) -> i64 {
         self.last
     }
 
     /// Changes when the feed begins anew, in another history.
-    pub(super) fn generation(&self) -> u32 {
+    pub(in crate::live) fn generation(&self) -> u32 {
         self.generation
     }
 
@@ -77,7 +80,7 @@ impl Ring {
     }
 
     /// Appends an entry if it is the next.
-    pub(super) fn offer(&mut self, entry: Entry, now: Instant, config: &HubConfig) -> Offered {
+    pub(in crate::live) fn offer(&mut self, entry: Entry, now: Instant, config: &HubConfig) -> Offered {
         if entry.seq <= self.last {
             return Offered::Old;
         }
@@ -100,7 +103,7 @@ impl Ring {
     }
 
     /// Lets go of what is older than that.
-    pub(super) fn expire(&mut self, now: Instant, age: Duration) {
+    pub(in crate::live) fn expire(&mut self, now: Instant, age: Duration) {
         while self.entries.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > age) {
             self.drop_first();
         }
@@ -110,17 +113,17 @@ impl Ring {
     }
 
     /// Begins anew behind `last`.
-    pub(super) fn restart(&mut self, last: i64) {
+    pub(in crate::live) fn restart(&mut self, last: i64) {
         *self = Self { generation: self.generation.wrapping_add(1), ..Self::new(last) };
     }
 
     /// Whether the ring no longer has what follows `after`.
-    pub(super) fn has_lost(&self, after: i64) -> bool {
+    pub(in crate::live) fn has_lost(&self, after: i64) -> bool {
         after + 1 < self.first()
     }
 
     /// Takes up to `limit` entries behind `after`.
-    pub(super) fn pull(&self, after: i64, limit: usize, into: &mut Vec<Entry>) -> Pulled {
+    pub(in crate::live) fn pull(&self, after: i64, limit: usize, into: &mut Vec<Entry>) -> Pulled {
         if after >= self.last {
             return Pulled::Nothing;
         }
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: i64) -> Entry {
-        Entry { seq, frame: "0123456789".into(), loss: None }
+        Entry { seq, frame: "0123456789".into(), revocation: None }
     }
 
     fn config() -> HubConfig {

@@ -16,13 +16,13 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use workroom_domain::ids::ProjectId;
 
-use super::transport::WebSocket;
+use crate::live::socket::transport::WebSocket;
 
 /// Capacity that an empty lane keeps.
 const KEPT: usize = 4;
 
 /// What happened on the socket.
-pub(super) enum Io {
+pub(in crate::live) enum Io {
     /// A message came.
     Read(Message),
     /// Everything that waited is written.
@@ -35,7 +35,7 @@ pub(super) enum Io {
 
 /// What waits to be written to one socket.
 #[derive(Default)]
-pub(super) struct Outbox {
+pub(in crate::live) struct Outbox {
     control: VecDeque<Message>,
     durable: VecDeque<(ProjectId, Utf8Bytes)>,
     is_unflushed: bool,
@@ -44,37 +44,37 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Puts a frame into the control lane.
-    pub(super) fn control(&mut self, message: Message) {
+    pub(in crate::live) fn control(&mut self, message: Message) {
         self.control.push_back(message);
     }
 
     /// Puts a frame of a project into the durable lane.
-    pub(super) fn durable(&mut self, project_id: ProjectId, frame: Utf8Bytes) {
+    pub(in crate::live) fn durable(&mut self, project_id: ProjectId, frame: Utf8Bytes) {
         self.durable.push_back((project_id, frame));
     }
 
     /// Withdraws what waits for a project: nothing of it may follow.
-    pub(super) fn withdraw(&mut self, project_id: ProjectId) {
+    pub(in crate::live) fn withdraw(&mut self, project_id: ProjectId) {
         self.durable.retain(|(of, _)| *of != project_id);
     }
 
     /// Withdraws everything durable.
-    pub(super) fn withdraw_all(&mut self) {
+    pub(in crate::live) fn withdraw_all(&mut self) {
         self.durable = VecDeque::new();
     }
 
     /// Frames in the control lane.
-    pub(super) fn control_len(&self) -> usize {
+    pub(in crate::live) fn control_len(&self) -> usize {
         self.control.len()
     }
 
     /// Whether the durable lane takes another portion.
-    pub(super) fn wants_more(&self) -> bool {
+    pub(in crate::live) fn wants_more(&self) -> bool {
         self.durable.is_empty() && self.blocked_since.is_none()
     }
 
     /// Since when the peer has taken nothing.
-    pub(super) fn blocked_since(&self) -> Option<Instant> {
+    pub(in crate::live) fn blocked_since(&self) -> Option<Instant> {
         self.blocked_since
     }
 
@@ -87,7 +87,7 @@ impl Outbox {
     }
 
     /// Writes as much as the peer takes (many frames, then one flush), and reads one message.
-    pub(super) fn poll(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Io> {
+    pub(in crate::live) fn poll(&mut self, socket: &mut WebSocket, context: &mut Context<'_>) -> Poll<Io> {
         match self.poll_write(socket, context) {
             Poll::Ready(Ok(true)) => return Poll::Ready(Io::Drained),
             Poll::Ready(Err(error)) => return Poll::Ready(Io::Failed(error)),

@@ -12,21 +12,26 @@ use workroom_domain::{
     membership::Membership,
 };
 
-use super::{
-    Live, membership,
-    messages::{Since, Subscribe},
-    subscription::Start,
+use crate::{
+    application::Error,
+    live::{
+        Live,
+        feed::revocation,
+        socket::{
+            messages::{Since, Subscribe},
+            subscription::Start,
+        },
+    },
 };
-use crate::application::Error;
 
 /// How long an answer may take.
 const WITHIN: Duration = Duration::from_secs(15);
 
 /// Why somebody may not, in the protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    pub(super) code: &'static str,
-    pub(super) detail: &'static str,
+pub(in crate::live) struct Refused {
+    pub(in crate::live) code: &'static str,
+    pub(in crate::live) detail: &'static str,
 }
 
 impl Refused {
@@ -51,24 +56,24 @@ impl From<Error> for Refused {
 }
 
 /// A subscription that may begin.
-pub(super) struct Admitted {
+pub(in crate::live) struct Admitted {
     /// What it starts from.
-    pub(super) start: Start,
+    pub(in crate::live) start: Start,
     /// The current history.
-    pub(super) epoch: Uuid,
+    pub(in crate::live) epoch: Uuid,
     /// Whether the client's place belongs to another history.
-    pub(super) is_reset: bool,
+    pub(in crate::live) is_reset: bool,
 }
 
-/// Finds out whether somebody may follow a project, takes the seat, and finds where to begin.
+/// Finds out whether somebody may follow a project, registers with its feed, and finds where to begin.
 ///
 /// The order matters. First the views, which know what to call a refusal, so that a stranger never makes the process
-/// follow a feed. Then the seat: from here on no event of the membership passes unseen. Then the membership from the log itself,
+/// follow a feed. Then the registration: from here on no event of the membership passes unseen. Then the membership from the log itself,
 /// and its sequence: a removal behind it will come by, one before it is no longer about this membership. Last the head.
 ///
 /// # Errors
 /// See [`Refused`].
-pub(super) async fn admit(
+pub(in crate::live) async fn admit(
     live: Live,
     account_id: AccountId,
     request: Subscribe,
@@ -93,8 +98,8 @@ async fn try_admit(
         live.app.project_for(account_id, project_id, Action::JoinLive).await?;
     }
     // Without a turn: the feed's own task reads for it.
-    let seated = hub.join(project_id, account_id, wake).await;
-    let generation = seated.feed().ring().generation();
+    let registration = hub.join(project_id, account_id, wake).await;
+    let generation = registration.feed().ring().generation();
     let _turn = hub.turn().await;
     let membership = live.app.log().reload::<Membership>(project_id.into()).await.map_err(Error::from)?;
     insist_on_right(live, account_id, project_id, &membership.state).await?;
@@ -102,10 +107,11 @@ async fn try_admit(
     if epoch != hub.epoch() {
         hub.look_soon();
     }
-    seated.feed().expect(head);
-    seated.seat().admit();
-    let (cursor, is_reset) = place(request.since, epoch, head);
-    let start = Start { seated, authorized: membership.sequence, cursor, head, generation, events: request.events };
+    registration.feed().expect(head);
+    registration.subscriber().admit();
+    let (cursor, is_reset) = resume_point(request.since, epoch, head);
+    let start =
+        Start { registration, authorized: membership.sequence, cursor, head, generation, events: request.events };
     Ok(Admitted { start, epoch, is_reset })
 }
 
@@ -117,11 +123,11 @@ async fn insist_on_right(
     membership: &Membership,
 ) -> Result<(), Refused> {
     let least = Facts::of_member(membership.role_of(account_id)).relation();
-    if membership::decide(least) == Decision::Allowed {
+    if revocation::decide(least) == Decision::Allowed {
         return Ok(());
     }
     let facts = live.app.facts(account_id, project_id, membership).await?;
-    match membership::decide(facts.relation()) {
+    match revocation::decide(facts.relation()) {
         Decision::Allowed => Ok(()),
         Decision::Forbidden => Err(Refused::FORBIDDEN),
         Decision::Hidden => Err(Refused::NOT_FOUND),
@@ -141,7 +147,7 @@ async fn bearings(pool: &PgPool, project_id: ProjectId) -> Result<(Uuid, i64), s
 }
 
 /// Where to begin, and whether the client's own place was of no use.
-fn place(since: Option<Since>, epoch: Uuid, head: i64) -> (i64, bool) {
+fn resume_point(since: Option<Since>, epoch: Uuid, head: i64) -> (i64, bool) {
     match since {
         None => (head, false),
         Some(since) if since.epoch.is_some_and(|of| of != epoch) || since.seq > head => (head, true),
@@ -157,11 +163,11 @@ mod tests {
     fn a_place_of_another_history_is_of_no_use() {
         let (ours, theirs) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let since = |epoch, seq| Some(Since { epoch, seq });
-        assert_eq!(place(None, ours, 7), (7, false));
-        assert_eq!(place(since(Some(ours), 3), ours, 7), (3, false));
-        assert_eq!(place(since(None, 0), ours, 7), (0, false));
-        assert_eq!(place(since(Some(ours), 7), ours, 7), (7, false));
-        assert_eq!(place(since(Some(ours), 8), ours, 7), (7, true));
-        assert_eq!(place(since(Some(theirs), 3), ours, 7), (7, true));
+        assert_eq!(resume_point(None, ours, 7), (7, false));
+        assert_eq!(resume_point(since(Some(ours), 3), ours, 7), (3, false));
+        assert_eq!(resume_point(since(None, 0), ours, 7), (0, false));
+        assert_eq!(resume_point(since(Some(ours), 7), ours, 7), (7, false));
+        assert_eq!(resume_point(since(Some(ours), 8), ours, 7), (7, true));
+        assert_eq!(resume_point(since(Some(theirs), 3), ours, 7), (7, true));
     }
 }

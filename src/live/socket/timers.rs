@@ -5,11 +5,11 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::limits::Limits;
+use crate::live::limits::Limits;
 
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
+pub(in crate::live) enum Due {
     /// Nobody has signed in.
     NoSignIn,
     /// Ping the peer.
@@ -25,7 +25,7 @@ pub(super) enum Due {
 }
 
 /// The deadlines of one socket.
-pub(super) struct Timers {
+pub(in crate::live) struct Timers {
     hello_by: Option<Instant>,
     ping_at: Instant,
     silent_at: Instant,
@@ -36,7 +36,7 @@ pub(super) struct Timers {
 
 impl Timers {
     /// Of a socket that has just opened.
-    pub(super) fn new(now: Instant, limits: &Limits) -> Self {
+    pub(in crate::live) fn new(now: Instant, limits: &Limits) -> Self {
         Self {
             hello_by: Some(now + limits.hello_within),
             ping_at: now + limits.ping_interval,
@@ -48,7 +48,7 @@ impl Timers {
     }
 
     /// Somebody has signed in, or shown a new token.
-    pub(super) fn signed_in(&mut self, now: Instant, wall: OffsetDateTime, token_expires_at: OffsetDateTime) {
+    pub(in crate::live) fn signed_in(&mut self, now: Instant, wall: OffsetDateTime, token_expires_at: OffsetDateTime) {
         let left = Duration::try_from(token_expires_at - wall).unwrap_or_default();
         self.hello_by = None;
         self.ends_at = None;
@@ -56,17 +56,17 @@ impl Timers {
     }
 
     /// The peer was heard.
-    pub(super) fn heard(&mut self, now: Instant, limits: &Limits) {
+    pub(in crate::live) fn heard(&mut self, now: Instant, limits: &Limits) {
         self.silent_at = now + 2 * limits.ping_interval;
     }
 
     /// Look again at a blocked peer; `None`: it is not blocked.
-    pub(super) fn look_at(&mut self, at: Option<Instant>) {
+    pub(in crate::live) fn look_at(&mut self, at: Option<Instant>) {
         self.look_at = at;
     }
 
     /// The next deadline.
-    pub(super) fn next(&self) -> Instant {
+    pub(in crate::live) fn next(&self) -> Instant {
         [self.hello_by, self.expires_at, self.ends_at, self.look_at]
             .into_iter()
             .flatten()
@@ -74,7 +74,7 @@ impl Timers {
     }
 
     /// What is due now, one thing at a time, each once.
-    pub(super) fn due(&mut self, now: Instant, limits: &Limits) -> Option<Due> {
+    pub(in crate::live) fn due(&mut self, now: Instant, limits: &Limits) -> Option<Due> {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         if is_due(self.hello_by) {
             return Some(Due::NoSignIn);

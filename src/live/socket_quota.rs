@@ -1,0 +1,91 @@
+//! How many sockets an address and an account have open in this process, and how many they may have.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use workroom_domain::ids::AccountId;
+
+use crate::http::client_address::network;
+
+/// Whose sockets are counted: an account's, or those of a network.
+type Owner = (bool, [u8; 16]);
+
+/// Counts open sockets. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::live) struct SocketQuota {
+    open: Arc<Mutex<HashMap<Owner, usize>>>,
+    per_address: usize,
+    per_account: usize,
+}
+
+/// Lets a socket be open; given back when it is dropped.
+pub(in crate::live) struct SocketPermit {
+    quota: SocketQuota,
+    owner: Owner,
+}
+
+impl SocketQuota {
+    /// So many sockets for each.
+    pub(in crate::live) fn new(per_address: usize, per_account: usize) -> Self {
+        Self { open: Arc::default(), per_address, per_account }
+    }
+
+    /// A permit for a socket from an address, or its /64 network of IPv6; `None` when it has as many as it may.
+    pub(in crate::live) fn for_address(&self, address: IpAddr) -> Option<SocketPermit> {
+        self.take((false, network(address)), self.per_address)
+    }
+
+    /// A permit for a socket of an account.
+    pub(in crate::live) fn for_account(&self, account_id: AccountId) -> Option<SocketPermit> {
+        self.take((true, account_id.uuid().into_bytes()), self.per_account)
+    }
+
+    fn take(&self, owner: Owner, most: usize) -> Option<SocketPermit> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(owner).or_default();
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(SocketPermit { quota: self.clone(), owner })
+    }
+}
+
+impl Drop for SocketPermit {
+    fn drop(&mut self) {
+        let mut open = self.quota.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.owner) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.owner);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn permits_are_given_back() {
+        let quota = SocketQuota::new(2, 1);
+        let (one, same): (IpAddr, IpAddr) =
+            ("2001:db8::1".parse().expect("an address"), "2001:db8::2".parse().expect("an address"));
+        let first = quota.for_address(one).expect("a permit");
+        let _second = quota.for_address(same).expect("a permit");
+        assert!(quota.for_address(one).is_none());
+        assert!(quota.for_address("203.0.113.5".parse().expect("an address")).is_some());
+        drop(first);
+        assert!(quota.for_address(same).is_some());
+        let own = quota.for_account(AccountId(Uuid::nil())).expect("a permit");
+        assert!(quota.for_account(AccountId(Uuid::nil())).is_none());
+        drop(own);
+        assert_eq!(quota.open.lock().expect("a count").len(), 1, "who has none takes no room");
+    }
+}
