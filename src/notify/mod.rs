@@ -7,13 +7,13 @@
 //! Whoever wants a mail sent adds a row in the transaction of what it is about, under a reason that is its own: so each
 //! is sent if that happened, and not twice. Address, text and tokens come to be at the moment of sending.
 //!
-//! To add a mail: a variant in [`outbox::MailKind`], what it reads in `matter`, its text in `letters`.
+//! To add a mail: a variant in [`outbox::MailKind`], what it reads in [`content`], a template in text and one in HTML in `templates/`.
 
-mod letters;
-mod matter;
+mod content;
 pub mod outbox;
 mod sender;
 pub mod tasks;
+mod templates;
 mod transport;
 mod unsubscribe;
 

@@ -20,9 +20,9 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::{
-    letters,
-    matter::Matter,
+    content::Content,
     outbox::{self, MailKind},
+    templates,
     transport::{MailConfig, SendFailed, Transport, mailbox},
     unsubscribe::{ListUnsubscribe, ListUnsubscribePost},
 };
@@ -235,20 +235,20 @@ impl Sender {
     async fn send(&self, mail: &Due) -> Result<Outcome, Error> {
         let address = mail.email.as_deref().and_then(|email| email.parse().ok());
         let (Some(kind), Some(address)) = (MailKind::parse(&mail.kind), address) else { return Ok(Outcome::Never) };
-        let Some(matter) = Matter::read(&self.pool, kind, mail).await? else { return Ok(Outcome::Dropped) };
-        let letter = letters::write(&matter, mail.name.as_deref(), &self.app_url);
+        let Some(content) = Content::read(&self.pool, kind, mail).await? else { return Ok(Outcome::Dropped) };
+        let text = templates::render(&content, mail.name.as_deref(), &self.app_url).map_err(Error::failure)?;
         let domain = self.from.email.domain();
         let mut message = Message::builder();
-        if let Some(url) = letter.unsubscribe {
+        if let Some(url) = text.unsubscribe {
             message = message.header(ListUnsubscribe(format!("<{url}>"))).header(ListUnsubscribePost);
         }
         let message = message
             .from(self.from.clone())
             .to(Mailbox::new(None, address))
-            .subject(letter.subject)
+            .subject(text.subject)
             .date(std::time::SystemTime::from(clock::now()))
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
-            .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
+            .multipart(MultiPart::alternative_plain_html(text.plain, text.html))
             .map_err(Error::failure)?;
         if !self.is_ours(mail).await? {
             return Ok(Outcome::Lost);

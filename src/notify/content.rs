@@ -13,7 +13,7 @@ use crate::{
 
 /// What a mail is about.
 #[derive(Debug)]
-pub(super) enum Matter {
+pub(super) enum Content {
     /// Prove the address.
     EmailVerification { token: String },
     /// Set a new password.
@@ -58,10 +58,23 @@ pub(super) struct TaskFacts {
     pub(super) description: String,
     pub(super) priority: String,
     pub(super) due_at: Option<OffsetDateTime>,
-    is_done: bool,
+    pub(super) is_done: bool,
 }
 
-impl Matter {
+impl Content {
+    /// The kind of the mail.
+    pub(super) fn kind(&self) -> MailKind {
+        match self {
+            Self::EmailVerification { .. } => MailKind::EmailVerification,
+            Self::PasswordReset { .. } => MailKind::PasswordReset,
+            Self::PasswordChanged => MailKind::PasswordChanged,
+            Self::Invitation { .. } => MailKind::Invitation,
+            Self::OrganizationJoined { .. } => MailKind::OrganizationJoined,
+            Self::TaskAssigned(_) => MailKind::TaskAssigned,
+            Self::TaskDue(_) => MailKind::TaskDue,
+        }
+    }
+
     /// What a mail has to say now; none when it has nothing to say any more.
     pub(super) async fn read(pool: &PgPool, kind: MailKind, mail: &Due) -> Result<Option<Self>, Error> {
         match (kind, mail.account_id, mail.about) {
@@ -98,7 +111,7 @@ async fn issue(pool: &PgPool, account_id: Uuid, purpose: Purpose) -> Result<Stri
     mail_tokens::issue(&mut connection, account_id, purpose, now()).await
 }
 
-async fn invitation(pool: &PgPool, mail: &Due) -> Result<Option<Matter>, Error> {
+async fn invitation(pool: &PgPool, mail: &Due) -> Result<Option<Content>, Error> {
     let Some(id) = mail.invitation_id else { return Ok(None) };
     let found: Option<InvitationFacts> = sqlx::query_as(
         "SELECT COALESCE(p.name, o.name) AS host, i.project_id IS NOT NULL AS is_project, i.role, i.message,
@@ -114,7 +127,7 @@ async fn invitation(pool: &PgPool, mail: &Due) -> Result<Option<Matter>, Error> 
     .await?;
     let Some(invitation) = found else { return Ok(None) };
     let token = invitations::issue_token(pool, id).await?;
-    Ok(Some(Matter::Invitation { invitation, token }))
+    Ok(Some(Content::Invitation { invitation, token }))
 }
 
 async fn organization(pool: &PgPool, id: Uuid, account_id: Uuid) -> Result<Option<OrganizationFacts>, sqlx::Error> {
