@@ -223,14 +223,14 @@ impl Database {
     /// # Errors
     /// A setting that is not a URL of Postgres.
     pub fn of(config: &Config) -> anyhow::Result<Self> {
-        let given = config.database_url != Config::default().database_url;
-        let queries = Way { options: options(&config.database_url)?, setting: "DATABASE_URL", given };
+        let given = config.connections.database_url != Config::default().connections.database_url;
+        let queries = Way { options: options(&config.connections.database_url)?, setting: "DATABASE_URL", given };
         let way = |url: Option<&str>, setting: &'static str| {
             let url = url.filter(|url| !url.trim().is_empty());
             url.map(|url| anyhow::Ok(Way { options: parse(url, setting)?, setting, given: true })).transpose()
         };
-        let direct = way(config.direct_url.as_deref(), "DIRECT_URL")?;
-        let owner = way(config.owner_url.as_deref(), "OWNER_URL")?;
+        let direct = way(config.connections.direct_url.as_deref(), "DIRECT_URL")?;
+        let owner = way(config.connections.owner_url.as_deref(), "OWNER_URL")?;
         Ok(Self { queries, direct, owner })
     }
 

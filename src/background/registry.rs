@@ -154,9 +154,9 @@ impl Registry<'_> {
         let about = About::every(Duration::from_millis(500), "task_mails", Waited);
         // Not once for each command: what comes within a moment is seen together.
         let about = about.gathering(Duration::from_millis(100));
-        driver.task(about, Following(TaskMails::new(app(), base.config.reminder_latest())));
+        driver.task(about, Following(TaskMails::new(app(), base.config.mail.reminder_latest())));
 
-        if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail(address))? {
+        if let Some(sender) = Sender::new(base.pool.clone(), &base.config.mail.config(address))? {
             driver.task(About::every(Duration::from_secs(1), "mail_sender", Waited), sender);
         } else {
             tracing::warn!("no mail is sent: neither WORKROOM_SMTP_URL nor WORKROOM_MAIL_FOLDER is set");

@@ -50,8 +50,8 @@ pub async fn run(command: AccountsCommand) -> anyhow::Result<()> {
     };
     let id = found.context("there is no such account")?.id;
     let log = EventLog::open(pool.clone(), AppendLimits::default()).await?;
-    let app = App::new(pool.clone(), log, Progress::new(pool), config.email_proof());
-    let identity = Identity::open(app, config.identity()?).await?;
+    let app = App::new(pool.clone(), log, Progress::new(pool), config.identity.email_proof());
+    let identity = Identity::open(app, config.identity.config(&config.mail)?).await?;
     identity.set_deactivated(SystemActor::Operator, AccountId(id), deactivated).await?;
     output::line(&format!("{id} is {}", if deactivated { "deactivated" } else { "active" }))
 }

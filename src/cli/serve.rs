@@ -32,13 +32,13 @@ pub struct ServeArgs {
 pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut config = Config::load()?;
     if !args.roles.is_empty() {
-        config.roles = BTreeSet::from_iter(args.roles);
+        config.process.roles = BTreeSet::from_iter(args.roles);
     }
     if let Some(port) = args.port {
-        config.port = port;
+        config.process.port = port;
     }
-    logging::start(config.log_format);
-    let welcoming = Development::is_given().then(|| (config.mail_folder.clone(), config.email_proof()));
+    logging::start(config.process.log_format);
+    let welcoming = Development::is_given().then(|| (config.mail.mail_folder.clone(), config.identity.email_proof()));
     runtime()?.block_on(async {
         let stop = stop_signal()?;
         tokio::pin!(stop);

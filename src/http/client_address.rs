@@ -28,7 +28,7 @@ impl FromRequestParts<State> for ClientAddress {
             .extensions
             .get::<ConnectInfo<SocketAddr>>()
             .ok_or_else(|| Error::failure("a request from nowhere"))?;
-        Ok(Self(client_address(peer.ip(), &parts.headers, state.config.trusted_proxies)))
+        Ok(Self(client_address(peer.ip(), &parts.headers, state.config.requests.trusted_proxies)))
     }
 }
 

@@ -60,8 +60,8 @@ pub(super) async fn limited(Extract(state): Extract<State>, mut request: Request
     let class = class(request.method(), request.uri().path());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let (Some(class), Some(peer)) = (class, peer) else { return next.run(request).await };
-    note_unconfigured_proxy(peer, request.headers(), state.config.trusted_proxies);
-    let address = client_address(peer, request.headers(), state.config.trusted_proxies);
+    note_unconfigured_proxy(peer, request.headers(), state.config.requests.trusted_proxies);
+    let address = client_address(peer, request.headers(), state.config.requests.trusted_proxies);
     let usage = Usage(Arc::new(Used { limits: state.rate_limits.clone(), class, nearest: Mutex::default() }));
     let mut response = match usage.take(Subject::Address(address)) {
         Ok(()) => {

@@ -119,7 +119,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn router(state: State) -> Router {
     let config = Arc::clone(&state.config);
     let mut service = probes();
-    if config.roles.contains(&Role::Api) {
+    if config.process.roles.contains(&Role::Api) {
         let (api, _) = api().split();
         let docs = utoipa_swagger_ui::Config::from(DOCUMENT).persist_authorization(false);
         service = service
@@ -127,7 +127,7 @@ pub fn router(state: State) -> Router {
             .route("/.well-known/jwks.json", get(auth::jwks::jwks))
             .merge(SwaggerUi::new("/docs").url(DOCUMENT, document()).config(docs));
     }
-    if config.roles.contains(&Role::Live) {
+    if config.process.roles.contains(&Role::Live) {
         service = service.route("/api/v1/realtime", get(crate::live::realtime));
     }
     let limits = middleware::from_fn_with_state(state.clone(), rate_limit::limited);
@@ -157,9 +157,12 @@ fn settled<S: Clone + Send + Sync + 'static>(service: Router<S>, state: S) -> Ro
 /// What lies around all routes.
 fn around(service: Router, config: &Config) -> Router {
     service
-        .layer(DefaultBodyLimit::max(config.body_limit_bytes))
-        .layer(cors(&config.allowed_origins))
-        .layer(middleware::from_fn_with_state(Duration::from_secs(config.request_timeout_seconds), envelope::envelope))
+        .layer(DefaultBodyLimit::max(config.requests.body_limit_bytes))
+        .layer(cors(&config.requests.allowed_origins))
+        .layer(middleware::from_fn_with_state(
+            Duration::from_secs(config.requests.request_timeout_seconds),
+            envelope::envelope,
+        ))
 }
 
 async fn nothing_here() -> Problem {

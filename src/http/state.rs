@@ -94,7 +94,7 @@ pub struct Probes {
 
 impl axum::extract::FromRef<State> for Probes {
     fn from_ref(state: &State) -> Self {
-        Self { readiness: Arc::clone(&state.readiness), details: state.config.ready_details }
+        Self { readiness: Arc::clone(&state.readiness), details: state.config.process.ready_details }
     }
 }
 

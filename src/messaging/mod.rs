@@ -74,9 +74,9 @@ impl Messaging {
     /// # Errors
     /// The address is malformed, or a file for TLS cannot be used; the setting is named.
     pub async fn of(config: &Config) -> anyhow::Result<Self> {
-        let files = tls::Files::of(config)?;
-        let inboxes = if config.only_runs_jobs() { "_INBOX_worker" } else { "_INBOX" };
-        let messaging = Self::connect_with(&config.nats_url, &files, inboxes).await;
+        let files = tls::Files::of(&config.connections)?;
+        let inboxes = if config.process.only_runs_jobs() { "_INBOX_worker" } else { "_INBOX" };
+        let messaging = Self::connect_with(&config.connections.nats_url, &files, inboxes).await;
         messaging.context("NATS_URL is not an address of NATS")
     }
 

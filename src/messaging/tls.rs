@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use async_nats::{ConnectOptions, Server};
 
-use crate::{config::Config, tls};
+use crate::{config::Connections, tls};
 
 const CA_FILE: &str = "WORKROOM_NATS_CA_FILE";
 const CERT_FILE: &str = "WORKROOM_NATS_CERT_FILE";
@@ -23,7 +23,7 @@ impl Files {
     ///
     /// # Errors
     /// A file cannot be read or holds something else; a client certificate without its key. One sentence that names the setting.
-    pub(super) fn of(config: &Config) -> anyhow::Result<Self> {
+    pub(super) fn of(config: &Connections) -> anyhow::Result<Self> {
         let given = |path: &Option<PathBuf>| path.clone().filter(|path| !path.as_os_str().is_empty());
         let authorities = given(&config.nats_ca_file);
         if let Some(path) = &authorities {
@@ -83,13 +83,13 @@ mod tests {
     #[test]
     fn a_file_that_does_not_fit_is_told_by_its_setting() {
         let missing = Some(PathBuf::from("/nowhere/ca.pem"));
-        let config = Config { nats_ca_file: missing.clone(), ..Config::default() };
+        let config = Connections { nats_ca_file: missing.clone(), ..Connections::default() };
         let error = format!("{:#}", Files::of(&config).unwrap_err());
         assert!(error.contains(CA_FILE) && error.contains("/nowhere/ca.pem cannot be read"), "{error}");
-        let config = Config { nats_cert_file: missing.clone(), ..Config::default() };
+        let config = Connections { nats_cert_file: missing.clone(), ..Connections::default() };
         let error = format!("{:#}", Files::of(&config).unwrap_err());
         assert!(error.contains(CERT_FILE) && error.contains(KEY_FILE), "{error}");
-        let config = Config { nats_cert_file: missing.clone(), nats_key_file: missing, ..Config::default() };
+        let config = Connections { nats_cert_file: missing.clone(), nats_key_file: missing, ..Connections::default() };
         let error = format!("{:#}", Files::of(&config).unwrap_err());
         assert!(error.contains(CERT_FILE) && error.contains("cannot be read"), "{error}");
     }
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn an_empty_setting_is_none() {
         let empty = Some(PathBuf::new());
-        let config = Config { nats_ca_file: empty.clone(), nats_cert_file: empty, ..Config::default() };
+        let config = Connections { nats_ca_file: empty.clone(), nats_cert_file: empty, ..Connections::default() };
         assert!(!Files::of(&config).unwrap().any());
     }
 }

@@ -47,7 +47,7 @@ impl Base {
         let options = database.direct().clone();
         let watch = IncarnationWatch::default();
         let positions = Positions::default();
-        let pool = database.pool_watched(config.database_connections, &watch, &positions);
+        let pool = database.pool_watched(config.connections.database_connections, &watch, &positions);
         let log = database
             .patiently(Patience::Endless, async || {
                 database.bring_up_to_date().await?;
@@ -57,7 +57,7 @@ impl Base {
             .await?;
         let epoch = epoch::follow(log.incarnations());
         let progress = Progress::of(positions, pool.clone());
-        let app = App::new(pool.clone(), log.clone(), progress.clone(), config.email_proof());
+        let app = App::new(pool.clone(), log.clone(), progress.clone(), config.identity.email_proof());
         let shutdown = CancellationToken::new();
         let relay_config = RelayConfig::default();
         let config = Arc::new(config);
@@ -86,11 +86,11 @@ impl Base {
     }
 
     pub(super) fn plays(&self, role: Role) -> bool {
-        self.config.roles.contains(&role)
+        self.config.process.roles.contains(&role)
     }
 
     pub(crate) fn worker_slots(&self) -> usize {
-        match self.config.worker_slots {
+        match self.config.jobs.worker_slots {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             slots => slots,
         }

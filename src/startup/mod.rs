@@ -40,13 +40,13 @@ impl Service {
     /// # Errors
     /// Whatever keeps it from starting, as one sentence.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let address = SocketAddr::new(config.host, config.port);
+        let address = SocketAddr::new(config.process.host, config.process.port);
         // Taken at once, so that a taken port is told at once; nobody is let in before there is somebody to answer.
         let port = reserve(address).with_context(|| format!("the service cannot listen on {address}"))?;
         let address = port.local_addr()?;
         let base = Base::open(config).await?;
         let background = Driver::new(base.shutdown.clone());
-        let (router, live) = if base.config.only_runs_jobs() {
+        let (router, live) = if base.config.process.only_runs_jobs() {
             (roles::start_worker_alone(&base, &background).await, None)
         } else {
             let (router, live) = roles::start(&base, &background, address).await?;

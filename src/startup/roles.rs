@@ -29,7 +29,7 @@ pub(super) async fn start_worker_alone(base: &Base, driver: &Driver) -> Router {
     registry.only_jobs();
     let sandbox = start_worker(&registry).await;
     let readiness = readiness(base, driver, followers, None, &sandbox);
-    http::router::router_of_worker(http::Probes { readiness, details: base.config.ready_details }, &base.config)
+    http::router::router_of_worker(http::Probes { readiness, details: base.config.process.ready_details }, &base.config)
 }
 
 /// Starts everything that this process plays; returns what it answers.
@@ -52,12 +52,14 @@ pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> 
     }
     let relay = base.plays(Role::Relay).then(|| registry.relay(&election));
     let sandbox = if base.plays(Role::Worker) { start_worker(&registry).await } else { Ok(None) };
-    let identity = base.patiently(async || Identity::open(base.app.clone(), base.config.identity()?).await).await?;
+    let identity = base
+        .patiently(async || Identity::open(base.app.clone(), base.config.identity.config(&base.config.mail)?).await)
+        .await?;
     registry.identity(&identity, seal.clone());
     if base.plays(Role::Scheduler) {
         registry.scheduler(&election, address)?;
     }
-    let rate_limits = RateLimits::new(base.config.rate_limits.clone());
+    let rate_limits = RateLimits::new(base.config.requests.rate_limits.clone());
     registry.rate_limits(Share {
         limits: rate_limits.clone(),
         messaging: base.messaging.clone(),
@@ -102,7 +104,7 @@ fn readiness(
         followers,
         relay,
         // A process that only runs jobs may not know of mails.
-        tells_of_mails: !base.config.only_runs_jobs(),
+        tells_of_mails: !base.config.process.only_runs_jobs(),
         sandbox: base.plays(Role::Worker).then(|| match sandbox {
             Ok(Some(sandbox)) => Ok(sandbox.describe().to_string()),
             Ok(None) => Err("no sandbox".to_owned()),
@@ -116,8 +118,8 @@ fn readiness(
 fn live(base: &Base, identity: &Identity, seal: Seal) -> Live {
     let bound = |sockets| usize::try_from(sockets).unwrap_or(usize::MAX);
     let config = HubConfig {
-        sockets_per_address: bound(base.config.sockets_per_address),
-        sockets_per_account: bound(base.config.sockets_per_account),
+        sockets_per_address: bound(base.config.live.sockets_per_address),
+        sockets_per_account: bound(base.config.live.sockets_per_account),
         ..HubConfig::default()
     };
     let epoch = *base.epoch.borrow();
@@ -125,7 +127,7 @@ fn live(base: &Base, identity: &Identity, seal: Seal) -> Live {
         hub: Hub::new(base.pool.clone(), base.messaging.client().clone(), seal, epoch, config),
         app: base.app.clone(),
         identity: identity.clone(),
-        limits: Arc::new(Limits { origins: base.config.allowed_origins.clone(), ..Limits::default() }),
+        limits: Arc::new(Limits { origins: base.config.requests.allowed_origins.clone(), ..Limits::default() }),
         shutdown: base.shutdown.clone(),
     }
 }

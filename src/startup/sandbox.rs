@@ -15,8 +15,8 @@ pub(super) type Found = Result<Option<Sandbox>, String>;
 
 /// Tries the sandbox that is configured.
 pub(super) async fn find(base: &Base) -> Found {
-    let bwrap = base.config.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
-    match Sandbox::probe(base.config.sandbox(bwrap)).await {
+    let bwrap = base.config.jobs.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
+    match Sandbox::probe(base.config.jobs.sandbox(bwrap)).await {
         Ok(sandbox) => {
             tracing::info!(sandbox = %sandbox.describe(), "code can be run");
             Ok(Some(sandbox))

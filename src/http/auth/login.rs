@@ -47,7 +47,7 @@ struct DeviceCookie {
 
 impl DeviceCookie {
     fn of(config: &Config) -> Self {
-        if config.app_url.as_deref().is_some_and(|url| url.starts_with("https:")) {
+        if config.mail.app_url.as_deref().is_some_and(|url| url.starts_with("https:")) {
             Self { name: "__Host-workroom_device", attributes: "Path=/; Secure" }
         } else {
             Self { name: "workroom_device", attributes: "Path=/api/v1/auth/login" }

@@ -29,7 +29,7 @@ pub trait RequestBody: DeserializeOwned + ToSchema {
 
 /// How long a client may take over a request's body: so long that the service has time left to answer.
 fn body_timeout(state: &State) -> Duration {
-    let request = Duration::from_secs(state.config.request_timeout_seconds);
+    let request = Duration::from_secs(state.config.requests.request_timeout_seconds);
     (request / 2).min(Duration::from_secs(15))
 }
 
