@@ -15,7 +15,7 @@ use serde_json::Value;
 /// Where the API begins.
 pub(super) const BASE: &str = "/api/v1";
 /// How long a reply may take.
-const WITHIN: Duration = Duration::from_secs(15);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The service, as its REST clients reach it.
 pub(super) struct Api {
@@ -112,7 +112,7 @@ impl Api {
             bail!("only plain HTTP is spoken here: give a URL such as http://127.0.0.1:8080 instead of {url}");
         }
         // The WebSocket goes straight to the service; so do the requests.
-        let http = reqwest::Client::builder().timeout(WITHIN).no_proxy().build()?;
+        let http = reqwest::Client::builder().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), requests: AtomicU32::new(0) })
     }
 
@@ -165,7 +165,7 @@ impl Api {
             return anyhow!("nothing answers at {}: start the service with ./dev up first", self.url);
         }
         if error.is_timeout() {
-            return anyhow!("{method} {path} was not answered within {} s", WITHIN.as_secs());
+            return anyhow!("{method} {path} was not answered within {} s", REQUEST_TIMEOUT.as_secs());
         }
         anyhow::Error::new(error).context(format!("{method} {path} was not answered in HTTP"))
     }

@@ -222,6 +222,6 @@ from_refusals!(
 );
 
 /// Names the field that a value was meant for.
-pub fn in_field<R: Refusal>(pointer: &'static str) -> impl Fn(R) -> Error {
+pub fn at_pointer<R: Refusal>(pointer: &'static str) -> impl Fn(R) -> Error {
     move |refusal| Error::of_field(pointer, &refusal)
 }

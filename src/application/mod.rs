@@ -39,7 +39,7 @@ use workroom_projections::{history::Cause, progress::Progress};
 
 pub use all::all;
 pub use context::Context;
-pub use error::{Error, Refused, Violation, in_field};
+pub use error::{Error, Refused, Violation, at_pointer};
 pub use idempotency::{Answer, IdempotencyKey, Rendered};
 pub use people::EmailProof;
 pub use precondition::IfVersion;
@@ -50,9 +50,9 @@ pub use unit::Unit;
 use crate::event_store::EventLog;
 
 /// How long a reply waits for the read models before it goes out with a note that they are behind.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(5);
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Locks that keep this process' own commands on one aggregate from racing each other. A collision only costs time.
-const LANES: usize = 4096;
+const COMMAND_LOCKS: usize = 4096;
 /// Things whose creation is remembered: it never changes, and replies about them tell it.
 const CREATIONS: u64 = 20_000;
 
@@ -75,7 +75,7 @@ pub struct Inner {
     pool: PgPool,
     log: EventLog,
     progress: Progress,
-    lanes: Box<[Mutex<()>]>,
+    command_locks: Box<[Mutex<()>]>,
     in_flight: idempotency::InFlight,
     creations: moka::sync::Cache<(&'static str, Uuid), Cause>,
     email_proof: EmailProof,
@@ -84,10 +84,10 @@ pub struct Inner {
 impl App {
     /// Over a database, its log, and what is known of its views.
     pub fn new(pool: PgPool, log: EventLog, progress: Progress, email_proof: EmailProof) -> Self {
-        let lanes = (0..LANES).map(|_| Mutex::new(())).collect();
+        let command_locks = (0..COMMAND_LOCKS).map(|_| Mutex::new(())).collect();
         let creations = moka::sync::Cache::new(CREATIONS);
         let in_flight = idempotency::InFlight::default();
-        Self { inner: Arc::new(Inner { pool, log, progress, lanes, in_flight, creations, email_proof }) }
+        Self { inner: Arc::new(Inner { pool, log, progress, command_locks, in_flight, creations, email_proof }) }
     }
 
     /// The database, for queries.
@@ -107,6 +107,6 @@ impl App {
 
     /// Waits until the views show everything up to `position`; `false` when they do not in time.
     pub async fn visible(&self, position: i64) -> bool {
-        self.progress.reached(position, tokio::time::Instant::now() + VISIBLE_WITHIN).await
+        self.progress.reached(position, tokio::time::Instant::now() + VISIBILITY_TIMEOUT).await
     }
 }

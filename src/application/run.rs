@@ -30,7 +30,7 @@ pub trait Command: Sync {
     /// The aggregate that the command writes and others are likely to write at the same time. Commands of one process
     /// on one such aggregate are decided one after the other, each on the state that the one before it leaves, instead of
     /// racing; they are committed together.
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         None
     }
 
@@ -124,14 +124,14 @@ impl App {
                 let jitter = HASHER.hash_one((context.correlation_id, attempt)) % 5000;
                 tokio::time::sleep(Duration::from_micros(jitter)).await;
             }
-            let lane = match command.contended() {
-                Some(id) => Some(self.lane(id).lock().await),
+            let command_lock = match command.lock_key() {
+                Some(id) => Some(self.command_lock(id).lock().await),
                 None => None,
             };
             match self.attempt(context, command, tables, receipt).await? {
                 Attempt::Sent { reply, enqueued, memory } => {
                     // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
-                    let _lane = lane.filter(|_| !tables.is_empty());
+                    let _command_lock = command_lock.filter(|_| !tables.is_empty());
                     match enqueued.committed().await {
                         Ok(appended) => {
                             memory.keep(&self.log);
@@ -190,9 +190,9 @@ impl App {
         Ok(Attempt::Sent { reply, enqueued, memory })
     }
 
-    fn lane(&self, id: Uuid) -> &tokio::sync::Mutex<()> {
+    fn command_lock(&self, id: Uuid) -> &tokio::sync::Mutex<()> {
         let hash = HASHER.hash_one(id);
-        let lanes = u64::try_from(self.lanes.len()).unwrap_or(1);
-        &self.lanes[usize::try_from(hash % lanes).unwrap_or_default()]
+        let command_locks = u64::try_from(self.command_locks.len()).unwrap_or(1);
+        &self.command_locks[usize::try_from(hash % command_locks).unwrap_or_default()]
     }
 }

@@ -27,7 +27,7 @@ trait AnyState: Send + Sync {
     fn expected(&self) -> Expected;
     fn evict(&self, log: &EventLog, generation: u64);
     fn remember_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
-    fn remember(&self, log: &EventLog, generation: u64);
+    fn cache(&self, log: &EventLog, generation: u64);
 }
 
 impl<A: Stored> AnyState for Arc<Versioned<A>> {
@@ -47,8 +47,8 @@ impl<A: Stored> AnyState for Arc<Versioned<A>> {
         log.remember_uncommitted(Arc::clone(self), generation, settlement);
     }
 
-    fn remember(&self, log: &EventLog, generation: u64) {
-        log.remember(Arc::clone(self), generation);
+    fn cache(&self, log: &EventLog, generation: u64) {
+        log.cache(Arc::clone(self), generation);
     }
 }
 
@@ -81,7 +81,7 @@ impl Memory {
 
     /// Keeps what was decided, now that it is committed.
     pub(super) fn keep(&self, log: &EventLog) {
-        self.decided.iter().for_each(|state| state.remember(log, self.generation));
+        self.decided.iter().for_each(|state| state.cache(log, self.generation));
     }
 
     /// Evicts what was read, so that the next attempt reads it from the log.

@@ -352,7 +352,7 @@ impl Replay {
         })
     }
 
-    /// Whether the organization lets the actor found the project that the event is about. Logs of earlier versions know
+    /// Whether the organization lets the actor create the project that the event is about. Logs of earlier versions know
     /// no organizations.
     fn may_found(&self, recorded: &Recorded) -> bool {
         let DomainEventKind::Project(ProjectEvent::ProjectCreated { organization_id, .. }) = &recorded.event else {

@@ -70,7 +70,7 @@ impl Config {
         let known = settings();
         refuse_unknown_variables(&known, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let file = || Toml::file("workroom.toml");
-        let in_file: Dict = Figment::from(file()).extract().map_err(does_not_fit)?;
+        let in_file: Dict = Figment::from(file()).extract().map_err(|error| does_not_fit(&error))?;
         for name in in_file.keys().chain(defaults.keys()).chain(overrides.keys()) {
             refuse_unknown(&known, name)?;
         }
@@ -94,9 +94,9 @@ impl Config {
 }
 
 fn read<S: DeserializeOwned>(settings: &Figment) -> anyhow::Result<S> {
-    settings.extract().map_err(does_not_fit)
+    settings.extract().map_err(|error| does_not_fit(&error))
 }
 
-fn does_not_fit(error: figment::Error) -> anyhow::Error {
+fn does_not_fit(error: &figment::Error) -> anyhow::Error {
     anyhow::anyhow!("the configuration does not fit: {error}")
 }

@@ -44,8 +44,8 @@ struct Inner {
     hooks: Mutex<Vec<Hook>>,
     /// The last event that this process is sure to have seen.
     seen: Mutex<Option<(i64, Uuid)>>,
-    /// The furthest position that this process has heard of.
-    heard: Mutex<i64>,
+    /// The furthest position that this process has announced of.
+    announced: Mutex<i64>,
     changing: tokio::sync::Mutex<()>,
 }
 
@@ -55,7 +55,7 @@ impl Default for IncarnationWatch {
             current: watch::channel(Arc::default()).0,
             hooks: Mutex::default(),
             seen: Mutex::default(),
-            heard: Mutex::default(),
+            announced: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
         };
         Self { inner: Arc::new(inner) }
@@ -122,8 +122,8 @@ impl IncarnationWatch {
 
     /// Notes that the log was said to reach to a position.
     pub(super) fn heard_of(&self, position: i64) {
-        let mut heard = lock(&self.inner.heard);
-        *heard = position.max(*heard);
+        let mut announced = lock(&self.inner.announced);
+        *announced = position.max(*announced);
     }
 
     /// Asks the server at the other end who it is, and drops what was remembered if it is another one, or another history.
@@ -145,15 +145,15 @@ impl IncarnationWatch {
     async fn change(&self, connection: &mut PgConnection) -> Result<Arc<Incarnation>, sqlx::Error> {
         let _one = self.inner.changing.lock().await;
         loop {
-            // Remembered before the question: what is heard of meanwhile may be younger than the answer.
-            let (heard, seen) = (*lock(&self.inner.heard), *lock(&self.inner.seen));
+            // Remembered before the question: what is announced of meanwhile may be younger than the answer.
+            let (announced, seen) = (*lock(&self.inner.announced), *lock(&self.inner.seen));
             let asked = ask(connection).await?;
             let known = self.current();
             if known.generation > 0 && asked.server == known.server && asked.epoch == known.epoch {
                 return Ok(known);
             }
             let may_have_lost = known.generation > 0 && asked.epoch == known.epoch;
-            if may_have_lost && (asked.head < heard || !holds(connection, seen).await?) {
+            if may_have_lost && (asked.head < announced || !holds(connection, seen).await?) {
                 tracing::error!(
                     epoch = %known.epoch,
                     head = asked.head,
@@ -168,7 +168,7 @@ impl IncarnationWatch {
             let next =
                 Arc::new(Incarnation { server: asked.server, epoch: asked.epoch, generation: known.generation + 1 });
             *lock(&self.inner.seen) = asked.head_id.map(|id| (asked.head, id));
-            *lock(&self.inner.heard) = asked.head;
+            *lock(&self.inner.announced) = asked.head;
             for hook in lock(&self.inner.hooks).iter() {
                 hook(&next, asked.head);
             }

@@ -21,8 +21,8 @@ mod session;
 mod settlement;
 pub mod snapshot;
 mod store;
-mod turns;
 mod writer;
+mod yields;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -390,7 +390,7 @@ impl EventLog {
     }
 
     /// Keeps a state for the next command, after its events are committed.
-    pub fn remember<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64) {
+    pub fn cache<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64) {
         if versioned.sequence > 0 && versioned.sequence % snapshot::EVERY == 0 {
             self.inner.snapshots.offer(&versioned);
         }

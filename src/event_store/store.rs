@@ -84,7 +84,7 @@ impl<A: Stored> EventStore<A> for LogEventStore<A> {
         // The context's state has the events applied already: cqrs-es applies each as it is written to the sink.
         let last = sequence + i64::try_from(events.len()).unwrap_or_default();
         let generation = self.log.incarnations().generation();
-        self.log.remember(std::sync::Arc::new(Versioned { id, state, sequence: last }), generation);
+        self.log.cache(std::sync::Arc::new(Versioned { id, state, sequence: last }), generation);
         Ok((1_usize..)
             .zip(events)
             .map(|(offset, payload)| EventEnvelope {

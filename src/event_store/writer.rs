@@ -13,7 +13,7 @@ use super::{
     batch::{Admission, Batch, Columns},
     session::{Attempt, Committed, Session},
     settlement::{Settled, Settlement},
-    turns::Turns,
+    yields::Yields,
 };
 
 /// How often an append is sent again after its connection was lost before its commit.
@@ -76,14 +76,14 @@ pub(super) struct Writer {
     session: Session,
     waiting: mpsc::Receiver<Pending>,
     deferred: VecDeque<Pending>,
-    turns: Turns,
+    yields: Yields,
     last_batch: usize,
 }
 
 impl Writer {
     pub(super) fn new(shared: Arc<Shared>, waiting: mpsc::Receiver<Pending>) -> Self {
         let session = shared.session();
-        Self { shared, session, waiting, deferred: VecDeque::new(), turns: Turns::default(), last_batch: 0 }
+        Self { shared, session, waiting, deferred: VecDeque::new(), yields: Yields::default(), last_batch: 0 }
     }
 
     pub(super) async fn run(mut self) {
@@ -119,7 +119,7 @@ impl Writer {
 
     /// Waits until something that waits may go, or something else comes.
     async fn rest(&mut self) {
-        let until = self.turns.next();
+        let until = self.yields.next();
         match timeout_at(until, self.waiting.recv()).await {
             Ok(Some(pending)) => self.deferred.push_back(pending),
             // Nobody asks any more; what waits is still to be done.
@@ -141,7 +141,7 @@ impl Writer {
                 continue;
             }
             match batch.admission(&pending) {
-                Admission::Joins if self.turns.rests(&pending.request) => deferred.push_back(pending),
+                Admission::Joins if self.yields.rests(&pending.request) => deferred.push_back(pending),
                 Admission::Joins => batch.join(pending),
                 Admission::Waits => deferred.push_back(pending),
                 Admission::Conflicts => pending.answer(Err(AppendError::Conflict)),
@@ -171,12 +171,12 @@ impl Writer {
             let begun = Instant::now();
             match self.session.append(columns, &[]).await {
                 Attempt::Committed(committed) => {
-                    self.turns.won(batch.written(), begun.elapsed());
+                    self.yields.won(batch.written(), begun.elapsed());
                     let feeds = Feeds { ids: feeds, events: feed_events };
                     return self.answer_committed(generation, batch, &committed, &feeds);
                 }
                 Attempt::Obstructed(obstacles) => {
-                    self.turns.lost(&obstacles.aggregates);
+                    self.yields.lost(&obstacles.aggregates);
                     let before = batch.len();
                     batch = batch.without(&obstacles);
                     // Nobody was in the way: asking again would not end.

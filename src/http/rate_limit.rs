@@ -115,8 +115,8 @@ impl Usage {
         let name = format!("{}-by-{}", report.class.as_str(), if report.of_account { "account" } else { "address" });
         let policy = format!("\"{name}\";q={};w={}", report.requests, report.window().as_secs());
         let reset = report.reset.as_millis().div_ceil(1000);
-        let standing = format!("\"{name}\";r={};t={reset}", report.remaining);
-        for (header, value) in [(&RATE_LIMIT_POLICY, policy), (&RATE_LIMIT, standing)] {
+        let left = format!("\"{name}\";r={};t={reset}", report.remaining);
+        for (header, value) in [(&RATE_LIMIT_POLICY, policy), (&RATE_LIMIT, left)] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(header, value);
             }

@@ -3,7 +3,7 @@
 //! An access token is checked without a query, so each instance keeps the ids of the sessions that ended while a token
 //! of theirs may still be about. Whoever ends one commits its id, remembers it, and tells the others over NATS. A table
 //! read twice a second tells those who did not hear; while NATS is away it is read more often. So NATS makes it fast, and
-//! the database makes it true. What is told is believed without asking the database, so it is [sealed](crate::messaging::seal).
+//! the database makes it true. What is published is believed without asking the database, so it is [sealed](crate::messaging::seal).
 
 use std::{
     collections::HashMap,
@@ -47,8 +47,8 @@ pub struct Revocations {
 struct Inner {
     ended: RwLock<HashMap<Uuid, Instant>>,
     watched: Mutex<HashMap<Uuid, Watched>>,
-    told: mpsc::UnboundedSender<Vec<Uuid>>,
-    to_tell: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<Uuid>>>,
+    published: mpsc::UnboundedSender<Vec<Uuid>>,
+    to_publish: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<Uuid>>>,
 }
 
 struct Watched {
@@ -73,12 +73,12 @@ impl Revocations {
     /// # Errors
     /// The database's.
     pub async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
-        let (told, to_tell) = mpsc::unbounded_channel();
+        let (published, to_publish) = mpsc::unbounded_channel();
         let inner = Inner {
             ended: RwLock::default(),
             watched: Mutex::default(),
-            told,
-            to_tell: tokio::sync::Mutex::new(to_tell),
+            published,
+            to_publish: tokio::sync::Mutex::new(to_publish),
         };
         let revocations = Self { inner: Arc::new(inner) };
         revocations.read(pool, REMEMBERED).await?;
@@ -97,7 +97,7 @@ impl Revocations {
         }
         self.note(ids);
         // Nobody listens after shutdown.
-        let _ = self.inner.told.send(ids.to_vec());
+        let _ = self.inner.published.send(ids.to_vec());
     }
 
     /// Watches what a proof rests on, for as long as the watch is kept.
@@ -117,21 +117,24 @@ impl Revocations {
         Watch { revocations: self.clone(), parts }
     }
 
-    /// Listens, tells and reads until the task is aborted. `epoch` is the log's: what is told holds within it.
+    /// Listens, tells and reads until the task is aborted. `epoch` is the log's: what is published holds within it.
     pub async fn run(self, pool: PgPool, messaging: Messaging, seal: Seal, epoch: watch::Receiver<Uuid>) {
-        let mut to_tell = self.inner.to_tell.lock().await;
+        let mut to_publish = self.inner.to_publish.lock().await;
         let tell = async {
-            while let Some(ids) = to_tell.recv().await {
-                // What lies in a queue until the server is back is told by the table long before.
+            while let Some(ids) = to_publish.recv().await {
+                // What lies in a queue until the server is back is published by the table long before.
                 if messaging.is_connected() {
                     for ids in ids.chunks(MESSAGE) {
                         let payload: Vec<u8> = ids.iter().flat_map(|id| *id.as_bytes()).collect();
                         let mut headers = HeaderMap::new();
                         headers.insert(header::EPOCH, epoch.borrow().to_string());
                         seal.put(SUBJECT, &mut headers, &payload);
-                        let told = messaging.client().publish_with_headers(SUBJECT, headers, payload.into()).await;
-                        if let Err(error) = told {
-                            tracing::warn!(error = &error as &dyn std::error::Error, "an ended session was not told");
+                        let published = messaging.client().publish_with_headers(SUBJECT, headers, payload.into()).await;
+                        if let Err(error) = published {
+                            tracing::warn!(
+                                error = &error as &dyn std::error::Error,
+                                "an ended session was not published"
+                            );
                         }
                     }
                 }
@@ -179,7 +182,7 @@ impl Revocations {
                     tracing::debug!(error = &error as &dyn std::error::Error, "ended sessions cannot be read");
                 }
             }
-            self.forget();
+            self.evict();
         }
     }
 
@@ -209,7 +212,7 @@ impl Revocations {
         }
     }
 
-    fn forget(&self) {
+    fn evict(&self) {
         let is_old = |at: &Instant| at.elapsed() > REMEMBERED;
         let any = self.inner.ended.read().unwrap_or_else(PoisonError::into_inner).values().any(is_old);
         if any {
@@ -222,10 +225,10 @@ impl Revocations {
     }
 }
 
-/// Whether a message was told by a process of this deployment, in this epoch.
+/// Whether a message was published by a process of this deployment, in this epoch.
 fn is_told_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
-    let told = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH));
-    told.is_some_and(|told| Uuid::try_parse(told.as_str()) == Ok(epoch)) && seal.holds(message)
+    let published = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH));
+    published.is_some_and(|published| Uuid::try_parse(published.as_str()) == Ok(epoch)) && seal.holds(message)
 }
 
 /// What a proof rests on, under watch.

@@ -50,7 +50,7 @@ pub struct Worker {
 }
 
 /// A queue or a database that does not do its part; try again later.
-type Trouble = Box<dyn std::error::Error + Send + Sync>;
+type WorkError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Worker {
     /// A worker on the queue of this name.
@@ -76,8 +76,8 @@ impl Worker {
                 tracing::error!(error = panic.as_ref() as &dyn std::error::Error, "a slot of the worker failed");
                 Err(panic.into())
             });
-            if let Err(trouble) = worked {
-                tracing::debug!(error = trouble.as_ref() as &dyn std::error::Error, "the job queue is not available");
+            if let Err(error) = worked {
+                tracing::debug!(error = error.as_ref() as &dyn std::error::Error, "the job queue is not available");
                 tokio::select! {
                     () = tokio::time::sleep(PAUSE) => {}
                     () = shutdown.cancelled() => {}
@@ -86,7 +86,7 @@ impl Worker {
         }
     }
 
-    async fn work(&self, shutdown: &CancellationToken) -> Result<(), Trouble> {
+    async fn work(&self, shutdown: &CancellationToken) -> Result<(), WorkError> {
         let consumer = tokio::select! {
             consumer = self.consumer() => consumer?,
             () = shutdown.cancelled() => return Ok(()),
@@ -103,12 +103,12 @@ impl Worker {
         Ok(())
     }
 
-    async fn consumer(&self) -> Result<Consumer<pull::Config>, Trouble> {
+    async fn consumer(&self) -> Result<Consumer<pull::Config>, WorkError> {
         // The relay makes both.
         Ok(self.messaging.jetstream().get_consumer_from_stream(WORKERS, &*self.stream).await?)
     }
 
-    async fn take(&self, message: jetstream::Message, shutdown: &CancellationToken) -> Result<(), Trouble> {
+    async fn take(&self, message: jetstream::Message, shutdown: &CancellationToken) -> Result<(), WorkError> {
         let Ok(JobMessage { job_id, attempt }) = serde_json::from_slice(&message.payload) else {
             tracing::warn!("a job message does not read and is dropped");
             message.ack_with(AckKind::Term).await?;
@@ -184,7 +184,7 @@ impl Worker {
             },
             retry_at: now() + backoff::pause(attempt, LONGEST_BACKOFF),
         };
-        self.insist(|| async {
+        self.until_reported(|| async {
             // The output first: whoever sees the end of the job must find what it printed.
             store_output(self.app.pool(), job_id, attempt, &outcome).await?;
             self.app.run(&context(), &finish).await.map(drop)
@@ -194,15 +194,15 @@ impl Worker {
 
     async fn interrupt(&self, job_id: JobId, attempt: u32) {
         let interrupt = InterruptAttempt { job_id, attempt, retry_at: now() };
-        self.insist(|| async { self.app.run(&context(), &interrupt).await.map(drop) }).await;
+        self.until_reported(|| async { self.app.run(&context(), &interrupt).await.map(drop) }).await;
     }
 
     /// Reports until the log has it, or refuses it because the attempt is no longer this worker's. Should the database
     /// stay away, the lease ends, and the reconciler gives the attempt to another.
-    async fn insist<F: Future<Output = Result<(), Error>>>(&self, report: impl Fn() -> F) {
+    async fn until_reported<F: Future<Output = Result<(), Error>>>(&self, attempt: impl Fn() -> F) {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
         for _ in 0..20 {
-            match report().await {
+            match attempt().await {
                 Ok(()) => return,
                 Err(error) if is_over(&error) => {
                     tracing::info!(%error, "an attempt's outcome came too late");
@@ -222,7 +222,7 @@ fn context() -> Context {
     Context::new(Actor::System(SystemActor::Worker), Uuid::now_v7())
 }
 
-async fn next(consumer: &Consumer<pull::Config>) -> Result<Option<jetstream::Message>, Trouble> {
+async fn next(consumer: &Consumer<pull::Config>) -> Result<Option<jetstream::Message>, WorkError> {
     let mut batch = consumer.batch().max_messages(1).expires(PULL).messages().await?;
     batch.next().await.transpose()
 }

@@ -51,9 +51,9 @@ pub struct Doorbell {
     progress: Progress,
     groups: Arc<BTreeMap<&'static str, watch::Sender<Option<Place>>>>,
     /// The furthest head that another process has told: no need to tell it again.
-    heard: Arc<AtomicI64>,
+    received: Arc<AtomicI64>,
     /// The furthest head that this process has told, to know its own echo by.
-    told: Arc<AtomicI64>,
+    sent: Arc<AtomicI64>,
     peers: Arc<Peers>,
 }
 
@@ -74,8 +74,8 @@ impl Doorbell {
             log,
             progress,
             groups: Arc::new(groups),
-            heard: Arc::default(),
-            told: Arc::default(),
+            received: Arc::default(),
+            sent: Arc::default(),
             peers: Arc::new(Peers::new(Instant::now())),
         }
     }
@@ -105,8 +105,8 @@ impl Doorbell {
         let mut epoch = self.epoch.clone();
         loop {
             let current = *epoch.borrow_and_update();
-            self.heard.store(0, Ordering::Relaxed);
-            self.told.store(0, Ordering::Relaxed);
+            self.received.store(0, Ordering::Relaxed);
+            self.sent.store(0, Ordering::Relaxed);
             tokio::select! {
                 failure = self.serve(current) => {
                     tracing::debug!(error = &failure as &dyn std::error::Error, "the doorbell is out of order");
@@ -156,9 +156,9 @@ impl Doorbell {
     /// Publishes the head of the log, when others have not told it.
     async fn publish_head(&self, subject: &str) {
         self.publish(subject.to_owned(), self.log.head(), |position| {
-            let is_news = *position > 0 && *position > self.heard.load(Ordering::Relaxed);
+            let is_news = *position > 0 && *position > self.received.load(Ordering::Relaxed);
             is_news.then(|| {
-                self.told.fetch_max(*position, Ordering::Relaxed);
+                self.sent.fetch_max(*position, Ordering::Relaxed);
                 position.to_string()
             })
         })
@@ -219,8 +219,8 @@ impl Doorbell {
         };
         let heads = heads.for_each(|message| {
             if let Some(position) = position(&message).filter(|_| self.is_told(&message)) {
-                if position > self.told.load(Ordering::Relaxed) {
-                    self.heard.fetch_max(position, Ordering::Relaxed);
+                if position > self.sent.load(Ordering::Relaxed) {
+                    self.received.fetch_max(position, Ordering::Relaxed);
                 }
                 self.log.announce(position);
             }
@@ -237,7 +237,7 @@ impl Doorbell {
         });
         let hellos = hellos.for_each(|message| {
             if self.is_told(&message) {
-                self.peers.heard(&message.payload, Instant::now());
+                self.peers.received(&message.payload, Instant::now());
             }
             std::future::ready(())
         });

@@ -31,7 +31,7 @@ impl Peers {
     }
 
     /// Takes note of a hello, which may be this process' own.
-    pub(super) fn heard(&self, hello: &[u8], now: Instant) {
+    pub(super) fn received(&self, hello: &[u8], now: Instant) {
         if hello != self.id.as_bytes() {
             self.expect(now);
         }
@@ -68,15 +68,15 @@ mod tests {
         assert!(one.are_there(start), "nobody has had time to say hello");
         let later = start + SILENCE;
         assert!(!one.are_there(later));
-        one.heard(one.hello().as_bytes(), later);
+        one.received(one.hello().as_bytes(), later);
         assert!(!one.are_there(later), "an echo");
 
         let mut coming = one.coming();
-        one.heard(two.hello().as_bytes(), later);
+        one.received(two.hello().as_bytes(), later);
         assert!(one.are_there(later));
         assert!(coming.has_changed().expect("a sender"), "somebody has come");
         coming.mark_unchanged();
-        one.heard(two.hello().as_bytes(), later + HELLO);
+        one.received(two.hello().as_bytes(), later + HELLO);
         assert!(!coming.has_changed().expect("a sender"), "they were there before");
         assert!(one.are_there(later + SILENCE));
         assert!(!one.are_there(later + HELLO + SILENCE));

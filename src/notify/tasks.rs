@@ -150,9 +150,9 @@ fn assigned(event: &DomainEventKind) -> Option<AccountId> {
 }
 
 async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> Result<u64, sqlx::Error> {
-    let told: Vec<_> =
+    let due: Vec<_> =
         events.iter().filter_map(|recorded| assigned(&recorded.event).map(|assignee| (recorded, assignee))).collect();
-    if told.is_empty() {
+    if due.is_empty() {
         return Ok(0);
     }
     let kind = MailKind::TaskAssigned.as_str();
@@ -163,9 +163,9 @@ async fn tell_assignees(events: &[Recorded], connection: &mut PgConnection) -> R
          JOIN accounts a ON a.id = n.assignee_id
          ON CONFLICT (reason) DO NOTHING",
     )
-    .bind(told.iter().map(|(recorded, _)| recorded.event_id).collect::<Vec<_>>())
-    .bind(told.iter().map(|(recorded, _)| recorded.aggregate_id).collect::<Vec<_>>())
-    .bind(told.iter().map(|(_, assignee)| Uuid::from(*assignee)).collect::<Vec<_>>())
+    .bind(due.iter().map(|(recorded, _)| recorded.event_id).collect::<Vec<_>>())
+    .bind(due.iter().map(|(recorded, _)| recorded.aggregate_id).collect::<Vec<_>>())
+    .bind(due.iter().map(|(_, assignee)| Uuid::from(*assignee)).collect::<Vec<_>>())
     .bind(kind)
     .execute(connection)
     .await?;

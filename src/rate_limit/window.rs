@@ -131,8 +131,8 @@ mod tests {
             window.take(QUOTA, 5_999).expect("room");
         }
         assert!(window.take(QUOTA, 6_000).is_err(), "a window's end is no new beginning");
-        assert_eq!(window.take(QUOTA, 6_500).map(|standing| standing.remaining), Ok(4));
-        assert_eq!(window.take(QUOTA, 8_000).map(|standing| standing.remaining), Ok(9));
+        assert_eq!(window.take(QUOTA, 6_500).map(|left| left.remaining), Ok(4));
+        assert_eq!(window.take(QUOTA, 8_000).map(|left| left.remaining), Ok(9));
     }
 
     #[test]

@@ -19,10 +19,10 @@ use workroom_projections::{
 };
 
 use super::{
+    error::{PUBLISHING_EVENT, PUBLISHING_JOB, RelayError},
     header,
     jobs::{JobMessage, send_job},
     resync::Cursor,
-    setback::{PUBLISHING_EVENT, PUBLISHING_JOB, Setback},
 };
 use crate::messaging::seal::Seal;
 
@@ -32,11 +32,11 @@ const IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
 const ENVELOPE_BYTES: usize = 1280;
 
 /// Checks that a batch follows on `after` without a hole.
-pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), Setback> {
+pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), RelayError> {
     let mut last = after;
     for event in events {
         if event.position != last + 1 {
-            return Err(Setback::Log(LogError::Hole { after: last, found: event.position }));
+            return Err(RelayError::Log(LogError::Hole { after: last, found: event.position }));
         }
         last = event.position;
     }
@@ -54,7 +54,7 @@ pub(super) async fn publish_events(
     cursor: Cursor,
     seal: &Seal,
     salt: &mut u32,
-) -> Result<Cursor, Setback> {
+) -> Result<Cursor, RelayError> {
     let (mut cursor, mut sent) = (cursor, cursor);
     let mut acks: Vec<(u64, PublishAckFuture)> = Vec::with_capacity(2);
     let mut bytes = 0;
@@ -73,7 +73,7 @@ pub(super) async fn publish_events(
             acks.push((sent.sequence, ack));
         } else {
             let published = jetstream.client().publish_with_headers(subject, headers, payload).await;
-            published.map_err(Setback::nats(PUBLISHING_EVENT))?;
+            published.map_err(RelayError::nats(PUBLISHING_EVENT))?;
         }
         if is_last {
             await_acks(&mut acks, salt).await?;
@@ -83,35 +83,35 @@ pub(super) async fn publish_events(
     Ok(cursor)
 }
 
-async fn await_acks(acks: &mut Vec<(u64, PublishAckFuture)>, salt: &mut u32) -> Result<(), Setback> {
+async fn await_acks(acks: &mut Vec<(u64, PublishAckFuture)>, salt: &mut u32) -> Result<(), RelayError> {
     for (expected, ack) in acks.drain(..) {
         let ack = ack.await.map_err(refused)?;
         if ack.sequence != expected {
             // Taken for a repetition of a message that is elsewhere or gone. Another id, then.
             *salt += u32::from(ack.duplicate);
-            return Err(Setback::Doubt(format!("expected sequence {expected}, got {}", ack.sequence)));
+            return Err(RelayError::Doubt(format!("expected sequence {expected}, got {}", ack.sequence)));
         }
     }
     Ok(())
 }
 
 /// Hands attempts to the work queue.
-pub(super) async fn publish_jobs(jetstream: &Context, jobs: Vec<(String, JobMessage)>) -> Result<(), Setback> {
+pub(super) async fn publish_jobs(jetstream: &Context, jobs: Vec<(String, JobMessage)>) -> Result<(), RelayError> {
     let mut acks = Vec::with_capacity(jobs.len());
     for (job_type, message) in jobs {
         acks.push(send_job(jetstream, &job_type, message, None).await?);
     }
     for ack in acks {
-        ack.await.map_err(Setback::nats(PUBLISHING_JOB))?;
+        ack.await.map_err(RelayError::nats(PUBLISHING_JOB))?;
     }
     Ok(())
 }
 
-fn refused(error: PublishError) -> Setback {
+fn refused(error: PublishError) -> RelayError {
     match error.kind() {
-        PublishErrorKind::WrongLastSequence => Setback::Doubt("another message came first".to_owned()),
-        PublishErrorKind::StreamNotFound => Setback::Doubt("it is missing".to_owned()),
-        _ => Setback::nats(PUBLISHING_EVENT)(error),
+        PublishErrorKind::WrongLastSequence => RelayError::Doubt("another message came first".to_owned()),
+        PublishErrorKind::StreamNotFound => RelayError::Doubt("it is missing".to_owned()),
+        _ => RelayError::nats(PUBLISHING_EVENT)(error),
     }
 }
 
@@ -120,9 +120,9 @@ fn max_payload(jetstream: &Context) -> usize {
 }
 
 /// Payload and headers of an event that goes behind `last`.
-fn message(event: EventRow, last: Cursor, salt: u32, max_payload: usize) -> Result<(Bytes, HeaderMap), Setback> {
+fn message(event: EventRow, last: Cursor, salt: u32, max_payload: usize) -> Result<(Bytes, HeaderMap), RelayError> {
     let position = event.position;
-    let json = |source| Setback::Json { position, source };
+    let json = |source| RelayError::Json { position, source };
     let mut headers = HeaderMap::new();
     headers.insert(NATS_MESSAGE_ID, message_id(position, last.sequence, salt));
     headers.insert(NATS_EXPECTED_LAST_SEQUENCE, last.sequence.to_string());

@@ -19,10 +19,10 @@ use workroom_projections::{
 use super::{
     RelayConfig, RelayStatus,
     copy::{check_contiguous, publish_events, publish_jobs},
+    error::{DATABASE_DEADLINE, RelayError, answer},
     jobs,
     resync::{Cursor, holds_everything, resync},
     revive::revive,
-    setback::{DATABASE_DEADLINE, Setback, answer},
     streams,
 };
 use crate::{
@@ -41,8 +41,8 @@ const INSPECTION_INTERVAL: Duration = Duration::from_secs(5);
 const LARGE_BATCH: usize = 4 * 1024 * 1024;
 /// From so many events in a batch on the log is busy, and the next batch is given this long to gather: each costs the
 /// same few questions, however many it holds.
-const CROWD: usize = 8;
-const GATHERING: Duration = Duration::from_millis(2);
+const BATCH_THRESHOLD: usize = 8;
+const LINGER: Duration = Duration::from_millis(2);
 /// How often, at most, it is stored how far the streams are.
 const STORING: Duration = Duration::from_millis(20);
 /// How often in a row a stream must refuse what is written to it before it is asked whether it is broken.
@@ -99,18 +99,18 @@ impl Relay {
     /// Runs until the task is aborted; aborting at any point leaves log, streams and checkpoints consistent.
     pub async fn run(mut self) {
         loop {
-            let setback = match self.lead().await {
+            let error = match self.lead().await {
                 Ok(never) => match never {},
-                Err(setback) => setback,
+                Err(error) => error,
             };
-            let halted = setback.is_final();
+            let halted = error.is_final();
             if halted {
                 tracing::error!(
-                    error = &setback as &dyn std::error::Error,
+                    error = &error as &dyn std::error::Error,
                     "relay HALTED: the copy of the log no longer follows it"
                 );
             }
-            self.trouble(&setback, "relay paused");
+            self.note(&error, "relay paused");
             self.status.send_modify(|status| {
                 status.leading = false;
                 status.halted = halted;
@@ -119,9 +119,9 @@ impl Relay {
         }
     }
 
-    /// Notes what went wrong, and logs it: once for each trouble, not once for each attempt to get over it.
-    fn trouble(&self, setback: &Setback, message: &'static str) {
-        let reason = Some(describe(setback));
+    /// Notes what went wrong, and logs it: once for each error, not once for each attempt to get over it.
+    fn note(&self, error: &RelayError, message: &'static str) {
+        let reason = Some(describe(error));
         let known = self.status.borrow().last_error == reason;
         if known {
             tracing::debug!(reason, message);
@@ -131,7 +131,7 @@ impl Relay {
         }
     }
 
-    async fn lead(&mut self) -> Result<Infallible, Setback> {
+    async fn lead(&mut self) -> Result<Infallible, RelayError> {
         let (mut connection, term) = self.win().await?;
         tracing::debug!("the relay leads");
         self.status.send_modify(|status| status.leading = true);
@@ -140,24 +140,24 @@ impl Relay {
         while term.goes_on() {
             let generation = self.messaging.state().borrow().generation;
             let messaging = self.messaging.clone();
-            let before = self.standing();
-            let setback = tokio::select! {
+            let before = self.progress();
+            let error = tokio::select! {
                 outcome = self.follow(&mut connection, &term) => match outcome {
                     Ok(never) => match never {},
-                    Err(setback) => setback,
+                    Err(error) => error,
                 },
-                () = messaging.lost(generation) => Setback::Disconnected,
+                () = messaging.lost(generation) => RelayError::Disconnected,
             };
-            if !setback.is_doubt() {
-                return Err(setback);
+            if !error.is_doubt() {
+                return Err(error);
             }
-            let refusing = setback.refusing_stream(&self.config);
+            let refusing = error.refusing_stream(&self.config);
             refusals = if refusing.is_some() { refusals + 1 } else { 0 };
-            if self.standing() != before {
+            if self.progress() != before {
                 backoff.reset();
                 refusals = 0;
             }
-            self.trouble(&setback, "relay in doubt: asking the stream where it stands");
+            self.note(&error, "relay in doubt: asking the stream where it stands");
             if let Some(stream) = refusing
                 && refusals >= REFUSALS
             {
@@ -170,17 +170,17 @@ impl Relay {
             }
             sleep(backoff.pause()).await;
         }
-        Err(Setback::Deposed)
+        Err(RelayError::Deposed)
     }
 
     /// How far both streams are.
-    fn standing(&self) -> (i64, i64) {
+    fn progress(&self) -> (i64, i64) {
         let status = self.status.borrow();
         (status.position, status.jobs_position)
     }
 
     /// Waits for NATS, then until this relay leads.
-    async fn win(&self) -> Result<(PgConnection, Term), Setback> {
+    async fn win(&self) -> Result<(PgConnection, Term), RelayError> {
         self.messaging.connected().await;
         let generation = self.messaging.state().borrow().generation;
         let mut connection = answer(session::begin(&self.options)).await?;
@@ -188,12 +188,12 @@ impl Relay {
         tokio::select! {
             term = self.election.win(&mut connection, "relay") => Ok((connection, term?)),
             // A relay without NATS does not stand for election.
-            () = self.messaging.lost(generation) => Err(Setback::Disconnected),
+            () = self.messaging.lost(generation) => Err(RelayError::Disconnected),
         }
     }
 
     /// Follows the log from where the stream stands, until something is in doubt.
-    async fn follow(&mut self, connection: &mut PgConnection, term: &Term) -> Result<Infallible, Setback> {
+    async fn follow(&mut self, connection: &mut PgConnection, term: &Term) -> Result<Infallible, RelayError> {
         self.server = answer(log::server(&mut *connection)).await?;
         let jetstream = self.messaging.jetstream().clone();
         let seal = self.seal().await?;
@@ -230,7 +230,7 @@ impl Relay {
             };
             check_contiguous(&events, after)?;
             let is_backlog = events.len() >= usize::from(self.batch);
-            let is_busy = events.len() >= CROWD && !is_backlog;
+            let is_busy = events.len() >= BATCH_THRESHOLD && !is_backlog;
             self.batch = next_batch(&events, self.batch, self.config.batch);
             let mut salt = self.salt;
             let published = async { self.publish(events, cursor, &seal, &mut salt).await };
@@ -243,13 +243,13 @@ impl Relay {
             // Where nobody has told of more, the timer looks.
             ahead = next?.or_else(|| (*self.head.borrow() <= last).then(Vec::new));
             if is_busy {
-                sleep(GATHERING).await;
+                sleep(LINGER).await;
             }
         }
-        Err(Setback::Deposed)
+        Err(RelayError::Deposed)
     }
 
-    async fn read(&self, after: i64) -> Result<Vec<EventRow>, Setback> {
+    async fn read(&self, after: i64) -> Result<Vec<EventRow>, RelayError> {
         let recent = self.recent.after(&self.server, after, usize::from(self.batch), LARGE_BATCH);
         if let Ok(events) = recent.iter().map(|event| EventRow::from_stored(event)).collect::<Result<Vec<_>, _>>()
             && !events.is_empty()
@@ -266,7 +266,7 @@ impl Relay {
         cursor: Cursor,
         seal: &Seal,
         salt: &mut u32,
-    ) -> Result<Cursor, Setback> {
+    ) -> Result<Cursor, RelayError> {
         let Some(last) = events.last().map(|event| event.position) else { return Ok(cursor) };
         let jetstream = self.messaging.jetstream();
         let handed = events.partition_point(|event| event.position <= cursor.jobs_position);
@@ -278,7 +278,7 @@ impl Relay {
         Ok(cursor)
     }
 
-    async fn store(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), Setback> {
+    async fn store(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), RelayError> {
         let stored = sqlx::query(
             "INSERT INTO relay_checkpoints (stream, position) VALUES ($1, $2), ($3, $4)
              ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
@@ -291,8 +291,8 @@ impl Relay {
     }
 
     /// Looks whether the streams, the epoch and the lock are still as this relay believes.
-    async fn inspect(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), Setback> {
-        let doubt = |reason: &str| Err(Setback::Doubt(reason.to_owned()));
+    async fn inspect(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), RelayError> {
+        let doubt = |reason: &str| Err(RelayError::Doubt(reason.to_owned()));
         if answer(log::epoch(connection)).await? != cursor.epoch {
             return doubt("the log has begun another epoch");
         }
@@ -314,16 +314,16 @@ impl Relay {
     }
 
     /// What this deployment's copies are sealed with.
-    async fn seal(&self) -> Result<Seal, Setback> {
+    async fn seal(&self) -> Result<Seal, RelayError> {
         match timeout(DATABASE_DEADLINE, Seal::open(&self.pool)).await {
-            Ok(seal) => seal.map_err(|error| Setback::NoSeal(error.into())),
-            Err(_) => Err(Setback::DatabaseSilent),
+            Ok(seal) => seal.map_err(|error| RelayError::NoSeal(error.into())),
+            Err(_) => Err(RelayError::DatabaseSilent),
         }
     }
 
     /// Waits until the log seems to go beyond `after`, or for a while. Asks the database a little question, for a lock
     /// lasts only as long as its connection.
-    async fn wait(&mut self, after: i64, unstored: bool, connection: &mut PgConnection) -> Result<(), Setback> {
+    async fn wait(&mut self, after: i64, unstored: bool, connection: &mut PgConnection) -> Result<(), RelayError> {
         if *self.head.borrow() > after && answer(log::head(&mut *connection)).await? <= after {
             // The doorbell promises what the log does not hold: trust the timer.
             sleep(BACKSTOP).await;

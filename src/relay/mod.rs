@@ -24,11 +24,11 @@
 
 mod config;
 mod copy;
+mod error;
 mod jobs;
 mod lead;
 mod resync;
 mod revive;
-mod setback;
 mod status;
 mod streams;
 

@@ -10,7 +10,7 @@ use workroom_projections::log;
 
 use super::{
     RelayConfig,
-    setback::{EMPTYING_EVENTS, EMPTYING_JOBS, Setback, answer},
+    error::{EMPTYING_EVENTS, EMPTYING_JOBS, RelayError, answer},
     streams::{self, Stamp},
 };
 use crate::messaging::seal::Seal;
@@ -32,7 +32,7 @@ pub(super) struct Cursor {
 
 /// What the stream of events shows, compared with the log.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
+enum Comparison {
     /// It holds the log up to this position.
     Holds(i64),
     /// Something of the log is missing in it, or something else is in it: fill it again.
@@ -47,29 +47,29 @@ pub(super) async fn resync(
     config: &RelayConfig,
     seal: &Seal,
     connection: &mut PgConnection,
-) -> Result<Cursor, Setback> {
+) -> Result<Cursor, RelayError> {
     let epoch = answer(log::epoch(&mut *connection)).await?;
     let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
         let stream = streams::create(jetstream, streams::events_config(config, epoch)).await?;
         return finish(jetstream, config, connection, epoch, &stream, 0).await;
     };
-    match judge(&stream, epoch, seal, connection).await? {
-        Verdict::Holds(position) => finish(jetstream, config, connection, epoch, &stream, position).await,
-        Verdict::Incomplete(reason) => {
+    match compare(&stream, epoch, seal, connection).await? {
+        Comparison::Holds(position) => finish(jetstream, config, connection, epoch, &stream, position).await,
+        Comparison::Incomplete(reason) => {
             tracing::warn!(stream = config.events_stream, reason, "the copy of the log is incomplete: filling it anew");
-            stream.purge().await.map_err(Setback::nats(EMPTYING_EVENTS))?;
+            stream.purge().await.map_err(RelayError::nats(EMPTYING_EVENTS))?;
             if streams::epoch_of(&stream.cached_info().config).is_none() {
                 let adopted = streams::events_config(config, epoch);
-                jetstream.update_stream(adopted).await.map_err(Setback::nats("updating a stream"))?;
+                jetstream.update_stream(adopted).await.map_err(RelayError::nats("updating a stream"))?;
             }
             let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
-                return Err(Setback::Doubt("it vanished".to_owned()));
+                return Err(RelayError::Doubt("it vanished".to_owned()));
             };
             finish(jetstream, config, connection, epoch, &stream, 0).await
         }
-        Verdict::Contradicts(reason) => {
+        Comparison::Contradicts(reason) => {
             let epoch = begin_epoch(connection, epoch, reason).await?;
-            jetstream.delete_stream(&config.events_stream).await.map_err(Setback::nats("deleting a stream"))?;
+            jetstream.delete_stream(&config.events_stream).await.map_err(RelayError::nats("deleting a stream"))?;
             let stream = streams::create(jetstream, streams::events_config(config, epoch)).await?;
             finish(jetstream, config, connection, epoch, &stream, 0).await
         }
@@ -83,7 +83,7 @@ async fn finish(
     epoch: Uuid,
     stream: &Stream<Info>,
     position: i64,
-) -> Result<Cursor, Setback> {
+) -> Result<Cursor, RelayError> {
     ensure_jobs(jetstream, config, epoch).await?;
     let stored =
         sqlx::query_scalar("SELECT position FROM relay_checkpoints WHERE stream = $1").bind(&config.jobs_stream);
@@ -92,7 +92,7 @@ async fn finish(
     if position == 0 && info.state.messages > 0 {
         // A leader that was deposed, and does not know it yet, filled what was just made or emptied: its events are not
         // to be copied again behind themselves.
-        return Err(Setback::Doubt("another leader fills it".to_owned()));
+        return Err(RelayError::Doubt("another leader fills it".to_owned()));
     }
     Ok(Cursor {
         epoch,
@@ -104,46 +104,46 @@ async fn finish(
 }
 
 /// Compares the stream with the log.
-async fn judge(
+async fn compare(
     stream: &Stream<Info>,
     epoch: Uuid,
     seal: &Seal,
     connection: &mut PgConnection,
-) -> Result<Verdict, Setback> {
+) -> Result<Comparison, RelayError> {
     let info = stream.cached_info();
     let (state, bound) = (&info.state, streams::epoch_of(&info.config));
     if bound.is_some_and(|bound| bound != epoch) {
-        return Ok(Verdict::Contradicts("the stream carries another epoch"));
+        return Ok(Comparison::Contradicts("the stream carries another epoch"));
     }
     if state.messages == 0 {
-        return Ok(if bound.is_some() { Verdict::Holds(0) } else { Verdict::Incomplete("another made it") });
+        return Ok(if bound.is_some() { Comparison::Holds(0) } else { Comparison::Incomplete("another made it") });
     }
     let Some(Some(last)) = streams::stamp(stream, state.last_sequence, seal).await? else {
-        return Ok(Verdict::Incomplete("its last message is gone, or is not the relay's"));
+        return Ok(Comparison::Incomplete("its last message is gone, or is not the relay's"));
     };
     let recorded = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1").bind(last.position);
     let recorded: Option<Uuid> = answer(recorded.fetch_optional(connection)).await?;
     match recorded {
-        None => return Ok(Verdict::Contradicts("the stream is ahead of the log")),
+        None => return Ok(Comparison::Contradicts("the stream is ahead of the log")),
         Some(recorded) if recorded != last.event_id => {
-            return Ok(Verdict::Contradicts("the stream holds another event than the log"));
+            return Ok(Comparison::Contradicts("the stream holds another event than the log"));
         }
         Some(_) => {}
     }
     if bound.is_none() {
-        return Ok(Verdict::Incomplete("another made it"));
+        return Ok(Comparison::Incomplete("another made it"));
     }
     if streams::is_limited(&info.config) {
-        return Ok(Verdict::Holds(last.position));
+        return Ok(Comparison::Holds(last.position));
     }
     let first = streams::stamp(stream, state.first_sequence, seal).await?;
     if !matches!(first, Some(Some(Stamp { position: 1, .. }))) {
-        return Ok(Verdict::Incomplete("its beginning is gone"));
+        return Ok(Comparison::Incomplete("its beginning is gone"));
     }
     if !holds_everything(state.messages, last.position) {
-        return Ok(Verdict::Incomplete("messages are missing within it"));
+        return Ok(Comparison::Incomplete("messages are missing within it"));
     }
-    Ok(Verdict::Holds(last.position))
+    Ok(Comparison::Holds(last.position))
 }
 
 /// Whether a stream with so many messages, the last of this position, can hold every event.
@@ -152,14 +152,14 @@ pub(super) fn holds_everything(messages: u64, position: i64) -> bool {
 }
 
 /// Begins a new epoch of the log. Guarded, so that of several relays only one does.
-async fn begin_epoch(connection: &mut PgConnection, old: Uuid, reason: &str) -> Result<Uuid, Setback> {
+async fn begin_epoch(connection: &mut PgConnection, old: Uuid, reason: &str) -> Result<Uuid, RelayError> {
     let begun = sqlx::query_scalar(
         "UPDATE log_epoch SET epoch = gen_random_uuid(), started_at = now() WHERE epoch = $1 RETURNING epoch",
     )
     .bind(old);
     let begun: Option<Uuid> = answer(begun.fetch_optional(connection)).await?;
     let Some(new) = begun else {
-        return Err(Setback::Doubt("another process began a new epoch".to_owned()));
+        return Err(RelayError::Doubt("another process began a new epoch".to_owned()));
     };
     tracing::error!(
         reason,
@@ -172,7 +172,7 @@ async fn begin_epoch(connection: &mut PgConnection, old: Uuid, reason: &str) -> 
 
 /// Sees to it that the work queue exists and belongs to this history. It is not filled again: a reconciler re-publishes
 /// what is due and not running.
-async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<(), Setback> {
+async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<(), RelayError> {
     let Some(stream) = streams::find(jetstream, &config.jobs_stream).await? else {
         let stream = streams::create(jetstream, streams::jobs_config(config, epoch)).await?;
         return streams::ensure_workers(&stream).await;
@@ -183,7 +183,10 @@ async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> 
     }
     // Jobs of a future that was lost. The stream stays, for the workers' consumer is bound to it.
     tracing::warn!(stream = config.jobs_stream, "the work queue belongs to another epoch: emptying it");
-    stream.purge().await.map_err(Setback::nats(EMPTYING_JOBS))?;
-    jetstream.update_stream(streams::jobs_config(config, epoch)).await.map_err(Setback::nats("updating a stream"))?;
+    stream.purge().await.map_err(RelayError::nats(EMPTYING_JOBS))?;
+    jetstream
+        .update_stream(streams::jobs_config(config, epoch))
+        .await
+        .map_err(RelayError::nats("updating a stream"))?;
     Ok(())
 }

@@ -11,13 +11,13 @@ use async_nats::jetstream::{
 };
 use bytes::Bytes;
 
-use super::setback::Setback;
+use super::error::RelayError;
 
 /// Bytes that must find room on the disk before a stream is made anew.
 const TRIAL_BYTES: usize = 256 * 1024;
 
 /// Deletes a stream that takes nothing, if the server has room for another one.
-pub(super) async fn revive(jetstream: &Context, stream: &str) -> Result<(), Setback> {
+pub(super) async fn revive(jetstream: &Context, stream: &str) -> Result<(), RelayError> {
     let name = format!("{stream}_TRIAL");
     let subject = format!("workroom.trial.{stream}");
     let config =
@@ -28,15 +28,15 @@ pub(super) async fn revive(jetstream: &Context, stream: &str) -> Result<(), Setb
     }
     taken?;
     tracing::warn!(stream, "a stream takes nothing though there is room: it is made anew");
-    jetstream.delete_stream(stream).await.map_err(Setback::nats("deleting a stream"))?;
+    jetstream.delete_stream(stream).await.map_err(RelayError::nats("deleting a stream"))?;
     Ok(())
 }
 
-async fn try_out(jetstream: &Context, config: Config, subject: String) -> Result<(), Setback> {
+async fn try_out(jetstream: &Context, config: Config, subject: String) -> Result<(), RelayError> {
     const TRYING: &str = "trying another stream";
-    jetstream.create_stream(config).await.map_err(Setback::nats(TRYING))?;
+    jetstream.create_stream(config).await.map_err(RelayError::nats(TRYING))?;
     let size = TRIAL_BYTES.min(jetstream.client().max_payload());
-    let ack = jetstream.publish(subject, Bytes::from(vec![0; size])).await.map_err(Setback::nats(TRYING))?;
-    ack.await.map_err(Setback::nats(TRYING))?;
+    let ack = jetstream.publish(subject, Bytes::from(vec![0; size])).await.map_err(RelayError::nats(TRYING))?;
+    ack.await.map_err(RelayError::nats(TRYING))?;
     Ok(())
 }

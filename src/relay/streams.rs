@@ -13,7 +13,7 @@ use async_nats::{
 };
 use uuid::Uuid;
 
-use super::{RelayConfig, header, job_subject, setback::Setback};
+use super::{RelayConfig, error::RelayError, header, job_subject};
 use crate::messaging::seal::Seal;
 
 /// How long JetStream remembers message ids.
@@ -62,7 +62,7 @@ pub(super) fn jobs_config(config: &RelayConfig, epoch: Uuid) -> Config {
 }
 
 /// Sees to it that workers find their consumer.
-pub(super) async fn ensure_workers(jobs: &Stream<Info>) -> Result<(), Setback> {
+pub(super) async fn ensure_workers(jobs: &Stream<Info>) -> Result<(), RelayError> {
     let config = pull::Config {
         durable_name: Some(WORKERS.to_owned()),
         ack_policy: AckPolicy::Explicit,
@@ -71,7 +71,10 @@ pub(super) async fn ensure_workers(jobs: &Stream<Info>) -> Result<(), Setback> {
         filter_subject: job_subject(WORKERS),
         ..pull::Config::default()
     };
-    jobs.get_or_create_consumer(WORKERS, config).await.map(drop).map_err(Setback::nats("making the workers' consumer"))
+    jobs.get_or_create_consumer(WORKERS, config)
+        .await
+        .map(drop)
+        .map_err(RelayError::nats("making the workers' consumer"))
 }
 
 /// The epoch that a stream is bound to; none for one that the relay did not make.
@@ -90,28 +93,32 @@ pub(super) fn is_limited(config: &Config) -> bool {
 }
 
 /// A stream as it is now; none when it is missing.
-pub(super) async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream<Info>>, Setback> {
+pub(super) async fn find(jetstream: &Context, name: &str) -> Result<Option<Stream<Info>>, RelayError> {
     match jetstream.get_stream(name).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(reason) if reason.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
-            _ => Err(Setback::nats("asking for a stream")(error)),
+            _ => Err(RelayError::nats("asking for a stream")(error)),
         },
     }
 }
 
 /// Creates a stream.
-pub(super) async fn create(jetstream: &Context, config: Config) -> Result<Stream<Info>, Setback> {
+pub(super) async fn create(jetstream: &Context, config: Config) -> Result<Stream<Info>, RelayError> {
     tracing::info!(stream = config.name, "creating a JetStream stream");
-    jetstream.create_stream(config).await.map_err(Setback::nats("creating a stream"))
+    jetstream.create_stream(config).await.map_err(RelayError::nats("creating a stream"))
 }
 
 /// What the message at `sequence` says about itself. The outer `None`: no message; the inner: not one that a relay put there.
-pub(super) async fn stamp(stream: &Stream<Info>, sequence: u64, seal: &Seal) -> Result<Option<Option<Stamp>>, Setback> {
+pub(super) async fn stamp(
+    stream: &Stream<Info>,
+    sequence: u64,
+    seal: &Seal,
+) -> Result<Option<Option<Stamp>>, RelayError> {
     let message = match stream.get_raw_message(sequence).await {
         Ok(message) => message,
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => return Ok(None),
-        Err(error) => return Err(Setback::nats("reading a message")(error)),
+        Err(error) => return Err(RelayError::nats("reading a message")(error)),
     };
     // A relay's own message, sent again by somebody else, names another place.
     let before = message.headers.get(NATS_EXPECTED_LAST_SEQUENCE).and_then(|value| value.as_str().parse().ok());

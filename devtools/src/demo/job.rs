@@ -15,7 +15,7 @@ use super::{
 };
 
 /// How long the program may take from start to end, the queue included.
-const WITHIN: Duration = Duration::from_secs(20);
+const JOB_TIMEOUT: Duration = Duration::from_secs(20);
 
 const CODE: &str = r#"import sys
 
@@ -84,7 +84,7 @@ pub(super) async fn run(
 
 /// Follows a job over the socket until it is over.
 async fn follow(stage: &mut Stage, id: &str, ada_sees: &mut Subscriber) -> anyhow::Result<Event> {
-    let (until, who) = (Instant::now() + WITHIN, ada_sees.who());
+    let (until, who) = (Instant::now() + JOB_TIMEOUT, ada_sees.who());
     loop {
         let event = ada_sees.next_event_until(until, "the end of the job").await?;
         stage.narrator.event(who, event, &stage.names);

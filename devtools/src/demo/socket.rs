@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 use super::{cast::Person, client::Api};
 
 /// How long a frame may take.
-pub(super) const WITHIN: Duration = Duration::from_secs(10);
+pub(super) const FRAME_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How to sign in before the first frame.
 #[derive(Clone, Copy)]
@@ -56,10 +56,10 @@ impl Socket {
             request = request.with_header("Authorization", format!("Bearer {token}"));
         }
         let failed = || format!("GET {} (WebSocket, for {})", api.realtime(""), who.name);
-        let opening = timeout(WITHIN, connect_async(request)).await.with_context(failed)?;
+        let opening = timeout(FRAME_TIMEOUT, connect_async(request)).await.with_context(failed)?;
         let (stream, _) = opening.with_context(failed)?;
         let mut socket = Self { who: who.name, stream, welcome: Value::Null };
-        socket.welcome = socket.said(Instant::now() + WITHIN, "the welcome").await?;
+        socket.welcome = socket.said(Instant::now() + FRAME_TIMEOUT, "the welcome").await?;
         if socket.welcome["type"] != "welcome" || socket.welcome["user_id"] != who.id.as_str() {
             bail!("{}’s socket was not welcomed as {}: {}", who.name, who.id, socket.welcome);
         }
@@ -78,7 +78,7 @@ impl Socket {
 
     /// Says something.
     pub(super) async fn say(&mut self, message: &Value) -> anyhow::Result<()> {
-        let sent = timeout(WITHIN, self.stream.send(Message::text(message.to_string()))).await;
+        let sent = timeout(FRAME_TIMEOUT, self.stream.send(Message::text(message.to_string()))).await;
         let who = self.who;
         sent.map_err(anyhow::Error::new)
             .and_then(|sent| sent.map_err(anyhow::Error::new))

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{
     event::Event,
-    socket::{Frame, Socket, WITHIN},
+    socket::{FRAME_TIMEOUT, Frame, Socket},
 };
 
 /// The server's word for a member who was removed.
@@ -50,7 +50,7 @@ impl Subscriber {
     pub(super) async fn subscribe(mut socket: Socket, mut seen: Seen) -> anyhow::Result<Self> {
         let request = json!({ "type": "subscribe", "project_id": seen.project_id, "since": seen.since() });
         socket.say(&request).await?;
-        let frame = socket.said(Instant::now() + WITHIN, "the frame `subscribed`").await?;
+        let frame = socket.said(Instant::now() + FRAME_TIMEOUT, "the frame `subscribed`").await?;
         let Some(head) = frame["head"].as_i64().filter(|_| frame["type"] == "subscribed") else {
             bail!("{}’s socket asked {request} and got {frame}", socket.who());
         };
@@ -83,7 +83,7 @@ impl Subscriber {
 
     /// Takes what comes until history is done. Returns how much came.
     pub(super) async fn catch_up(&mut self) -> anyhow::Result<usize> {
-        let (until, before) = (Instant::now() + WITHIN, self.seen.events.len());
+        let (until, before) = (Instant::now() + FRAME_TIMEOUT, self.seen.events.len());
         while !self.caught_up {
             let frame = self.socket.said(until, "the frame `caught_up`").await?;
             self.take(&frame)?;
@@ -93,7 +93,7 @@ impl Subscriber {
 
     /// The next event.
     pub(super) async fn next_event(&mut self, awaited: &str) -> anyhow::Result<&Event> {
-        self.next_event_until(Instant::now() + WITHIN, awaited).await
+        self.next_event_until(Instant::now() + FRAME_TIMEOUT, awaited).await
     }
 
     /// The next event, until a moment.
@@ -146,7 +146,7 @@ impl Subscriber {
 
     /// Waits until the server ends the subscription and the socket, because the member was removed.
     pub(super) async fn cut(mut self) -> anyhow::Result<(Seen, String)> {
-        let (until, (reason, code)) = (Instant::now() + WITHIN, ACCESS_REVOKED);
+        let (until, (reason, code)) = (Instant::now() + FRAME_TIMEOUT, ACCESS_REVOKED);
         loop {
             let frame = self.socket.said(until, "the frame `unsubscribed`").await?;
             if frame["type"] != "unsubscribed" {
@@ -175,7 +175,7 @@ impl Subscriber {
 /// Asks for a project that must not be there for its asker. Returns the error's code.
 pub(super) async fn refused(mut socket: Socket, project_id: &str) -> anyhow::Result<String> {
     socket.say(&json!({ "type": "subscribe", "project_id": project_id, "since": { "seq": 0 } })).await?;
-    match socket.next(Instant::now() + WITHIN, "a refusal").await? {
+    match socket.next(Instant::now() + FRAME_TIMEOUT, "a refusal").await? {
         Frame::Said(frame) if frame["type"] == "error" && frame["code"] == "not_found" => Ok(format!(
             "{}: {}",
             frame["code"].as_str().unwrap_or_default(),

@@ -14,7 +14,7 @@ use super::{
 };
 
 /// How long to wait for the program, the queue included.
-const WITHIN: Duration = Duration::from_secs(10);
+const JOB_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// What became of it.
@@ -43,7 +43,7 @@ pub(super) async fn run(api: &Api, team: &Team, project: &Project) -> anyhow::Re
         return Ok(Outcome::NoSandbox(reply.text("/detail")?.to_owned()));
     }
     let id = reply.must_be(202)?.text("/id")?.to_owned();
-    let until = Instant::now() + WITHIN;
+    let until = Instant::now() + JOB_TIMEOUT;
     loop {
         let job = team.ask(api, AUTHOR, 200, Call::get(format!("{BASE}/jobs/{id}"))).await?;
         let status = job.text("/status")?;

@@ -23,11 +23,11 @@ pub struct Ephemeral {
 impl Ephemeral {
     /// Removes the folders of dead processes, then makes a new one in the shared data folder.
     pub fn create(shared: &DataFolder) -> anyhow::Result<Self> {
-        sweep(&shared.ephemeral());
+        clean_up(&shared.ephemeral());
         loop {
             let name = format!("{}-{}", std::process::id(), random_hex::<4>()?);
             let folder = DataFolder::open(&shared.ephemeral().join(name))?;
-            // Between its making and its locking another process's sweep may take it for an abandoned one.
+            // Between its making and its locking another process's clean-up may take it for an abandoned one.
             if let Some(lock) = try_lock(folder.root())? {
                 return Ok(Self { folder, _lock: lock });
             }
@@ -71,7 +71,7 @@ fn end_processes(root: &Path, limit: Duration) -> bool {
 }
 
 /// A folder without a lock file is one that another process is just making, or has half removed: it is left alone.
-fn sweep(all: &Path) {
+fn clean_up(all: &Path) {
     for entry in fs::read_dir(all).into_iter().flatten().filter_map(Result::ok) {
         let path = entry.path();
         let abandoned =
@@ -86,7 +86,7 @@ fn sweep(all: &Path) {
 fn remove(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().filter_map(Result::ok) {
         if entry.file_name() != "lock" && entry.file_name() != MARKER {
-            // What cannot be removed now is removed by a later sweep.
+            // What cannot be removed now is removed by a later clean-up.
             let _ = fs::remove_dir_all(entry.path()).or_else(|_| fs::remove_file(entry.path()));
         }
     }

@@ -320,7 +320,7 @@ impl PostgresServer {
     async fn initialize(&mut self, version: &Version, template: Option<Template>) -> anyhow::Result<()> {
         let folder = self.folder.clone();
         let root = folder.root();
-        sweep(root);
+        clean_up(root);
         let temporary = root.join(format!("postgres.new-{}", random_hex::<4>()?));
         DirBuilder::new().mode(0o700).create(&temporary).map_err(|error| unwritable(root, &error))?;
         identity::give(&temporary, self.run_as)?;
@@ -427,7 +427,7 @@ fn beside(data: &Path, what: &str) -> PathBuf {
 }
 
 /// Removes what killed starts left of half-made data.
-fn sweep(root: &Path) {
+fn clean_up(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().filter_map(Result::ok) {
         if entry.file_name().to_string_lossy().starts_with("postgres.new-") {
             // Best effort: every start uses a new name.

@@ -41,7 +41,7 @@ pub struct EraseAccount {
 impl Command for EraseAccount {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.account_id.into())
     }
 

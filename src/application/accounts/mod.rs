@@ -26,7 +26,7 @@ pub struct RecordAccount {
 impl Command for RecordAccount {
     type Reply = ();
 
-    fn contended(&self) -> Option<uuid::Uuid> {
+    fn lock_key(&self) -> Option<uuid::Uuid> {
         Some(self.account_id.into())
     }
 

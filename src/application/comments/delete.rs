@@ -23,7 +23,7 @@ impl Command for DeleteComment {
     /// Sequence of the last event of what is gone.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.comment_id.into())
     }
 

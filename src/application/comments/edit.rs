@@ -37,7 +37,7 @@ pub struct EditedComment {
 impl Command for EditComment {
     type Reply = EditedComment;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.comment_id.into())
     }
 

@@ -31,7 +31,7 @@ pub struct CreatedFile {
 impl Command for CreateFile {
     type Reply = CreatedFile;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.workspace_id.into())
     }
 

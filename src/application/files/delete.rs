@@ -18,7 +18,7 @@ pub struct DeleteFile {
 impl Command for DeleteFile {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.workspace_id.into())
     }
 

@@ -20,7 +20,7 @@ pub struct MoveFile {
 impl Command for MoveFile {
     type Reply = ChangedFile;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.workspace_id.into())
     }
 

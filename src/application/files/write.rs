@@ -20,7 +20,7 @@ pub struct WriteFile {
 impl Command for WriteFile {
     type Reply = ChangedFile;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.place.file_id.into())
     }
 

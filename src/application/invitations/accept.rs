@@ -27,7 +27,7 @@ impl Command for AcceptInvitation {
     /// What the caller has joined, and as what.
     type Reply = Place;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.invitation_id.into())
     }
 

@@ -51,7 +51,7 @@ impl Command for LapseInvitation {
     /// Whether it ended with this.
     type Reply = bool;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.invitation_id.into())
     }
 

@@ -21,7 +21,7 @@ pub struct RevokeInvitation {
 impl Command for RevokeInvitation {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.invitation_id.into())
     }
 

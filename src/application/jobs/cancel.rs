@@ -21,7 +21,7 @@ pub struct CancelJob {
 impl Command for CancelJob {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.job_id.into())
     }
 

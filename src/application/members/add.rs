@@ -38,7 +38,7 @@ pub struct AddedMember {
 impl Command for AddMember {
     type Reply = AddedMember;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

@@ -27,7 +27,7 @@ impl Command for ChangeMemberRole {
     /// The role, and the sequence of the membership's last event.
     type Reply = (Role, i64);
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

@@ -25,7 +25,7 @@ impl Command for RemoveMember {
     /// Sequence of the last event of what is gone.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

@@ -26,7 +26,7 @@ impl Command for RemoveOutsider {
     /// Whether anybody was taken off.
     type Reply = bool;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

@@ -42,7 +42,7 @@ pub struct AddedOrganizationMember {
 impl Command for AddOrganizationMember {
     type Reply = AddedOrganizationMember;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.organization_id.into())
     }
 

@@ -1,4 +1,4 @@
-//! Found an organization, with the caller as its first admin.
+//! Create an organization, with the caller as its first admin.
 
 use uuid::Uuid;
 use workroom_domain::{
@@ -11,7 +11,7 @@ use workroom_domain::{
 use super::claim;
 use crate::application::{Command, Error, Unit};
 
-/// Found an organization, with the caller as its first admin.
+/// Create an organization, with the caller as its first admin.
 #[derive(Clone, Debug)]
 pub struct CreateOrganization {
     /// The new organization's id.
@@ -22,7 +22,7 @@ pub struct CreateOrganization {
     pub slug: Option<Slug>,
     /// Its picture.
     pub image_url: Option<ImageUrl>,
-    /// Whether members may found projects in it.
+    /// Whether members may create projects in it.
     pub members_can_create_projects: bool,
     /// Whether people may belong to its projects who do not belong to it.
     pub allow_guests: bool,

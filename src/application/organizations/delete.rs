@@ -24,7 +24,7 @@ impl Command for DeleteOrganization {
     /// Sequence of the last event of what is gone.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.organization_id.into())
     }
 

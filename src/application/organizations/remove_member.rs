@@ -24,7 +24,7 @@ impl Command for RemoveOrganizationMember {
     /// Sequence of the organization's last event.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.organization_id.into())
     }
 

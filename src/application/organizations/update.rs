@@ -35,7 +35,7 @@ pub struct UpdatedOrganization {
 impl Command for UpdateOrganization {
     type Reply = UpdatedOrganization;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.organization_id.into())
     }
 

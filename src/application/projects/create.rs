@@ -1,4 +1,4 @@
-//! Found a project, with the caller as its first owner.
+//! Create a project, with the caller as its first owner.
 
 use std::sync::Arc;
 
@@ -21,12 +21,12 @@ use crate::{
     event_store::Versioned,
 };
 
-/// Found a project, with the caller as its first owner.
+/// Create a project, with the caller as its first owner.
 #[derive(Clone, Debug)]
 pub struct CreateProject {
     /// The new project's id.
     pub project_id: ProjectId,
-    /// The organization to found it in; the caller's personal one when not given.
+    /// The organization to create it in; the caller's personal one when not given.
     pub organization_id: Option<OrganizationId>,
     /// The project's fields, but for the lead.
     pub fields: ProjectFields,
@@ -56,7 +56,7 @@ pub struct CreatedProject {
 impl Command for CreateProject {
     type Reply = CreatedProject;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         self.organization_id.map(Into::into)
     }
 
@@ -108,7 +108,7 @@ impl CreateProject {
         let organization_id = self.organization_id.unwrap_or(personal);
         if organization_id == personal {
             let organization = unit.read::<Organization>(organization_id).await?;
-            // Accounts of earlier versions have theirs founded with their next project.
+            // Accounts of earlier versions have theirs created with their next project.
             if organization.sequence == 0 {
                 let create = organizations::personal(personal, AccountId(owner.id))?;
                 return Ok((personal, unit.decide(&organization, create)?));

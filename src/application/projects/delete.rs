@@ -23,7 +23,7 @@ impl Command for DeleteProject {
     /// Sequence of the last event of what is gone.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

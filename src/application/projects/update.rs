@@ -44,7 +44,7 @@ pub struct UpdatedProject {
 impl Command for UpdateProject {
     type Reply = UpdatedProject;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.project_id.into())
     }
 

@@ -23,7 +23,7 @@ pub struct UnassignTask {
 impl Command for UnassignTask {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.task_id.into())
     }
 

@@ -37,7 +37,7 @@ pub struct UpdatedTask {
 impl Command for UpdateTask {
     type Reply = UpdatedTask;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.task_id.into())
     }
 

@@ -24,7 +24,7 @@ impl Command for DeleteWorkspace {
     /// Sequence of the last event of what is gone.
     type Reply = i64;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.workspace_id.into())
     }
 

@@ -41,7 +41,7 @@ pub struct UpdatedWorkspace {
 impl Command for UpdateWorkspace {
     type Reply = UpdatedWorkspace;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.workspace_id.into())
     }
 

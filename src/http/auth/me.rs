@@ -26,8 +26,8 @@ pub async fn me(
     known: IfNoneMatch,
 ) -> Result<OkOrNotModified<Account>, Error> {
     let account = accounts::find(state.app.pool(), caller.identity.account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
-    let sight = Representation::by_content_if(account.email_verified);
-    OkOrNotModified::new(&known, account.version, sight, &Account::from(account))
+    let representation = Representation::by_content_if(account.email_verified);
+    OkOrNotModified::new(&known, account.version, representation, &Account::from(account))
 }
 
 /// The parts of the profile to change. Full name and picture may be set to null, which clears them.

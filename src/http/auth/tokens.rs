@@ -8,7 +8,7 @@ use uuid::Uuid;
 use workroom_domain::{ids::TokenId, refusal::EMPTY, text::Name};
 
 use crate::{
-    application::{Error, Rendered, all, in_field},
+    application::{Error, Rendered, all, at_pointer},
     http::{
         State,
         extract::{AccountOwner, Body, ClientKey, Query, RequestBody, TokenPath},
@@ -99,7 +99,7 @@ pub async fn create_token(
 ) -> Result<Created<CreatedToken>, Error> {
     let identity = state.identity.clone();
     let (name, scope, expires_at) = all((
-        Name::parse(&value.name).map_err(in_field("/name")),
+        Name::parse(&value.name).map_err(at_pointer("/name")),
         scope(value.scopes.as_deref()),
         identity.end_of_token(value.expires_at, caller.context.now),
     ))?;

@@ -9,9 +9,8 @@ use workroom_domain::{ids::CommentId, text::Prose};
 use super::model::Comment;
 use crate::{
     application::{
-        Error,
+        Error, at_pointer,
         comments::{CommentPlace, PostComment},
-        in_field,
     },
     http::{
         State,
@@ -33,7 +32,7 @@ impl RequestBody for CommentRequest {}
 
 impl CommentRequest {
     pub(super) fn body(&self) -> Result<Prose, Error> {
-        Prose::parse_filled(&self.body).map_err(in_field("/body"))
+        Prose::parse_filled(&self.body).map_err(at_pointer("/body"))
     }
 }
 

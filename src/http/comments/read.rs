@@ -37,6 +37,6 @@ pub async fn read(
     let row = row.filter(|row| row.project_id == Uuid::from(project_id)).ok_or(Error::not_found("comment"))?;
     let comment = Comment::from(row);
     let comment = if project.relation.role().is_some() { comment } else { comment.for_visitors() };
-    let sight = Representation::by_content_if(comment.author_id != Uuid::from(account_id));
-    OkOrNotModified::new(&known, comment.version, sight, &comment)
+    let representation = Representation::by_content_if(comment.author_id != Uuid::from(account_id));
+    OkOrNotModified::new(&known, comment.version, representation, &comment)
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workroom_domain::{file::Content, ids::FileId, workspace::FilePath};
 
 use super::model::File;
-use crate::application::in_field;
+use crate::application::at_pointer;
 use crate::{
     application::{
         Error, all,
@@ -36,7 +36,7 @@ impl RequestBody for CreateFileRequest {}
 
 /// Where a file is to lie.
 pub(super) fn file_path(path: &str) -> Result<FilePath, Error> {
-    FilePath::parse(path).map_err(in_field("/path"))
+    FilePath::parse(path).map_err(at_pointer("/path"))
 }
 
 /// Create a file.

@@ -25,6 +25,6 @@ pub async fn delete(
     IfMatch(if_version): IfMatch,
 ) -> Result<NoContent, Error> {
     let command = DeleteFile { place: super::place(path), if_version };
-    let carried_out = state.app.run(&caller.context, &command).await?;
-    Ok(NoContent::new(carried_out.position, carried_out.visible))
+    let done = state.app.run(&caller.context, &command).await?;
+    Ok(NoContent::new(done.position, done.visible))
 }

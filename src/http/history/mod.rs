@@ -76,7 +76,7 @@ pub struct History {
 
 /// How much of a feed its reader may see.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sight {
+enum Visibility {
     /// Everything.
     Whole,
     /// Of roster and jobs that something happened, but not what: visitors of a public project see its history, not its
@@ -98,7 +98,7 @@ async fn read(
     state: &State,
     feed_id: Uuid,
     params: HistoryParams,
-    sight: impl Future<Output = Result<Sight, Error>>,
+    visibility: impl Future<Output = Result<Visibility, Error>>,
 ) -> Result<Shown<History>, Error> {
     let limit = page::limit(params.limit)?;
     let skip = page::skip(params.skip)?;
@@ -118,14 +118,14 @@ async fn read(
         to: params.to,
         skip,
     };
-    let sight = sight.await?;
+    let visibility = visibility.await?;
     let mut rows = history::list(state.app.pool(), feed_id, &filter, limit + 1).await?;
     let page_size = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = rows.len() > page_size;
     rows.truncate(page_size);
     let next_after = rows.last().map(|row| row.feed_seq).filter(|_| more);
     let mut items: Vec<_> = rows.into_iter().map(PublishedEvent::from_row).collect();
-    if sight == Sight::Visitor {
+    if visibility == Visibility::Visitor {
         for event in items.iter_mut().filter(|event| !SEEN_BY_VISITORS.contains(&event.aggregate_type.as_str())) {
             event.data = RawValue::from_string(r#"{"withheld":true}"#.to_owned()).map_err(Error::failure)?;
         }
@@ -141,14 +141,14 @@ pub async fn project_events(
     ProjectPath { project_id }: ProjectPath,
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
-    let sight = project_sight(&state, caller.identity.account_id, project_id);
-    read(&state, project_id.into(), params, sight).await
+    let visibility = project_visibility(&state, caller.identity.account_id, project_id);
+    read(&state, project_id.into(), params, visibility).await
 }
 
-async fn project_sight(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Sight, Error> {
+async fn project_visibility(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Visibility, Error> {
     match state.app.project_or_former(account_id, project_id, Action::ViewHistory).await? {
-        Some(project) if project.relation.role().is_none() => Ok(Sight::Visitor),
-        _ => Ok(Sight::Whole),
+        Some(project) if project.relation.role().is_none() => Ok(Visibility::Visitor),
+        _ => Ok(Visibility::Whole),
     }
 }
 
@@ -166,7 +166,7 @@ pub async fn organization_events(
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
     let member = state.app.organization_for(caller.identity.account_id, organization_id);
-    read(&state, organization_id.into(), params, member.map_ok(|_| Sight::Whole)).await
+    read(&state, organization_id.into(), params, member.map_ok(|_| Visibility::Whole)).await
 }
 
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project. Not for personal access
@@ -177,5 +177,5 @@ pub async fn account_events(
     AccountOwner(caller): AccountOwner,
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
-    read(&state, caller.identity.account_id.into(), params, async { Ok(Sight::Whole) }).await
+    read(&state, caller.identity.account_id.into(), params, async { Ok(Visibility::Whole) }).await
 }

@@ -13,7 +13,7 @@ use workroom_projections::accounts;
 use super::model::{Invitation, InvitationStatus};
 use crate::{
     application::{
-        Answer, Error, IdempotencyKey, in_field,
+        Answer, Error, IdempotencyKey, at_pointer,
         invitations::{Host, InvitationRowToAdd, Invite, role_name},
     },
     http::{State, extract::Caller, reply::rendered},
@@ -33,7 +33,7 @@ pub fn message(text: Option<&str>) -> Result<Option<Prose>, Error> {
     if text.chars().count() > MESSAGE_LENGTH {
         return Err(Error::invalid("/message", TOO_LONG, format!("must have at most {MESSAGE_LENGTH} characters")));
     }
-    Prose::parse(text).map(Some).map_err(in_field("/message"))
+    Prose::parse(text).map(Some).map_err(at_pointer("/message"))
 }
 
 /// Invites whoever reads mail to this address.

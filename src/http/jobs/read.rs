@@ -38,6 +38,6 @@ pub async fn read(
         None if job.submitted_by == Uuid::from(account_id) => {}
         None => return Err(Error::not_found("job")),
     }
-    let sight = Representation::by_content_if(job.started_at.is_some());
-    OkOrNotModified::new(&known, job.version, sight, &Job::from(job))
+    let representation = Representation::by_content_if(job.started_at.is_some());
+    OkOrNotModified::new(&known, job.version, representation, &Job::from(job))
 }

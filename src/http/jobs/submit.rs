@@ -12,7 +12,7 @@ use workroom_domain::{
 use super::model::{Job, JobType, Language};
 use crate::application::codes::OUT_OF_RANGE;
 use crate::{
-    application::{Error, all, in_field, jobs::SubmitJob},
+    application::{Error, all, at_pointer, jobs::SubmitJob},
     http::{
         State,
         extract::{Body, Caller, ClientKey, JobPath, RequestBody},
@@ -53,8 +53,8 @@ impl SubmitJobRequest {
                 .ok_or_else(|| Error::invalid("/timeout_seconds", OUT_OF_RANGE, "must be from 1 to 300")),
         };
         let (code, stdin, timeout_seconds) = all((
-            Code::parse(std::mem::take(&mut self.code)).map_err(in_field("/code")),
-            self.stdin.take().map(Code::parse_input).transpose().map_err(in_field("/stdin")),
+            Code::parse(std::mem::take(&mut self.code)).map_err(at_pointer("/code")),
+            self.stdin.take().map(Code::parse_input).transpose().map_err(at_pointer("/stdin")),
             timeout_seconds,
         ))?;
         let JobType::CodeExecution = self.r#type.unwrap_or_default();

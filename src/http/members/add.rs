@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use workroom_domain::{access, invitation::Place};
 
 use super::model::{Member, MemberStatus};
-use crate::application::in_field;
+use crate::application::at_pointer;
 use crate::{
     application::{Error, all, members::AddMember, people::AccountRef},
     http::{
@@ -48,7 +48,7 @@ pub async fn add(
     Body { value, bytes }: Body<AddMemberRequest>,
 ) -> Result<Created<AddedOrInvited<Member>>, Error> {
     let (email, message) = all((
-        EmailAddress::parse(&value.email).map_err(in_field("/email")),
+        EmailAddress::parse(&value.email).map_err(at_pointer("/email")),
         invitations::send::message(value.message.as_deref()),
     ))?;
     let role = value.role.map_or(access::Role::Collaborator, Into::into);

@@ -12,7 +12,7 @@ use workroom_domain::{
 
 use super::model::{Organization, OrganizationSettingsRequest};
 use crate::{
-    application::{Error, all, in_field, organizations::CreateOrganization},
+    application::{Error, all, at_pointer, organizations::CreateOrganization},
     http::{
         State,
         extract::{Body, Caller, ClientKey, OrganizationPath, RequestBody},
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// An organization to found.
+/// An organization to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOrganizationRequest {
@@ -43,10 +43,10 @@ impl RequestBody for CreateOrganizationRequest {
 }
 
 pub(super) fn slug(text: &str) -> Result<Slug, Error> {
-    Slug::parse(text).map_err(in_field("/slug"))
+    Slug::parse(text).map_err(at_pointer("/slug"))
 }
 
-/// Found an organization, with the caller as its admin.
+/// Create an organization, with the caller as its admin.
 #[utoipa::path(post, path = "/organizations", tag = "organizations", operation_id = "createOrganization")]
 pub async fn create(
     Extract(state): Extract<State>,
@@ -56,9 +56,9 @@ pub async fn create(
 ) -> Result<Created<Organization>, Error> {
     let id = Uuid::now_v7();
     let (name, slug, image_url) = all((
-        Name::parse(&value.name).map_err(in_field("/name")),
+        Name::parse(&value.name).map_err(at_pointer("/name")),
         value.slug.as_deref().map(slug).transpose(),
-        value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(in_field("/image_url")),
+        value.image_url.as_deref().map(ImageUrl::parse).transpose().map_err(at_pointer("/image_url")),
     ))?;
     let command = CreateOrganization {
         organization_id: OrganizationId(id),

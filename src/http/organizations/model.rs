@@ -36,7 +36,7 @@ impl From<OrganizationRole> for access::OrganizationRole {
 /// What its admins have settled.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub struct OrganizationSettings {
-    /// Whether members, not only admins, may found projects in it.
+    /// Whether members, not only admins, may create projects in it.
     pub members_can_create_projects: bool,
     /// Whether people may belong to its projects who do not belong to it.
     pub allow_guests: bool,
@@ -56,7 +56,7 @@ impl OrganizationSettings {
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OrganizationSettingsRequest {
-    /// Whether members, not only admins, may found projects in it.
+    /// Whether members, not only admins, may create projects in it.
     pub members_can_create_projects: Option<bool>,
     /// Whether people may belong to its projects who do not belong to it; not in a new one unless said so. Turned off, it takes those
     /// who are there off the projects.
@@ -94,7 +94,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// One that the caller has just founded.
+    /// One that the caller has just created.
     pub(super) fn new(id: Uuid, fields: &OrganizationFields, version: i64, now: OffsetDateTime) -> Self {
         Self {
             id,

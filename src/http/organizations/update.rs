@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     application::{
-        Error, all, in_field,
+        Error, all, at_pointer,
         organizations::{UpdateOrganization, UpdatedOrganization},
     },
     http::{
@@ -59,12 +59,14 @@ impl RequestBody for UpdateOrganizationRequest {
 impl UpdateOrganizationRequest {
     fn patch(&self) -> Result<OrganizationPatch, Error> {
         let image_url = match &self.image_url {
-            Some(Some(address)) => ImageUrl::parse(address).map(|url| Some(Some(url))).map_err(in_field("/image_url")),
+            Some(Some(address)) => {
+                ImageUrl::parse(address).map(|url| Some(Some(url))).map_err(at_pointer("/image_url"))
+            }
             Some(None) => Ok(Some(None)),
             None => Ok(None),
         };
         let (name, slug, image_url) = all((
-            self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
+            self.name.as_deref().map(Name::parse).transpose().map_err(at_pointer("/name")),
             self.slug.as_deref().map(slug).transpose(),
             image_url,
         ))?;

@@ -18,7 +18,7 @@ use crate::application::codes::OUT_OF_RANGE;
 use crate::identity::codes::MALFORMED_EMAIL;
 use crate::{
     application::{
-        Error, all, in_field,
+        Error, all, at_pointer,
         people::AccountRef,
         projects::{CreateProject, CreatedProject},
     },
@@ -30,7 +30,7 @@ use crate::{
     identity::email::EmailAddress,
 };
 
-/// A project to found.
+/// A project to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateProjectRequest {
@@ -41,7 +41,7 @@ pub struct CreateProjectRequest {
     #[serde(default)]
     #[schema(max_length = 20_000)]
     description: Option<String>,
-    /// The organization to found it in; the caller's personal one when not given.
+    /// The organization to create it in; the caller's personal one when not given.
     organization_id: Option<Uuid>,
     /// Whether any signed-in account may look at it.
     #[serde(default)]
@@ -93,8 +93,8 @@ time::serde::format_description!(day, Date, "[year]-[month]-[day]");
 impl CreateProjectRequest {
     fn fields(&self) -> Result<ProjectFields, Error> {
         let (name, description) = all((
-            Name::parse(&self.name).map_err(in_field("/name")),
-            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+            Name::parse(&self.name).map_err(at_pointer("/name")),
+            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(at_pointer("/description")),
         ))?;
         Ok(ProjectFields {
             name,
@@ -123,12 +123,12 @@ pub(super) fn account_ref(pointer: &str, text: &str) -> Result<AccountRef, Error
     Ok(AccountRef::Email(email.normalized().to_owned()))
 }
 
-const MOST_MEMBERS: usize = 100;
+const MAX_MEMBERS: usize = 100;
 
 impl CreateProjectRequest {
     fn team(&self) -> Result<Vec<AccountRef>, Error> {
         let team = self.team_members.as_deref().unwrap_or_default();
-        if team.len() > MOST_MEMBERS {
+        if team.len() > MAX_MEMBERS {
             return Err(Error::invalid("/team_members", OUT_OF_RANGE, "must be at most 100"));
         }
         team.iter().enumerate().map(|(index, member)| account_ref(&format!("/team_members/{index}"), member)).collect()
@@ -145,7 +145,7 @@ fn resource(created: &CreatedProject, now: OffsetDateTime) -> Project {
     Project::of(facts, created.organization_id, &created.fields, created.version, created.member_count)
 }
 
-/// Found a project, with the caller as its owner.
+/// Create a project, with the caller as its owner.
 #[utoipa::path(post, path = "/projects", tag = "projects", operation_id = "createProject", responses((status = 404)))]
 pub async fn create(
     Extract(state): Extract<State>,

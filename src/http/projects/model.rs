@@ -140,7 +140,7 @@ pub struct Project {
     pub edit_policy: String,
     /// Whether the lead may add members; not owners.
     pub lead_can_add_members: bool,
-    /// Who founded it.
+    /// Who created it.
     pub created_by: Uuid,
     /// When it was founded.
     #[serde(with = "time::serde::rfc3339")]

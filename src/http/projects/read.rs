@@ -72,7 +72,7 @@ pub async fn read(
         };
         return OkOrNotModified::new(&known, detail.project.version, Representation::ByContent, &detail);
     }
-    // The members of a small project are all shown: who founded it, or owns it longest, is among those.
+    // The members of a small project are all shown: who created it, or owns it longest, is among those.
     let owner = if i64::from(project.member_count) <= SHOWN {
         let owners = listed.members.iter().filter(|member| member.role == Role::Owner.as_str());
         owners.min_by_key(|member| (member.added_at, member.account_id)).cloned()
@@ -90,7 +90,7 @@ pub async fn read(
     let workspaces: Vec<Workspace> = workspaces.items.into_iter().map(Workspace::from).collect();
     let (owner, lead) = (owner.map(Member::from), lead.map(Member::from));
     let version = project.version;
-    let sight = Representation::by_content_if(project.member_count > 1 || !workspaces.is_empty());
+    let representation = Representation::by_content_if(project.member_count > 1 || !workspaces.is_empty());
     let detail = ProjectDetail { project: project.into(), owner, lead, members, workspaces };
-    OkOrNotModified::new(&known, version, sight, &detail)
+    OkOrNotModified::new(&known, version, representation, &detail)
 }

@@ -15,7 +15,7 @@ use super::{
     model::{EditPolicy, Facts, Priority, Project, ProjectStatus},
 };
 use crate::{
-    application::{Error, all, in_field, projects::UpdateProject},
+    application::{Error, all, at_pointer, projects::UpdateProject},
     http::{
         State, beside,
         extract::{Caller, IfMatch, Json, ProjectPath, RequestBody, double_option},
@@ -67,8 +67,8 @@ impl UpdateProjectRequest {
     fn patch(self) -> Result<ProjectPatch, Error> {
         let date = |given: Option<Option<DateParam>>| given.map(|date| date.map(|DateParam(date)| date));
         let (name, description) = all((
-            self.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
-            self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+            self.name.as_deref().map(Name::parse).transpose().map_err(at_pointer("/name")),
+            self.description.as_deref().map(Prose::parse).transpose().map_err(at_pointer("/description")),
         ))?;
         Ok(ProjectPatch {
             name,

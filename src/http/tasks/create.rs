@@ -14,7 +14,7 @@ use workroom_projections::history::Cause;
 
 use super::model::{Facts, Task, TaskStatus, TaskType};
 use crate::{
-    application::{Error, all, in_field, tasks::CreateTask},
+    application::{Error, all, at_pointer, tasks::CreateTask},
     http::{
         State,
         extract::{Body, Caller, ClientKey, ProjectPath, RequestBody, TaskPath},
@@ -54,8 +54,8 @@ impl RequestBody for CreateTaskRequest {
 impl CreateTaskRequest {
     fn fields(&self) -> Result<TaskFields, Error> {
         let (title, description) = all((
-            Name::parse(&self.title).map_err(in_field("/title")),
-            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+            Name::parse(&self.title).map_err(at_pointer("/title")),
+            Prose::parse(self.description.as_deref().unwrap_or_default()).map_err(at_pointer("/description")),
         ))?;
         Ok(TaskFields {
             title,

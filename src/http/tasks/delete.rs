@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-const MOST: usize = 100;
+const MAX_TASKS: usize = 100;
 
 /// Remove a task, and its comments with it.
 #[utoipa::path(delete, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks", operation_id = "deleteTask")]
@@ -60,7 +60,7 @@ pub async fn delete_many(
     ProjectPath { project_id }: ProjectPath,
     Json(DeleteTasksRequest { ids }): Json<DeleteTasksRequest>,
 ) -> Result<Done<DeletedTasks>, Error> {
-    if ids.is_empty() || ids.len() > MOST {
+    if ids.is_empty() || ids.len() > MAX_TASKS {
         return Err(Error::invalid("/ids", OUT_OF_RANGE, "must be from 1 to 100"));
     }
     let task_ids = ids.into_iter().map(TaskId).collect();

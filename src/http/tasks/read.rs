@@ -30,6 +30,6 @@ pub async fn read(
     let (project, row) = state.app.project_with(account_id, project_id, Action::ViewTasks, look).await?;
     let task = Task::from(row.ok_or(Error::not_found("task"))?);
     let task = if project.relation.role().is_some() { task } else { task.for_visitors() };
-    let sight = Representation::by_content_if(task.comment_count > 0 || task.assignee_id.is_some());
-    OkOrNotModified::new(&known, task.version, sight, &task)
+    let representation = Representation::by_content_if(task.comment_count > 0 || task.assignee_id.is_some());
+    OkOrNotModified::new(&known, task.version, representation, &task)
 }

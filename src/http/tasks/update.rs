@@ -15,7 +15,7 @@ use workroom_projections::{accounts, tasks};
 use super::model::{Facts, Task, TaskStatus, TaskType, assignee};
 use crate::{
     application::{
-        Error, all, in_field,
+        Error, all, at_pointer,
         tasks::{UpdateTask, UpdatedTask},
     },
     http::{
@@ -63,8 +63,8 @@ impl RequestBody for UpdateTaskRequest {
 impl UpdateTaskRequest {
     fn patch(self) -> Result<TaskPatch, Error> {
         let (title, description) = all((
-            self.title.as_deref().map(Name::parse).transpose().map_err(in_field("/title")),
-            self.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+            self.title.as_deref().map(Name::parse).transpose().map_err(at_pointer("/title")),
+            self.description.as_deref().map(Prose::parse).transpose().map_err(at_pointer("/description")),
         ))?;
         Ok(TaskPatch {
             title,

@@ -11,7 +11,7 @@ use workroom_domain::{
 
 use super::model::Workspace;
 use crate::{
-    application::{Error, all, in_field, workspaces::CreateWorkspace},
+    application::{Error, all, at_pointer, workspaces::CreateWorkspace},
     http::{
         State,
         extract::{Body, Caller, ClientKey, ProjectPath, RequestBody, WorkspacePath},
@@ -44,8 +44,8 @@ pub async fn create(
 ) -> Result<Created<Workspace>, Error> {
     let id = Uuid::now_v7();
     let (name, description) = all((
-        Name::parse(&value.name).map_err(in_field("/name")),
-        Prose::parse(value.description.as_deref().unwrap_or_default()).map_err(in_field("/description")),
+        Name::parse(&value.name).map_err(at_pointer("/name")),
+        Prose::parse(value.description.as_deref().unwrap_or_default()).map_err(at_pointer("/description")),
     ))?;
     let command = CreateWorkspace { workspace_id: WorkspaceId(id), project_id, name, description };
     let (created_by, now) = (caller.identity.account_id.into(), caller.context.now);

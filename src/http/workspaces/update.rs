@@ -13,7 +13,7 @@ use workroom_projections::workspaces;
 use super::model::Workspace;
 use crate::{
     application::{
-        Error, all, in_field,
+        Error, all, at_pointer,
         workspaces::{UpdateWorkspace, UpdatedWorkspace},
     },
     http::{
@@ -55,8 +55,8 @@ pub async fn update(
     Json(request): Json<UpdateWorkspaceRequest>,
 ) -> Result<Updated<Workspace>, Error> {
     let (name, description) = all((
-        request.name.as_deref().map(Name::parse).transpose().map_err(in_field("/name")),
-        request.description.as_deref().map(Prose::parse).transpose().map_err(in_field("/description")),
+        request.name.as_deref().map(Name::parse).transpose().map_err(at_pointer("/name")),
+        request.description.as_deref().map(Prose::parse).transpose().map_err(at_pointer("/description")),
     ))?;
     let patch = WorkspacePatch { name, description };
     let (project, workspace) = (project_id, workspace_id);

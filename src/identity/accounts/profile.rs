@@ -130,7 +130,7 @@ pub(in crate::identity) struct ChangeProfile {
 impl Command for ChangeProfile {
     type Reply = ();
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.account_id.into())
     }
 

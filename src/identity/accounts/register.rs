@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     application::{
-        Answer, Command, Context, Error, IdempotencyKey, Rendered, Unit, Violation, accounts::RecordAccount, in_field,
+        Answer, Command, Context, Error, IdempotencyKey, Rendered, Unit, Violation, accounts::RecordAccount, at_pointer,
     },
     http::client_address::network,
     identity::{
@@ -77,7 +77,7 @@ impl Identity {
             self.require_free(&checked).await?;
         }
         let hashed = self.approve_and_hash(&checked.password, checked.owner(), Queue::Registration).await?;
-        let password_hash = hashed.map_err(in_field("/password"))?;
+        let password_hash = hashed.map_err(at_pointer("/password"))?;
         drop(passed);
         let account_id = AccountId(Uuid::now_v7());
         let personal_organization_id = OrganizationId(Uuid::now_v7());

@@ -8,7 +8,7 @@ use workroom_projections::accounts;
 
 use super::store::SetPassword;
 use crate::{
-    application::{Context, Done, Error, TableChange, in_field},
+    application::{Context, Done, Error, TableChange, at_pointer},
     identity::{
         Identity,
         email::EmailAddress,
@@ -32,13 +32,13 @@ impl Identity {
     /// Checks a new password against the policy, and hashes it.
     pub(super) async fn new_password_hash(&self, account_id: AccountId, new: &str) -> Result<String, Error> {
         let account = accounts::find(self.inner.app.pool(), account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
-        let password = Password::new(new).map_err(in_field("/new_password"))?;
+        let password = Password::new(new).map_err(at_pointer("/new_password"))?;
         let email = account.email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
         let username = Username::parse(&account.username).ok();
         let full_name = account.full_name.as_deref();
         let owner = PasswordOwner { email: email.as_ref(), username: username.as_ref(), full_name };
-        self.inner.config.password_policy.check(&password, owner).map_err(in_field("/new_password"))?;
-        self.approve_and_hash(&password, owner, Queue::Recovery).await?.map_err(in_field("/new_password"))
+        self.inner.config.password_policy.check(&password, owner).map_err(at_pointer("/new_password"))?;
+        self.approve_and_hash(&password, owner, Queue::Recovery).await?.map_err(at_pointer("/new_password"))
     }
 
     /// Hashes a new password, unless it is easy to guess.

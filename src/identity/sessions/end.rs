@@ -69,7 +69,7 @@ pub(in crate::identity) struct EndSessions {
 impl Command for EndSessions {
     type Reply = Ended;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.account_id.into())
     }
 

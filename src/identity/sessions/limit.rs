@@ -27,7 +27,7 @@ struct EndExcess {
 impl Command for EndExcess {
     type Reply = Vec<Uuid>;
 
-    fn contended(&self) -> Option<Uuid> {
+    fn lock_key(&self) -> Option<Uuid> {
         Some(self.account_id.into())
     }
 

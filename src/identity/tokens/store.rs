@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// Tokens that an account can have at a time.
-const MOST: i64 = 100;
+const MAX_TOKENS: i64 = 100;
 
 /// How exactly the last use of a personal token is told.
-const USED_WITHIN: &str = "1 minute";
+const LAST_USE_PRECISION: &str = "1 minute";
 
 /// A token, and what it opens.
 #[derive(FromRow)]
@@ -38,7 +38,7 @@ pub(super) async fn find(
 ) -> Result<Option<PersonalToken>, sqlx::Error> {
     sqlx::query_as(&format!(
         "SELECT t.id, t.account_id, a.period_id, t.scope, t.expires_at,
-                COALESCE(t.last_used_at > $2 - interval '{USED_WITHIN}', false) AS is_noted
+                COALESCE(t.last_used_at > $2 - interval '{LAST_USE_PRECISION}', false) AS is_noted
          FROM personal_tokens t JOIN accounts a ON a.id = t.account_id
          WHERE t.token_hash = $1 AND a.deactivated_at IS NULL"
     ))
@@ -139,7 +139,7 @@ impl TableChange for InsertToken {
             scope,
             created_at: At(*created_at),
             expires_at: expires_at.map(At),
-            most: MOST,
+            most: MAX_TOKENS,
         };
         let insert = Change::new(
             "INSERT INTO personal_tokens (id, account_id, token_hash, name, scope, created_at, expires_at)
@@ -149,7 +149,8 @@ impl TableChange for InsertToken {
              WHERE (SELECT count(*) FROM personal_tokens p WHERE p.account_id = a.account_id) < a.most",
             &row,
         )?;
-        let full = || Error::refused(TOO_MANY_TOKENS, format!("an account can have {MOST} tokens; revoke one first"));
+        let full =
+            || Error::refused(TOO_MANY_TOKENS, format!("an account can have {MAX_TOKENS} tokens; revoke one first"));
         Ok(vec![insert.or(full)])
     }
 }

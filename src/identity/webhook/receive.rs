@@ -4,7 +4,7 @@ use workroom_credentials::webhook::{event::IdentityEvent, signature::MessageId};
 
 use super::{IdentityWebhook, store};
 use crate::{
-    application::{Error, in_field},
+    application::{Error, at_pointer},
     clock::now,
     identity::Identity,
 };
@@ -26,7 +26,7 @@ impl Identity {
         if store::is_known(pool, id).await? {
             return Ok(());
         }
-        let event = IdentityEvent::parse(body, now()).map_err(in_field(""))?;
+        let event = IdentityEvent::parse(body, now()).map_err(at_pointer(""))?;
         self.apply_identity_event(&webhook.issuer, &event).await?;
         Ok(store::note(pool, id).await?)
     }

@@ -124,10 +124,10 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
     let mut is_complete = true;
     let last = feed.ring().last();
     for message in batch {
-        match heard(hub, feed, message, last) {
-            Heard::Event(entry) => entries.push(entry),
-            Heard::Old => {}
-            Heard::Doubtful => is_complete = false,
+        match parse(hub, feed, message, last) {
+            Received::Event(entry) => entries.push(entry),
+            Received::Old => {}
+            Received::Doubtful => is_complete = false,
         }
     }
     // A message is published after its event is committed: what the ring lacks before it is in Postgres, and so is it.
@@ -137,7 +137,7 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
 }
 
 /// What a message says.
-enum Heard {
+enum Received {
     /// An event.
     Event(Entry),
     /// What is known already: a relay that fills a wiped stream publishes everything again.
@@ -146,33 +146,33 @@ enum Heard {
     Doubtful,
 }
 
-fn heard(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Heard {
+fn parse(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Received {
     if !hub.seal().holds(message) {
         // Not a relay's, or one of another version: whatever it says, the log knows better.
         tracing::warn!("a copy of an event is not sealed: the log is read instead");
-        return Heard::Doubtful;
+        return Received::Doubtful;
     }
     let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
     if header(header::EPOCH).is_some_and(|epoch| Uuid::try_parse(epoch) != Ok(hub.epoch())) {
         // Ours or the relay's is out of date; a look at the log tells.
         hub.look_soon();
-        return Heard::Doubtful;
+        return Received::Doubtful;
     }
     if header(header::FEED_SEQ).and_then(|seq| seq.parse().ok()).is_some_and(|seq: i64| seq <= last) {
-        return Heard::Old;
+        return Received::Old;
     }
     if header(header::DATA_OMITTED).is_some() {
-        return Heard::Doubtful;
+        return Received::Doubtful;
     }
     match serde_json::from_slice::<PublishedEvent>(&message.payload) {
-        Ok(event) if event.feed_id == feed.id.uuid() => Heard::Event(Entry::of(&event)),
+        Ok(event) if event.feed_id == feed.id.uuid() => Received::Event(Entry::of(&event)),
         Ok(event) => {
             tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "another feed's event is published here");
-            Heard::Doubtful
+            Received::Doubtful
         }
         Err(error) => {
             tracing::warn!(subject = %message.subject, %error, "a published event cannot be read");
-            Heard::Doubtful
+            Received::Doubtful
         }
     }
 }

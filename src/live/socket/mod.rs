@@ -175,7 +175,7 @@ impl Socket {
     /// `Err`: the socket ends; by the peer, without a code.
     async fn receive(&mut self, message: Message) -> Result<(), Option<Close>> {
         let now = Instant::now();
-        self.timers.heard(now, &self.live.limits);
+        self.timers.received(now, &self.live.limits);
         if let Message::Close(_) = message {
             return Err(None);
         }

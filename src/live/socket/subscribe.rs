@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How long an answer may take.
-const WITHIN: Duration = Duration::from_secs(15);
+const ADMISSION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Why somebody may not, in the protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(in crate::live) async fn admit(
     request: Subscribe,
     wake: Arc<Notify>,
 ) -> Result<Admitted, Refused> {
-    timeout(WITHIN, try_admit(&live, account_id, &request, wake)).await.unwrap_or_else(|_| {
+    timeout(ADMISSION_TIMEOUT, try_admit(&live, account_id, &request, wake)).await.unwrap_or_else(|_| {
         tracing::warn!(project_id = %request.project_id, "a subscription took too long");
         Err(Refused::UNAVAILABLE)
     })
@@ -103,7 +103,7 @@ async fn try_admit(
     let _turn = hub.turn().await;
     let membership = live.app.log().reload::<Membership>(project_id.into()).await.map_err(Error::from)?;
     insist_on_right(live, account_id, project_id, &membership.state).await?;
-    let (epoch, head) = bearings(hub.pool(), project_id).await.map_err(Error::from)?;
+    let (epoch, head) = head_of(hub.pool(), project_id).await.map_err(Error::from)?;
     if epoch != hub.epoch() {
         hub.look_soon();
     }
@@ -135,7 +135,7 @@ async fn insist_on_right(
 }
 
 /// The current history and a feed's head, of one moment.
-async fn bearings(pool: &PgPool, project_id: ProjectId) -> Result<(Uuid, i64), sqlx::Error> {
+async fn head_of(pool: &PgPool, project_id: ProjectId) -> Result<(Uuid, i64), sqlx::Error> {
     sqlx::query_as(
         "SELECT epoch, COALESCE((
              SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)

@@ -56,7 +56,7 @@ impl Timers {
     }
 
     /// The peer was heard.
-    pub(in crate::live) fn heard(&mut self, now: Instant, limits: &Limits) {
+    pub(in crate::live) fn received(&mut self, now: Instant, limits: &Limits) {
         self.silent_at = now + 2 * limits.ping_interval;
     }
 
@@ -118,12 +118,12 @@ mod tests {
         timers.signed_in(after(5), wall, wall + time::Duration::seconds(30));
         assert_eq!(timers.due(after(20), &limits), Some(Due::Ping));
         assert_eq!(timers.due(after(20), &limits), None);
-        timers.heard(after(34), &limits);
+        timers.received(after(34), &limits);
         assert_eq!(timers.due(after(35), &limits), Some(Due::Expired));
         assert_eq!(timers.next(), after(40));
         timers.signed_in(after(36), wall, wall + time::Duration::seconds(4));
         assert_eq!(timers.due(after(40), &limits), Some(Due::Expired));
-        timers.heard(after(60), &limits);
+        timers.received(after(60), &limits);
         assert_eq!(timers.due(after(65), &limits), Some(Due::GraceOver));
         let mut silent = Timers::new(start, &limits);
         silent.signed_in(start, wall, wall + time::Duration::days(1));

@@ -19,7 +19,8 @@ async fn use_it(world: &World, one: &Server, two: &Server) {
         async move {
             let person = person.at(&address);
             for number in 0..25 {
-                let text = format!("{} {number}", person.email);
+                // Of each its own: what says nothing new is no event.
+                let text = format!("{} {number}, by {address}", person.email);
                 person.patch(&path, json!({"description": text})).await.is(200);
                 let task = json!({"title": format!("task {number}"), "priority": "high"});
                 person.post(&format!("{path}/tasks"), task).await.is(201);

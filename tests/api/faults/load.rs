@@ -30,10 +30,10 @@ struct Told {
     edited: Vec<String>,
     /// Edits whose fate the client does not know.
     open: Vec<String>,
-    /// Projects founded: name and id.
-    founded: Vec<(String, String)>,
+    /// Projects created: name and id.
+    created: Vec<(String, String)>,
     /// Names of projects that were asked for, but not answered when the load ended.
-    unfounded: Vec<String>,
+    not_created: Vec<String>,
 }
 
 #[derive(Default)]
@@ -126,7 +126,7 @@ impl Client {
         told
     }
 
-    /// Founds projects, each under a key of its own, repeated until it is answered.
+    /// Creates projects, each under a key of its own, repeated until it is answered.
     async fn found(self) -> Told {
         let mut told = Told::default();
         while self.goes_on() {
@@ -134,11 +134,11 @@ impl Client {
             let body = json!({"name": name}).to_string();
             loop {
                 if let Some(reply) = self.attempt(Method::POST, "/projects", &body, Some(&name), 201).await {
-                    told.founded.push((name, reply.id()));
+                    told.created.push((name, reply.id()));
                     break;
                 }
                 if !self.goes_on() {
-                    told.unfounded.push(name);
+                    told.not_created.push(name);
                     break;
                 }
             }
@@ -220,7 +220,7 @@ impl Load {
             }
         };
         tokio::time::timeout(Duration::from_secs(60), all).await.expect("clients that end");
-        let Told { edited, open, founded, unfounded } = self.told;
+        let Told { edited, open, created, not_created } = self.told;
         assert_whole(pool).await;
         let written: Vec<String> = sqlx::query_scalar(
             "SELECT payload #>> '{changes,description,to}' FROM events
@@ -240,17 +240,17 @@ impl Load {
                 .fetch_all(pool)
                 .await
                 .expect("projects");
-        for named in &founded {
+        for named in &created {
             let same: Vec<_> = made.iter().filter(|(name, _)| *name == named.0).collect();
             assert_eq!(same, [named], "one project for one key");
         }
-        for name in &unfounded {
+        for name in &not_created {
             assert!(made.iter().filter(|(made, _)| made == name).count() <= 1, "two projects for one key");
         }
         eprintln!(
             "load: {} edits and {} projects acknowledged, {} answered 503, {} not answered",
             edited.len(),
-            founded.len(),
+            created.len(),
             self.counters.busy.load(Ordering::Relaxed),
             self.counters.failed.load(Ordering::Relaxed)
         );
@@ -262,8 +262,8 @@ impl Told {
     fn add(&mut self, other: Self) {
         self.edited.extend(other.edited);
         self.open.extend(other.open);
-        self.founded.extend(other.founded);
-        self.unfounded.extend(other.unfounded);
+        self.created.extend(other.created);
+        self.not_created.extend(other.not_created);
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use workroom_domain::{access, ids::AccountId, invitation::Place};
 
-use crate::application::in_field;
+use crate::application::at_pointer;
 use crate::{
     application::{
         Error, all,
@@ -58,7 +58,7 @@ pub async fn add_member(
     Body { value, bytes }: Body<AddOrganizationMemberRequest>,
 ) -> Result<Created<AddedOrInvited<OrganizationMember>>, Error> {
     let (email, message) = all((
-        EmailAddress::parse(&value.email).map_err(in_field("/email")),
+        EmailAddress::parse(&value.email).map_err(at_pointer("/email")),
         invitations::send::message(value.message.as_deref()),
     ))?;
     let role = value.role.map_or(access::OrganizationRole::Member, Into::into);

@@ -61,7 +61,7 @@ pub async fn change_member_role(
             };
             let added = match history::last_cause(pool, which).await? {
                 Some(added) => Some(added),
-                // Who founded it.
+                // Who created it.
                 None => state.app.creation(Organization::TYPE, organization_id.into()).await?,
             };
             let added_at = added.map_or(caller.context.now, |added| added.at);

@@ -17,7 +17,7 @@ use super::{Controllers, Limits};
 /// The sandbox's own: the launcher's two threads, bubblewrap's monitor, and process 1 inside.
 const OVERHEAD: u64 = 4;
 /// How often removal is tried, at growing intervals: some three seconds in all.
-const TRIES: u32 = 40;
+const MAX_ATTEMPTS: u32 = 40;
 
 /// A group; dropped, its processes are killed and its folders removed.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Group {
 
     /// Kills what is left and removes the folders, waiting for the last process to be gone.
     pub(in super::super) async fn remove(mut self) {
-        for attempt in 1..=TRIES {
+        for attempt in 1..=MAX_ATTEMPTS {
             if self.try_remove().is_ok() {
                 return;
             }
@@ -124,14 +124,14 @@ impl Drop for Group {
         // Given up in the middle: its processes are dying, and only then the folders can go.
         let mut rest = Self { folders: std::mem::take(&mut self.folders) };
         let waiting = thread::Builder::new().name("cgroup-removal".to_owned()).spawn(move || {
-            for attempt in 1..=TRIES {
+            for attempt in 1..=MAX_ATTEMPTS {
                 thread::sleep(pause(attempt));
                 rest.kill();
                 if rest.try_remove().is_ok() {
                     return;
                 }
             }
-            // Left for the sweep of the next start.
+            // Left for the clean-up of the next start.
             tracing::warn!(folders = ?rest.folders, "cgroup cannot be removed");
             rest.folders.clear();
         });

@@ -42,7 +42,7 @@ impl Controllers {
     pub(super) fn detect(limits: Limits) -> Result<Self, String> {
         let found = detect::controllers(&detect::System::read()?)?;
         let refused = |error: io::Error| format!("cgroups cannot be made: {error}");
-        found.sweep();
+        found.clean_up();
         found.group(limits).map_err(refused)?.discard().map_err(refused)?;
         Ok(found)
     }
@@ -57,7 +57,7 @@ impl Controllers {
     }
 
     /// Kills and removes what ended workers have left.
-    pub(super) fn sweep(&self) {
+    pub(super) fn clean_up(&self) {
         let folders = self.folders();
         let names = fs::read_dir(folders[0])
             .into_iter()
@@ -121,7 +121,7 @@ mod tests {
         }
         std::mem::forget(group);
 
-        controllers.sweep();
+        controllers.clean_up();
 
         assert!(!left.wait().expect("an end").success());
         let gone = || controllers.folders().iter().all(|folder| !folder.join(format!("{PREFIX}.4194305.1.0")).exists());

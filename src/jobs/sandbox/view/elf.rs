@@ -15,7 +15,7 @@ const MACHINE: u16 = 183; // EM_AARCH64
 /// Longest name or path that is believed, in bytes.
 const LONGEST: usize = 4096;
 /// Most headers and entries that are looked at: a bound against garbage.
-const MOST: u64 = 4096;
+const MAX_HEADERS: u64 = 4096;
 
 /// The needs of one file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn needs(path: &Path) -> io::Result<Option<Needs>> {
     let mut needs = Needs::default();
     let mut loaded = Vec::new();
     let mut dynamic = None;
-    for number in 0..count.min(MOST) {
+    for number in 0..count.min(MAX_HEADERS) {
         let mut segment = [0; 56];
         file.read_exact_at(&mut segment, table.saturating_add(number * size))?;
         let (offset, address, length) = (u64_at(&segment, 8), u64_at(&segment, 16), u64_at(&segment, 32));
@@ -58,7 +58,7 @@ pub(super) fn needs(path: &Path) -> io::Result<Option<Needs>> {
     let Some((offset, length)) = dynamic else { return Ok(Some(needs)) };
 
     let (mut names, mut folders, mut strings) = (Vec::new(), Vec::new(), None);
-    for number in 0..(length / 16).min(MOST) {
+    for number in 0..(length / 16).min(MAX_HEADERS) {
         let mut entry = [0; 16];
         file.read_exact_at(&mut entry, offset.saturating_add(number * 16))?;
         let value = u64_at(&entry, 8);

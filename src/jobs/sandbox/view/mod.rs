@@ -244,11 +244,11 @@ impl Folder {
     }
 
     fn make(place: &Path) -> io::Result<Self> {
-        sweep(place);
+        clean_up(place);
         for _ in 0..ATTEMPTS {
             let path = place.join(format!("{PREFIX}{}", Uuid::now_v7().simple()));
             DirBuilder::new().mode(0o700).create(&path)?;
-            // Another's sweep may take it for left behind before it is locked.
+            // Another's clean-up may take it for left behind before it is locked.
             let Ok(lock) = File::open(&path) else { continue };
             lock.lock_shared()?;
             if path.exists() {
@@ -273,7 +273,7 @@ impl Folder {
         let root = self.path.join(language.as_str());
         // Of an interpreter that did not work.
         if root.exists() {
-            copies.forget(&root);
+            copies.evict(&root);
             fs::remove_dir_all(&root)?;
         }
         let mut layout = Layout { root, mounts: BTreeSet::new(), placed: BTreeSet::new(), copies };
@@ -325,7 +325,7 @@ impl Drop for Folder {
 pub(super) struct Copies(BTreeMap<PathBuf, PathBuf>);
 
 impl Copies {
-    fn forget(&mut self, root: &Path) {
+    fn evict(&mut self, root: &Path) {
         self.0.retain(|_, copy| !copy.starts_with(root));
     }
 }
@@ -533,7 +533,7 @@ fn usable(place: &Path) -> io::Result<()> {
 }
 
 /// Removes folders that nobody uses any more.
-fn sweep(place: &Path) {
+fn clean_up(place: &Path) {
     let own = Uid::effective().as_raw();
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         let path = entry.path();

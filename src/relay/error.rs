@@ -19,7 +19,7 @@ pub(super) const EMPTYING_JOBS: &str = "emptying the work queue";
 
 /// Why the relay had to stop.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Setback {
+pub(super) enum RelayError {
     /// The log has a hole (law 4), which nothing may be published behind.
     #[error(transparent)]
     Log(LogError),
@@ -49,7 +49,7 @@ pub(super) enum Setback {
     Json { position: i64, source: serde_json::Error },
 }
 
-impl Setback {
+impl RelayError {
     pub(super) fn nats<E>(doing: &'static str) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -86,16 +86,16 @@ impl Setback {
     }
 }
 
-impl From<PublishJobError> for Setback {
+impl From<PublishJobError> for RelayError {
     fn from(error: PublishJobError) -> Self {
         Self::Nats { doing: PUBLISHING_JOB, source: error.into() }
     }
 }
 
 /// An answer of the database, in time.
-pub(super) async fn answer<T>(question: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Setback> {
+pub(super) async fn answer<T>(question: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, RelayError> {
     match timeout(DATABASE_DEADLINE, question).await {
         Ok(answer) => Ok(answer?),
-        Err(_) => Err(Setback::DatabaseSilent),
+        Err(_) => Err(RelayError::DatabaseSilent),
     }
 }

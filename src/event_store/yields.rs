@@ -1,4 +1,4 @@
-//! Taking turns with other processes on one aggregate.
+//! Taking yields with other processes on one aggregate.
 //!
 //! Whoever has just committed knows the newest state, has decided the next commands on it, and would win again; whoever lost has
 //! to load and to decide first, and would lose for long. So a process that wins where it has lost a moment ago does so for a
@@ -29,11 +29,11 @@ struct Turn {
 
 /// The aggregates that other processes write as well.
 #[derive(Default)]
-pub(super) struct Turns {
+pub(super) struct Yields {
     contended: HashMap<Key, Turn>,
 }
 
-impl Turns {
+impl Yields {
     /// Notes that others came first on these: it is this process' turn next.
     pub(super) fn lost(&mut self, aggregates: &[Key]) {
         let now = Instant::now();
@@ -96,27 +96,27 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_won_after_a_loss_rests_for_a_while() {
-        let mut turns = Turns::default();
-        turns.won([key(1)].into_iter(), Duration::from_millis(3));
-        assert!(!turns.rests(&writes(1)), "nobody else writes it");
-        turns.lost(&[key(1)]);
-        assert!(!turns.rests(&writes(1)), "it is our turn");
-        turns.won([key(1), key(2)].into_iter(), Duration::from_millis(3));
-        assert!(!turns.rests(&writes(1)), "it still is");
+        let mut yields = Yields::default();
+        yields.won([key(1)].into_iter(), Duration::from_millis(3));
+        assert!(!yields.rests(&writes(1)), "nobody else writes it");
+        yields.lost(&[key(1)]);
+        assert!(!yields.rests(&writes(1)), "it is our turn");
+        yields.won([key(1), key(2)].into_iter(), Duration::from_millis(3));
+        assert!(!yields.rests(&writes(1)), "it still is");
         tokio::time::advance(TURN).await;
-        turns.won([key(1), key(2)].into_iter(), Duration::from_millis(3));
-        assert!(turns.rests(&writes(1)) && !turns.rests(&writes(2)));
-        tokio::time::advance(turns.next() - Instant::now()).await;
-        assert!(!turns.rests(&writes(1)));
+        yields.won([key(1), key(2)].into_iter(), Duration::from_millis(3));
+        assert!(yields.rests(&writes(1)) && !yields.rests(&writes(2)));
+        tokio::time::advance(yields.next() - Instant::now()).await;
+        assert!(!yields.rests(&writes(1)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_is_alone_again_does_not_rest() {
-        let mut turns = Turns::default();
-        turns.lost(&[key(1)]);
+        let mut yields = Yields::default();
+        yields.lost(&[key(1)]);
         tokio::time::advance(MEMORY).await;
-        turns.won([key(1)].into_iter(), Duration::from_secs(1));
-        assert!(!turns.rests(&writes(1)));
-        assert!(turns.contended.is_empty());
+        yields.won([key(1)].into_iter(), Duration::from_secs(1));
+        assert!(!yields.rests(&writes(1)));
+        assert!(yields.contended.is_empty());
     }
 }
