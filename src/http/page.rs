@@ -89,7 +89,7 @@ fn decode(cursor: &str) -> Result<Uuid, Error> {
 /// A part of a list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Items<T> {
-    /// The items.
+    /// The items of this page, at most `limit`.
     pub items: Vec<T>,
     /// Where to go on; null at the end.
     pub next_cursor: Option<String>,

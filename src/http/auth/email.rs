@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// A token from the mail.
+/// The token that came with the mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VerifyEmailRequest {

@@ -22,14 +22,14 @@ use crate::{
     identity::{DEVICE_LIFETIME, SignIn},
 };
 
-/// Who signs in.
+/// An account signs in by its e-mail address and password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginRequest {
-    /// E-mail address.
+    /// The account's e-mail address, in any case of letters.
     #[schema(example = "ada@example.com")]
     email: String,
-    /// Password.
+    /// The account's password.
     #[schema(example = "an analytical engine")]
     password: String,
 }

@@ -34,11 +34,11 @@ pub async fn me(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateAccountRequest {
-    /// New full name.
+    /// The new full name; null removes it.
     #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, max_length = 200)]
     full_name: Option<Option<String>>,
-    /// New user name.
+    /// The new user name.
     #[schema(min_length = 3, max_length = 32)]
     username: Option<String>,
     /// New picture: an http or https address.

@@ -16,26 +16,26 @@ use crate::{
 /// An account, as it sees itself.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Account {
-    /// Its id.
+    /// The account's id, a UUIDv7.
     pub id: Uuid,
     /// E-mail address; null where another issuer vouches for the account and told none.
     #[schema(example = "ada@example.com")]
     pub email: Option<String>,
     /// Whether the account has shown that it reads mail to the address.
     pub email_verified: bool,
-    /// User name.
+    /// The user name: 3 to 32 letters, digits, dots, hyphens and underscores; no two accounts have the same.
     #[schema(example = "ada")]
     pub username: String,
-    /// Full name.
+    /// The full name, as the account wants to be called; null where it has given none.
     pub full_name: Option<String>,
-    /// Picture.
+    /// The address of the account's picture, http or https; null where there is none.
     pub image_url: Option<String>,
-    /// The organization of its own.
+    /// The account's personal organization, where its projects go unless another one is named.
     pub personal_organization_id: Uuid,
-    /// When it was registered.
+    /// When the account was registered.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When it last changed.
+    /// When the profile last changed.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
 }
@@ -59,7 +59,7 @@ impl From<AccountRow> for Account {
 /// The request was accepted; what comes of it is not told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct MailAccepted {
-    /// Always `accepted`.
+    /// Always `accepted`, whether or not a mail is sent.
     #[schema(example = "accepted")]
     status: &'static str,
 }
@@ -77,17 +77,17 @@ pub type MailReply = AcceptedBody<MailAccepted>;
 /// A pair of tokens (RFC 6749, 5.1), with whose they are.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Tokens {
-    /// Send it as `Authorization: Bearer`.
+    /// The access token (a JWT): send it as `Authorization: Bearer`.
     pub access_token: String,
     /// Exchange it for a new pair at `/auth/refresh`; each can be used once.
     pub refresh_token: String,
-    /// Always `bearer`.
+    /// The type of the access token (RFC 6750): always `bearer`.
     #[schema(example = "bearer")]
     pub token_type: &'static str,
-    /// Seconds that the access token holds.
+    /// How long the access token holds, in seconds; refresh it before.
     #[schema(example = 900)]
     pub expires_in: u64,
-    /// Whose they are.
+    /// The account that the tokens sign in.
     pub user: Account,
 }
 

@@ -20,7 +20,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangePasswordRequest {
-    /// The password that holds now.
+    /// The password that holds until now.
     current_password: String,
     /// The one that is to hold from now on.
     #[schema(min_length = 8, max_length = 128)]
@@ -56,11 +56,11 @@ pub async fn change_password(
     Ok(NoContent::new(changed.position, changed.visible))
 }
 
-/// Whose password was forgotten.
+/// The account whose password was forgotten.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ForgotPasswordRequest {
-    /// The account's e-mail address.
+    /// The account's e-mail address. The reply is the same whether or not there is such an account.
     #[schema(example = "ada@example.com")]
     email: String,
 }
@@ -84,7 +84,7 @@ pub async fn forgot_password(
 pub struct ResetPasswordRequest {
     /// The token from the mail; it works once, within an hour.
     token: String,
-    /// The new password.
+    /// The new password: 8 to 128 characters, none that is well known.
     #[schema(min_length = 8, max_length = 128)]
     new_password: String,
 }

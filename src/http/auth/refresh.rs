@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// The refresh token to exchange.
+/// The refresh token to exchange for a new pair.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {

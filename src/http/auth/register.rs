@@ -17,7 +17,7 @@ use crate::{
     identity::Registration,
 };
 
-/// What to register with.
+/// What a new account is registered with.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RegisterRequest {
@@ -27,7 +27,7 @@ pub struct RegisterRequest {
     /// Password, 8 to 128 characters, none of the well-known ones.
     #[schema(example = "an analytical engine", min_length = 8, max_length = 128)]
     password: String,
-    /// Full name.
+    /// The full name to be shown, up to 200 characters.
     #[schema(max_length = 200)]
     full_name: Option<String>,
     /// User name; made from the e-mail address when not given.
@@ -39,7 +39,7 @@ impl RequestBody for RegisterRequest {
     const CLEARABLE: &'static [&'static str] = &["full_name"];
 }
 
-/// Register an account.
+/// Register an account. A mail asks to confirm its address.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", operation_id = "register", security(()), responses((status = 409)))]
 pub async fn register(
     Extract(state): Extract<State>,

@@ -20,19 +20,19 @@ use crate::{
 /// A session that is going on.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Session {
-    /// Its id.
+    /// The session's id: `sid` of its access tokens.
     id: Uuid,
-    /// Whether it is the one that asks.
+    /// Whether it is the session of this request.
     current: bool,
     /// What the client called itself at sign-in.
     user_agent: Option<String>,
-    /// When it began.
+    /// When somebody signed in.
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
-    /// When its tokens were last renewed.
+    /// When its tokens were last refreshed.
     #[serde(with = "time::serde::rfc3339")]
     refreshed_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// When it ends unless its tokens are refreshed before.
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
 }

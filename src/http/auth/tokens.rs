@@ -18,7 +18,7 @@ use crate::{
     identity::{NewToken, Scope, TokenSummary},
 };
 
-/// What a token opens.
+/// What a personal access token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenScope {
@@ -28,11 +28,11 @@ pub enum TokenScope {
     Write,
 }
 
-/// A token to make.
+/// A personal access token to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateTokenRequest {
-    /// What to call it.
+    /// A name by which its owner knows it again.
     #[schema(example = "nightly export", min_length = 1, max_length = 200)]
     name: String,
     /// What it opens; only reading when not given. `write` includes `read`.
@@ -46,22 +46,22 @@ impl RequestBody for CreateTokenRequest {
     const CLEARABLE: &'static [&'static str] = &["expires_at"];
 }
 
-/// A personal access token.
+/// A personal access token, for programs that act for its owner.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Token {
-    /// Its id.
+    /// The token's id; its secret is another thing.
     id: Uuid,
-    /// What it is called.
+    /// The name that its owner gave it.
     name: String,
-    /// What it opens.
+    /// What it may be used for.
     scopes: Vec<TokenScope>,
-    /// When it was made.
+    /// When the token was made.
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// When it stops working.
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
-    /// When it was last used, to the minute.
+    /// When it was last used, to the minute; null when it never was.
     #[serde(with = "time::serde::rfc3339::option")]
     last_used_at: Option<OffsetDateTime>,
 }
@@ -72,7 +72,7 @@ pub struct CreatedToken {
     /// The secret, told this once. Send it as `Authorization: Bearer`.
     #[schema(example = "wrp_…")]
     token: String,
-    /// The token.
+    /// What the token is, without its secret.
     #[serde(flatten)]
     about: Token,
 }

@@ -11,22 +11,22 @@ use crate::http::profile::Profile;
 /// A comment on a task.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Comment {
-    /// Its id.
+    /// The comment's id, a UUIDv7.
     pub id: Uuid,
-    /// The task's project.
+    /// The project that the task belongs to.
     pub project_id: Uuid,
-    /// The task.
+    /// The task that is commented on.
     pub task_id: Uuid,
-    /// What is said.
+    /// The text, as it was written.
     pub body: String,
-    /// Who said it.
+    /// The account that wrote the comment.
     pub author_id: Uuid,
-    /// The same, as the account shows itself; null for a visitor of a public project.
+    /// The profile of its author; null for a visitor of a public project.
     pub author: Option<Profile>,
-    /// When it was said.
+    /// When the comment was written.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When it last changed.
+    /// When its text last changed.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Its version, as in `ETag`.

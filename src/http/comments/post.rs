@@ -19,11 +19,11 @@ use crate::{
     },
 };
 
-/// What to say.
+/// The text of a comment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommentRequest {
-    /// What to say.
+    /// The text of a comment.
     #[schema(example = "Done, I think.", min_length = 1, max_length = 20_000)]
     body: String,
 }
@@ -36,7 +36,7 @@ impl CommentRequest {
     }
 }
 
-/// Comment on a task.
+/// Write a comment on a task.
 #[utoipa::path(
     post,
     path = "/projects/{project_id}/tasks/{task_id}/comments",

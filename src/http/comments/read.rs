@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// One comment.
+/// One comment on a task.
 #[utoipa::path(
     get,
     path = "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}",

@@ -60,57 +60,57 @@ async fn named<T: serde::de::DeserializeOwned + Send>(parts: &mut Parts, state: 
 
 paths! {
     /// An organization.
-    OrganizationPath = "/organizations/{organization_id}" { organization_id: OrganizationId = "The organization's id." }
+    OrganizationPath = "/organizations/{organization_id}" { organization_id: OrganizationId = "The id of the organization, a UUIDv7." }
     /// A member of an organization.
     OrganizationMemberPath = "/organizations/{organization_id}/members/{user_id}" {
-        organization_id: OrganizationId = "The organization's id.",
-        user_id: AccountId = "The member's account id."
+        organization_id: OrganizationId = "The id of the organization, a UUIDv7.",
+        user_id: AccountId = "The id of the member's account, a UUIDv7."
     }
     /// An invitation to an organization.
     OrganizationInvitationPath = "/organizations/{organization_id}/invitations/{invitation_id}" {
-        organization_id: OrganizationId = "The organization's id.",
-        invitation_id: InvitationId = "The invitation's id."
+        organization_id: OrganizationId = "The id of the organization, a UUIDv7.",
+        invitation_id: InvitationId = "The id of the invitation, a UUIDv7."
     }
     /// A project.
-    ProjectPath = "/projects/{project_id}" { project_id: ProjectId = "The project's id." }
+    ProjectPath = "/projects/{project_id}" { project_id: ProjectId = "The id of the project, a UUIDv7." }
     /// A member of a project.
     MemberPath = "/projects/{project_id}/members/{user_id}" {
-        project_id: ProjectId = "The project's id.",
-        user_id: AccountId = "The member's account id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        user_id: AccountId = "The id of the member's account, a UUIDv7."
     }
     /// An invitation to a project.
     InvitationPath = "/projects/{project_id}/invitations/{invitation_id}" {
-        project_id: ProjectId = "The project's id.",
-        invitation_id: InvitationId = "The invitation's id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        invitation_id: InvitationId = "The id of the invitation, a UUIDv7."
     }
     /// A task of a project.
     TaskPath = "/projects/{project_id}/tasks/{task_id}" {
-        project_id: ProjectId = "The project's id.",
-        task_id: TaskId = "The task's id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        task_id: TaskId = "The id of the task, a UUIDv7."
     }
     /// A comment on a task.
     CommentPath = "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}" {
-        project_id: ProjectId = "The project's id.",
-        task_id: TaskId = "The task's id.",
-        comment_id: CommentId = "The comment's id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        task_id: TaskId = "The id of the task, a UUIDv7.",
+        comment_id: CommentId = "The id of the comment, a UUIDv7."
     }
     /// A workspace of a project.
     WorkspacePath = "/projects/{project_id}/workspaces/{workspace_id}" {
-        project_id: ProjectId = "The project's id.",
-        workspace_id: WorkspaceId = "The workspace's id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        workspace_id: WorkspaceId = "The id of the workspace, a UUIDv7."
     }
     /// A file of a workspace.
     FilePath = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}" {
-        project_id: ProjectId = "The project's id.",
-        workspace_id: WorkspaceId = "The workspace's id.",
-        file_id: FileId = "The file's id."
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        workspace_id: WorkspaceId = "The id of the workspace, a UUIDv7.",
+        file_id: FileId = "The id of the file, a UUIDv7."
     }
     /// A job.
-    JobPath = "/jobs/{job_id}" { job_id: JobId = "The job's id." }
+    JobPath = "/jobs/{job_id}" { job_id: JobId = "The id of the job, a UUIDv7." }
     /// A session of the signed-in account.
-    SessionPath = "/auth/sessions/{session_id}" { session_id: SessionId = "The session's id." }
+    SessionPath = "/auth/sessions/{session_id}" { session_id: SessionId = "The id of the session, a UUIDv7." }
     /// A personal access token of the signed-in account.
-    TokenPath = "/auth/tokens/{token_id}" { token_id: TokenId = "The token's id." }
+    TokenPath = "/auth/tokens/{token_id}" { token_id: TokenId = "The id of the token, a UUIDv7." }
 }
 
 /// An invitation, by the secret in its mail.

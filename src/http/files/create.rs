@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// A file to create.
+/// A text file to create in a workspace.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateFileRequest {
@@ -39,7 +39,7 @@ pub(super) fn file_path(path: &str) -> Result<FilePath, Error> {
     FilePath::parse(path).map_err(at_pointer("/path"))
 }
 
-/// Create a file.
+/// Create a text file in a workspace.
 #[utoipa::path(
     post,
     path = "/projects/{project_id}/workspaces/{workspace_id}/files",

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Remove a file.
+/// Remove a file from its workspace. Its history stays.
 #[utoipa::path(
     delete,
     path = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}",

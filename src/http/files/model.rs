@@ -9,25 +9,25 @@ use workroom_projections::workspaces::FileRow;
 /// A file of a workspace. Its content is a resource of its own.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct File {
-    /// Its id.
+    /// The file's id, a UUIDv7. It stays when the file is moved.
     pub id: Uuid,
-    /// The workspace it lies in.
+    /// The workspace that the file lies in.
     pub workspace_id: Uuid,
-    /// Where it lies.
+    /// Its path in the workspace: relative, with `/` between its parts.
     #[schema(example = "src/main.py")]
     pub path: String,
-    /// How many bytes of UTF-8 are in it.
+    /// The size of its content, in bytes of UTF-8.
     pub size: i32,
-    /// Their SHA-256, in hexadecimal.
+    /// The SHA-256 of its content, in lower-case hexadecimal.
     pub sha256: String,
-    /// Who created it.
+    /// The account that created the file.
     pub created_by: Uuid,
-    /// When.
+    /// The moment of that.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// Who moved or wrote it last.
+    /// The account that moved or wrote it last.
     pub updated_by: Uuid,
-    /// When.
+    /// The moment of that.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Its version, as in `ETag`: it counts where the file was put and what was written.

@@ -14,11 +14,11 @@ use crate::{
     },
 };
 
-/// What to change.
+/// Where a file is to be moved.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateFileRequest {
-    /// Where it is to lie.
+    /// Its new path in the workspace.
     #[schema(example = "src/app.py", min_length = 1, max_length = 1024)]
     path: Option<String>,
 }

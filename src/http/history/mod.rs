@@ -65,7 +65,7 @@ pub struct HistoryParams {
 #[derive(Serialize, ToSchema)]
 #[schema(as = EventList)]
 pub struct History {
-    /// The events.
+    /// The events of this page, in the order of the feed.
     #[schema(value_type = Vec<Event>)]
     items: Vec<PublishedEvent>,
     /// Where to go on: pass it as `after`; null at the end.
@@ -79,7 +79,7 @@ pub struct History {
 enum Visibility {
     /// Everything.
     Whole,
-    /// Of roster and jobs that something happened, but not what: visitors of a public project see its history, not its
+    /// Of members and jobs that something happened, but not what: visitors of a public project see its history, not its
     /// members and jobs.
     Visitor,
 }

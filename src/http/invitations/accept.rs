@@ -18,17 +18,17 @@ use crate::{
     },
 };
 
-/// What the caller has joined.
+/// What the caller has joined by accepting.
 #[derive(Serialize, ToSchema)]
 pub struct AcceptedInvitation {
-    /// Always `accepted`.
+    /// Always `accepted`: the caller is a member from now on.
     #[schema(example = "accepted")]
     status: &'static str,
     /// The project, if it invited to one.
     project_id: Option<Uuid>,
     /// The organization, if it invited to one.
     organization_id: Option<Uuid>,
-    /// As what.
+    /// The role that the caller has there.
     role: &'static str,
 }
 

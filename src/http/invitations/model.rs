@@ -18,23 +18,23 @@ pub enum InvitationStatus {
 /// Whoever reads mail to an address is asked to join.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Invitation {
-    /// Its id.
+    /// The invitation's id, a UUIDv7.
     pub id: Uuid,
-    /// Always `invited`.
+    /// Always `invited`: whoever is a member has `active` here.
     pub status: InvitationStatus,
-    /// The project, if it invites to one.
+    /// The project that it invites to; null where it invites to an organization.
     pub project_id: Option<Uuid>,
     /// The organization, if it invites to one.
     pub organization_id: Option<Uuid>,
     /// The address that it went to.
     pub email: String,
-    /// The role to be had.
+    /// The role that whoever accepts will have.
     pub role: String,
-    /// What the inviting person has to say.
+    /// What the inviting account wrote along; null where it wrote nothing.
     pub message: Option<String>,
-    /// Who invites.
+    /// The account that invites.
     pub invited_by: Uuid,
-    /// When it was sent.
+    /// When the invitation was made.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// Until when it can be accepted.

@@ -25,7 +25,7 @@ use crate::{
 pub struct ListJobsParams {
     /// All jobs of this project; without it, all that the caller submitted.
     project_id: Option<Uuid>,
-    /// Only of this status.
+    /// Only jobs of this status.
     status: Option<JobStatus>,
     /// Most items to return, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
@@ -39,7 +39,7 @@ pub struct ListJobsParams {
     min_position: Option<i64>,
 }
 
-/// Jobs, newest first.
+/// A project's jobs, or the caller's own, newest first.
 #[utoipa::path(get, path = "/jobs", tag = "jobs", operation_id = "listJobs", responses((status = 403), (status = 404)))]
 pub async fn list(
     Extract(state): Extract<State>,

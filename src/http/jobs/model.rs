@@ -27,7 +27,7 @@ impl From<Language> for job::Language {
     }
 }
 
-/// Where a job stands.
+/// How far a job is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
@@ -73,9 +73,9 @@ pub enum LimitHit {
 /// How a program ended, and what it printed.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct JobResult {
-    /// What it printed.
+    /// What the program wrote to its standard output.
     pub stdout: String,
-    /// What it printed as errors.
+    /// What the program wrote to its standard error.
     pub stderr: String,
     /// Its exit code, or 128 + the signal that ended it; null when it was stopped before it could exit.
     pub exit_code: Option<i32>,
@@ -83,29 +83,29 @@ pub struct JobResult {
     pub execution_time_ms: i64,
     /// Whether some of its output was dropped.
     pub truncated: bool,
-    /// The limit that ended it.
+    /// The limit that ended the program; null where none did.
     #[schema(value_type = Option<LimitHit>)]
     pub limit_hit: Option<String>,
 }
 
-/// A job.
+/// A job: work that is done in the background.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Job {
-    /// Its id.
+    /// The job's id, a UUIDv7.
     pub id: Uuid,
     /// What kind of work it is.
     #[schema(value_type = JobType)]
     pub r#type: String,
-    /// The program's language.
+    /// The language that the program is written in.
     #[schema(value_type = Language)]
     pub language: String,
     /// How long the program may run, in seconds.
     pub timeout_seconds: i32,
     /// The project it belongs to; null for the submitter's own.
     pub project_id: Option<Uuid>,
-    /// Who submitted it.
+    /// The account that submitted the job.
     pub submitted_by: Uuid,
-    /// Where it stands.
+    /// How far the job is.
     #[schema(value_type = JobStatus)]
     pub status: String,
     /// How many attempts were started.
@@ -114,13 +114,13 @@ pub struct Job {
     pub max_attempts: i32,
     /// How the latest finished attempt ended.
     pub result: Option<JobResult>,
-    /// When it was submitted.
+    /// When the job was submitted.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When the latest attempt started.
     #[serde(with = "time::serde::rfc3339::option")]
     pub started_at: Option<OffsetDateTime>,
-    /// When it was over.
+    /// When the job was over, however it ended; null until then.
     #[serde(with = "time::serde::rfc3339::option")]
     pub completed_at: Option<OffsetDateTime>,
     /// Its version, as in `ETag`.

@@ -20,14 +20,14 @@ use crate::{
     },
 };
 
-/// The work to be done.
+/// A job to be submitted.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmitJobRequest {
     /// What kind of work it is.
     #[schema(default = "code_execution")]
     r#type: Option<JobType>,
-    /// The program's language.
+    /// The language that the program is written in.
     language: Language,
     /// The program, at most 128 KiB.
     #[schema(example = "print(6 * 7)", min_length = 1)]

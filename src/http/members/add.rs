@@ -19,11 +19,11 @@ use crate::{
     identity::email::EmailAddress,
 };
 
-/// Whom to add.
+/// Somebody to add to a project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddMemberRequest {
-    /// The account's e-mail address.
+    /// The e-mail address of whom to add. Without an account that has proven it, it is invited by mail.
     #[schema(example = "grace@example.com")]
     email: String,
     /// As what; a collaborator when not given.

@@ -21,17 +21,17 @@ use crate::{
     },
 };
 
-/// The new role.
+/// The role that the member is to have.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRoleRequest {
-    /// The new role.
+    /// The role that the member is to have.
     role: Role,
 }
 
 impl RequestBody for ChangeRoleRequest {}
 
-/// Give a member another role.
+/// Give a member of a project another role.
 #[utoipa::path(
     method(patch, put),
     path = "/projects/{project_id}/members/{user_id}",

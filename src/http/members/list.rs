@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// Everybody in a project.
+/// The members of a project, those who joined first first.
 #[utoipa::path(get, path = "/projects/{project_id}/members", tag = "members",
     operation_id = "listMembers", responses((status = 403)))]
 pub async fn list(

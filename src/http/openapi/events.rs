@@ -60,18 +60,18 @@ struct EventFields {
     /// Its place in the feed: 1, 2, 3, … without a hole.
     #[schema(minimum = 1)]
     seq: i64,
-    /// Its identity.
+    /// The id of the event, the same in every copy of the log.
     event_id: Uuid,
     /// The feed it belongs to: the id of a project, an organization or an account.
     feed_id: Uuid,
     /// Version of the stored form.
     event_version: String,
-    /// What it happened to.
+    /// The id of what it happened to: a project, a task, a file, …
     aggregate_id: Uuid,
     /// Its place in that thing's own stream.
     #[schema(minimum = 1)]
     sequence: i64,
-    /// When it was decided.
+    /// When the command behind it was decided.
     occurred_at: OffsetDateTime,
     /// When the log recorded it.
     recorded_at: OffsetDateTime,
@@ -116,7 +116,7 @@ fn one_event(event: &EventSchema) -> RefOr<Schema> {
         data
     };
     let own = [
-        ("event_type", constant(event.event_type, "What happened.")),
+        ("event_type", constant(event.event_type, "The type of the event: it says which fields `data` has.")),
         ("aggregate_type", constant(event.aggregate_type, "What kind of thing it happened to.")),
         ("data", data),
     ];

@@ -24,16 +24,16 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateOrganizationRequest {
-    /// What to call it.
+    /// The organization's name.
     #[schema(example = "Acme", min_length = 1, max_length = 200)]
     name: String,
     /// The short name in its address; made of the name when not given.
     #[schema(example = "acme", min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     slug: Option<String>,
-    /// Its picture.
+    /// The address of the organization's picture, http or https.
     #[schema(max_length = 2048)]
     image_url: Option<String>,
-    /// What to settle.
+    /// Its settings; those that are left out have their defaults.
     #[serde(default)]
     settings: OrganizationSettingsRequest,
 }

@@ -37,13 +37,13 @@ const ORGANIZATION: &str = organization::Organization::TYPE;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateOrganizationRequest {
-    /// New name.
+    /// The new name.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// New short name.
+    /// The new short name (slug), which no other organization may have.
     #[schema(min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")]
     slug: Option<String>,
-    /// New picture.
+    /// The address of the new picture; null removes it.
     #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, max_length = 2048)]
     image_url: Option<Option<String>>,

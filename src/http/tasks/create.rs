@@ -37,10 +37,10 @@ pub struct CreateTaskRequest {
     assignee_id: Option<Uuid>,
     /// How far it is.
     status: Option<TaskStatus>,
-    /// What kind it is.
+    /// What kind of task it is; a plain task when not given.
     #[serde(rename = "type")]
     task_type: Option<TaskType>,
-    /// How pressing it is.
+    /// How urgent the task is; medium when not given.
     priority: Option<Priority>,
     /// When it should be done; the assignee is reminded then.
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-12-24T18:00:00Z")]

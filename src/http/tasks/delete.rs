@@ -34,7 +34,7 @@ pub async fn delete(
     Ok(Deleted::new(done.position, done.visible, done.reply))
 }
 
-/// Which tasks to remove.
+/// The tasks to remove, up to 100, all of one project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeleteTasksRequest {
@@ -45,10 +45,10 @@ pub struct DeleteTasksRequest {
 
 impl RequestBody for DeleteTasksRequest {}
 
-/// What was removed.
+/// The tasks that were removed.
 #[derive(Serialize, ToSchema)]
 pub struct DeletedTasks {
-    /// Their ids.
+    /// The ids of the tasks that were there and are removed.
     deleted: Vec<Uuid>,
 }
 

@@ -38,11 +38,11 @@ pub struct ListTasksParams {
     /// of them at most; `comment_count` tells whether there are more.
     #[param(inline)]
     include: Option<Included>,
-    /// Only of this status.
+    /// Only tasks of this status.
     status: Option<TaskStatus>,
-    /// Only of this type.
+    /// Only tasks of this type.
     r#type: Option<TaskType>,
-    /// Only of this priority.
+    /// Only tasks of this priority.
     priority: Option<Priority>,
     /// Only of this account; `none`: only those that nobody has.
     assignee_id: Option<String>,

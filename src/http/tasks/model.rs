@@ -60,29 +60,29 @@ impl From<TaskType> for task::TaskType {
 /// Something to be done in a project.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Task {
-    /// Its id.
+    /// The task's id, a UUIDv7.
     pub id: Uuid,
-    /// The project it belongs to.
+    /// The project that the task belongs to.
     pub project_id: Uuid,
-    /// What is to be done, in a line.
+    /// What is to be done, in one line.
     pub title: String,
     /// What is to be done, at length.
     pub description: String,
-    /// How far it is.
+    /// How far the task is.
     #[schema(value_type = TaskStatus)]
     pub status: String,
-    /// What kind it is.
+    /// What kind of task it is.
     #[serde(rename = "type")]
     #[schema(value_type = TaskType)]
     pub task_type: String,
-    /// How pressing it is.
+    /// How urgent the task is.
     #[schema(value_type = Priority)]
     pub priority: String,
-    /// Who is to do it.
+    /// The account that is to do it; null where nobody is.
     pub assignee_id: Option<Uuid>,
-    /// The same, as the account shows itself; null for a visitor of a public project.
+    /// The profile of that account; null for a visitor of a public project.
     pub assignee: Option<Profile>,
-    /// When it should be done.
+    /// When it should be done by; null where there is no such time.
     #[serde(with = "time::serde::rfc3339::option")]
     pub due_at: Option<OffsetDateTime>,
     /// How many comments it has.
@@ -91,12 +91,12 @@ pub struct Task {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<Comment>, required = false)]
     pub comments: Option<Vec<Comment>>,
-    /// Who wrote it down.
+    /// The account that created the task.
     pub created_by: Uuid,
-    /// When.
+    /// When the task was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
-    /// When it last changed.
+    /// When one of its fields last changed. Comments do not count.
     #[serde(with = "time::serde::rfc3339")]
     pub updated_at: OffsetDateTime,
     /// Its version, as in `ETag`.

@@ -33,24 +33,24 @@ const TASK: &str = task::Task::TYPE;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateTaskRequest {
-    /// New title.
+    /// The new title.
     #[schema(min_length = 1, max_length = 200)]
     title: Option<String>,
-    /// New description.
+    /// The new description.
     #[schema(max_length = 20_000)]
     description: Option<String>,
-    /// New assignee.
+    /// The account that is to do it from now on; null gives the task to nobody.
     #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<Uuid>)]
     assignee_id: Option<Option<Uuid>>,
-    /// New status.
+    /// The new status.
     status: Option<TaskStatus>,
-    /// New type.
+    /// The new type.
     #[serde(rename = "type")]
     task_type: Option<TaskType>,
-    /// New priority.
+    /// The new priority.
     priority: Option<Priority>,
-    /// New due time.
+    /// The new time that it should be done by; null removes it.
     #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Option<Timestamp>>,

@@ -19,14 +19,14 @@ use crate::{
     },
 };
 
-/// A workspace to open.
+/// A workspace to open in a project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateWorkspaceRequest {
-    /// What it is called.
+    /// The workspace's name.
     #[schema(example = "Backend", min_length = 1, max_length = 200)]
     name: String,
-    /// What it is for.
+    /// What the workspace is for.
     #[schema(max_length = 20_000)]
     description: Option<String>,
 }

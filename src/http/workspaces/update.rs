@@ -26,7 +26,7 @@ use crate::{
 
 const WORKSPACE: &str = workspace::Workspace::TYPE;
 
-/// The fields to change.
+/// The fields of a workspace to change; the others stay.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateWorkspaceRequest {
