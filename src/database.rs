@@ -311,9 +311,6 @@ impl Database {
     }
 
     /// Says loudly when the service's role may do anything at all.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn warn_of_power(&self, patience: Patience) -> anyhow::Result<()> {
         let role: Option<String> = self
             .patiently(patience, async || {

@@ -70,9 +70,6 @@ pub struct ViewWriter {
 impl ViewWriter {
     /// Makes the statements of the group a function of the session. The views are those that the session's `search_path`
     /// shows. The function lives as long as the session; making it needs the right to create temporary objects.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn prepare(connection: &mut PgConnection, group: &Group) -> Result<Self, sqlx::Error> {
         let statements: Vec<Statement> = group.projections.iter().flat_map(|p| p.statements()).copied().collect();
         let function = format!("pg_temp.change_{}", group.name);

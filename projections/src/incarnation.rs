@@ -14,9 +14,6 @@ pub struct Incarnation(Arc<str>);
 
 impl Incarnation {
     /// Asks the server. Within one session the answer is always the same.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn of(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
         let name: String = sqlx::query_scalar("SELECT view_incarnation()").fetch_one(executor).await?;
         Ok(name.as_str().into())

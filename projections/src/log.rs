@@ -140,9 +140,6 @@ impl LogReader {
 
     /// Notes which server the session is with that the log will be read over: what this process wrote to another one is not
     /// taken from memory then. To be called with each new session.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn attach(&mut self, executor: impl PgExecutor<'_>) -> Result<(), sqlx::Error> {
         self.server = server(executor).await?;
         Ok(())
@@ -281,17 +278,11 @@ impl LogReader {
 }
 
 /// Which server process this is, and on which timeline.
-///
-/// # Errors
-/// The database's.
 pub async fn server(executor: impl PgExecutor<'_>) -> Result<String, sqlx::Error> {
     sqlx::query_scalar("SELECT server_incarnation()").fetch_one(executor).await
 }
 
 /// The last position of the log.
-///
-/// # Errors
-/// The database's.
 pub async fn head(executor: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT COALESCE((SELECT position FROM events ORDER BY position DESC LIMIT 1), 0)")
         .fetch_one(executor)
@@ -299,9 +290,6 @@ pub async fn head(executor: impl PgExecutor<'_>) -> Result<i64, sqlx::Error> {
 }
 
 /// Which history this is: changes when the log was restored to an earlier state.
-///
-/// # Errors
-/// The database's.
 pub async fn epoch(executor: impl PgExecutor<'_>) -> Result<Uuid, sqlx::Error> {
     sqlx::query_scalar("SELECT epoch FROM log_epoch").fetch_one(executor).await
 }

@@ -125,9 +125,6 @@ impl Positions {
     /// To be called with each new connection that views are read through, before it is used. Where the server has changed since
     /// the last one, waits until the views show what the log holds, for three seconds at most. So whoever reads through an old
     /// connection gets an error, and whoever reads through a new one sees at least what anybody saw before.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn admit(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let incarnation = Incarnation::of(&mut *connection).await?;
         self.observe(&incarnation);
@@ -265,9 +262,6 @@ pub struct Checkpoints {
 
 impl Checkpoints {
     /// Asks the database.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn read(executor: impl PgExecutor<'_>) -> Result<Self, sqlx::Error> {
         let rows: Vec<(String, Option<String>, Option<i64>, bool)> = sqlx::query_as(
             "SELECT i.name, c.projection_group, c.position, c.halted_at IS NOT NULL

@@ -63,9 +63,6 @@ pub const SETTINGS: [(&str, &str); 31] = [
 ];
 
 /// Connects, and sets what every session is set to.
-///
-/// # Errors
-/// The database's.
 pub async fn begin(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
     prepare(&mut connection).await?;
@@ -73,9 +70,6 @@ pub async fn begin(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Err
 }
 
 /// Sets what every session is set to, in one round trip.
-///
-/// # Errors
-/// The database's.
 pub async fn prepare(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     // Unprepared, so that it works before the search path is known to be right, and through any pooler.
     connection.execute(STATEMENT.as_str()).await?;

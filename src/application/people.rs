@@ -36,9 +36,6 @@ pub enum AccountRef {
 
 impl AccountRef {
     /// The account, if there is one; by an address only the one that the address counts as. The append is guarded by that.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn find(&self, unit: &mut Unit<'_>) -> Result<Option<AccountRow>, Error> {
         let email = match self {
             Self::Id(id) => return Ok(accounts::find(unit.pool(), *id).await?),
@@ -72,9 +69,6 @@ impl App {
     }
 
     /// The account that an address counts as, at the moment.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn account_of_address(&self, email_normalized: &str) -> Result<Option<AccountRow>, Error> {
         let found = accounts::find_by_email(self.pool(), email_normalized).await?;
         Ok(found.filter(|found| self.email_proof.counts(found)))

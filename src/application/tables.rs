@@ -74,9 +74,6 @@ impl Change {
     }
 
     /// Makes the change by itself, as no event explains it; the number of rows.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn run(self, pool: &sqlx::PgPool) -> Result<u64, Error> {
         let arguments: serde_json::Value = serde_json::from_str(&self.statement.arguments).map_err(Error::failure)?;
         let done = sqlx::query(self.statement.sql).bind(arguments).execute(pool).await?;

@@ -37,9 +37,6 @@ pub async fn caught_up(pool: &PgPool, groups: &[&str]) -> Result<(), Error> {
 }
 
 /// The position that the views of all these groups have reached.
-///
-/// # Errors
-/// The database's.
 pub async fn reached(pool: &PgPool, groups: &[&str]) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT COALESCE(min(COALESCE(c.position, 0)), 0) FROM unnest($1::text[]) AS g (name)

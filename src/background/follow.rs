@@ -17,9 +17,6 @@ pub trait Follower: Send + 'static {
     type Item: Send + Sync;
 
     /// Takes the checkpoint and tells what there is to read. `None` when others are at it, or there is nothing to do.
-    ///
-    /// # Errors
-    /// The database's.
     fn claim(&mut self) -> impl Future<Output = anyhow::Result<Option<(Self::Claim, Stretch)>>> + Send;
 
     /// Reads from a stretch, as much as makes a batch.
@@ -43,9 +40,6 @@ pub trait Follower: Send + 'static {
     ) -> impl Future<Output = anyhow::Result<Acted>> + Send;
 
     /// Moves the checkpoint, unless somebody else has it by now, and gives the claim back. `to` may be where it was.
-    ///
-    /// # Errors
-    /// The database's.
     fn advance(&mut self, claim: Self::Claim, from: i64, to: i64) -> impl Future<Output = anyhow::Result<()>> + Send;
 
     /// Returns when the log may have grown; see [`Task::woken`].

@@ -42,9 +42,6 @@ impl Leadership {
 
     /// Returns while this process leads; waits until it does if it does not. It leads as long as its session lasts, so that is
     /// asked for.
-    ///
-    /// # Errors
-    /// The database's.
     pub(super) async fn hold(&mut self) -> anyhow::Result<Arc<Term>> {
         if let Some((mut connection, term)) = self.held.take() {
             let asked = timeout(PATIENCE, sqlx::query("SELECT 1").execute(&mut connection)).await;

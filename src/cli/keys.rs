@@ -24,9 +24,6 @@ pub enum KeysCommand {
 }
 
 /// Does it.
-///
-/// # Errors
-/// The database's.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     let config = Config::load()?;
     let database = Database::for_command(&config).await?;

@@ -60,9 +60,6 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// Brings the database's schema up to date.
-///
-/// # Errors
-/// The database's.
 pub async fn migrate() -> anyhow::Result<()> {
     let config = Config::load()?;
     let database = Database::of(&config)?;

@@ -127,9 +127,6 @@ impl IncarnationWatch {
     }
 
     /// Asks the server at the other end who it is, and drops what was remembered if it is another one, or another history.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn verify(&self, connection: &mut PgConnection) -> Result<Arc<Incarnation>, sqlx::Error> {
         let asked = ask(connection).await?;
         let known = self.current();
@@ -200,9 +197,6 @@ async fn holds(connection: &mut PgConnection, seen: Option<(i64, Uuid)>) -> Resu
 }
 
 /// Begins another epoch of the log, unless somebody else has: `was` is the epoch to end.
-///
-/// # Errors
-/// The database's.
 pub async fn begin_epoch(connection: &mut PgConnection, was: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE log_epoch SET epoch = gen_random_uuid(), started_at = now() WHERE epoch = $1")
         .bind(was)

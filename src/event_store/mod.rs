@@ -317,9 +317,6 @@ impl EventLog {
     }
 
     /// Asks the database how far the log is, and tells everyone who follows it.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn look(&self) -> Result<(), sqlx::Error> {
         self.announce(workroom_projections::log::head(&self.inner.pool).await?);
         Ok(())
@@ -409,9 +406,6 @@ impl EventLog {
     }
 
     /// The sequences that these aggregates have reached, in the order asked.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn sequences(&self, aggregates: &[(&'static str, Uuid)]) -> Result<Vec<i64>, sqlx::Error> {
         self.inner.loader.sequences(aggregates).await
     }

@@ -42,9 +42,6 @@ pub struct KeptReply {
 }
 
 /// Looks a receipt up.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, principal: Uuid, key: &str) -> Result<Option<KeptReply>, sqlx::Error> {
     let row = sqlx::query(
         "SELECT fingerprint, status, headers::text AS headers, body, position FROM idempotency_receipts

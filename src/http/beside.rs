@@ -150,9 +150,6 @@ fn now_by(caller: &Caller) -> Cause {
 }
 
 /// When the event of an aggregate's version was decided, and by whom.
-///
-/// # Errors
-/// The database's.
 pub async fn cause(
     state: &State,
     aggregate_type: &'static str,

@@ -69,9 +69,6 @@ pub(super) fn record(ids: &[Uuid]) -> Result<Change, Error> {
 
 impl Revocations {
     /// Reads what has ended lately.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn open(pool: &PgPool) -> Result<Self, sqlx::Error> {
         let (published, to_publish) = mpsc::unbounded_channel();
         let inner = Inner {

@@ -27,9 +27,6 @@ pub struct Lease {
 impl Lease {
     /// Makes the claim, or renews it; `false` when somebody else has a later attempt by now, or the job was cancelled. Only who has started the
     /// attempt in the log does so.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn hold(&self, pool: &PgPool) -> Result<bool, sqlx::Error> {
         let held = sqlx::query(
             "INSERT INTO job_leases AS l (job_id, attempt, worker_id, expires_at)
@@ -49,9 +46,6 @@ impl Lease {
     }
 
     /// Gives the claim up.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn release(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM job_leases WHERE job_id = $1 AND attempt = $2 AND worker_id = $3")
             .bind(Uuid::from(self.job_id))

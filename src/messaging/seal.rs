@@ -33,9 +33,6 @@ pub struct Seal {
 
 impl Seal {
     /// The seal of the deployment that this database belongs to; its key is made on first start.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn open(pool: &PgPool) -> anyhow::Result<Self> {
         Ok(Self::from_bytes(secrets::secret(pool, SECRET).await?))
     }

@@ -142,9 +142,6 @@ pub struct Overdue {
 }
 
 /// Whether mails do not leave: the one that has been due longest, if that is for longer than `patience` and none has left since.
-///
-/// # Errors
-/// The database's.
 pub async fn overdue(pool: &PgPool, patience: Duration) -> Result<Option<Overdue>, sqlx::Error> {
     // One that is tried in vain is due again within minutes; so far the index leads past reminders of times to come.
     let found: Option<(f64, i32)> = sqlx::query_as(

@@ -34,17 +34,11 @@ const SELECT: &str =
     personal_organization_id, created_at, updated_at, version FROM accounts ";
 
 /// An account by id.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<AccountRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE id = $1")).bind(id).fetch_optional(pool).await
 }
 
 /// An account by normalized e-mail address.
-///
-/// # Errors
-/// The database's.
 pub async fn find_by_email(pool: &PgPool, normalized: &str) -> Result<Option<AccountRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE email_normalized = $1")).bind(normalized).fetch_optional(pool).await
 }

@@ -42,9 +42,6 @@ const SELECT: &str = "SELECT c.id, c.project_id, c.task_id, c.author_id, c.body,
     FROM comments c LEFT JOIN accounts a ON a.id = c.author_id ";
 
 /// A comment on a task.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, task_id: TaskId, comment_id: CommentId) -> Result<Option<CommentRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE c.id = $1 AND c.task_id = $2"))
         .bind(comment_id.uuid())
@@ -63,9 +60,6 @@ pub struct Included {
 }
 
 /// The first comments on each of these tasks: task by task, each in the order in which they were made, as far as `most` goes.
-///
-/// # Errors
-/// The database's.
 pub async fn first_of_each(pool: &PgPool, task_ids: &[Uuid], most: Included) -> Result<Vec<CommentRow>, sqlx::Error> {
     sqlx::query_as(&format!(
         "WITH first AS (
@@ -86,9 +80,6 @@ pub async fn first_of_each(pool: &PgPool, task_ids: &[Uuid], most: Included) -> 
 }
 
 /// The comments on a task, in the order in which they were made.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool, task_id: TaskId, page: Page) -> Result<Listed<CommentRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{SELECT} WHERE (c.task_id, c.id) > ($1, $2) AND (c.task_id, c.id) <= ($1, $3)

@@ -19,9 +19,6 @@ const CAUSE: &str = "SELECT CASE WHEN starts_with(metadata->>'actor', 'account:'
             (metadata->>'occurred_at')::timestamptz AS at";
 
 /// The cause of an aggregate's event.
-///
-/// # Errors
-/// The database's.
 pub async fn cause(
     pool: &PgPool,
     aggregate_type: &str,
@@ -52,9 +49,6 @@ pub struct Which<'a> {
 
 /// The cause of the last of an aggregate's events that are of some kind, if it is among its last 200: how much is
 /// read does not depend on how long the history is.
-///
-/// # Errors
-/// The database's.
 pub async fn last_cause(pool: &PgPool, which: Which<'_>) -> Result<Option<Cause>, sqlx::Error> {
     let Which { aggregate_type, aggregate_id, event_types, naming } = which;
     let statement = format!(

@@ -88,9 +88,6 @@ const TYPE_KEY: &str = "uuid_hash_extended(feed_id, hashtextextended(event_type,
 const ACTOR_KEY: &str = "uuid_hash_extended(feed_id, hashtextextended(metadata->>'actor', 0))";
 
 /// A feed's events in order, at most `limit`. However a history is narrowed, no more of it is read than is found.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool, feed_id: Uuid, filter: &Filter, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     let mut query = QueryBuilder::<Postgres>::new("");
     match (&filter.actor, &filter.event_type) {
@@ -168,9 +165,6 @@ fn within(query: &mut QueryBuilder<'_, Postgres>, feed_id: Uuid, filter: &Filter
 }
 
 /// The whole log's events behind `after`, in order of position.
-///
-/// # Errors
-/// The database's.
 pub async fn log_since(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     QueryBuilder::<Postgres>::new(SELECT)
         .push("position > ")
@@ -183,17 +177,11 @@ pub async fn log_since(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<Even
 }
 
 /// A feed's events behind `after`, in order.
-///
-/// # Errors
-/// The database's.
 pub async fn since(pool: &PgPool, feed_id: Uuid, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     list(pool, feed_id, &Filter { after: Some(after), ..Filter::default() }, limit).await
 }
 
 /// The place of a feed's last event; 0 for a feed without any.
-///
-/// # Errors
-/// The database's.
 pub async fn feed_head(pool: &PgPool, feed_id: Uuid) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT COALESCE((SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)",

@@ -56,9 +56,6 @@ const SELECT: &str = "SELECT j.id, j.project_id, j.submitted_by, j.job_type, j.l
     FROM jobs j LEFT JOIN job_outputs o ON o.job_id = j.id AND o.attempt = j.attempt ";
 
 /// One job. Whether the asking account may see it is the caller's to decide.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, job_id: JobId) -> Result<Option<JobRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE j.id = $1")).bind(job_id.uuid()).fetch_optional(pool).await
 }
@@ -73,9 +70,6 @@ pub struct Filter<'a> {
 }
 
 /// Jobs, newest first: of a project when the filter names one, else those that the account submitted.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     pool: &PgPool,
     account_id: AccountId,
@@ -112,9 +106,6 @@ pub struct Due {
 
 /// Jobs that have been due for at least `overdue_seconds`, that nobody runs, and that were not handed to the queue
 /// before `again_before`.
-///
-/// # Errors
-/// The database's.
 pub async fn due(
     pool: &PgPool,
     overdue_seconds: f64,
@@ -136,18 +127,12 @@ pub async fn due(
 }
 
 /// How many jobs are due and nobody runs.
-///
-/// # Errors
-/// The database's.
 pub async fn count_due(pool: &PgPool) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT count(*) FROM jobs WHERE status = 'pending' AND due_at <= now()").fetch_one(pool).await
 }
 
 /// Jobs that are said to run, but whose worker has not renewed its claim: it is lost. An attempt without any claim is
 /// given `grace_seconds` from its start to make one.
-///
-/// # Errors
-/// The database's.
 pub async fn running(pool: &PgPool, grace_seconds: f64, limit: i64) -> Result<Vec<Due>, sqlx::Error> {
     sqlx::query_as(
         "SELECT j.id, j.attempt FROM jobs j LEFT JOIN job_leases l ON l.job_id = j.id AND l.attempt = j.attempt
@@ -162,9 +147,6 @@ pub async fn running(pool: &PgPool, grace_seconds: f64, limit: i64) -> Result<Ve
 }
 
 /// Jobs that are not over, of a deleted project, or of all of those.
-///
-/// # Errors
-/// The database's.
 pub async fn open_in_deleted(
     pool: &PgPool,
     project_id: Option<ProjectId>,

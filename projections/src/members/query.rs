@@ -47,9 +47,6 @@ struct VersionedRow {
 }
 
 /// One member of a project, and the membership's version.
-///
-/// # Errors
-/// The database's.
 pub async fn find_with_version(
     pool: &PgPool,
     project_id: ProjectId,
@@ -65,9 +62,6 @@ pub async fn find_with_version(
 }
 
 /// One member of a project.
-///
-/// # Errors
-/// The database's.
 pub async fn find(
     pool: &PgPool,
     project_id: ProjectId,
@@ -81,9 +75,6 @@ pub async fn find(
 }
 
 /// Accounts that are erased and still belong to a project, or to an organization that somebody else could go on with.
-///
-/// # Errors
-/// The database's.
 pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<AccountId>, sqlx::Error> {
     let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT m.account_id FROM members m WHERE NOT EXISTS (SELECT FROM accounts a WHERE a.id = m.account_id)
@@ -102,9 +93,6 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<AccountId>, sqlx::E
 
 /// Members of projects who do not belong to the project's organization, which takes no guests: project and account. Of one
 /// organization, or all; one account, or all.
-///
-/// # Errors
-/// The database's.
 pub async fn outsiders(
     pool: &PgPool,
     organization: Option<OrganizationId>,
@@ -133,9 +121,6 @@ pub async fn outsiders(
 }
 
 /// Projects that an account belongs to, at most `limit`.
-///
-/// # Errors
-/// The database's.
 pub async fn projects_of(pool: &PgPool, account_id: AccountId, limit: i64) -> Result<Vec<ProjectId>, sqlx::Error> {
     let found: Vec<Uuid> =
         sqlx::query_scalar("SELECT project_id FROM members WHERE account_id = $1 ORDER BY project_id LIMIT $2")
@@ -147,9 +132,6 @@ pub async fn projects_of(pool: &PgPool, account_id: AccountId, limit: i64) -> Re
 }
 
 /// Projects that an account shares with others and is the only owner of, at most `limit`. Who is erased does not count.
-///
-/// # Errors
-/// The database's.
 pub async fn owned_alone(pool: &PgPool, account_id: AccountId, limit: i64) -> Result<Vec<ProjectId>, sqlx::Error> {
     let found: Vec<Uuid> = sqlx::query_scalar(
         "SELECT m.project_id FROM members m
@@ -168,9 +150,6 @@ pub async fn owned_alone(pool: &PgPool, account_id: AccountId, limit: i64) -> Re
 }
 
 /// Who has owned a project for the longest.
-///
-/// # Errors
-/// The database's.
 pub async fn first_owner(pool: &PgPool, project_id: ProjectId) -> Result<Option<MemberRow>, sqlx::Error> {
     sqlx::query_as(&format!(
         "{SELECT} WHERE m.project_id = $1 AND m.role = 'owner' ORDER BY m.added_at, m.account_id LIMIT 1"
@@ -181,9 +160,6 @@ pub async fn first_owner(pool: &PgPool, project_id: ProjectId) -> Result<Option<
 }
 
 /// A part of a project's members, by account.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     pool: &PgPool,
     project_id: ProjectId,

@@ -53,9 +53,6 @@ pub struct Found {
 }
 
 /// An organization, with the role that the account has in it. Whether the account may see it is the caller's to decide.
-///
-/// # Errors
-/// The database's.
 pub async fn find(
     pool: &PgPool,
     organization_id: OrganizationId,
@@ -74,9 +71,6 @@ pub async fn find(
 }
 
 /// The organizations that an account belongs to, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool, account_id: AccountId, page: Page) -> Result<Listed<OrganizationRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{COLUMNS}{SELECT} WHERE m.account_id = $1 AND m.organization_id < $2
@@ -93,9 +87,6 @@ pub async fn list(pool: &PgPool, account_id: AccountId, page: Page) -> Result<Li
 
 /// Organizations that an account shares with others, at most `limit`; with `alone` only those of which it is the only admin.
 /// Who is erased does not count.
-///
-/// # Errors
-/// The database's.
 pub async fn shared_by(
     pool: &PgPool,
     account_id: AccountId,
@@ -141,9 +132,6 @@ const MEMBERS: &str = "SELECT m.account_id, m.role::text AS role, m.added_at, a.
     FROM organization_members m LEFT JOIN accounts a ON a.id = m.account_id ";
 
 /// One member of an organization.
-///
-/// # Errors
-/// The database's.
 pub async fn find_member(
     pool: &PgPool,
     organization_id: OrganizationId,
@@ -157,9 +145,6 @@ pub async fn find_member(
 }
 
 /// The members of an organization, by account.
-///
-/// # Errors
-/// The database's.
 pub async fn members(
     pool: &PgPool,
     organization_id: OrganizationId,

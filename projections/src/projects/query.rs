@@ -102,9 +102,6 @@ pub struct Found {
 }
 
 /// A project, living or deleted, and how `account_id` stands to it. Whether the account may see it is the caller's to decide.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, project_id: ProjectId, account_id: AccountId) -> Result<Option<Found>, sqlx::Error> {
     let is_behind = is_behind!();
     sqlx::query_as(&format!("{COLUMNS}, p.deleted, {is_behind} AS is_behind {FROM} WHERE p.id = $2"))
@@ -134,9 +131,6 @@ pub struct Filter<'a> {
 }
 
 /// The projects that an account belongs to, or whose organization it administers, newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     pool: &PgPool,
     account_id: AccountId,

@@ -76,9 +76,6 @@ const COLUMNS: &str = "t.id, t.project_id, t.title, t.description, t.assignee_id
 const FROM: &str = "FROM tasks t LEFT JOIN accounts a ON a.id = t.assignee_id ";
 
 /// A task of a project.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, project_id: ProjectId, task_id: TaskId) -> Result<Option<TaskRow>, sqlx::Error> {
     sqlx::query_as(&format!("SELECT {COLUMNS} {FROM} WHERE t.id = $1 AND t.project_id = $2"))
         .bind(task_id.uuid())
@@ -145,9 +142,6 @@ pub struct TaskPage {
 
 /// Tasks of a project, one more than the page holds if there are more: the newest first, or, when narrowed by due time,
 /// what is due first. Of a reader whose relation to it is not known yet, it is found out in passing; none are found for a stranger.
-///
-/// # Errors
-/// The database's.
 pub async fn list(
     pool: &PgPool,
     project_id: ProjectId,
@@ -231,9 +225,6 @@ pub struct Abandoned {
 }
 
 /// Open tasks whose assignee is no longer a member. Of one account in one project, or of all.
-///
-/// # Errors
-/// The database's.
 pub async fn assigned_to_departed(
     pool: &PgPool,
     of: Option<(ProjectId, AccountId)>,

@@ -34,9 +34,6 @@ const WORKSPACE: &str = "SELECT id, project_id, name, description, file_count, c
     version FROM workspaces ";
 
 /// A workspace of a project.
-///
-/// # Errors
-/// The database's.
 pub async fn find(
     pool: &PgPool,
     project_id: ProjectId,
@@ -50,9 +47,6 @@ pub async fn find(
 }
 
 /// The workspaces of a project, in the order in which they were opened.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool, project_id: ProjectId, page: Page) -> Result<Listed<WorkspaceRow>, sqlx::Error> {
     let rows = sqlx::query_as(&format!(
         "{WORKSPACE} WHERE (project_id, id) > ($1, $2) AND (project_id, id) <= ($1, $3)
@@ -97,9 +91,6 @@ const FILE: &str = "SELECT f.id, f.workspace_id, f.path, f.size, f.sha256, f.cre
     f.updated_at, f.version FROM files f ";
 
 /// A file of a workspace of a project.
-///
-/// # Errors
-/// The database's.
 pub async fn find_file(
     pool: &PgPool,
     project_id: ProjectId,
@@ -131,9 +122,6 @@ pub struct FilePage<'a> {
 }
 
 /// The files of a workspace by path, byte by byte.
-///
-/// # Errors
-/// The database's.
 pub async fn files(pool: &PgPool, workspace_id: WorkspaceId, page: FilePage<'_>) -> Result<Vec<FileRow>, sqlx::Error> {
     // The greatest character ends what begins with the prefix, so that the index bounds the walk at both ends.
     sqlx::query_as(&format!(
@@ -151,9 +139,6 @@ pub async fn files(pool: &PgPool, workspace_id: WorkspaceId, page: FilePage<'_>)
 }
 
 /// What has this digest and was once in this file.
-///
-/// # Errors
-/// The database's.
 pub async fn content(pool: &PgPool, file_id: FileId, sha256: &[u8]) -> Result<Option<Vec<u8>>, sqlx::Error> {
     sqlx::query_scalar("SELECT content FROM file_contents WHERE file_id = $1 AND sha256 = $2")
         .bind(file_id.uuid())

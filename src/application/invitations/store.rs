@@ -120,9 +120,6 @@ fn of(host: Host) -> &'static str {
 }
 
 /// An invitation to a host that waits for an answer.
-///
-/// # Errors
-/// The database's.
 pub async fn find(pool: &PgPool, host: Host, id: InvitationId) -> Result<Option<InvitationRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} AND {} = $1 AND id = $2", of(host)))
         .bind(host.id())
@@ -132,9 +129,6 @@ pub async fn find(pool: &PgPool, host: Host, id: InvitationId) -> Result<Option<
 }
 
 /// The invitations to a host that wait for an answer, the newest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool, host: Host, page: Page) -> Result<Listed<InvitationRow>, sqlx::Error> {
     let parent = of(host);
     let rows = sqlx::query_as(&format!(
@@ -152,9 +146,6 @@ pub async fn list(pool: &PgPool, host: Host, page: Page) -> Result<Listed<Invita
 }
 
 /// Open invitations whose sender does not manage members there any more, as far as the views show: those of one sender, or all.
-///
-/// # Errors
-/// The database's.
 pub async fn of_departed(
     pool: &PgPool,
     sender: Option<AccountId>,
@@ -204,9 +195,6 @@ pub async fn find_invited(pool: &PgPool, token: &str, account_id: AccountId) -> 
 }
 
 /// Draws a token for an invitation that is about to be mailed.
-///
-/// # Errors
-/// The database's.
 pub async fn issue_token(pool: &PgPool, invitation_id: Uuid) -> Result<String, Error> {
     let token = mail_token::draw().map_err(Error::failure)?;
     sqlx::query("INSERT INTO invitation_tokens (token_hash, invitation_id) VALUES ($1, $2)")

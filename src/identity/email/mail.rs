@@ -15,9 +15,6 @@ const MAIL_EVERY: i64 = 60;
 
 impl Identity {
     /// Sends the mail that proves an address once more.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn mail_verification(&self, context: &Context) -> Result<(), Error> {
         let account_id = context.account()?;
         if !store::is_unproven(self.inner.app.pool(), account_id).await? {

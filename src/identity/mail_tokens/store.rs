@@ -33,9 +33,6 @@ pub async fn issue(
 }
 
 /// Whose token it is, if it is good; it stays so.
-///
-/// # Errors
-/// The database's.
 pub async fn peek(pool: &PgPool, token: &str, purpose: Purpose, now: OffsetDateTime) -> Result<Option<Uuid>, Error> {
     let Some(hash) = hash(token) else { return Ok(None) };
     let account_id = sqlx::query_scalar(

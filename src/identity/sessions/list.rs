@@ -26,9 +26,6 @@ pub struct SessionSummary {
 
 impl Identity {
     /// A part of the sessions of an account that are going on, youngest first.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn sessions(
         &self,
         account_id: AccountId,

@@ -118,9 +118,6 @@ pub async fn refresh(pool: &PgPool, keys: &SharedKeyRing) -> anyhow::Result<()> 
 }
 
 /// The keys and their states, youngest first.
-///
-/// # Errors
-/// The database's.
 pub async fn list(pool: &PgPool) -> anyhow::Result<Vec<KeyRow>> {
     Ok(sqlx::query_as(SELECT).bind(accepted_after()).fetch_all(pool).await?)
 }

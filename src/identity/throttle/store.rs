@@ -71,9 +71,6 @@ impl Throttle {
     }
 
     /// Counts an attempt under every key, or under none where one of them has had too many.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn charge(&self, charges: &[Charge]) -> Result<Result<(), Throttled>, sqlx::Error> {
         let now = Instant::now();
         let remembered = charges.iter().filter_map(|(key, _)| self.refused.get(key)).max();
@@ -100,9 +97,6 @@ impl Throttle {
 
     /// Whether another attempt is allowed under every key. Counts nothing: who finds out that it failed
     /// [counts](Self::count) it.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn check(&self, charges: &[Charge]) -> Result<Result<(), Refused>, sqlx::Error> {
         let now = Instant::now();
         let remembered = charges.iter().filter_map(|(key, _)| Some((*key, self.refused.get(key)?)));
@@ -125,9 +119,6 @@ impl Throttle {
     }
 
     /// Counts an attempt that failed under every key.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn count(&self, charges: &[Charge]) -> Result<(), sqlx::Error> {
         let (keys, intervals, windows) = columns(charges);
         let counted = sqlx::query("SELECT count_attempt($1, $2, $3)").bind(keys).bind(intervals).bind(windows);

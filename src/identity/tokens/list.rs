@@ -28,9 +28,6 @@ pub struct TokenSummary {
 
 impl Identity {
     /// A part of an account's tokens, youngest first.
-    ///
-    /// # Errors
-    /// The database's.
     pub async fn tokens(&self, account_id: AccountId, page: Page) -> Result<Listed<TokenSummary>, Error> {
         Ok(store::list(self.inner.app.pool(), account_id, page).await?)
     }
