@@ -29,6 +29,19 @@ impl<T: PartialEq> Change<T> {
     }
 }
 
+/// Takes the values of fields, one by one.
+pub trait Fields {
+    /// Takes what a field is now.
+    fn field(&mut self, name: &'static str, value: &impl Serialize);
+}
+
+/// Something that tells what each of its fields is now: fields tell all of them, changes those that changed. Unlike the stored
+/// form it leaves nothing out because it is usual, and flattens nothing.
+pub trait Values {
+    /// Tells each by its name.
+    fn tell(&self, fields: &mut impl Fields);
+}
+
 /// Declares the changed fields of an aggregate: each may have changed, and is written only when it has.
 macro_rules! changes {
     (
@@ -52,6 +65,14 @@ macro_rules! changes {
             /// Whether nothing changed.
             pub fn is_empty(&self) -> bool {
                 *self == Self::default()
+            }
+        }
+
+        impl $crate::change::Values for $name {
+            fn tell(&self, fields: &mut impl $crate::change::Fields) {
+                $(if let Some(change) = &self.$field {
+                    fields.field(stringify!($field), &change.to);
+                })+
             }
         }
 

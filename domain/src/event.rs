@@ -2,50 +2,7 @@
 
 use cqrs_es::DomainEvent;
 
-use crate::{
-    Decide,
-    account::{Account, AccountEvent},
-    comment::{Comment, CommentEvent},
-    file::{File, FileEvent},
-    invitation::{Invitation, InvitationEvent},
-    job::{Job, JobEvent},
-    membership::{Membership, MembershipEvent},
-    organization::{Organization, OrganizationEvent},
-    organization_projects::{OrganizationProjects, OrganizationProjectsEvent},
-    organization_slug::{OrganizationSlug, OrganizationSlugEvent},
-    project::{Project, ProjectEvent},
-    task::{Task, TaskEvent},
-    workspace::{Workspace, WorkspaceEvent},
-};
-
-/// An event of any aggregate.
-#[derive(Clone, Debug, PartialEq)]
-pub enum DomainEventKind {
-    /// Of a project.
-    Project(ProjectEvent),
-    /// Of a project's membership.
-    Membership(MembershipEvent),
-    /// Of a job.
-    Job(JobEvent),
-    /// Of an account.
-    Account(AccountEvent),
-    /// Of a task.
-    Task(TaskEvent),
-    /// Of a comment.
-    Comment(CommentEvent),
-    /// Of an organization.
-    Organization(OrganizationEvent),
-    /// Of an organization's projects.
-    OrganizationProjects(OrganizationProjectsEvent),
-    /// Of an organization's slug.
-    OrganizationSlug(OrganizationSlugEvent),
-    /// Of a workspace and the tree of its files.
-    Workspace(WorkspaceEvent),
-    /// Of what is in a file.
-    File(FileEvent),
-    /// Of an invitation.
-    Invitation(InvitationEvent),
-}
+use crate::Decide;
 
 /// The stored event is not one that this version of the service knows.
 #[derive(Debug, thiserror::Error)]
@@ -63,48 +20,42 @@ pub enum UndecodableEvent {
     },
 }
 
-impl DomainEventKind {
-    /// Reads a stored (and upcast) payload.
-    ///
-    /// # Errors
-    /// An unknown aggregate type or a payload that does not fit.
-    pub fn decode(aggregate_type: &str, payload: &str) -> Result<Self, UndecodableEvent> {
-        let decoded = match aggregate_type {
-            Project::TYPE => serde_json::from_str(payload).map(Self::Project),
-            Membership::TYPE => serde_json::from_str(payload).map(Self::Membership),
-            Job::TYPE => serde_json::from_str(payload).map(Self::Job),
-            Account::TYPE => serde_json::from_str(payload).map(Self::Account),
-            Task::TYPE => serde_json::from_str(payload).map(Self::Task),
-            Comment::TYPE => serde_json::from_str(payload).map(Self::Comment),
-            Organization::TYPE => serde_json::from_str(payload).map(Self::Organization),
-            OrganizationProjects::TYPE => serde_json::from_str(payload).map(Self::OrganizationProjects),
-            OrganizationSlug::TYPE => serde_json::from_str(payload).map(Self::OrganizationSlug),
-            Workspace::TYPE => serde_json::from_str(payload).map(Self::Workspace),
-            File::TYPE => serde_json::from_str(payload).map(Self::File),
-            Invitation::TYPE => serde_json::from_str(payload).map(Self::Invitation),
-            other => return Err(UndecodableEvent::AggregateType(other.to_owned())),
-        };
-        decoded.map_err(|source| UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source })
-    }
-
-    /// The event's name, as in the log's `event_type`.
-    pub fn event_type(&self) -> String {
-        match self {
-            Self::Project(event) => event.event_type(),
-            Self::Membership(event) => event.event_type(),
-            Self::Job(event) => event.event_type(),
-            Self::Account(event) => event.event_type(),
-            Self::Task(event) => event.event_type(),
-            Self::Comment(event) => event.event_type(),
-            Self::Organization(event) => event.event_type(),
-            Self::OrganizationProjects(event) => event.event_type(),
-            Self::OrganizationSlug(event) => event.event_type(),
-            Self::Workspace(event) => event.event_type(),
-            Self::File(event) => event.event_type(),
-            Self::Invitation(event) => event.event_type(),
+macro_rules! domain_event_kind {
+    ([] $($(#[doc = $doc:literal])+ $module:ident::$aggregate:ident, $event:ident;)+) => {
+        /// An event of any aggregate.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum DomainEventKind {
+            $($(#[doc = $doc])+ $aggregate(crate::$module::$event),)+
         }
-    }
+
+        /// The names of all aggregates, as in the log's `aggregate_type`.
+        pub const AGGREGATE_TYPES: &[&str] = &[$(<crate::$module::$aggregate as Decide>::TYPE),+];
+
+        impl DomainEventKind {
+            /// Reads a stored (and upcast) payload.
+            ///
+            /// # Errors
+            /// An unknown aggregate type or a payload that does not fit.
+            pub fn decode(aggregate_type: &str, payload: &str) -> Result<Self, UndecodableEvent> {
+                let decoded = match aggregate_type {
+                    $(<crate::$module::$aggregate as Decide>::TYPE => {
+                        serde_json::from_str(payload).map(Self::$aggregate)
+                    })+
+                    other => return Err(UndecodableEvent::AggregateType(other.to_owned())),
+                };
+                decoded.map_err(|source| UndecodableEvent::Payload { aggregate_type: aggregate_type.to_owned(), source })
+            }
+
+            /// The event's name, as in the log's `event_type`.
+            pub fn event_type(&self) -> String {
+                match self {
+                    $(Self::$aggregate(event) => event.event_type(),)+
+                }
+            }
+        }
+    };
 }
+each_aggregate!(domain_event_kind);
 
 /// Implements `cqrs_es::DomainEvent`: the name of each variant and the version of its stored form. Raise a version,
 /// and write an upcaster beside the event, whenever the stored JSON of a variant changes its meaning.

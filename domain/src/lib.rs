@@ -5,8 +5,41 @@
 //! `command.rs` (what may be asked), `event.rs` (what can have happened), `refusal.rs` (why it may say no) and
 //! `aggregate.rs` (the state, `decide`, `evolve`). Their given/when/then tests are in `domain/tests/`.
 //!
-//! To add an aggregate: copy that folder's shape, implement [`Decide`], call `cqrs_aggregate!`, list it in
-//! [`event::DomainEventKind`] and in `schema.rs`, and give every event a row in [`access::required_right`].
+//! To add an aggregate: copy that folder's shape, implement [`Decide`], call `cqrs_aggregate!`, list it in `each_aggregate!`
+//! below, and give every event a row in [`access::required_right`].
+
+/// Calls a macro with all aggregates: where each lies, its own type and that of its events. This is the only list of them.
+macro_rules! each_aggregate {
+    ($then:ident $(, $argument:ident)*) => {
+        $then! {
+            [$($argument)*]
+            /// Of a project.
+            project::Project, ProjectEvent;
+            /// Of a project's membership.
+            membership::Membership, MembershipEvent;
+            /// Of a job.
+            job::Job, JobEvent;
+            /// Of an account.
+            account::Account, AccountEvent;
+            /// Of a task.
+            task::Task, TaskEvent;
+            /// Of a comment.
+            comment::Comment, CommentEvent;
+            /// Of an organization.
+            organization::Organization, OrganizationEvent;
+            /// Of an organization's projects.
+            organization_projects::OrganizationProjects, OrganizationProjectsEvent;
+            /// Of an organization's slug.
+            organization_slug::OrganizationSlug, OrganizationSlugEvent;
+            /// Of a workspace and the tree of its files.
+            workspace::Workspace, WorkspaceEvent;
+            /// Of what is in a file.
+            file::File, FileEvent;
+            /// Of an invitation.
+            invitation::Invitation, InvitationEvent;
+        }
+    };
+}
 
 pub mod access;
 pub mod account;
@@ -15,6 +48,7 @@ mod aggregate;
 pub mod change;
 pub mod comment;
 pub mod event;
+mod fields;
 pub mod file;
 pub mod ids;
 pub mod invitation;

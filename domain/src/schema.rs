@@ -2,8 +2,7 @@
 //!
 //! Schemas are derived beside the types that serde writes, so that one attribute is next to the other. What serde always writes
 //! is required, and null where there is nothing; what it leaves out is not required, and never null. A new event has its schema
-//! by its enum's derive; a new aggregate is listed in [`events`] and [`components`]. `tests/domain/schemas.rs` compares the
-//! schemas with what is written, and with what was ever stored.
+//! by its enum's derive. `tests/domain/schemas.rs` compares the schemas with what is written, and with what was ever stored.
 
 mod change;
 mod variant;
@@ -17,11 +16,7 @@ use utoipa::{
 
 pub(crate) use change::{ChangesSchema, add};
 
-use crate::{
-    Decide, account::Account, comment::Comment, file::File, invitation::Invitation, job::Job, membership::Membership,
-    organization::Organization, organization_projects::OrganizationProjects, organization_slug::OrganizationSlug,
-    project::Project, task::Task, workspace::Workspace,
-};
+use crate::Decide;
 
 /// Schemas by the names under which others refer to them (`#/components/schemas/<name>`).
 pub type Components = Vec<(String, RefOr<Schema>)>;
@@ -50,27 +45,16 @@ const ADDED_LATER: [(&str, &str); 3] =
     [("AccountDeactivated", "by"), ("AccountReactivated", "by"), ("InvitationSent", "invited_by")];
 
 /// Calls a function for each aggregate.
-macro_rules! of_each_aggregate {
-    ($function:ident($found:expr)) => {
-        $function::<Project>($found);
-        $function::<Membership>($found);
-        $function::<Job>($found);
-        $function::<Account>($found);
-        $function::<Task>($found);
-        $function::<Comment>($found);
-        $function::<Organization>($found);
-        $function::<OrganizationProjects>($found);
-        $function::<OrganizationSlug>($found);
-        $function::<Workspace>($found);
-        $function::<File>($found);
-        $function::<Invitation>($found);
+macro_rules! call {
+    ([$function:ident $found:ident] $($(#[$doc:meta])+ $module:ident::$aggregate:ident, $event:ident;)+) => {
+        $($function::<crate::$module::$aggregate>(&mut $found);)+
     };
 }
 
 /// The schema of every event type.
 pub fn events() -> Vec<EventSchema> {
     let mut found = Vec::new();
-    of_each_aggregate!(add_events(&mut found));
+    each_aggregate!(call, add_events, found);
     found
 }
 
@@ -93,7 +77,7 @@ where
 /// Everything that the schemas of [`events`] refer to, each once, by name.
 pub fn components() -> Components {
     let mut found = Vec::new();
-    of_each_aggregate!(add_components(&mut found));
+    each_aggregate!(call, add_components, found);
     found.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect()
 }
 

@@ -1,4 +1,4 @@
-//! Read models of Workroom: each is `apply(batch of events)` and the queries over what it wrote, side by side in one
+//! Read models of Workroom: each is `apply` (what an event changes) and the queries over what it wrote, side by side in one
 //! folder. What a batch changes is a pure function of its events; [`changes`] carries it out.
 //!
 //! [`log`] reads the event log, [`runner`] keeps the views of a group at its head, [`progress`] lets a reply wait until
@@ -32,26 +32,20 @@ pub mod session;
 pub mod tasks;
 pub mod workspaces;
 
-use changes::{Changes, Statement, UnusableChange};
+use changes::{Changes, Table};
 use log::Recorded;
 
 /// A view's writing side.
 pub trait Projection: Send + Sync {
-    /// The tables it owns, in schema `views`.
-    fn tables(&self) -> &'static [&'static str];
+    /// The tables it owns, in schema `views`, in the order in which they are written.
+    fn tables(&self) -> &'static [Table];
 
     /// The aggregate types whose events it reads.
     fn reads(&self) -> &'static [&'static str];
 
-    /// The statements that it changes its tables by, in the order in which they run.
-    fn statements(&self) -> &'static [Statement];
-
-    /// Folds a batch of events into rows for its statements. A batch, not an event: one statement an event could never
-    /// rebuild at the speed that the log can be read.
-    ///
-    /// # Errors
-    /// See [`UnusableChange`]. The group halts: nothing after a failing event is applied.
-    fn apply(&self, events: &[Recorded], changes: &mut Changes<'_>) -> Result<(), UnusableChange>;
+    /// Adds what an event changes to what the events of the same batch before it do. It reads nothing else. A batch is written
+    /// at once: one statement an event could never rebuild at the speed that the log can be read.
+    fn apply(&self, recorded: &Recorded, changes: &mut Changes);
 }
 
 /// Projections that move together: one leader, one checkpoint, one statement a batch. A failure halts its own group
@@ -74,7 +68,7 @@ impl Group {
 
     /// The tables that the projections of the group own.
     pub fn tables(&self) -> Vec<&'static str> {
-        self.projections.iter().flat_map(|p| p.tables()).copied().collect()
+        self.projections.iter().flat_map(|p| p.tables()).map(Table::name).collect()
     }
 }
 

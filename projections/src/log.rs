@@ -9,7 +9,7 @@ use sqlx::{PgExecutor, Row, postgres::PgRow};
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
-    event::{DomainEventKind, UndecodableEvent},
+    event::{AGGREGATE_TYPES, DomainEventKind, UndecodableEvent},
     metadata::{Metadata, UnreadableMetadata},
     upcast,
 };
@@ -35,6 +35,13 @@ pub struct Recorded {
     pub metadata: Metadata,
     /// When the log recorded it.
     pub recorded_at: OffsetDateTime,
+}
+
+impl Recorded {
+    /// The account that caused it; nil when the service itself did.
+    pub fn actor(&self) -> Uuid {
+        self.metadata.actor.account().map_or_else(Uuid::nil, Into::into)
+    }
 }
 
 /// A place in the log, with its event if the reader asked for events of that type.
@@ -122,20 +129,7 @@ impl LogReader {
 
     /// A reader of every event.
     pub fn everything() -> Self {
-        Self::new(vec![
-            "account",
-            "comment",
-            "file",
-            "invitation",
-            "job",
-            "membership",
-            "organization",
-            "organization_projects",
-            "organization_slug",
-            "project",
-            "task",
-            "workspace",
-        ])
+        Self::new(AGGREGATE_TYPES.to_vec())
     }
 
     /// Notes which server the session is with that the log will be read over: what this process wrote to another one is not

@@ -2,20 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use workroom_domain::{
-    account::AccountRefusal,
-    comment::CommentRefusal,
-    file::FileRefusal,
-    invitation::InvitationRefusal,
-    job::JobRefusal,
-    membership::MembershipRefusal,
-    organization::OrganizationRefusal,
-    organization_slug::SlugTaken,
-    project::ProjectRefusal,
-    refusal::{CONTENDED, Code, Kind, NOT_FOUND, Refusal},
-    task::TaskRefusal,
-    workspace::WorkspaceRefusal,
-};
+use workroom_domain::refusal::{CONTENDED, Code, Kind, NOT_FOUND, Refusal};
 
 use super::codes::{DATABASE_AWAY, INTERNAL, INVALID, OUTCOME_UNKNOWN, OVERLOADED};
 use crate::event_store::{AppendError, LoadError};
@@ -192,34 +179,23 @@ impl From<AppendError> for Error {
     }
 }
 
-/// Makes errors of the domain's refusals; what each means, its code says.
+/// Makes errors of a noun's refusals; what each means, its code says.
 macro_rules! from_refusals {
-    ($($refusal:ty),* $(,)?) => {
-        $(impl From<$refusal> for Error {
+    ($($refusal:ty),+ $(,)?) => {
+        $(impl From<$refusal> for $crate::application::Error {
             fn from(refusal: $refusal) -> Self {
+                use workroom_domain::refusal::Refusal;
                 match refusal.field() {
                     Some(pointer) => Self::of_field(pointer, &refusal),
                     None => Self::refused(refusal.code(), refusal.to_string()),
                 }
             }
-        })*
+        })+
     };
 }
+pub(crate) use from_refusals;
 
-from_refusals!(
-    AccountRefusal,
-    CommentRefusal,
-    FileRefusal,
-    InvitationRefusal,
-    JobRefusal,
-    MembershipRefusal,
-    OrganizationRefusal,
-    ProjectRefusal,
-    SlugTaken,
-    TaskRefusal,
-    WorkspaceRefusal,
-    std::convert::Infallible,
-);
+from_refusals!(std::convert::Infallible);
 
 /// Names the field that a value was meant for.
 pub fn at_pointer<R: Refusal>(pointer: &'static str) -> impl Fn(R) -> Error {

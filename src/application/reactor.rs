@@ -96,7 +96,7 @@ impl App {
         command: &UpdateOrganization,
     ) -> Result<Done<UpdatedOrganization>, Error> {
         let done = self.run(context, command).await?;
-        if done.visible && command.patch.allow_guests == Some(false) {
+        if done.visible && command.patch.settings.allow_guests == Some(false) {
             let context = &reaction(context.correlation_id);
             later(self.remove_some_outsiders(context, command.organization_id, None).await);
         }

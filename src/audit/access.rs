@@ -418,23 +418,21 @@ fn is_membership(recorded: &Recorded) -> bool {
     matches!(recorded.event, DomainEventKind::Membership(_))
 }
 
+/// The project that an event belongs to.
 fn project_of(recorded: &Recorded) -> Option<Uuid> {
     match &recorded.event {
         DomainEventKind::Project(_) | DomainEventKind::Membership(_) => Some(recorded.aggregate_id),
-        DomainEventKind::Task(_)
-        | DomainEventKind::Comment(_)
-        | DomainEventKind::Workspace(_)
-        | DomainEventKind::File(_)
-        | DomainEventKind::OrganizationProjects(_) => Some(recorded.feed_id),
-        DomainEventKind::Invitation(event) => match event.place() {
-            Place::Project { .. } => Some(recorded.feed_id),
-            Place::Organization { .. } => None,
-        },
         DomainEventKind::Job(JobEvent::JobRequested { project_id, .. }) => project_id.map(Into::into),
         DomainEventKind::Job(_)
         | DomainEventKind::Account(_)
         | DomainEventKind::Organization(_)
         | DomainEventKind::OrganizationSlug(_) => None,
+        DomainEventKind::Invitation(event) => match event.place() {
+            Place::Project { .. } => Some(recorded.feed_id),
+            Place::Organization { .. } => None,
+        },
+        // What else is in a project is in its feed. Were it another feed, nobody would be a member there.
+        _ => Some(recorded.feed_id),
     }
 }
 

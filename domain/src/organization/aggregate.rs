@@ -4,17 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    OrganizationChanges, OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationPatch,
-    OrganizationRefusal, OrganizationSettings,
-};
-use crate::{
-    Decide,
-    access::OrganizationRole,
-    aggregate::cqrs_aggregate,
-    change::{Change, apply},
-    ids::AccountId,
-};
+use super::{OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationRefusal, fields};
+use crate::{Decide, access::OrganizationRole, aggregate::cqrs_aggregate, ids::AccountId};
 
 /// An organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,32 +57,6 @@ impl OrganizationState {
     fn member(&self, account_id: AccountId) -> Result<OrganizationRole, OrganizationRefusal> {
         self.role_of(account_id).ok_or(OrganizationRefusal::NotAMember)
     }
-
-    fn changes(&self, patch: OrganizationPatch) -> OrganizationChanges {
-        let current = self.fields.settings;
-        let settings = OrganizationSettings {
-            members_can_create_projects: patch
-                .members_can_create_projects
-                .unwrap_or(current.members_can_create_projects),
-            allow_guests: patch.allow_guests.or(current.allow_guests),
-        };
-        OrganizationChanges {
-            name: Change::between(&self.fields.name, patch.name),
-            slug: Change::between(&self.fields.slug, patch.slug),
-            image_url: Change::between(&self.fields.image_url, patch.image_url),
-            settings: Change::between(&self.fields.settings, Some(settings)),
-        }
-    }
-}
-
-impl OrganizationFields {
-    /// Folds changes into the fields.
-    pub fn apply(&mut self, changes: &OrganizationChanges) {
-        apply(&mut self.name, changes.name.as_ref());
-        apply(&mut self.slug, changes.slug.as_ref());
-        apply(&mut self.image_url, changes.image_url.as_ref());
-        apply(&mut self.settings, changes.settings.as_ref());
-    }
 }
 
 impl Organization {
@@ -109,7 +74,7 @@ impl Organization {
 
 impl Decide for Organization {
     const TYPE: &'static str = "organization";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = fields::SHAPE;
     type Command = OrganizationCommand;
     type Event = OrganizationEvent;
     type Refusal = OrganizationRefusal;
@@ -127,7 +92,7 @@ impl Decide for Organization {
         match command {
             OrganizationCommand::Create { .. } => Err(OrganizationRefusal::AlreadyExists),
             OrganizationCommand::Update(patch) => {
-                let changes = state.changes(patch);
+                let changes = state.fields.changes(patch);
                 Ok(if changes.is_empty() { vec![] } else { vec![OrganizationEvent::OrganizationUpdated { changes }] })
             }
             OrganizationCommand::AddMember { account_id, role } => match state.role_of(account_id) {

@@ -1,7 +1,7 @@
 //! What may be asked of an organization.
 
-use super::fields::{ImageUrl, OrganizationFields, Slug};
-use crate::{access::OrganizationRole, ids::AccountId, text::Name};
+use super::fields::{OrganizationFields, OrganizationPatch};
+use crate::{access::OrganizationRole, ids::AccountId};
 
 /// What may be asked of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,19 +38,4 @@ pub enum OrganizationCommand {
     },
     /// Hide it for good; its history stays.
     Delete,
-}
-
-/// The fields to change; `None` leaves one as it is. For the picture `Some(None)` clears.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OrganizationPatch {
-    /// New name.
-    pub name: Option<Name>,
-    /// New short name.
-    pub slug: Option<Slug>,
-    /// New picture.
-    pub image_url: Option<Option<ImageUrl>>,
-    /// Whether members may found projects.
-    pub members_can_create_projects: Option<bool>,
-    /// Whether people may belong to its projects who do not belong to it.
-    pub allow_guests: Option<bool>,
 }

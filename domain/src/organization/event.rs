@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{ImageUrl, OrganizationFields, OrganizationSettings, Slug};
-use crate::{access::OrganizationRole, change::changes, event::domain_event, ids::AccountId, text::Name};
+use super::fields::{OrganizationChanges, OrganizationFields};
+use crate::{access::OrganizationRole, event::domain_event, ids::AccountId};
 
 /// What can have happened to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,19 +71,5 @@ impl OrganizationEvent {
             | Self::OrganizationMemberRemoved { account_id, .. } => Some(*account_id),
             Self::OrganizationUpdated { .. } | Self::OrganizationDeleted {} => None,
         }
-    }
-}
-
-changes! {
-    /// The changed fields of an organization.
-    pub struct OrganizationChanges {
-        /// Of the name.
-        pub name: Name,
-        /// Of the short name.
-        pub slug: Slug,
-        /// Of the picture.
-        pub image_url: Option<ImageUrl>,
-        /// Of the settings.
-        pub settings: OrganizationSettings,
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::refusal::MALFORMED_SLUG;
 use crate::{
+    fields::{Wanted, fields},
     ids::OrganizationId,
     refusal::{Code, Refusal},
     text::{Name, TextRefused},
@@ -133,19 +134,46 @@ pub struct OrganizationSettings {
     pub allow_guests: Option<bool>,
 }
 
-/// Everything an organization says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct OrganizationFields {
+/// The settings to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrganizationSettingsPatch {
+    /// Whether members may found projects.
+    pub members_can_create_projects: Option<bool>,
+    /// Whether people may belong to its projects who do not belong to it.
+    pub allow_guests: Option<bool>,
+}
+
+impl Wanted<OrganizationSettings> for OrganizationSettingsPatch {
+    fn instead_of(self, current: &OrganizationSettings) -> Option<OrganizationSettings> {
+        Some(OrganizationSettings {
+            members_can_create_projects: self
+                .members_can_create_projects
+                .unwrap_or(current.members_can_create_projects),
+            allow_guests: self.allow_guests.or(current.allow_guests),
+        })
+    }
+}
+
+/// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
+pub(super) const SHAPE: u32 = 1;
+
+fields! {
+    /// Everything an organization says about itself.
+    pub struct OrganizationFields;
+    /// The fields to change; `None` leaves one as it is. For the picture `Some(None)` clears.
+    pub struct OrganizationPatch;
+    /// The changed fields of an organization.
+    pub struct OrganizationChanges;
+
     /// What it is called.
-    pub name: Name,
+    name: Name, "Of the name.";
     /// The short name in its address; no two have the same.
-    pub slug: Slug,
+    slug: Slug, "Of the short name.";
     /// Its picture.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub image_url: Option<ImageUrl>,
+    #[schema(required)]
+    image_url: Option<ImageUrl>, "Of the picture.";
     /// What its admins have settled.
-    pub settings: OrganizationSettings,
+    settings: OrganizationSettings, "Of the settings.", patch OrganizationSettingsPatch;
 }
 
 #[cfg(test)]

@@ -7,7 +7,10 @@ mod fields;
 pub mod refusal;
 
 pub use aggregate::{Organization, OrganizationState};
-pub use command::{OrganizationCommand, OrganizationPatch};
-pub use event::{OrganizationChanges, OrganizationEvent};
-pub use fields::{ImageUrl, OrganizationFields, OrganizationSettings, Slug, SlugRefused};
+pub use command::OrganizationCommand;
+pub use event::OrganizationEvent;
+pub use fields::{
+    ImageUrl, OrganizationChanges, OrganizationFields, OrganizationPatch, OrganizationSettings,
+    OrganizationSettingsPatch, Slug, SlugRefused,
+};
 pub use refusal::OrganizationRefusal;

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectChanges, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch, ProjectRefusal, Schedule};
+use super::{ProjectChanges, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch, ProjectRefusal, fields};
 use crate::{
     Decide,
     aggregate::cqrs_aggregate,
-    change::{Change, apply},
     ids::{AccountId, OrganizationId},
 };
 
@@ -46,27 +45,6 @@ impl Project {
     pub fn lead_adds_members(&self, account_id: AccountId) -> bool {
         self.active().is_ok_and(|(_, fields)| fields.lead_can_add_members && fields.team_lead == Some(account_id))
     }
-
-    fn changes(current: &ProjectFields, patch: ProjectPatch) -> Result<ProjectChanges, ProjectRefusal> {
-        let schedule = Schedule {
-            start_date: patch.start_date.unwrap_or(current.schedule.start_date),
-            end_date: patch.end_date.unwrap_or(current.schedule.end_date),
-        };
-        if !schedule.is_ordered() {
-            return Err(ProjectRefusal::EndBeforeStart);
-        }
-        Ok(ProjectChanges {
-            name: Change::between(&current.name, patch.name),
-            description: Change::between(&current.description, patch.description),
-            is_public: Change::between(&current.is_public, patch.is_public),
-            status: Change::between(&current.status, patch.status),
-            priority: Change::between(&current.priority, patch.priority),
-            schedule: Change::between(&current.schedule, Some(schedule)),
-            team_lead: Change::between(&current.team_lead, patch.team_lead),
-            edit_policy: Change::between(&current.edit_policy, patch.edit_policy),
-            lead_can_add_members: Change::between(&current.lead_can_add_members, patch.lead_can_add_members),
-        })
-    }
 }
 
 impl ProjectFields {
@@ -77,23 +55,17 @@ impl ProjectFields {
         gives || self.lead_can_add_members != before.lead_can_add_members
     }
 
-    /// Folds changes into the fields.
-    pub fn apply(&mut self, changes: &ProjectChanges) {
-        apply(&mut self.name, changes.name.as_ref());
-        apply(&mut self.description, changes.description.as_ref());
-        apply(&mut self.is_public, changes.is_public.as_ref());
-        apply(&mut self.status, changes.status.as_ref());
-        apply(&mut self.priority, changes.priority.as_ref());
-        apply(&mut self.schedule, changes.schedule.as_ref());
-        apply(&mut self.team_lead, changes.team_lead.as_ref());
-        apply(&mut self.edit_policy, changes.edit_policy.as_ref());
-        apply(&mut self.lead_can_add_members, changes.lead_can_add_members.as_ref());
+    /// What a patch changes, if the dates stay in order.
+    fn checked_changes(&self, patch: ProjectPatch) -> Result<ProjectChanges, ProjectRefusal> {
+        let changes = self.changes(patch);
+        let schedule = changes.schedule.as_ref().map_or(self.schedule, |change| change.to);
+        if schedule.is_ordered() { Ok(changes) } else { Err(ProjectRefusal::EndBeforeStart) }
     }
 }
 
 impl Decide for Project {
     const TYPE: &'static str = "project";
-    const SHAPE: u32 = 2;
+    const SHAPE: u32 = fields::SHAPE;
     type Command = ProjectCommand;
     type Event = ProjectEvent;
     type Refusal = ProjectRefusal;
@@ -108,7 +80,7 @@ impl Decide for Project {
             }
             (ProjectCommand::Create { .. }, _) => Err(ProjectRefusal::AlreadyExists),
             (ProjectCommand::Update(patch), Self::Active { fields, .. }) => {
-                let changes = Self::changes(fields, patch)?;
+                let changes = fields.checked_changes(patch)?;
                 Ok(if changes.is_empty() { vec![] } else { vec![ProjectEvent::ProjectUpdated { changes }] })
             }
             (ProjectCommand::Delete, Self::Active { .. }) => Ok(vec![ProjectEvent::ProjectDeleted {}]),

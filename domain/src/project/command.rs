@@ -1,12 +1,7 @@
 //! What may be asked of a project.
 
-use time::Date;
-
-use super::fields::{EditPolicy, Priority, ProjectFields, ProjectStatus};
-use crate::{
-    ids::{AccountId, OrganizationId},
-    text::{Name, Prose},
-};
+use super::fields::{ProjectFields, ProjectPatch};
+use crate::ids::OrganizationId;
 
 /// What may be asked of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,29 +17,4 @@ pub enum ProjectCommand {
     Update(ProjectPatch),
     /// Hide the project for good; its history stays.
     Delete,
-}
-
-/// The fields to change; `None` leaves one as it is. For dates and lead `Some(None)` clears.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProjectPatch {
-    /// New name.
-    pub name: Option<Name>,
-    /// New description.
-    pub description: Option<Prose>,
-    /// New visibility.
-    pub is_public: Option<bool>,
-    /// New status.
-    pub status: Option<ProjectStatus>,
-    /// New priority.
-    pub priority: Option<Priority>,
-    /// New first day.
-    pub start_date: Option<Option<Date>>,
-    /// New last day.
-    pub end_date: Option<Option<Date>>,
-    /// New lead.
-    pub team_lead: Option<Option<AccountId>>,
-    /// New policy.
-    pub edit_policy: Option<EditPolicy>,
-    /// Whether the lead may add members.
-    pub lead_can_add_members: Option<bool>,
 }

@@ -2,13 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{EditPolicy, Priority, ProjectFields, ProjectStatus, Schedule};
-use crate::{
-    change::changes,
-    event::domain_event,
-    ids::{AccountId, OrganizationId},
-    text::{Name, Prose},
-};
+use super::fields::{ProjectChanges, ProjectFields};
+use crate::{event::domain_event, ids::OrganizationId};
 
 /// What can have happened to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,27 +28,3 @@ pub enum ProjectEvent {
 }
 
 domain_event!(ProjectEvent { ProjectCreated => "1", ProjectUpdated => "1", ProjectDeleted => "1" });
-
-changes! {
-    /// The changed fields of a project.
-    pub struct ProjectChanges {
-        /// Of the name.
-        pub name: Name,
-        /// Of the description.
-        pub description: Prose,
-        /// Of the visibility.
-        pub is_public: bool,
-        /// Of the status.
-        pub status: ProjectStatus,
-        /// Of the priority.
-        pub priority: Priority,
-        /// Of the dates, which change together because they bound each other.
-        pub schedule: Schedule,
-        /// Of the lead.
-        pub team_lead: Option<AccountId>,
-        /// Of the policy.
-        pub edit_policy: EditPolicy,
-        /// Of whether the lead may add members.
-        pub lead_can_add_members: bool,
-    }
-}

@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use time::Date;
 
 use crate::{
+    fields::{Wanted, fields},
     ids::AccountId,
     text::{Name, Prose},
 };
@@ -123,31 +124,56 @@ impl Schedule {
     }
 }
 
-/// Everything a project says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct ProjectFields {
+/// The days to change; `Some(None)` clears one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SchedulePatch {
+    /// New first day.
+    pub start_date: Option<Option<Date>>,
+    /// New last day.
+    pub end_date: Option<Option<Date>>,
+}
+
+impl Wanted<Schedule> for SchedulePatch {
+    fn instead_of(self, current: &Schedule) -> Option<Schedule> {
+        Some(Schedule {
+            start_date: self.start_date.unwrap_or(current.start_date),
+            end_date: self.end_date.unwrap_or(current.end_date),
+        })
+    }
+}
+
+/// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
+pub(super) const SHAPE: u32 = 2;
+
+fields! {
+    /// Everything a project says about itself.
+    pub struct ProjectFields;
+    /// The fields to change; `None` leaves one as it is. For the lead `Some(None)` clears.
+    pub struct ProjectPatch;
+    /// The changed fields of a project.
+    pub struct ProjectChanges;
+
     /// What it is called.
-    pub name: Name,
+    name: Name, "Of the name.";
     /// What it is about.
-    pub description: Prose,
+    description: Prose, "Of the description.";
     /// Whether any signed-in account may look at it.
-    pub is_public: bool,
+    is_public: bool, "Of the visibility.";
     /// How far it is.
-    pub status: ProjectStatus,
+    status: ProjectStatus, "Of the status.";
     /// How pressing it is.
-    pub priority: Priority,
+    priority: Priority, "Of the priority.";
     /// When it begins and ends.
     #[serde(flatten)]
-    pub schedule: Schedule,
+    schedule: Schedule, "Of the dates, which change together because they bound each other.", patch SchedulePatch;
     /// Who leads it: an owner or collaborator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
-    pub team_lead: Option<AccountId>,
+    #[schema(nullable = false)]
+    team_lead: Option<AccountId>, "Of the lead.";
     /// Who may change these fields.
     #[serde(default, skip_serializing_if = "EditPolicy::is_usual")]
-    pub edit_policy: EditPolicy,
+    edit_policy: EditPolicy, "Of the policy.";
     /// Whether the lead may add members; not owners.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub lead_can_add_members: bool,
+    lead_can_add_members: bool, "Of whether the lead may add members.";
 }

@@ -7,7 +7,9 @@ mod fields;
 pub mod refusal;
 
 pub use aggregate::Project;
-pub use command::{ProjectCommand, ProjectPatch};
-pub use event::{ProjectChanges, ProjectEvent};
-pub use fields::{EditPolicy, Priority, ProjectFields, ProjectStatus, Schedule};
+pub use command::ProjectCommand;
+pub use event::ProjectEvent;
+pub use fields::{
+    EditPolicy, Priority, ProjectChanges, ProjectFields, ProjectPatch, ProjectStatus, Schedule, SchedulePatch,
+};
 pub use refusal::ProjectRefusal;

@@ -3,13 +3,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{TaskChanges, TaskCommand, TaskEvent, TaskFields, TaskPatch, TaskRefusal};
-use crate::{
-    Decide,
-    aggregate::cqrs_aggregate,
-    change::{Change, apply},
-    ids::ProjectId,
-};
+use super::{TaskCommand, TaskEvent, TaskFields, TaskRefusal, fields};
+use crate::{Decide, aggregate::cqrs_aggregate, ids::ProjectId};
 
 /// A task.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,34 +39,9 @@ impl Task {
     }
 }
 
-impl TaskFields {
-    fn changes(&self, patch: TaskPatch) -> TaskChanges {
-        TaskChanges {
-            title: Change::between(&self.title, patch.title),
-            description: Change::between(&self.description, patch.description),
-            assignee_id: Change::between(&self.assignee_id, patch.assignee_id),
-            status: Change::between(&self.status, patch.status),
-            task_type: Change::between(&self.task_type, patch.task_type),
-            priority: Change::between(&self.priority, patch.priority),
-            due_at: Change::between(&self.due_at, patch.due_at),
-        }
-    }
-
-    /// Folds changes into the fields.
-    pub fn apply(&mut self, changes: &TaskChanges) {
-        apply(&mut self.title, changes.title.as_ref());
-        apply(&mut self.description, changes.description.as_ref());
-        apply(&mut self.assignee_id, changes.assignee_id.as_ref());
-        apply(&mut self.status, changes.status.as_ref());
-        apply(&mut self.task_type, changes.task_type.as_ref());
-        apply(&mut self.priority, changes.priority.as_ref());
-        apply(&mut self.due_at, changes.due_at.as_ref());
-    }
-}
-
 impl Decide for Task {
     const TYPE: &'static str = "task";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = fields::SHAPE;
     type Command = TaskCommand;
     type Event = TaskEvent;
     type Refusal = TaskRefusal;

@@ -2,14 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{TaskFields, TaskStatus, TaskType};
+use super::fields::{TaskChanges, TaskFields};
 use crate::{
-    change::changes,
     event::domain_event,
     ids::{AccountId, ProjectId},
-    project::Priority,
-    text::{Name, Prose},
-    timestamp::Timestamp,
 };
 
 /// What can have happened to a task.
@@ -40,23 +36,3 @@ pub enum TaskEvent {
 }
 
 domain_event!(TaskEvent { TaskCreated => "1", TaskUpdated => "1", TaskUnassigned => "1", TaskDeleted => "1" });
-
-changes! {
-    /// The changed fields of a task.
-    pub struct TaskChanges {
-        /// Of the title.
-        pub title: Name,
-        /// Of the description.
-        pub description: Prose,
-        /// Of who is to do it.
-        pub assignee_id: Option<AccountId>,
-        /// Of the status.
-        pub status: TaskStatus,
-        /// Of the type.
-        pub task_type: TaskType,
-        /// Of the priority.
-        pub priority: Priority,
-        /// Of when it should be done.
-        pub due_at: Option<Timestamp>,
-    }
-}

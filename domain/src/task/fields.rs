@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    fields::fields,
     ids::AccountId,
     project::Priority,
     text::{Name, Prose},
@@ -65,24 +66,31 @@ impl TaskType {
     }
 }
 
-/// Everything a task says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct TaskFields {
+/// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
+pub(super) const SHAPE: u32 = 1;
+
+fields! {
+    /// Everything a task says about itself.
+    pub struct TaskFields;
+    /// The fields to change; `None` leaves one as it is. For assignee and due time `Some(None)` clears.
+    pub struct TaskPatch;
+    /// The changed fields of a task.
+    pub struct TaskChanges;
+
     /// What is to be done, in a line.
-    pub title: Name,
+    title: Name, "Of the title.";
     /// What is to be done, at length.
-    pub description: Prose,
+    description: Prose, "Of the description.";
     /// Who is to do it.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub assignee_id: Option<AccountId>,
+    #[schema(required)]
+    assignee_id: Option<AccountId>, "Of who is to do it.";
     /// How far it is.
-    pub status: TaskStatus,
+    status: TaskStatus, "Of the status.";
     /// What kind it is. (`type` is the event's own tag.)
-    pub task_type: TaskType,
+    task_type: TaskType, "Of the type.";
     /// How pressing it is.
-    pub priority: Priority,
+    priority: Priority, "Of the priority.";
     /// When it should be done.
-    #[cfg_attr(feature = "openapi", schema(required))]
-    pub due_at: Option<Timestamp>,
+    #[schema(required)]
+    due_at: Option<Timestamp>, "Of when it should be done.";
 }

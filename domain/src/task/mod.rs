@@ -7,7 +7,7 @@ mod fields;
 mod refusal;
 
 pub use aggregate::Task;
-pub use command::{TaskCommand, TaskPatch};
-pub use event::{TaskChanges, TaskEvent};
-pub use fields::{TaskFields, TaskStatus, TaskType};
+pub use command::TaskCommand;
+pub use event::TaskEvent;
+pub use fields::{TaskChanges, TaskFields, TaskPatch, TaskStatus, TaskType};
 pub use refusal::TaskRefusal;

@@ -10,7 +10,7 @@ use workroom_domain::{
     ids::AccountId,
     organization::{
         Organization, OrganizationChanges, OrganizationCommand, OrganizationEvent, OrganizationPatch,
-        OrganizationRefusal, Slug,
+        OrganizationRefusal, OrganizationSettingsPatch, Slug,
     },
     organization_projects::{OrganizationProjects, OrganizationProjectsCommand, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent, SlugCommand, SlugTaken},
@@ -69,8 +69,7 @@ fn an_update_tells_each_field_that_changed_from_and_to() {
         name: Some(name("Ajax")),
         slug: Some(slug("ajax")),
         image_url: Some(Some(picture())),
-        members_can_create_projects: Some(true),
-        allow_guests: None,
+        settings: OrganizationSettingsPatch { members_can_create_projects: Some(true), allow_guests: None },
     };
     let updated = OrganizationEvent::OrganizationUpdated { changes: organization_changes() };
     organization()

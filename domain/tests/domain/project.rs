@@ -5,7 +5,7 @@ use workroom_domain::{
     change::Change,
     project::{
         EditPolicy, Priority, Project, ProjectChanges, ProjectCommand, ProjectEvent, ProjectFields, ProjectPatch,
-        ProjectRefusal, ProjectStatus, Schedule,
+        ProjectRefusal, ProjectStatus, Schedule, SchedulePatch,
     },
 };
 
@@ -43,6 +43,10 @@ fn scheduled(start_date: Option<time::Date>, end_date: Option<time::Date>) -> Pr
     ProjectFields { schedule: Schedule { start_date, end_date }, ..fields() }
 }
 
+fn reschedule(start_date: Option<Option<time::Date>>, end_date: Option<Option<time::Date>>) -> ProjectPatch {
+    ProjectPatch { schedule: SchedulePatch { start_date, end_date }, ..ProjectPatch::default() }
+}
+
 /// A patch that gives every field of the example the value it has.
 fn patch_that_repeats_everything() -> ProjectPatch {
     let ProjectFields {
@@ -62,8 +66,7 @@ fn patch_that_repeats_everything() -> ProjectPatch {
         is_public: Some(is_public),
         status: Some(status),
         priority: Some(priority),
-        start_date: Some(schedule.start_date),
-        end_date: Some(schedule.end_date),
+        schedule: SchedulePatch { start_date: Some(schedule.start_date), end_date: Some(schedule.end_date) },
         team_lead: Some(team_lead),
         edit_policy: Some(edit_policy),
         lead_can_add_members: Some(lead_can_add_members),
@@ -126,8 +129,7 @@ mod updating {
             is_public: Some(true),
             status: Some(ProjectStatus::Active),
             priority: Some(Priority::High),
-            start_date: Some(Some(APRIL)),
-            end_date: Some(None),
+            schedule: SchedulePatch { start_date: Some(Some(APRIL)), end_date: Some(None) },
             team_lead: Some(Some(BOB)),
             edit_policy: Some(EditPolicy::Lead),
             lead_can_add_members: Some(true),
@@ -184,7 +186,7 @@ mod updating {
 
     #[test]
     fn clears_a_date() {
-        let patch = ProjectPatch { start_date: Some(None), ..ProjectPatch::default() };
+        let patch = reschedule(Some(None), None);
         let changes = ProjectChanges {
             schedule: Some(Change {
                 from: Schedule { start_date: Some(MARCH), end_date: Some(MAY) },
@@ -197,8 +199,8 @@ mod updating {
 
     #[test]
     fn of_one_date_is_checked_against_the_other_that_stays() {
-        let starts_too_late = ProjectPatch { start_date: Some(MAY.next_day()), ..ProjectPatch::default() };
-        let ends_too_early = ProjectPatch { end_date: Some(MARCH.previous_day()), ..ProjectPatch::default() };
+        let starts_too_late = reschedule(Some(MAY.next_day()), None);
+        let ends_too_early = reschedule(None, Some(MARCH.previous_day()));
         for patch in [starts_too_late, ends_too_early] {
             project()
                 .given(vec![created()])
@@ -210,8 +212,7 @@ mod updating {
     #[test]
     fn of_both_dates_is_checked_as_one() {
         let to = Schedule { start_date: MAY.next_day(), end_date: MAY.next_day() };
-        let patch =
-            ProjectPatch { start_date: Some(to.start_date), end_date: Some(to.end_date), ..ProjectPatch::default() };
+        let patch = reschedule(Some(to.start_date), Some(to.end_date));
         let changes =
             ProjectChanges { schedule: Some(Change { from: fields().schedule, to }), ..ProjectChanges::default() };
         project().given(vec![created()]).when(ProjectCommand::Update(patch)).then_expect_events(vec![updated(changes)]);
@@ -219,11 +220,7 @@ mod updating {
 
     #[test]
     fn is_refused_as_a_whole_when_one_field_is() {
-        let patch = ProjectPatch {
-            name: Some(name("Artemis")),
-            end_date: Some(MARCH.previous_day()),
-            ..ProjectPatch::default()
-        };
+        let patch = ProjectPatch { name: Some(name("Artemis")), ..reschedule(None, Some(MARCH.previous_day())) };
         project()
             .given(vec![created()])
             .when(ProjectCommand::Update(patch))

@@ -21,7 +21,7 @@ use workroom_domain::{
     event::DomainEventKind,
     ids::{AccountId, OrganizationId, ProjectId},
     job::{Code, Language, LimitHit, Outcome, Timeout, Work},
-    project::{Priority, ProjectStatus, Schedule},
+    project::{Priority, ProjectStatus, Schedule, SchedulePatch},
     text::{Name, Prose},
 };
 
@@ -232,8 +232,7 @@ mod a_project {
                         is_public,
                         status,
                         priority,
-                        start_date,
-                        end_date,
+                        schedule: SchedulePatch { start_date, end_date },
                         team_lead,
                         edit_policy,
                         lead_can_add_members,

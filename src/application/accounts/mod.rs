@@ -14,6 +14,8 @@ use workroom_domain::{
 
 use super::{Command, Error, Unit, organizations};
 
+super::error::from_refusals!(workroom_domain::account::AccountRefusal);
+
 /// Record something that happened to an account.
 #[derive(Clone, Debug)]
 pub struct RecordAccount {

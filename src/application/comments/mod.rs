@@ -10,6 +10,8 @@ pub use post::{PostComment, PostedComment};
 
 use workroom_domain::ids::{CommentId, ProjectId, TaskId};
 
+super::error::from_refusals!(workroom_domain::comment::CommentRefusal);
+
 /// Where a comment is.
 #[derive(Clone, Copy, Debug)]
 pub struct CommentPlace {

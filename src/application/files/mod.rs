@@ -24,6 +24,8 @@ pub use write::WriteFile;
 use super::{Error, IfVersion, Unit};
 use crate::event_store::Versioned;
 
+super::error::from_refusals!(workroom_domain::file::FileRefusal);
+
 /// Which file.
 #[derive(Clone, Copy, Debug)]
 pub struct FilePlace {

@@ -26,6 +26,8 @@ use workroom_domain::{
 
 use super::{Error, Unit};
 
+super::error::from_refusals!(workroom_domain::invitation::InvitationRefusal);
+
 /// What people are invited to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {

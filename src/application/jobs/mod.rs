@@ -7,3 +7,5 @@ mod submit;
 pub use attempt::{FinishAttempt, InterruptAttempt, StartAttempt};
 pub use cancel::{CancelJob, RevokeLease};
 pub use submit::{SubmitJob, SubmittedJob};
+
+super::error::from_refusals!(workroom_domain::job::JobRefusal);

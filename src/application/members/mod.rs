@@ -25,6 +25,8 @@ use crate::application::codes::{FORBIDDEN, NOT_A_MEMBER};
 use crate::event_store::Versioned;
 use workroom_domain::refusal::Kind;
 
+super::error::from_refusals!(workroom_domain::membership::MembershipRefusal);
+
 /// The membership of a project to which the caller may add somebody in a role: with the right to manage members, or as a lead who
 /// may add members, other than owners. The append is guarded by that.
 pub(super) async fn authorize_to_add(

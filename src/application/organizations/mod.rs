@@ -23,6 +23,11 @@ use workroom_domain::{
 
 use super::{Error, Unit};
 
+super::error::from_refusals!(
+    workroom_domain::organization::OrganizationRefusal,
+    workroom_domain::organization_slug::SlugTaken
+);
+
 /// The id of a slug's aggregate: whoever claims the same slug meets there (RFC 9562, version 5).
 fn slug_id(slug: &Slug) -> Uuid {
     const NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_64b2_6a0e_4d0c_8e0b_77a1_5c1e_9a10);

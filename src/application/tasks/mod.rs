@@ -15,6 +15,8 @@ use workroom_domain::{ids::AccountId, membership::Membership};
 use super::Error;
 use crate::application::codes::NOT_A_MEMBER;
 
+super::error::from_refusals!(workroom_domain::task::TaskRefusal);
+
 /// Only members are given tasks.
 fn check_assignee(membership: &Membership, assignee_id: Option<AccountId>) -> Result<(), Error> {
     match assignee_id {

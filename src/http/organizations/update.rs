@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use workroom_domain::{
     Decide,
-    organization::{self, ImageUrl, OrganizationPatch},
+    organization::{self, ImageUrl, OrganizationPatch, OrganizationSettingsPatch},
     text::Name,
 };
 use workroom_projections::{
@@ -74,8 +74,10 @@ impl UpdateOrganizationRequest {
             name,
             slug,
             image_url,
-            members_can_create_projects: self.settings.members_can_create_projects,
-            allow_guests: self.settings.allow_guests,
+            settings: OrganizationSettingsPatch {
+                members_can_create_projects: self.settings.members_can_create_projects,
+                allow_guests: self.settings.allow_guests,
+            },
         })
     }
 }

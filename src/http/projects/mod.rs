@@ -5,6 +5,7 @@ pub mod delete;
 pub mod list;
 mod model;
 pub mod read;
+mod request;
 pub mod update;
 
 pub use model::{Priority, Project, ProjectStatus, Role};

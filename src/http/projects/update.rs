@@ -1,89 +1,23 @@
 //! `PATCH` and `PUT /projects/{project_id}`: both change only the given fields.
 
 use axum::extract::State as Extract;
-use serde::Deserialize;
-use utoipa::ToSchema;
-use workroom_domain::{
-    Decide,
-    project::{self, ProjectPatch},
-    text::{Name, Prose},
-};
+use workroom_domain::{Decide, project};
 use workroom_projections::history::Cause;
 
 use super::{
-    create::{DateParam, account_ref},
-    model::{EditPolicy, Facts, Priority, Project, ProjectStatus},
+    model::{Facts, Project},
+    request::{UpdateProjectRequest, account_ref},
 };
 use crate::{
-    application::{Error, all, at_pointer, projects::UpdateProject},
+    application::{Error, all, projects::UpdateProject},
     http::{
         State, beside,
-        extract::{Caller, IfMatch, Json, ProjectPath, RequestBody, double_option},
+        extract::{Caller, IfMatch, Json, ProjectPath},
         reply::Updated,
     },
 };
 
 const PROJECT: &str = project::Project::TYPE;
-
-/// The fields to change. Dates and lead may be set to null, which clears them.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct UpdateProjectRequest {
-    /// New name.
-    #[schema(min_length = 1, max_length = 200)]
-    name: Option<String>,
-    /// New description.
-    #[schema(max_length = 20_000)]
-    description: Option<String>,
-    /// New visibility.
-    is_public: Option<bool>,
-    /// New status.
-    status: Option<ProjectStatus>,
-    /// New priority.
-    priority: Option<Priority>,
-    /// New first day.
-    #[serde(default, deserialize_with = "double_option")]
-    #[schema(value_type = Option<String>, format = Date)]
-    start_date: Option<Option<DateParam>>,
-    /// New last day.
-    #[serde(default, deserialize_with = "double_option")]
-    #[schema(value_type = Option<String>, format = Date)]
-    end_date: Option<Option<DateParam>>,
-    /// New lead: the id or e-mail address of an owner or collaborator.
-    #[serde(default, deserialize_with = "double_option")]
-    #[schema(value_type = Option<String>)]
-    team_lead: Option<Option<String>>,
-    /// New policy.
-    edit_policy: Option<EditPolicy>,
-    /// Whether the lead may add members, not owners. It takes an owner to settle this, and to name a lead who may.
-    lead_can_add_members: Option<bool>,
-}
-
-impl RequestBody for UpdateProjectRequest {
-    const CLEARABLE: &'static [&'static str] = &["start_date", "end_date", "team_lead"];
-}
-
-impl UpdateProjectRequest {
-    fn patch(self) -> Result<ProjectPatch, Error> {
-        let date = |given: Option<Option<DateParam>>| given.map(|date| date.map(|DateParam(date)| date));
-        let (name, description) = all((
-            self.name.as_deref().map(Name::parse).transpose().map_err(at_pointer("/name")),
-            self.description.as_deref().map(Prose::parse).transpose().map_err(at_pointer("/description")),
-        ))?;
-        Ok(ProjectPatch {
-            name,
-            description,
-            is_public: self.is_public,
-            status: self.status.map(Into::into),
-            priority: self.priority.map(Into::into),
-            start_date: date(self.start_date),
-            end_date: date(self.end_date),
-            team_lead: None,
-            edit_policy: self.edit_policy.map(Into::into),
-            lead_can_add_members: self.lead_can_add_members,
-        })
-    }
-}
 
 /// Change the given fields of a project.
 #[utoipa::path(method(patch, put), path = "/projects/{project_id}", tag = "projects", operation_id = "updateProject")]

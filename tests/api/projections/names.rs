@@ -6,7 +6,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, migrate::Migrator};
 use workroom::database;
 use workroom_projections::{
     Group, Projection,
-    changes::{Changes, Statement, UnusableChange},
+    changes::{Changes, Table},
     groups,
     log::Recorded,
     rebuild,
@@ -115,10 +115,10 @@ async fn a_rebuild_keeps_names_owners_grants_and_settings() {
 }
 
 /// Tables as they were at some time, with nothing that projects into them.
-struct Old(&'static [&'static str]);
+struct Old(&'static [Table]);
 
 impl Projection for Old {
-    fn tables(&self) -> &'static [&'static str] {
+    fn tables(&self) -> &'static [Table] {
         self.0
     }
 
@@ -126,13 +126,7 @@ impl Projection for Old {
         &[]
     }
 
-    fn statements(&self) -> &'static [Statement] {
-        &[]
-    }
-
-    fn apply(&self, _: &[Recorded], _: &mut Changes<'_>) -> Result<(), UnusableChange> {
-        Ok(())
-    }
+    fn apply(&self, _: &Recorded, _: &mut Changes) {}
 }
 
 /// Rebuilds today's groups, as far as there are tables of theirs yet.
@@ -145,8 +139,8 @@ async fn rebuild_all(options: &sqlx::postgres::PgConnectOptions) {
     .await
     .expect("tables");
     for group in groups() {
-        let tables: Vec<&str> =
-            group.tables().into_iter().filter(|table| existing.iter().any(|e| e == table)).collect();
+        let existing = |table: &&Table| existing.iter().any(|name| name == table.name());
+        let tables: Vec<Table> = group.projections.iter().flat_map(|p| p.tables()).filter(existing).copied().collect();
         let old = Group { name: group.name, projections: vec![Box::new(Old(tables.leak()))] };
         let mut own = options.connect().await.expect("a connection");
         rebuild::rebuild(&mut own, &old, &|_, _| {}).await.expect("a rebuild");
