@@ -11,7 +11,7 @@ use workroom_domain::{
 
 use super::model::{EditPolicy, Priority, ProjectStatus};
 use crate::{
-    application::{Error, all, codes::OUT_OF_RANGE, at_pointer, people::AccountRef},
+    application::{Error, all, at_pointer, codes::OUT_OF_RANGE, people::AccountRef},
     http::extract::{RequestBody, double_option},
     identity::{codes::MALFORMED_EMAIL, email::EmailAddress},
 };
