@@ -1,7 +1,7 @@
 //! What mails say: a template in plain text and one in HTML for each kind, in `templates/`. The first line of the text is the
 //! subject.
 
-use std::{fmt::Write, sync::LazyLock};
+use std::sync::LazyLock;
 
 use minijinja::{
     AutoEscape, Environment, Error, Output, State, UndefinedBehavior, Value, context, escape_formatter,
