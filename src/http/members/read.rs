@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One member of a project. Its version is the roster's.
+/// One member of a project. Its version is that of the whole membership.
 #[utoipa::path(get, path = "/projects/{project_id}/members/{user_id}", tag = "members",
     operation_id = "getMember", responses((status = 403)))]
 pub async fn read(
@@ -30,6 +30,6 @@ pub async fn read(
     let account_id = caller.identity.account_id;
     let (_, found) = state.app.project_with(account_id, project_id, Action::ViewMembers, look).await?;
     let (member, version) = found.ok_or(Error::not_found("member"))?;
-    // Names change without the roster.
+    // Names change without the membership.
     OkOrNotModified::new(&known, version, Representation::ByContent, &Member::from(member))
 }

@@ -47,7 +47,7 @@ impl Identity {
         let expires_at = now + LIFETIME;
         let Some(key) = key else {
             let ticket = ticket::draw().map_err(Error::failure)?;
-            if !store::insert(self.inner.app.pool(), ticket::hash(&ticket), &caller, expires_at).await? {
+            if !store::insert(self.inner.app.pool(), ticket::hash(&ticket), &caller, expires_at, None).await? {
                 return Err(ACCOUNT_ERASED.into());
             }
             return Ok(Ticket { ticket, expires_at, replayed: false });
@@ -66,7 +66,7 @@ impl Identity {
             body,
         };
         let pool = self.inner.app.pool();
-        if store::insert_once(pool, ticket::hash(&ticket), &caller, expires_at, &receipt).await? {
+        if store::insert(pool, ticket::hash(&ticket), &caller, expires_at, Some(&receipt)).await? {
             return Ok(Ticket { ticket, expires_at, replayed: false });
         }
         // Another request under the same key was first, or the account is there no more.

@@ -21,45 +21,20 @@ pub(super) struct Taken {
     pub(super) expires_at: OffsetDateTime,
 }
 
-/// Stores a ticket. `false` when the account is there no more.
+/// Stores a ticket, and with it what is kept under its key, if it has one. `false` when something is kept there already, or the
+/// account is there no more.
 pub(super) async fn insert(
     pool: &PgPool,
     hash: Vec<u8>,
     caller: &Caller,
     expires_at: OffsetDateTime,
-) -> Result<bool, sqlx::Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
-                                       expires_at)
-         SELECT $1, id, $3, $8, $6, $7, $4, $5 FROM accounts WHERE id = $2 FOR KEY SHARE",
-    )
-    .bind(hash)
-    .bind(Uuid::from(caller.account_id))
-    .bind(caller.credential_id)
-    .bind(caller.expires_at)
-    .bind(expires_at)
-    .bind(caller.kind.as_str())
-    .bind(caller.scope.as_str())
-    .bind(caller.rests_on)
-    .execute(pool)
-    .await?;
-    Ok(inserted.rows_affected() > 0)
-}
-
-/// Stores a ticket and what is kept under its key, at once. `false` when something is kept already, or the account is there no
-/// more.
-pub(super) async fn insert_once(
-    pool: &PgPool,
-    hash: Vec<u8>,
-    caller: &Caller,
-    expires_at: OffsetDateTime,
-    receipt: &Receipt,
+    receipt: Option<&Receipt>,
 ) -> Result<bool, sqlx::Error> {
     let inserted = sqlx::query(
         "WITH account AS (SELECT id FROM accounts WHERE id = $2 FOR KEY SHARE),
               kept AS (
                   INSERT INTO idempotency_receipts AS k (principal, key, fingerprint, status, headers, body, position)
-                  SELECT $9, $10, $11, $12, $13::json, $14, 0 FROM account
+                  SELECT $9, $10, $11, $12, $13::json, $14, 0 FROM account WHERE $10::text IS NOT NULL
                   ON CONFLICT (principal, key) DO UPDATE
                       SET (fingerprint, status, headers, body, position, created_at) =
                           (excluded.fingerprint, excluded.status, excluded.headers, excluded.body, excluded.position, now())
@@ -67,7 +42,7 @@ pub(super) async fn insert_once(
                   RETURNING k.key)
          INSERT INTO realtime_tickets (ticket_hash, account_id, credential_id, rests_on, kind, scope, token_expires_at,
                                        expires_at)
-         SELECT $1, account.id, $3, $8, $6, $7, $4, $5 FROM account, kept",
+         SELECT $1, id, $3, $8, $6, $7, $4, $5 FROM account WHERE $10::text IS NULL OR EXISTS (SELECT FROM kept)",
     )
     .bind(hash)
     .bind(Uuid::from(caller.account_id))
@@ -77,12 +52,12 @@ pub(super) async fn insert_once(
     .bind(caller.kind.as_str())
     .bind(caller.scope.as_str())
     .bind(caller.rests_on)
-    .bind(receipt.principal)
-    .bind(&receipt.key)
-    .bind(&receipt.fingerprint)
-    .bind(i16::try_from(receipt.status).unwrap_or_default())
-    .bind(&receipt.headers)
-    .bind(&receipt.body)
+    .bind(receipt.map(|receipt| receipt.principal))
+    .bind(receipt.map(|receipt| &receipt.key))
+    .bind(receipt.map(|receipt| &receipt.fingerprint))
+    .bind(receipt.and_then(|receipt| i16::try_from(receipt.status).ok()))
+    .bind(receipt.map(|receipt| &receipt.headers))
+    .bind(receipt.map(|receipt| &receipt.body))
     .bind(receipts::KEPT.as_secs_f64())
     .execute(pool)
     .await?;

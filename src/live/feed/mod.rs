@@ -35,7 +35,7 @@ pub(in crate::live) struct Feed {
     pub(in crate::live) bell: Notify,
     ring: RwLock<Ring>,
     subscribers: Mutex<HashMap<u64, Arc<Subscriber>>>,
-    next_seat: AtomicI64,
+    next_subscriber: AtomicI64,
     head: AtomicI64,
     announcement: AtomicU32,
     open: watch::Sender<bool>,
@@ -49,7 +49,7 @@ impl Feed {
             bell: Notify::new(),
             ring: RwLock::new(Ring::new(0)),
             subscribers: Mutex::default(),
-            next_seat: AtomicI64::new(0),
+            next_subscriber: AtomicI64::new(0),
             head: AtomicI64::new(0),
             announcement: AtomicU32::new(0),
             open: watch::channel(false).0,
@@ -71,7 +71,7 @@ impl Feed {
 
     /// Adds a subscriber.
     pub(in crate::live) fn register(&self, subscriber: Arc<Subscriber>) -> u64 {
-        let number = self.next_seat.fetch_add(1, Ordering::Relaxed).unsigned_abs();
+        let number = self.next_subscriber.fetch_add(1, Ordering::Relaxed).unsigned_abs();
         self.subscribers().insert(number, subscriber);
         self.bell.notify_one();
         number
