@@ -3,6 +3,10 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
 use workroom_domain::refusal::{Code, FORBIDDEN_CHARACTER};
 
 use crate::{
@@ -20,7 +24,7 @@ const MAX_VIOLATIONS: usize = 20;
 ///
 /// # Errors
 /// 400 for what is no JSON, 422 with all fields that do not hold.
-pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8], clearable: &[&str]) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned + ToSchema>(bytes: &[u8], clearable: &[&str]) -> Result<T, Problem> {
     // serde would take a list for an object, its items for the fields in their order.
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
     if first == Some(&b'[') && serde_json::from_slice::<Value>(bytes).is_ok() {
@@ -77,7 +81,12 @@ fn malformed(error: &serde_json::Error) -> Problem {
 }
 
 /// Refuses a body for what serde met first, and for what it meets when that is taken away.
-fn refuse<T: DeserializeOwned>(error: &serde_json::Error, at: &str, bytes: &[u8], clearable: &[&str]) -> Problem {
+fn refuse<T: DeserializeOwned + ToSchema>(
+    error: &serde_json::Error,
+    at: &str,
+    bytes: &[u8],
+    clearable: &[&str],
+) -> Problem {
     // serde_json calls it a syntax error, too, when a value of another type stands where an enum is expected.
     match serde_json::from_slice::<Value>(bytes) {
         Ok(body) => Error::Invalid(violations::<T>(error, at, body, nulls(bytes, clearable))).into(),
@@ -85,12 +94,13 @@ fn refuse<T: DeserializeOwned>(error: &serde_json::Error, at: &str, bytes: &[u8]
     }
 }
 
-fn violations<T: DeserializeOwned>(
+fn violations<T: DeserializeOwned + ToSchema>(
     first: &serde_json::Error,
     at: &str,
     mut body: Value,
     nulls: Vec<Violation>,
 ) -> Vec<Violation> {
+    let missing = missing::<T>(&body);
     let mut violations = vec![violation(first, at)];
     let mut pointer = at.to_owned();
     while violations.len() < MAX_VIOLATIONS && remove(&mut body, &pointer) {
@@ -109,10 +119,22 @@ fn violations<T: DeserializeOwned>(
         }
         violations.push(next);
     }
+    // serde stops at the first field that is missing.
+    let untold = |field: &Violation| violations.iter().all(|told| told.detail != field.detail);
+    let missing: Vec<_> = missing.into_iter().filter(untold).collect();
+    violations.extend(missing);
     let untold = |null: &Violation| violations.iter().all(|told| told.pointer != null.pointer);
     let nulls: Vec<_> = nulls.into_iter().filter(untold).collect();
     violations.extend(nulls);
     violations
+}
+
+/// The fields that must be there and are not.
+fn missing<T: ToSchema>(body: &Value) -> Vec<Violation> {
+    let RefOr::T(Schema::Object(object)) = T::schema() else { return Vec::new() };
+    let Some(fields) = body.as_object() else { return Vec::new() };
+    let names = object.required.iter().filter(|name| !fields.contains_key(*name));
+    names.map(|name| Violation::new("", MISSING_FIELD, format!("missing field `{name}`"))).collect()
 }
 
 /// Takes away what a pointer names; whether it was there.
@@ -201,18 +223,19 @@ mod tests {
         assert!(!has_nul(br#"{"a":"\""}"#));
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Shelf {
         name: String,
+        place: u32,
         size: Option<u32>,
         label: Option<String>,
         #[serde(default)]
         books: Vec<Book>,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, ToSchema)]
     #[serde(deny_unknown_fields)]
     #[allow(dead_code)]
     struct Book {
@@ -239,15 +262,17 @@ mod tests {
             let expected: Vec<_> = expected.iter().map(|(pointer, code)| ((*pointer).to_owned(), *code)).collect();
             assert_eq!(told(body), expected, "{body}");
         };
-        expect(r#"{"name": "a", "label": null}"#, &[]);
-        expect(r#"{"name": "a", "size": null}"#, &[("/size", "wrong-type")]);
+        expect(r#"{"name": "a", "place": 1, "label": null}"#, &[]);
+        expect(r#"{"name": "a", "place": 1, "size": null}"#, &[("/size", "wrong-type")]);
         expect(
-            r#"{"name": 1, "size": "x", "colour": 2}"#,
+            r#"{"name": 1, "place": 1, "size": "x", "colour": 2}"#,
             &[("/name", "wrong-type"), ("/colour", "unknown-field"), ("/size", "wrong-type")],
         );
-        expect(r#"{"size": "x"}"#, &[("/size", "wrong-type"), ("", "missing-field")]);
+        expect(r#"{"place": 1, "size": "x"}"#, &[("/size", "wrong-type"), ("", "missing-field")]);
+        expect("{}", &[("", "missing-field"), ("", "missing-field")]);
+        expect(r#"{"name": null}"#, &[("/name", "wrong-type"), ("", "missing-field")]);
         expect(
-            r#"{"name": "a", "books": [{"title": "b", "pages": null}, {"titel": "c"}]}"#,
+            r#"{"name": "a", "place": 1, "books": [{"title": "b", "pages": null}, {"titel": "c"}]}"#,
             &[("/books/1/titel", "unknown-field"), ("/books/1", "missing-field"), ("/books/0/pages", "wrong-type")],
         );
     }
