@@ -26,7 +26,7 @@ use workroom_projections::{describe::describe, progress::Positions, session};
 
 use crate::{backoff::Backoff, config::Config, event_store::IncarnationWatch, tls};
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 
 /// What makes the roles of the service; for a superuser.
 pub const ROLES: &str = include_str!("database/roles.sql");

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::MutexGuard;
 use uuid::Uuid;
 
 use super::{
@@ -56,15 +57,23 @@ pub(super) enum Ran<R> {
 }
 
 /// What an attempt came to.
-enum Attempt<R> {
+enum Attempt {
     /// Decided, and on its way to the log.
-    Sent {
-        reply: R,
-        enqueued: Enqueued,
-        memory: Memory,
-    },
-    Unchanged(R),
+    Sent { enqueued: Enqueued, memory: Memory },
+    /// Decided, with nothing to append.
+    Unchanged,
+    /// What was read has changed: decide again.
     Moved,
+}
+
+/// What became of an attempt that was decided.
+enum Ended {
+    /// It stands, at this position.
+    At(i64),
+    /// It was answered before, under the same key.
+    Before,
+    /// Others came first: decide again.
+    Again,
 }
 
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
@@ -82,9 +91,6 @@ impl App {
     }
 
     /// Carries a command out together with a change of tables outside the log.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn run_with_tables<C: Command, T: TableChange>(
         &self,
         context: &Context,
@@ -120,53 +126,79 @@ impl App {
         receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
     ) -> Result<Option<(C::Reply, i64)>, Error> {
         for attempt in 0..MAX_ATTEMPTS {
-            if attempt >= EAGER_ATTEMPTS {
-                let jitter = HASHER.hash_one((context.correlation_id, attempt)) % 5000;
-                tokio::time::sleep(Duration::from_micros(jitter)).await;
-            }
+            self.pause_before(attempt, context).await;
             let command_lock = match command.lock_key() {
                 Some(id) => Some(self.command_lock(id).lock().await),
                 None => None,
             };
-            match self.attempt(context, command, tables, receipt).await? {
-                Attempt::Sent { reply, enqueued, memory } => {
-                    // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
-                    let _command_lock = command_lock.filter(|_| !tables.is_empty());
-                    match enqueued.committed().await {
-                        Ok(appended) => {
-                            memory.keep(&self.log);
-                            return Ok(Some((reply, appended.position)));
-                        }
-                        Err(AppendError::Conflict) => memory.evict(&self.log),
-                        Err(AppendError::ReceiptExists) => return Ok(None),
-                        Err(error) => return Err(tables.refusal(error)),
-                    }
+            let mut unit = Unit::new(&self.log, &self.pool, context, self.email_proof);
+            let decided = match unit.admit_actor().await {
+                Ok(()) => command.decide(&mut unit).await,
+                Err(refusal) => Err(refusal),
+            };
+            let (reply, decided) = match decided {
+                Ok(reply) => {
+                    let receipt = if unit.is_empty() { None } else { receipt(&reply)? };
+                    (Some(reply), Ok(receipt))
                 }
-                Attempt::Unchanged(reply) => {
-                    // What was read may be newer than this process has heard of: the log itself says how far it is.
-                    let head = workroom_projections::log::head(&self.pool).await?;
-                    return Ok(Some((reply, head)));
-                }
-                Attempt::Moved => {}
+                Err(refusal) => (None, Err(refusal)),
+            };
+            match (self.conclude(unit, decided, tables, command_lock).await?, reply) {
+                (Ended::At(position), Some(reply)) => return Ok(Some((reply, position))),
+                (Ended::Before, _) => return Ok(None),
+                (Ended::At(_) | Ended::Again, _) => {}
             }
         }
         Err(AppendError::Conflict.into())
     }
 
-    async fn attempt<C: Command>(
+    /// Breaks step with others after so many attempts.
+    async fn pause_before(&self, attempt: u32, context: &Context) {
+        if attempt >= EAGER_ATTEMPTS {
+            let jitter = HASHER.hash_one((context.correlation_id, attempt)) % 5000;
+            tokio::time::sleep(Duration::from_micros(jitter)).await;
+        }
+    }
+
+    /// Appends what was decided, or believes the refusal, or finds that neither holds any more.
+    async fn conclude(
         &self,
-        context: &Context,
-        command: &C,
-        tables: &impl TableChange,
-        receipt: &(impl Fn(&C::Reply) -> Result<Option<Receipt>, Error> + Sync),
-    ) -> Result<Attempt<C::Reply>, Error> {
-        let mut unit = Unit::new(&self.log, &self.pool, context, self.email_proof);
-        let decided = match unit.admit_actor().await {
-            Ok(()) => command.decide(&mut unit).await,
-            Err(refusal) => Err(refusal),
-        };
-        let reply = match decided {
-            Ok(reply) => reply,
+        unit: Unit<'_>,
+        decided: Result<Option<Receipt>, Error>,
+        tables: &dyn TableChange,
+        command_lock: Option<MutexGuard<'_, ()>>,
+    ) -> Result<Ended, Error> {
+        match self.attempt(unit, decided, tables).await? {
+            Attempt::Sent { enqueued, memory } => {
+                // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
+                let _command_lock = command_lock.filter(|_| !tables.is_empty());
+                match enqueued.committed().await {
+                    Ok(appended) => {
+                        memory.keep(&self.log);
+                        Ok(Ended::At(appended.position))
+                    }
+                    Err(AppendError::Conflict) => {
+                        memory.evict(&self.log);
+                        Ok(Ended::Again)
+                    }
+                    Err(AppendError::ReceiptExists) => Ok(Ended::Before),
+                    Err(error) => Err(tables.refusal(error)),
+                }
+            }
+            // What was read may be newer than this process has heard of: the log itself says how far it is.
+            Attempt::Unchanged => Ok(Ended::At(workroom_projections::log::head(&self.pool).await?)),
+            Attempt::Moved => Ok(Ended::Again),
+        }
+    }
+
+    async fn attempt(
+        &self,
+        unit: Unit<'_>,
+        decided: Result<Option<Receipt>, Error>,
+        tables: &dyn TableChange,
+    ) -> Result<Attempt, Error> {
+        let receipt = match decided {
+            Ok(receipt) => receipt,
             Err(refusal) if refusal.depends_on_state() && !unit.is_current().await? => {
                 unit.evict();
                 return Ok(Attempt::Moved);
@@ -176,18 +208,18 @@ impl App {
         if unit.is_empty() {
             // Nothing to append means nothing that guards it: look whether what was read still holds.
             if unit.is_current().await? {
-                return Ok(Attempt::Unchanged(reply));
+                return Ok(Attempt::Unchanged);
             }
             unit.evict();
             return Ok(Attempt::Moved);
         }
-        let (mut request, memory) = unit.into_append(receipt(&reply)?);
+        let (mut request, memory) = unit.into_append(receipt);
         request.tables = tables.statements()?;
         let enqueued = self.log.enqueue(request)?;
         if tables.is_empty() {
             memory.keep_uncommitted(&self.log, &enqueued.settlement);
         }
-        Ok(Attempt::Sent { reply, enqueued, memory })
+        Ok(Attempt::Sent { enqueued, memory })
     }
 
     fn command_lock(&self, id: Uuid) -> &tokio::sync::Mutex<()> {

@@ -11,11 +11,10 @@ use axum::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::UtoipaMethodRouterExt;
-use utoipa_swagger_ui::SwaggerUi;
 use workroom_domain::refusal::NOT_FOUND;
 
 use super::{
-    Probes, State, auth, comments, envelope, files, health, history, invitations, jobs, members,
+    Probes, State, auth, comments, docs, envelope, files, health, history, invitations, jobs, members,
     openapi::{Operations, documented_operation},
     organizations,
     problem::Problem,
@@ -25,7 +24,6 @@ use crate::config::{Config, Role};
 use crate::http::problem::codes::METHOD_NOT_ALLOWED;
 
 const BASE: &str = "/api/v1";
-const DOCUMENT: &str = "/api/v1/openapi.json";
 
 fn api() -> Operations {
     Operations::new()
@@ -121,11 +119,7 @@ pub fn router(state: State) -> Router {
     let mut service = probes();
     if config.process.roles.contains(&Role::Api) {
         let (api, _) = api().split();
-        let docs = utoipa_swagger_ui::Config::from(DOCUMENT).persist_authorization(false);
-        service = service
-            .nest(BASE, api)
-            .route("/.well-known/jwks.json", get(auth::jwks::jwks))
-            .merge(SwaggerUi::new("/docs").url(DOCUMENT, document()).config(docs));
+        service = service.nest(BASE, api).route("/.well-known/jwks.json", get(auth::jwks::jwks)).merge(docs::routes());
     }
     if config.process.roles.contains(&Role::Live) {
         service = service.route("/api/v1/realtime", get(crate::live::realtime));

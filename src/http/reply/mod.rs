@@ -5,12 +5,13 @@ mod command;
 mod created;
 mod read;
 
-use std::{marker::PhantomData, time::Duration};
+use std::{marker::PhantomData, pin::Pin, time::Duration};
 
 use axum::{
     http::{HeaderMap, HeaderName, HeaderValue},
     response::{IntoResponse, Response},
 };
+use tokio::sync::oneshot;
 use tracing::Instrument;
 
 use super::State;
@@ -88,5 +89,15 @@ pub async fn at_position(state: &State, min_position: Option<i64>) -> Result<(),
 pub async fn uncancellable<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work.in_current_span()).await.map_err(Error::failure)?
+    let (reply, replied) = oneshot::channel();
+    // One type for all, so that tokio's task is not compiled for each of them.
+    let task: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(
+        async move {
+            // Nobody may be waiting any more.
+            let _ = reply.send(work.await);
+        }
+        .in_current_span(),
+    );
+    tokio::spawn(task);
+    replied.await.map_err(Error::failure)?
 }
