@@ -3,14 +3,17 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// Bytes of payloads and metadata that are kept.
 const CAPACITY: usize = 16 * 1024 * 1024;
+/// Bytes that wait for each tap.
+const TAP_CAPACITY: usize = 8 * 1024 * 1024;
 /// Bytes that an event takes beside its payload and metadata, roughly.
 const OVERHEAD: usize = 512;
 
@@ -19,7 +22,7 @@ const OVERHEAD: usize = 512;
 pub struct StoredEvent {
     /// Its place in the whole log.
     pub position: i64,
-    /// Its identity.
+    /// Id of the event, unique in the whole log.
     pub event_id: Uuid,
     /// The feed it belongs to.
     pub feed_id: Uuid,
@@ -31,7 +34,7 @@ pub struct StoredEvent {
     pub aggregate_id: Uuid,
     /// Its place in the aggregate's stream.
     pub sequence: i64,
-    /// What happened.
+    /// Name of the event, such as `ProjectCreated`.
     pub event_type: String,
     /// Version of the stored form.
     pub event_version: String,
@@ -61,6 +64,75 @@ struct Ring {
 #[derive(Clone, Default)]
 pub struct RecentEvents {
     ring: Arc<Mutex<Ring>>,
+    taps: Arc<Mutex<Vec<Weak<Queue>>>>,
+}
+
+/// What waits for a tap.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    bell: Notify,
+}
+
+#[derive(Default)]
+struct Waiting {
+    events: Vec<Arc<StoredEvent>>,
+    bytes: usize,
+    has_lost: bool,
+    generation: u64,
+}
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, generation: u64, events: &[Arc<StoredEvent>]) {
+        let mut waiting = self.waiting();
+        waiting.generation = generation;
+        for event in events {
+            if waiting.bytes >= TAP_CAPACITY {
+                waiting.has_lost = true;
+                break;
+            }
+            waiting.bytes += event.bytes();
+            waiting.events.push(Arc::clone(event));
+        }
+        drop(waiting);
+        self.bell.notify_one();
+    }
+}
+
+/// All that this process commits, for one that passes it on: also where others have written in between. Bounded in bytes:
+/// whoever falls behind loses events, and is told.
+pub struct Tap {
+    queue: Arc<Queue>,
+}
+
+/// What came through a tap.
+pub struct Tapped {
+    /// Events, each writer's in order.
+    pub events: Vec<Arc<StoredEvent>>,
+    /// Whether events were lost before these.
+    pub has_lost: bool,
+    /// The generation of the log that they were committed in.
+    pub generation: u64,
+}
+
+impl Tap {
+    /// Waits for events that were committed since the last call.
+    pub async fn next(&self) -> Tapped {
+        loop {
+            {
+                let mut waiting = self.queue.waiting();
+                if !waiting.events.is_empty() || waiting.has_lost {
+                    let Waiting { events, has_lost, generation, .. } = std::mem::take(&mut *waiting);
+                    return Tapped { events, has_lost, generation };
+                }
+            }
+            self.queue.bell.notified().await;
+        }
+    }
 }
 
 impl RecentEvents {
@@ -75,6 +147,8 @@ impl RecentEvents {
         if ring.generation != generation {
             return;
         }
+        let events: Vec<_> = events.into_iter().map(Arc::new).collect();
+        self.queues().iter().for_each(|queue| queue.push(generation, &events));
         for event in events {
             match ring.events.back() {
                 // Told late: what is here is younger.
@@ -86,7 +160,7 @@ impl RecentEvents {
                 _ => {}
             }
             ring.bytes += event.bytes();
-            ring.events.push_back(Arc::new(event));
+            ring.events.push_back(event);
         }
         while ring.bytes > CAPACITY
             && let Some(oldest) = ring.events.pop_front()
@@ -115,7 +189,29 @@ impl RecentEvents {
 
     /// Drops everything, and takes only what is committed in this generation from now on: the log is another one.
     pub fn begin(&self, generation: u64, server: &str) {
-        *self.ring() = Ring { generation, server: server.to_owned(), ..Ring::default() };
+        let mut ring = self.ring();
+        *ring = Ring { generation, server: server.to_owned(), ..Ring::default() };
+        for queue in self.queues() {
+            *queue.waiting() = Waiting::default();
+        }
+    }
+
+    /// The generation of the log whose events are taken.
+    pub fn generation(&self) -> u64 {
+        self.ring().generation
+    }
+
+    /// A tap for all that this process commits from now on.
+    pub fn tap(&self) -> Tap {
+        let queue = Arc::new(Queue::default());
+        self.taps.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&queue));
+        Tap { queue }
+    }
+
+    fn queues(&self) -> Vec<Arc<Queue>> {
+        let mut taps = self.taps.lock().unwrap_or_else(PoisonError::into_inner);
+        taps.retain(|tap| tap.strong_count() > 0);
+        taps.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
@@ -172,6 +268,38 @@ mod tests {
         recent.push(2, [event(1, 1)]);
         assert_eq!(positions(&recent, 0, 10), [1]);
         assert!(recent.after("another", 0, 10, usize::MAX).is_empty(), "a session with another server");
+    }
+
+    #[tokio::test]
+    async fn a_tap_passes_on_what_others_wrote_between() {
+        let recent = RecentEvents::default();
+        recent.push(0, [event(1, 1)]);
+        let tap = recent.tap();
+        recent.push(0, [event(5, 1), event(7, 1)]);
+        recent.push(0, [event(6, 1)]);
+        let tapped = tap.next().await;
+        let positions: Vec<i64> = tapped.events.iter().map(|event| event.position).collect();
+        assert_eq!((positions, tapped.has_lost, tapped.generation), (vec![5, 7, 6], false, 0));
+
+        recent.push(0, [event(8, 1)]);
+        recent.begin(1, "");
+        recent.push(1, [event(8, 2)]);
+        let tapped = tap.next().await;
+        assert_eq!((tapped.events[0].payload.len(), tapped.events.len(), tapped.generation), (2, 1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_tap_is_bounded_in_bytes_and_tells() {
+        let recent = RecentEvents::default();
+        let tap = recent.tap();
+        for position in 1..=40 {
+            recent.push(0, [event(position, 1024 * 1024)]);
+        }
+        let tapped = tap.next().await;
+        assert!(tapped.has_lost && tapped.events.len() == 8, "{}", tapped.events.len());
+        recent.push(0, [event(41, 1)]);
+        let tapped = tap.next().await;
+        assert!(!tapped.has_lost && tapped.events.len() == 1);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Seconds.
+/// A day, in seconds.
 const DAY: u64 = 24 * 3600;
 
 section! {
@@ -99,7 +99,7 @@ impl IdentitySettings {
             issuer: self.issuer.clone(),
             audience: self.audience.clone(),
             access_token_lifetime: Duration::from_secs(self.access_token_seconds),
-            session_lifetime: Duration::from_secs(self.session_days * 24 * 3600),
+            session_lifetime: Duration::from_secs(self.session_days.clamp(1, 36_500) * 86_400),
             session_limit: self.session_limit.clamp(1, 1000),
             personal_token_lifetime: Duration::from_secs(u64::from(self.personal_token_days.clamp(1, 36_500)) * 86_400),
             password_policy: PasswordPolicy {

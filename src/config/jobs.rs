@@ -6,7 +6,7 @@ use super::section::section;
 use crate::jobs::sandbox::{SandboxConfig, UseCgroups};
 
 section! {
-    /// Running jobs.
+    /// How jobs are run, for the role `worker`.
     pub struct JobSettings {
         /// Jobs that a worker runs at a time; 0 takes the number of processors.
         worker_slots: usize = 0,

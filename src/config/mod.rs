@@ -27,7 +27,7 @@ pub use connections::Connections;
 pub use development::Development;
 pub use identity::{IdentitySettings, LoginThrottleConfig, PasswordPolicyConfig};
 pub use jobs::JobSettings;
-pub use live::LiveSettings;
+pub use live::{LiveConfig, LiveSettings};
 pub use mail::{MailSettings, reachable};
 pub use process::{LogFormat, Process, ReadyDetails, Role};
 pub use requests::{RateLimitsConfig, Requests};
@@ -52,10 +52,10 @@ pub struct Config {
     /// How mails are sent.
     #[serde(flatten)]
     pub mail: MailSettings,
-    /// Sockets.
+    /// How many sockets may be open.
     #[serde(flatten)]
     pub live: LiveSettings,
-    /// Running jobs.
+    /// How jobs are run.
     #[serde(flatten)]
     pub jobs: JobSettings,
 }

@@ -12,20 +12,20 @@ use super::section::section;
 pub enum Role {
     /// Answers REST requests.
     Api,
-    /// Holds WebSockets.
+    /// Serves WebSockets at `/api/v1/realtime`.
     Live,
     /// Keeps the read models; elects a leader for each group.
     Projector,
     /// Copies the log to JetStream; elects a leader.
     Relay,
-    /// Runs jobs.
+    /// Takes attempts of jobs from the work queue and runs them in the sandbox.
     Worker,
     /// Finds jobs that were lost or are due; elects a leader.
     Scheduler,
 }
 
 impl Role {
-    /// Every role.
+    /// Every role; the default of the setting `roles`.
     pub const ALL: [Self; 6] = [Self::Api, Self::Live, Self::Projector, Self::Relay, Self::Worker, Self::Scheduler];
 }
 
@@ -33,10 +33,10 @@ impl Role {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
-    /// For people.
+    /// Lines for people to read, with colours on a terminal.
     #[default]
     Text,
-    /// For collectors.
+    /// One JSON object a line, for programs that collect logs.
     Json,
 }
 
@@ -47,7 +47,7 @@ pub enum ReadyDetails {
     /// Whoever asks from the same machine, and not through a proxy.
     #[default]
     Local,
-    /// Everybody.
+    /// Whoever can reach `/ready`.
     Everyone,
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write};
 use serde_json::Value;
 
 use super::{
-    Config, Connections, IdentitySettings, JobSettings, LiveSettings, LoginThrottleConfig, MailSettings,
+    Config, Connections, IdentitySettings, JobSettings, LiveConfig, LiveSettings, LoginThrottleConfig, MailSettings,
     PasswordPolicyConfig, Process, RateLimitsConfig, Requests,
     names::{OF_OTHERS, PREFIX, UNPREFIXED, refuse_unknown, refuse_unknown_variables, settings},
 };
@@ -70,10 +70,11 @@ const SECTIONS: [Section; 7] = [
 ];
 
 /// Settings behind two underscores.
-const INSIDE: [Section; 3] = [
+const INSIDE: [Section; 4] = [
     ("password_policy", PasswordPolicyConfig::MEANINGS),
     ("login_throttle", LoginThrottleConfig::MEANINGS),
     ("rate_limits", RateLimitsConfig::MEANINGS),
+    ("live", LiveConfig::MEANINGS),
 ];
 
 fn documented() -> String {

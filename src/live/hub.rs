@@ -21,8 +21,9 @@ use workroom_domain::ids::{AccountId, ProjectId};
 
 use crate::{
     live::{
-        feed::{Feed, follow::follow, heads::watch_heads},
+        feed::{Feed, follow::follow, heads::watch_heads, pages::Pages},
         limits::HubConfig,
+        publisher::{Outgoing, publish},
         socket_quota::SocketQuota,
         subscriber::{Registration, Subscriber},
     },
@@ -45,6 +46,8 @@ struct Inner {
     sockets: AtomicUsize,
     socket_quota: SocketQuota,
     readers: Semaphore,
+    renderers: Semaphore,
+    pages: Pages,
     doubt: AtomicBool,
     look: Notify,
     tasks: TaskTracker,
@@ -53,8 +56,15 @@ struct Inner {
 
 impl Hub {
     /// Starts the gateway's background work on the current runtime. What comes over NATS is believed where it is sealed with
-    /// `seal`. `epoch` is the log's, as read at start-up; the hub follows its changes.
-    pub fn new(pool: PgPool, nats: async_nats::Client, seal: Seal, epoch: Uuid, config: HubConfig) -> Self {
+    /// `seal`. `epoch` is the log's, as read at start-up; the hub follows its changes. `outgoing` is what this process commits.
+    pub fn new(
+        pool: PgPool,
+        nats: async_nats::Client,
+        seal: Seal,
+        epoch: Uuid,
+        config: HubConfig,
+        outgoing: Outgoing,
+    ) -> Self {
         let hub = Self {
             inner: Arc::new(Inner {
                 pool,
@@ -65,6 +75,8 @@ impl Hub {
                 sockets: AtomicUsize::new(0),
                 socket_quota: SocketQuota::new(config.sockets_per_address, config.sockets_per_account),
                 readers: Semaphore::new(config.readers),
+                renderers: Semaphore::new(config.renderers),
+                pages: Pages::default(),
                 doubt: AtomicBool::new(false),
                 look: Notify::new(),
                 tasks: TaskTracker::new(),
@@ -73,6 +85,7 @@ impl Hub {
             }),
         };
         hub.inner.tasks.spawn(watch_heads(hub.clone()));
+        hub.inner.tasks.spawn(publish(hub.clone(), outgoing));
         hub
     }
 
@@ -135,6 +148,16 @@ impl Hub {
         self.map().values().cloned().collect()
     }
 
+    /// Whether a feed is followed.
+    pub(in crate::live) fn is_followed(&self, feed_id: Uuid) -> bool {
+        self.map().contains_key(&ProjectId(feed_id))
+    }
+
+    /// A feed that is followed.
+    pub(in crate::live) fn feed(&self, feed_id: Uuid) -> Option<Arc<Feed>> {
+        self.map().get(&ProjectId(feed_id)).cloned()
+    }
+
     /// Registers with a feed; returns once the feed carries every event from then on.
     pub(in crate::live) async fn join(
         &self,
@@ -181,6 +204,16 @@ impl Hub {
     /// A turn at the database. Sockets that come back all at once must not take every connection from the commands.
     pub(in crate::live) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.readers.acquire().await.ok()
+    }
+
+    /// A turn at reading a page of history.
+    pub(in crate::live) async fn render_turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.inner.renderers.acquire().await.ok()
+    }
+
+    /// The pages of history of this process.
+    pub(in crate::live) fn pages(&self) -> &Pages {
+        &self.inner.pages
     }
 
     /// Notes another epoch; `true` when it is news.

@@ -15,6 +15,8 @@ pub struct HubConfig {
     pub announce_every: Duration,
     /// How long a feed is still followed after its last socket left.
     pub linger: Duration,
+    /// How long an event that came before its predecessors waits for them; then they are read from Postgres.
+    pub gap_grace: Duration,
     /// How long NATS may take to confirm a new subscription.
     pub barrier: Duration,
     /// How long a database answer may take.
@@ -25,8 +27,16 @@ pub struct HubConfig {
     pub ring_bytes: usize,
     /// How long a feed keeps a frame.
     pub ring_age: Duration,
-    /// Events in one page of history.
+    /// Events in one page of history; pages begin at multiples of it.
     pub page: i64,
+    /// Bytes of data from which on a page ends sooner.
+    pub page_bytes: i64,
+    /// Bytes of pages that are kept for others who may need them.
+    pub page_cache_bytes: usize,
+    /// How long a page is kept.
+    pub page_age: Duration,
+    /// Pages that are read at a time.
+    pub renderers: usize,
     /// Sockets of this process that may ask the database at the same time.
     pub readers: usize,
     /// Sockets of this process; one more is refused with 503.
@@ -45,12 +55,17 @@ impl Default for HubConfig {
             doubt: Duration::from_secs(30),
             announce_every: Duration::from_secs(5),
             linger: Duration::from_secs(5),
+            gap_grace: Duration::from_millis(10),
             barrier: Duration::from_millis(500),
             query: Duration::from_secs(5),
             ring_frames: 1024,
             ring_bytes: 1024 * 1024,
             ring_age: Duration::from_mins(1),
             page: 256,
+            page_bytes: 128 * 1024,
+            page_cache_bytes: 16 * 1024 * 1024,
+            page_age: Duration::from_secs(10),
+            renderers: 2,
             readers: 8,
             sockets: 50_000,
             sockets_per_address: 25_000,

@@ -1,13 +1,17 @@
 //! The live gateway: what happens in a project, pushed to those who may see it, without a hole and without a duplicate.
 //!
 //! ```text
-//!   NATS events.<feed>.>      Postgres (truth)
-//!        │ fast path               │ heads, holes, history
-//!        ▼                         ▼
-//!   follow: one task a feed ──► feed: ring of recent frames, subscribers ► subscription: a cursor ──► outbox ──► socket
+//!   own commits            NATS live.<feed>, events.<feed>.>      Postgres (truth)
+//!        │ publisher            │ other processes, relay             │ heads, holes, history
+//!        ▼                      ▼                                    ▼
+//!   ┌─ feed: ring of recent frames, subscribers ◄── follow: one task a feed
+//!   └──► subscription: a cursor ──► outbox ──► socket
 //!                                    ▲
 //!   heads: one task a process ───────┘ announces heads, heals what NATS lost, re-checks members
 //! ```
+//!
+//! An event comes by several ways, and the first copy counts. The ring drops the others, keeps for a moment what comes before its
+//! predecessors, and is filled from Postgres where something stays missing.
 //!
 //! Nothing is pushed to a socket: a feed's task appends to the feed's ring and wakes its subscribers; each socket's own
 //! task takes what lies behind its cursor, as fast as its peer reads. So order, completeness and uniqueness hold by
@@ -26,6 +30,7 @@
 mod feed;
 mod hub;
 mod limits;
+pub(crate) mod publisher;
 pub(crate) mod socket;
 mod socket_quota;
 mod subscriber;
@@ -36,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use hub::Hub;
 pub use limits::{HubConfig, Limits};
+pub use publisher::Outgoing;
 pub use socket::upgrade::{RealtimeQuery, realtime};
 
 use crate::{application::App, identity::Identity};

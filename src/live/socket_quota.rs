@@ -8,7 +8,7 @@ use std::{
 
 use workroom_domain::ids::AccountId;
 
-use crate::http::client_address::network;
+use crate::network::network;
 
 /// Whose sockets are counted: an account's, or those of a network.
 type Owner = (bool, [u8; 16]);

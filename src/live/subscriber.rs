@@ -15,7 +15,6 @@ use crate::live::feed::{
 
 /// What a feed knows of one subscription.
 pub(in crate::live) struct Subscriber {
-    /// Whose.
     pub(in crate::live) account: AccountId,
     wake: Arc<Notify>,
     revoked_at: AtomicI64,
@@ -94,12 +93,10 @@ impl Registration {
         Self { feed, subscriber, number }
     }
 
-    /// The feed.
     pub(in crate::live) fn feed(&self) -> &Feed {
         &self.feed
     }
 
-    /// The subscriber.
     pub(in crate::live) fn subscriber(&self) -> &Subscriber {
         &self.subscriber
     }

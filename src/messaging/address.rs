@@ -51,7 +51,7 @@ pub(super) fn parse(url: &str) -> Result<Address, AddressError> {
     Ok(Address { servers, credentials })
 }
 
-/// Undoes percent-encoding.
+/// Decodes `%XX` in the user name or the password of an address.
 fn decode(text: &str) -> Result<String, AddressError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -218,7 +218,7 @@ impl Doorbell {
             Err(error) => return error,
         };
         let heads = heads.for_each(|message| {
-            if let Some(position) = position(&message).filter(|_| self.is_told(&message)) {
+            if let Some(position) = position(&message).filter(|_| self.is_sealed(&message)) {
                 if position > self.sent.load(Ordering::Relaxed) {
                     self.received.fetch_max(position, Ordering::Relaxed);
                 }
@@ -229,14 +229,14 @@ impl Doorbell {
         let groups = groups.for_each(|message| {
             if let (Some(group), Some((incarnation, position))) =
                 (message.subject.strip_prefix(progress), place(&message))
-                && self.is_told(&message)
+                && self.is_sealed(&message)
             {
                 self.progress.advance(group, &incarnation, position);
             }
             std::future::ready(())
         });
         let hellos = hellos.for_each(|message| {
-            if self.is_told(&message) {
+            if self.is_sealed(&message) {
                 self.peers.received(&message.payload, Instant::now());
             }
             std::future::ready(())
@@ -259,13 +259,13 @@ impl Doorbell {
         pending().await
     }
 
-    /// Whether a process of this deployment has told this.
-    fn is_told(&self, message: &Message) -> bool {
-        let is_told = self.seal.holds(message);
-        if !is_told {
+    /// Whether a process of this deployment has sealed this message.
+    fn is_sealed(&self, message: &Message) -> bool {
+        let is_sealed = self.seal.holds(message);
+        if !is_sealed {
             tracing::warn!("a message that is not this deployment's own told of a position: ignored");
         }
-        is_told
+        is_sealed
     }
 }
 

@@ -10,8 +10,10 @@
 //! processes tell each other's messages from anybody else's.
 
 mod address;
+pub mod copy;
 pub mod doorbell;
 pub mod epoch;
+pub mod header;
 pub mod peers;
 pub mod seal;
 mod tls;

@@ -12,7 +12,7 @@ use aws_lc_rs::{constant_time::verify_slices_are_equal, hmac};
 use sqlx::PgPool;
 
 use crate::{
-    relay::header::{DATA_OMITTED, EPOCH, EVENT_ID, FEED_SEQ, POSITION},
+    messaging::header::{DATA_OMITTED, EPOCH, EVENT_ID, FEED_SEQ, POSITION},
     secrets,
 };
 

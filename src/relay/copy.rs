@@ -12,24 +12,17 @@ use async_nats::{
     },
 };
 use bytes::Bytes;
-use serde_json::value::RawValue;
-use workroom_projections::{
-    history::{EventRow, PublishedEvent},
-    log::LogError,
-};
+use workroom_projections::{history::EventRow, log::LogError};
 
 use super::{
     error::{PUBLISHING_EVENT, PUBLISHING_JOB, RelayError},
-    header,
     jobs::{JobMessage, send_job},
     resync::Cursor,
 };
-use crate::messaging::seal::Seal;
+use crate::messaging::{copy, header, seal::Seal};
 
 /// Bytes that may wait for their acknowledgement.
 const IN_FLIGHT_BYTES: usize = 8 * 1024 * 1024;
-/// What headers and protocol may add to a payload.
-const ENVELOPE_BYTES: usize = 1280;
 
 /// Checks that a batch follows on `after` without a hole.
 pub(super) fn check_contiguous(events: &[EventRow], after: i64) -> Result<(), RelayError> {
@@ -62,7 +55,7 @@ pub(super) async fn publish_events(
     while let Some(event) = events.next() {
         let position = event.position;
         let subject = format!("events.{}.{}.{}", event.feed_id, event.aggregate_type, event.event_type);
-        let (payload, mut headers) = message(event, sent, *salt, max_payload(jetstream))?;
+        let (payload, mut headers) = message(event, sent, *salt, jetstream.client().max_payload())?;
         seal.put(&subject, &mut headers, &payload);
         bytes += payload.len();
         sent = Cursor { position, sequence: sent.sequence + 1, ..sent };
@@ -115,31 +108,18 @@ fn refused(error: PublishError) -> RelayError {
     }
 }
 
-fn max_payload(jetstream: &Context) -> usize {
-    jetstream.client().max_payload().saturating_sub(ENVELOPE_BYTES)
-}
-
 /// Payload and headers of an event that goes behind `last`.
 fn message(event: EventRow, last: Cursor, salt: u32, max_payload: usize) -> Result<(Bytes, HeaderMap), RelayError> {
     let position = event.position;
-    let json = |source| RelayError::Json { position, source };
-    let mut headers = HeaderMap::new();
+    let copied = copy::message(event, last.epoch, max_payload);
+    let (payload, mut headers) = copied.map_err(|source| RelayError::Json { position, source })?;
+    if headers.get(header::DATA_OMITTED).is_some() {
+        // One event that NATS would not carry must not stop all that follow.
+        tracing::warn!(position, "an event is too large for NATS: published without its data");
+    }
     headers.insert(NATS_MESSAGE_ID, message_id(position, last.sequence, salt));
     headers.insert(NATS_EXPECTED_LAST_SEQUENCE, last.sequence.to_string());
-    headers.insert(header::POSITION, position.to_string());
-    headers.insert(header::FEED_SEQ, event.feed_seq.to_string());
-    headers.insert(header::EVENT_ID, event.event_id.to_string());
-    headers.insert(header::EPOCH, last.epoch.to_string());
-    let mut published = PublishedEvent::from_row(event);
-    let mut payload = serde_json::to_vec(&published).map_err(json)?;
-    if payload.len() > max_payload {
-        // One event that NATS would not carry must not stop all that follow.
-        tracing::warn!(position, bytes = payload.len(), "an event is too large for NATS: published without its data");
-        published.data = RawValue::NULL.to_owned();
-        payload = serde_json::to_vec(&published).map_err(json)?;
-        headers.insert(header::DATA_OMITTED, "true");
-    }
-    Ok((payload.into(), headers))
+    Ok((payload, headers))
 }
 
 /// The id of a publication: the position, when the event goes where it would in a stream filled once. In any other

@@ -20,7 +20,7 @@ use workroom_projections::history::EventRow;
 /// An attempt that may start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobMessage {
-    /// The job.
+    /// Id of the job, which is its aggregate's id in the log.
     pub job_id: Uuid,
     /// The attempt to start, counted from 1.
     pub attempt: u32,

@@ -13,8 +13,8 @@ use async_nats::{
 };
 use uuid::Uuid;
 
-use super::{RelayConfig, error::RelayError, header, job_subject};
-use crate::messaging::seal::Seal;
+use super::{RelayConfig, error::RelayError, job_subject};
+use crate::messaging::{header, seal::Seal};
 
 /// How long JetStream remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);

@@ -15,8 +15,8 @@ use crate::{
     config::Role,
     http,
     identity::Identity,
-    live::{Hub, HubConfig, Limits, Live},
-    messaging::{doorbell::Doorbell, seal::Seal},
+    live::{Hub, Live, Outgoing},
+    messaging::{doorbell::Doorbell, peers::Peers, seal::Seal},
     rate_limit::{RateLimits, Share},
     readiness::{self, Followers, Probe},
     relay::RelayStatus,
@@ -65,9 +65,9 @@ pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> 
         messaging: base.messaging.clone(),
         seal: seal.clone(),
         epoch: base.epoch.clone(),
-        peers,
+        peers: Arc::clone(&peers),
     });
-    let live = live(base, &identity, seal);
+    let live = live(base, &identity, seal, peers);
     let state = http::State::new(http::Shared {
         app: base.app.clone(),
         identity,
@@ -115,19 +115,15 @@ fn readiness(
     readiness::probe(probe)
 }
 
-fn live(base: &Base, identity: &Identity, seal: Seal) -> Live {
-    let bound = |sockets| usize::try_from(sockets).unwrap_or(usize::MAX);
-    let config = HubConfig {
-        sockets_per_address: bound(base.config.live.sockets_per_address),
-        sockets_per_account: bound(base.config.live.sockets_per_account),
-        ..HubConfig::default()
-    };
+fn live(base: &Base, identity: &Identity, seal: Seal, peers: Arc<Peers>) -> Live {
+    let config = base.config.live.hub();
     let epoch = *base.epoch.borrow();
+    let outgoing = Outgoing { recent: base.log.recent(), peers };
     Live {
-        hub: Hub::new(base.pool.clone(), base.messaging.client().clone(), seal, epoch, config),
+        hub: Hub::new(base.pool.clone(), base.messaging.client().clone(), seal, epoch, config, outgoing),
         app: base.app.clone(),
         identity: identity.clone(),
-        limits: Arc::new(Limits { origins: base.config.requests.allowed_origins.clone(), ..Limits::default() }),
+        limits: Arc::new(base.config.live.limits(base.config.requests.allowed_origins.clone())),
         shutdown: base.shutdown.clone(),
     }
 }

@@ -16,8 +16,8 @@ use crate::tools::Tool;
 /// The user of processes that do not only run jobs, and what it may publish and subscribe to.
 const SERVICE: &str = "workroom";
 const SERVICE_MAY: (&[&str], &[&str]) = (
-    &["events.>", "jobs.>", "workroom.>", "_INBOX.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"],
-    &["events.>", "workroom.>", "_INBOX.>"],
+    &["events.>", "jobs.>", "live.>", "workroom.>", "_INBOX.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"],
+    &["events.>", "live.>", "workroom.>", "_INBOX.>"],
 );
 /// The user of processes that only run jobs, and what it may publish and subscribe to: take jobs, acknowledge them, and ring.
 const WORKER: &str = "worker";

@@ -1,6 +1,7 @@
 //! Who caused an event, and when: what the log tells of a thing beyond its state, whether a view shows it yet or not.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ use uuid::Uuid;
 pub struct Cause {
     /// The account; nil for a part of the service.
     pub by: Uuid,
-    /// When.
+    /// When it was decided: `occurred_at` of the metadata, not the time at which the log recorded it.
     pub at: OffsetDateTime,
 }
 

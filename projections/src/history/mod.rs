@@ -7,4 +7,4 @@ mod query;
 
 pub use causes::{Cause, Which, cause, last_cause};
 pub use published::{PublishedEvent, public_actor, stored_actor};
-pub use query::{EventRow, Filter, feed_head, list, log_since, since};
+pub use query::{EventRow, Filter, feed_head, list, log_since, portion, since};

@@ -16,11 +16,11 @@ pub struct PublishedEvent {
     pub position: i64,
     /// Its place in the feed.
     pub seq: i64,
-    /// Its identity.
+    /// Id of the event, unique in the whole log.
     pub event_id: Uuid,
     /// The feed (project, organization or account) it belongs to.
     pub feed_id: Uuid,
-    /// What happened.
+    /// Name of the event, such as `ProjectCreated`.
     pub event_type: String,
     /// Version of the stored form.
     pub event_version: String,

@@ -1,7 +1,8 @@
 //! Questions about a feed's history.
 
 use serde_json::value::RawValue;
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder, types::Json};
+use sqlx::{PgPool, Postgres, QueryBuilder, types::Json};
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use crate::recent::StoredEvent;
 pub struct EventRow {
     /// Its place in the whole log.
     pub position: i64,
-    /// Its identity.
+    /// Id of the event, unique in the whole log.
     pub event_id: Uuid,
     /// The feed it belongs to.
     pub feed_id: Uuid,
@@ -24,7 +25,7 @@ pub struct EventRow {
     pub aggregate_id: String,
     /// Its place in the aggregate's stream.
     pub sequence: i64,
-    /// What happened.
+    /// Name of the event, such as `ProjectCreated`.
     pub event_type: String,
     /// Version of the stored form.
     pub event_version: String,
@@ -179,6 +180,34 @@ pub async fn log_since(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<Even
 /// A feed's events behind `after`, in order.
 pub async fn since(pool: &PgPool, feed_id: Uuid, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     list(pool, feed_id, &Filter { after: Some(after), ..Filter::default() }, limit).await
+}
+
+/// A feed's events behind `after`, in order: at most so many, and no more of them than it takes to come to so many bytes of data.
+/// At least one, if there is one.
+pub async fn portion(
+    pool: &PgPool,
+    feed_id: Uuid,
+    after: i64,
+    limit: i64,
+    bytes: i64,
+) -> Result<Vec<EventRow>, sqlx::Error> {
+    QueryBuilder::<Postgres>::new(
+        "SELECT position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence, event_type, event_version, payload,
+            metadata, recorded_at
+         FROM (SELECT *, sum(octet_length(payload::text)) OVER (ORDER BY feed_seq) - octet_length(payload::text) AS bytes_before
+               FROM (SELECT * FROM events WHERE feed_id = ",
+    )
+    .push_bind(feed_id)
+    .push(" AND feed_seq > ")
+    .push_bind(after)
+    .push(" ORDER BY feed_seq LIMIT ")
+    .push_bind(limit)
+    .push(") AS page) AS measured WHERE bytes_before < ")
+    .push_bind(bytes)
+    .push(" ORDER BY feed_seq")
+    .build_query_as()
+    .fetch_all(pool)
+    .await
 }
 
 /// The place of a feed's last event; 0 for a feed without any.

@@ -1,9 +1,13 @@
-//! Follows one feed: NATS for speed, Postgres for everything that NATS did not bring.
+//! Follows one feed: what other processes wrote comes over NATS, and what NATS did not bring from Postgres. (What this process
+//! wrote the [publisher](crate::live::publisher) offers to the feed itself.)
 
 use std::{sync::Arc, time::Duration};
 
 use async_nats::{HeaderValue, Message, Subscriber};
-use futures::{FutureExt, StreamExt};
+use futures::{
+    FutureExt, StreamExt,
+    stream::{SelectAll, select_all},
+};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
 use workroom_projections::history::{self, PublishedEvent};
@@ -15,8 +19,9 @@ use crate::{
             ring::{Entry, Offered},
         },
         hub::Hub,
+        publisher::live_subject,
     },
-    relay::header,
+    messaging::header,
 };
 
 /// Messages that are taken together, so that sockets are woken once for them.
@@ -41,13 +46,15 @@ async fn run(hub: &Hub, feed: &Feed) {
     let mut deserted_since = None;
     loop {
         let linger = deserted_since.map(|since: Instant| since + hub.config().linger);
+        let gap_ends = feed.ring().gap_since().map(|since| since + hub.config().gap_grace);
         tokio::select! {
             batch = next_batch(&mut messages) => match batch {
                 Some(batch) => receive(hub, feed, &batch).await,
                 None => messages = None,
             },
             () = feed.bell.notified() => {}
-            () = async { match linger { Some(at) => sleep_until(at).await, None => std::future::pending().await } } => {
+            () = until(gap_ends) => fill(hub, feed).await,
+            () = until(linger) => {
                 if hub.retire(feed) {
                     return;
                 }
@@ -66,19 +73,30 @@ async fn run(hub: &Hub, feed: &Feed) {
     }
 }
 
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What tells of a feed over NATS: the copies of those who wrote the events, and the relay's. Whichever comes first counts.
+type Copies = SelectAll<Subscriber>;
+
 /// Subscribes, and makes sure that the server knows: `flush` only empties our own buffer, so a message published right
 /// after it could be missed; a message to ourselves comes back only after the server has read the subscription.
-async fn listen(hub: &Hub, feed: &Feed) -> Option<Subscriber> {
+async fn listen(hub: &Hub, feed: &Feed) -> Option<Copies> {
     if !hub.nats_is_here() {
         return None;
     }
     let nats = hub.nats();
     let listening = async {
-        let messages = nats.subscribe(format!("events.{}.>", feed.id)).await.ok()?;
+        let written = nats.subscribe(live_subject(feed.id.uuid())).await.ok()?;
+        let relayed = nats.subscribe(format!("events.{}.>", feed.id)).await.ok()?;
         let inbox = nats.new_inbox();
         let mut echo = nats.subscribe(inbox.clone()).await.ok()?;
         nats.publish(inbox, "".into()).await.ok()?;
-        Some((messages, echo.next().await))
+        Some((select_all([written, relayed]), echo.next().await))
     };
     if let Ok(Some((messages, Some(_)))) = timeout(hub.config().barrier, listening).await {
         return Some(messages);
@@ -108,7 +126,7 @@ async fn open(hub: &Hub, feed: &Feed) -> bool {
 }
 
 /// Whatever has come, up to [`BATCH`]; `None` when the subscription has ended.
-async fn next_batch(messages: &mut Option<Subscriber>) -> Option<Vec<Message>> {
+async fn next_batch(messages: &mut Option<Copies>) -> Option<Vec<Message>> {
     let Some(messages) = messages else { return std::future::pending().await };
     let mut batch = vec![messages.next().await?];
     while batch.len() < BATCH
@@ -130,36 +148,38 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
             Received::Doubtful => is_complete = false,
         }
     }
-    // A message is published after its event is committed: what the ring lacks before it is in Postgres, and so is it.
-    if feed.offer(entries, hub.config()) == Offered::Early || !is_complete {
+    // A message is published after its event is committed: what the ring lacks before it is in Postgres, and so is it. But it is
+    // likely on its way, too.
+    feed.offer(entries, hub.config());
+    if !is_complete {
         fill(hub, feed).await;
     }
 }
 
 /// What a message says.
 enum Received {
-    /// An event.
     Event(Entry),
-    /// What is known already: a relay that fills a wiped stream publishes everything again.
+    /// What is known already: every event comes by two ways at least.
     Old,
     /// Something that only Postgres can tell.
     Doubtful,
 }
 
 fn parse(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Received {
-    if !hub.seal().holds(message) {
-        // Not a relay's, or one of another version: whatever it says, the log knows better.
-        tracing::warn!("a copy of an event is not sealed: the log is read instead");
-        return Received::Doubtful;
-    }
     let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name)).map(HeaderValue::as_str);
     if header(header::EPOCH).is_some_and(|epoch| Uuid::try_parse(epoch) != Ok(hub.epoch())) {
-        // Ours or the relay's is out of date; a look at the log tells.
+        // Ours or the sender's is out of date; a look at the log tells.
         hub.look_soon();
         return Received::Doubtful;
     }
+    // Of what is known nothing needs to be believed.
     if header(header::FEED_SEQ).and_then(|seq| seq.parse().ok()).is_some_and(|seq: i64| seq <= last) {
         return Received::Old;
+    }
+    if !hub.seal().holds(message) {
+        // Of no process of this deployment, or of one of another version: whatever it says, the log knows better.
+        tracing::warn!("a copy of an event is not sealed: the log is read instead");
+        return Received::Doubtful;
     }
     if header(header::DATA_OMITTED).is_some() {
         return Received::Doubtful;

@@ -11,17 +11,17 @@ use workroom_projections::history::PublishedEvent;
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(in crate::live) enum Frame<'a> {
-    /// Signed in.
+    /// The client is signed in: by its request, or by `hello`.
     Welcome {
         connection_id: Uuid,
         user_id: AccountId,
-        /// Seconds.
+        /// Time between two pings of the server, in seconds.
         ping_interval: u64,
         epoch: Uuid,
     },
     /// The subscription stands; history follows, if asked for.
     Subscribed { project_id: ProjectId, epoch: Uuid, head: i64 },
-    /// Something happened.
+    /// An event of the project's feed, at its place `seq`.
     Event {
         project_id: ProjectId,
         seq: i64,

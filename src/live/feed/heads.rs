@@ -69,6 +69,7 @@ async fn run(hub: &Hub) {
         }
         if now - announced >= config.announce_every {
             announced = now;
+            hub.pages().expire(now, config.page_age);
             for feed in &feeds {
                 feed.expire(config);
                 feed.announce();

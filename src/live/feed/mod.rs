@@ -29,7 +29,6 @@ use crate::live::{
 
 /// A feed as this process follows it.
 pub(in crate::live) struct Feed {
-    /// Which.
     pub(in crate::live) id: ProjectId,
     /// Rings when the feed's task has something to look at.
     pub(in crate::live) bell: Notify,
@@ -104,16 +103,32 @@ impl Feed {
         self.open.send_replace(true);
     }
 
+    /// Whether it carries events.
+    pub(in crate::live) fn is_open(&self) -> bool {
+        *self.open.borrow()
+    }
+
     /// Waits until it carries events.
     pub(in crate::live) async fn opened(&self) {
         // The sender lives as long as `self`.
         let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
 
-    /// Offers events in order, and stops at the first that comes too early.
+    /// Offers events in order; what comes before its predecessors is kept for a moment.
     ///
     /// Who may no longer watch because of an event is told before anybody can see it or a later one.
     pub(in crate::live) fn offer(&self, entries: impl IntoIterator<Item = Entry>, config: &HubConfig) -> Offered {
+        self.offer_while(entries, config, || true)
+    }
+
+    /// As [`Feed::offer`], as long as `is_current` says that they are of the history that the feed follows. Asked under the
+    /// ring's lock: [`Feed::restart`] comes after what it tells of.
+    pub(in crate::live) fn offer_while(
+        &self,
+        entries: impl IntoIterator<Item = Entry>,
+        config: &HubConfig,
+        is_current: impl Fn() -> bool,
+    ) -> Offered {
         let now = Instant::now();
         let mut outcome = Offered::Old;
         let mut is_news = false;
@@ -123,20 +138,24 @@ impl Feed {
                     subscriber.revoke(revocation);
                 }
             }
-            match self.ring_mut().offer(entry, now, config) {
+            let mut ring = self.ring_mut();
+            if !is_current() {
+                break;
+            }
+            match ring.offer(entry, now, config) {
                 Offered::Taken => {
                     is_news = true;
                     outcome = Offered::Taken;
                 }
                 Offered::Old => {}
-                Offered::Early => {
-                    outcome = Offered::Early;
-                    break;
-                }
+                Offered::Early => outcome = Offered::Early,
             }
         }
         if is_news {
             self.wake_all();
+        }
+        if outcome == Offered::Early {
+            self.bell.notify_one();
         }
         outcome
     }
@@ -164,7 +183,7 @@ impl Feed {
 
     /// Whether Postgres has events that the ring has not had.
     pub(in crate::live) fn is_behind(&self) -> bool {
-        *self.open.borrow() && self.head() > self.ring().last()
+        self.is_open() && self.head() > self.ring().last()
     }
 
     /// Lets go of old frames.
@@ -186,7 +205,7 @@ impl Feed {
         self.wake_all();
     }
 
-    /// Counts announcements.
+    /// How many times [`announce`](Self::announce) was called.
     pub(in crate::live) fn announcement(&self) -> u32 {
         self.announcement.load(Ordering::Relaxed)
     }

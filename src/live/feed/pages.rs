@@ -1,8 +1,20 @@
-//! Pages of history, read from Postgres for one subscription at a time.
+//! Pages of history: read and written as frames once, and shared by all sockets that need them.
+//!
+//! Sockets that come back together need the same pages. So pages begin at the same places for all, one reading serves all who
+//! wait for it, and a page is kept for a moment for those who come a little later. What is kept is bounded in bytes; a socket
+//! holds one page at a time.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::time::{sleep, timeout};
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared, WeakShared},
+};
+use tokio::time::{Instant, sleep, timeout};
 use workroom_domain::ids::ProjectId;
 use workroom_projections::history::{self, PublishedEvent};
 
@@ -11,40 +23,144 @@ use crate::live::{feed::ring::Entry, hub::Hub};
 /// How long to wait for a database that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A page of history: of which project, behind which place, in which generation of the feed.
-pub(in crate::live) struct Page {
+/// Which page: of which project, in which generation of the feed, behind which place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::live) struct PageKey {
     pub(in crate::live) project_id: ProjectId,
-    pub(in crate::live) after: i64,
     pub(in crate::live) generation: u32,
-    pub(in crate::live) entries: Vec<Entry>,
+    pub(in crate::live) after: i64,
 }
 
-/// A page that is being read.
-pub(in crate::live) type Reading = Pin<Box<dyn Future<Output = Page> + Send>>;
+/// A page of history.
+pub(in crate::live) struct Page {
+    pub(in crate::live) key: PageKey,
+    pub(in crate::live) entries: Vec<Entry>,
+    bytes: usize,
+}
+
+impl Page {
+    fn of(key: PageKey, entries: Vec<Entry>) -> Self {
+        let bytes = entries.iter().map(|entry| entry.frame.len() + size_of::<Entry>()).sum();
+        Self { key, entries, bytes }
+    }
+
+    /// The place of its last entry.
+    pub(in crate::live) fn last(&self) -> i64 {
+        self.entries.last().map_or(self.key.after, |entry| entry.seq)
+    }
+}
+
+type Flight = Shared<BoxFuture<'static, Arc<Page>>>;
+
+/// A page that is being read. Dropped by all who wait for it, the reading ends.
+pub(in crate::live) type Reading = Flight;
 
 /// The page that is being read; never, when none is.
-pub(in crate::live) async fn read(reading: &mut Option<Reading>) -> Page {
+pub(in crate::live) async fn read(reading: &mut Option<Reading>) -> Arc<Page> {
     let Some(page) = reading else { return std::future::pending().await };
-    let page = page.await;
+    let page = page.clone().await;
     *reading = None;
     page
 }
 
-/// Reads a page of history, however long the database takes: the subscription waits, the socket lives.
-pub(in crate::live) async fn read_page(hub: Hub, (project_id, after, generation): (ProjectId, i64, u32)) -> Page {
+/// The pages of a process.
+#[derive(Default)]
+pub(in crate::live) struct Pages {
+    pages: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    flights: HashMap<PageKey, WeakShared<BoxFuture<'static, Arc<Page>>>>,
+    kept: VecDeque<(Instant, Arc<Page>)>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn drop_first(&mut self) {
+        if let Some((_, page)) = self.kept.pop_front() {
+            self.bytes -= page.bytes;
+        }
+    }
+}
+
+impl Pages {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The page behind a place where pages begin; `get` gives the same reading to all who ask meanwhile.
+    pub(in crate::live) fn get(&self, hub: &Hub, key: PageKey) -> Reading {
+        let mut pages = self.lock();
+        if let Some((_, page)) = pages.kept.iter().find(|(_, page)| page.key == key) {
+            return std::future::ready(Arc::clone(page)).boxed().shared();
+        }
+        if let Some(flight) = pages.flights.get(&key).and_then(WeakShared::upgrade) {
+            return flight;
+        }
+        let hub = hub.clone();
+        let flight = async move {
+            let page = Arc::new(read_page(&hub, key).await);
+            hub.pages().landed(&page, hub.config().page_cache_bytes);
+            page
+        };
+        let flight = flight.boxed().shared();
+        if let Some(flight) = flight.downgrade() {
+            pages.flights.insert(key, flight);
+        }
+        flight
+    }
+
+    fn landed(&self, page: &Arc<Page>, most: usize) {
+        let mut pages = self.lock();
+        pages.flights.remove(&page.key);
+        if page.entries.is_empty() {
+            return;
+        }
+        pages.bytes += page.bytes;
+        pages.kept.push_back((Instant::now(), Arc::clone(page)));
+        while pages.bytes > most {
+            pages.drop_first();
+        }
+    }
+
+    /// Lets go of pages that are older than that, and of readings that nobody waits for.
+    pub(in crate::live) fn expire(&self, now: Instant, age: Duration) {
+        let mut pages = self.lock();
+        while pages.kept.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > age) {
+            pages.drop_first();
+        }
+        pages.flights.retain(|_, flight| flight.upgrade().is_some());
+        if pages.kept.is_empty() {
+            pages.kept.shrink_to_fit();
+        }
+    }
+}
+
+/// Reads a page of history, however long the database takes: subscriptions wait, sockets live.
+async fn read_page(hub: &Hub, key: PageKey) -> Page {
+    let config = hub.config();
+    let (project_id, after) = (key.project_id.uuid(), key.after);
     loop {
         let rows = {
-            let _turn = hub.turn().await;
-            timeout(hub.config().query, history::since(hub.pool(), project_id.uuid(), after, hub.config().page)).await
+            let _turn = hub.render_turn().await;
+            let rows = history::portion(hub.pool(), project_id, after, config.page, config.page_bytes);
+            timeout(config.query, rows).await
         };
         match rows {
-            Ok(Ok(rows)) => {
-                if rows.is_empty() {
-                    // Asked for because there is more; a log that says otherwise was put back, and a reset follows.
-                    sleep(RETRY).await;
+            Ok(Ok(rows)) if !rows.is_empty() => {
+                let mut entries = Vec::with_capacity(rows.len());
+                for row in rows {
+                    entries.push(Entry::of(&PublishedEvent::from_row(row)));
+                    // Commands go first.
+                    tokio::task::consume_budget().await;
                 }
-                let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row))).collect();
-                return Page { project_id, after, generation, entries };
+                return Page::of(key, entries);
+            }
+            Ok(Ok(_)) => {
+                // Asked for because there is more; a log that says otherwise was put back, and a reset follows.
+                sleep(RETRY).await;
+                return Page::of(key, Vec::new());
             }
             Ok(Err(error)) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a page of history could not be read");

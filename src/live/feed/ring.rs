@@ -1,6 +1,9 @@
 //! The recent frames of a feed: contiguous, bounded in number, bytes and age.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -16,7 +19,6 @@ use crate::live::{
 pub(in crate::live) struct Entry {
     /// Its place in the feed.
     pub(in crate::live) seq: i64,
-    /// Its frame.
     pub(in crate::live) frame: Utf8Bytes,
     /// Who may no longer watch because of it.
     pub(in crate::live) revocation: Option<Revocation>,
@@ -32,20 +34,19 @@ impl Entry {
 /// What became of an offered entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::live) enum Offered {
-    /// Appended.
+    /// Its `seq` was the next, and it was appended.
     Taken,
-    /// Known already.
+    /// Its `seq` is not greater than that of the last entry.
     Old,
-    /// Others come before it.
+    /// Others come before it; it is kept for when they are there.
     Early,
 }
 
 /// What lies behind a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::live) enum Pulled {
-    /// Some entries.
     Some,
-    /// Nothing yet.
+    /// The cursor is at the last entry, or ahead of it.
     Nothing,
     /// More than the ring still has.
     Lost,
@@ -57,12 +58,28 @@ pub(in crate::live) struct Ring {
     bytes: usize,
     last: i64,
     generation: u32,
+    /// Entries that came before their predecessors, and their bytes.
+    early: BTreeMap<i64, Entry>,
+    early_bytes: usize,
+    /// The furthest place that an entry came for.
+    furthest: i64,
+    /// Since when something before that is missing.
+    gap_since: Option<Instant>,
 }
 
 impl Ring {
     /// An empty ring behind `last`.
     pub(in crate::live) fn new(last: i64) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, last, generation: 0 }
+        Self {
+            entries: VecDeque::new(),
+            bytes: 0,
+            last,
+            generation: 0,
+            early: BTreeMap::new(),
+            early_bytes: 0,
+            furthest: last,
+            gap_since: None,
+        }
     }
 
     /// The place of the last entry.
@@ -79,21 +96,57 @@ impl Ring {
         self.entries.front().map_or(self.last + 1, |(_, entry)| entry.seq)
     }
 
-    /// Appends an entry if it is the next.
+    /// Since when it waits for something that belongs before what came early.
+    pub(in crate::live) fn gap_since(&self) -> Option<Instant> {
+        self.gap_since
+    }
+
+    /// Appends an entry if it is the next, and what came early behind it.
     pub(in crate::live) fn offer(&mut self, entry: Entry, now: Instant, config: &HubConfig) -> Offered {
         if entry.seq <= self.last {
             return Offered::Old;
         }
         if entry.seq > self.last + 1 {
+            self.keep_early(entry, now, config);
             return Offered::Early;
         }
+        self.append(entry, now, config);
+        self.append_early(now, config);
+        Offered::Taken
+    }
+
+    fn append(&mut self, entry: Entry, now: Instant, config: &HubConfig) {
         self.last = entry.seq;
         self.bytes += entry.frame.len();
         self.entries.push_back((now, entry));
         while self.entries.len() > config.ring_frames || (self.bytes > config.ring_bytes && self.entries.len() > 1) {
             self.drop_first();
         }
-        Offered::Taken
+    }
+
+    /// Copies of events take different ways, and one may overtake another by a moment. What does not fit is read from the log.
+    fn keep_early(&mut self, entry: Entry, now: Instant, config: &HubConfig) {
+        self.furthest = self.furthest.max(entry.seq);
+        self.gap_since.get_or_insert(now);
+        let fits = self.early.len() < config.ring_frames && self.early_bytes + entry.frame.len() <= config.ring_bytes;
+        if fits && !self.early.contains_key(&entry.seq) {
+            self.early_bytes += entry.frame.len();
+            self.early.insert(entry.seq, entry);
+        }
+    }
+
+    fn append_early(&mut self, now: Instant, config: &HubConfig) {
+        while let Some(first) = self.early.first_entry()
+            && *first.key() <= self.last + 1
+        {
+            let entry = first.remove();
+            self.early_bytes -= entry.frame.len();
+            if entry.seq > self.last {
+                self.append(entry, now, config);
+            }
+        }
+        // A gap behind what has just come is a new one.
+        self.gap_since = (self.last < self.furthest).then_some(now);
     }
 
     fn drop_first(&mut self) {
@@ -161,8 +214,39 @@ mod tests {
         let now = Instant::now();
         assert_eq!(ring.offer(entry(4), now, &config()), Offered::Old);
         assert_eq!(ring.offer(entry(6), now, &config()), Offered::Early);
+        assert_eq!(ring.last(), 4);
         assert_eq!(ring.offer(entry(5), now, &config()), Offered::Taken);
+        assert_eq!(ring.last(), 6, "what came early was kept");
+    }
+
+    #[test]
+    fn what_came_early_follows_its_predecessors() {
+        let mut ring = Ring::new(0);
+        let start = Instant::now();
+        let later = start + Duration::from_millis(1);
+        for seq in [3, 5, 3] {
+            assert_eq!(ring.offer(entry(seq), start, &config()), Offered::Early);
+        }
+        assert_eq!((ring.last(), ring.gap_since()), (0, Some(start)));
+        ring.offer(entry(1), later, &config());
+        assert_eq!((ring.last(), ring.gap_since()), (1, Some(later)), "another gap");
+        ring.offer(entry(2), later, &config());
+        assert_eq!((ring.last(), ring.gap_since()), (3, Some(later)));
+        ring.offer(entry(4), later, &config());
+        assert_eq!((ring.last(), ring.gap_since(), ring.early_bytes), (5, None, 0));
+    }
+
+    #[test]
+    fn what_comes_early_is_bounded() {
+        let mut ring = Ring::new(0);
+        for seq in 3..100 {
+            ring.offer(entry(seq), Instant::now(), &config());
+        }
+        assert_eq!(ring.early.len(), 3);
+        ring.offer(entry(1), Instant::now(), &config());
+        ring.offer(entry(2), Instant::now(), &config());
         assert_eq!(ring.last(), 5);
+        assert!(ring.gap_since().is_some(), "the rest is read from the log");
     }
 
     #[test]

@@ -22,9 +22,6 @@ use crate::{
 
 impl Socket {
     /// Does what a message asks for.
-    ///
-    /// # Errors
-    /// Why the socket ends.
     pub(in crate::live) async fn dispatch(&mut self, text: &str) -> Result<(), Close> {
         let message = match read(text) {
             Ok(message) => message,
@@ -37,7 +34,7 @@ impl Socket {
         match (message, self.caller) {
             (ClientMessage::Ping {}, _) => self.say(&Frame::Pong {}),
             (ClientMessage::Hello { token: Some(token) }, None) => {
-                let caller = judge(self.live.identity.clone(), &token).await?;
+                let caller = authenticate(self.live.identity.clone(), &token).await?;
                 self.welcome(caller)?;
             }
             (ClientMessage::Hello { token: None }, None) => return Err(Close::BadCredentials),
@@ -101,7 +98,7 @@ impl Socket {
     }
 
     async fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {
-        let fresh = judge(self.live.identity.clone(), token).await?;
+        let fresh = authenticate(self.live.identity.clone(), token).await?;
         if fresh.account_id != caller.account_id {
             return Err(Close::BadCredentials);
         }
@@ -160,7 +157,7 @@ impl Socket {
 }
 
 /// Finds out who brings a token. (Not of the socket: what it awaits must not hold on to one.)
-async fn judge(identity: Identity, token: &str) -> Result<Caller, Close> {
+async fn authenticate(identity: Identity, token: &str) -> Result<Caller, Close> {
     identity.authenticate(token, now()).await.map_err(|error| match error {
         error if error.kind() == Kind::Unauthenticated => Close::BadCredentials,
         error => {

@@ -10,7 +10,7 @@ use workroom_domain::ids::ProjectId;
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(in crate::live) enum ClientMessage {
-    /// Sign in.
+    /// Signs in with an access token. Without a token it is ignored when the client is signed in, else the socket is closed.
     Hello { token: Option<String> },
     /// Follow a project.
     Subscribe(Subscribe),
@@ -50,7 +50,7 @@ fn yes() -> bool {
 pub(in crate::live) struct Since {
     /// The history it is a place in; none: the current one.
     pub(in crate::live) epoch: Option<Uuid>,
-    /// The place.
+    /// `seq` of the last event that the client has; 0 when it has none.
     pub(in crate::live) seq: i64,
 }
 
@@ -78,9 +78,6 @@ struct About {
 }
 
 /// Reads a message.
-///
-/// # Errors
-/// See [`ParseError`].
 pub(in crate::live) fn read(text: &str) -> Result<ClientMessage, ParseError> {
     let bad = |error: serde_json::Error| ParseError::Bad { detail: error.to_string() };
     if let Err(error) = serde_json::from_str::<IgnoredAny>(text) {

@@ -29,7 +29,7 @@ use crate::{
         Live,
         feed::{
             frames::Frame,
-            pages::{Page, Reading, read, read_page},
+            pages::{Page, PageKey, Reading, read},
             revocation::EndReason,
         },
         socket::{
@@ -48,7 +48,7 @@ use crate::{
 /// Turns of all subscriptions before the loop looks at the rest of the world.
 const TURNS: usize = 4;
 /// How long the peer may take to hang up after its close frame.
-const FAREWELL: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A subscription that is being looked into: its project, its number, and what came of it.
 pub(in crate::live) type Admission = (ProjectId, u64, Result<Admitted, Refused>);
@@ -62,7 +62,6 @@ enum End {
     Theirs,
 }
 
-/// One socket.
 pub(in crate::live) struct Socket {
     pub(in crate::live) live: Live,
     pub(in crate::live) connection_id: Uuid,
@@ -129,7 +128,7 @@ impl Socket {
             }
             End::Theirs => {
                 // The answer to the peer's close frame goes out with the next read.
-                let _ = timeout(FAREWELL, async { while let Some(Ok(_)) = self.peer.next().await {} }).await;
+                let _ = timeout(CLOSE_TIMEOUT, async { while let Some(Ok(_)) = self.peer.next().await {} }).await;
             }
         }
     }
@@ -160,7 +159,7 @@ impl Socket {
                     Ok(())
                 }
                 page = read(reading) => {
-                    self.supply(page);
+                    self.supply(&page);
                     Ok(())
                 }
                 () = wake.notified() => Ok(()),
@@ -213,14 +212,17 @@ impl Socket {
         }
         if let Some(since) = self.outbox.blocked_since() {
             let limits = &self.live.limits;
-            let is_stalled = now - since >= limits.stall;
-            if (is_stalled && self.subscriptions.iter().any(Subscription::is_overtaken))
-                || now - since >= 2 * limits.ping_interval
+            let blocked = now - since;
+            let is_stalled = |one: &Subscription| one.is_overtaken() && blocked >= limits.stall;
+            // Whoever is in the middle of history has had no chance to keep up, but holds a page of it.
+            let is_stuck = |one: &Subscription| one.is_catching_up() && blocked >= limits.slow_grace;
+            if self.subscriptions.iter().any(|one| is_stalled(one) || is_stuck(one))
+                || blocked >= 2 * limits.ping_interval
             {
                 return Err(Close::TooSlow);
             }
-            let again = if is_stalled { since + 2 * limits.ping_interval } else { since + limits.stall };
-            self.timers.look_at(Some(again));
+            let steps = [limits.stall, limits.slow_grace, 2 * limits.ping_interval];
+            self.timers.look_at(steps.into_iter().filter(|step| *step > blocked).min().map(|step| since + step));
             return Ok(());
         }
         self.timers.look_at(None);
@@ -277,10 +279,11 @@ impl Socket {
                 match one.advance(now, grace, epoch, &mut self.outbox) {
                     Step::Idle => {}
                     Step::More => has_more = true,
-                    Step::NeedsPage => {
+                    Step::NeedsPage(after) => {
                         if self.reading.is_none() {
-                            let place = (one.project_id(), one.cursor(), one.generation());
-                            self.reading = Some(Box::pin(read_page(self.live.hub.clone(), place)));
+                            let (project_id, generation) = (one.project_id(), one.generation());
+                            let key = PageKey { project_id, generation, after };
+                            self.reading = Some(self.live.hub.pages().get(&self.live.hub, key));
                         }
                     }
                     Step::Ended(why) => ended.push((one.project_id(), why)),
@@ -300,9 +303,9 @@ impl Socket {
         Ok(())
     }
 
-    fn supply(&mut self, page: Page) {
-        if let Some(one) = self.subscriptions.iter_mut().find(|one| one.project_id() == page.project_id) {
-            one.supply(page.after, page.generation, page.entries);
+    fn supply(&mut self, page: &Arc<Page>) {
+        if let Some(one) = self.subscriptions.iter_mut().find(|one| one.project_id() == page.key.project_id) {
+            one.supply(page);
         }
     }
 
@@ -319,10 +322,10 @@ impl Socket {
         self.outbox.withdraw_all();
         self.outbox.control(close.message());
         let Self { mut outbox, mut peer, .. } = self;
-        let parting = async {
+        let closing = async {
             let drained = std::future::poll_fn(|context| match outbox.poll(&mut peer, context) {
                 Poll::Ready(Io::Read(_)) => {
-                    // What the peer still says is of no interest, but must not end the parting.
+                    // What the peer still says is of no interest, but must not end the closing.
                     context.waker().wake_by_ref();
                     Poll::Pending
                 }
@@ -336,7 +339,7 @@ impl Socket {
             }
         };
         tokio::select! {
-            () = parting => {}
+            () = closing => {}
             () = over => {}
         }
     }

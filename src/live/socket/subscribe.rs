@@ -70,9 +70,6 @@ pub(in crate::live) struct Admitted {
 /// The order matters. First the views, which know what to call a refusal, so that a stranger never makes the process
 /// follow a feed. Then the registration: from here on no event of the membership passes unseen. Then the membership from the log itself,
 /// and its sequence: a removal behind it will come by, one before it is no longer about this membership. Last the head.
-///
-/// # Errors
-/// See [`Refused`].
 pub(in crate::live) async fn admit(
     live: Live,
     account_id: AccountId,
@@ -102,7 +99,7 @@ async fn try_admit(
     let generation = registration.feed().ring().generation();
     let _turn = hub.turn().await;
     let membership = live.app.log().reload::<Membership>(project_id.into()).await.map_err(Error::from)?;
-    insist_on_right(live, account_id, project_id, &membership.state).await?;
+    require_right(live, account_id, project_id, &membership.state).await?;
     let (epoch, head) = head_of(hub.pool(), project_id).await.map_err(Error::from)?;
     if epoch != hub.epoch() {
         hub.look_soon();
@@ -110,13 +107,20 @@ async fn try_admit(
     registration.feed().expect(head);
     registration.subscriber().admit();
     let (cursor, is_reset) = resume_point(request.since, epoch, head);
-    let start =
-        Start { registration, authorized: membership.sequence, cursor, head, generation, events: request.events };
+    let start = Start {
+        registration,
+        authorized: membership.sequence,
+        cursor,
+        head,
+        generation,
+        events: request.events,
+        page_size: hub.config().page,
+    };
     Ok(Admitted { start, epoch, is_reset })
 }
 
 /// Insists that the account may watch. Only whom the membership does not let costs a look at the project and its organization.
-async fn insist_on_right(
+async fn require_right(
     live: &Live,
     account_id: AccountId,
     project_id: ProjectId,

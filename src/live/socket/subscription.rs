@@ -4,7 +4,7 @@
 //! history; the two cannot disagree, since both number the same log. A resume, a hole and a peer that was overtaken are
 //! therefore one case.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::live::{
     feed::{
         Feed,
         frames::Frame,
+        pages::Page,
         revocation::EndReason,
         ring::{Entry, Pulled},
     },
@@ -42,9 +43,8 @@ pub(in crate::live) enum Step {
     Idle,
     /// Something was put out; there may be more.
     More,
-    /// What comes next must be read from Postgres.
-    NeedsPage,
-    /// Over.
+    /// What comes next must be read from Postgres: the page behind this place.
+    NeedsPage(i64),
     Ended(EndReason),
     /// The peer is too slow.
     TooSlow,
@@ -66,6 +66,8 @@ pub(in crate::live) struct Start {
     pub(in crate::live) generation: u32,
     /// Whether the client wants events.
     pub(in crate::live) events: bool,
+    /// Entries in a full page of history.
+    pub(in crate::live) page_size: i64,
 }
 
 /// One subscription of one socket.
@@ -75,21 +77,23 @@ pub(in crate::live) struct Subscription {
     account: AccountId,
     cursor: i64,
     phase: Phase,
-    page: VecDeque<Entry>,
+    page: Option<Arc<Page>>,
+    /// Entries in a full page.
+    page_size: i64,
     generation: u32,
     announced: u32,
     events: bool,
 }
 
 impl Subscription {
-    /// Begins.
     pub(in crate::live) fn new(start: Start) -> Self {
         Self {
             account: start.registration.subscriber().account,
             authorized: start.authorized,
             cursor: start.cursor,
             phase: Phase::CatchingUp { target: start.head },
-            page: VecDeque::new(),
+            page: None,
+            page_size: start.page_size,
             generation: start.generation,
             announced: start.registration.feed().announcement(),
             events: start.events,
@@ -119,14 +123,27 @@ impl Subscription {
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
     pub(in crate::live) fn is_overtaken(&self) -> bool {
-        !matches!(self.phase, Phase::CatchingUp { .. }) && self.registration.feed().ring().has_lost(self.cursor)
+        !self.is_catching_up() && self.registration.feed().ring().has_lost(self.cursor)
     }
 
-    /// Takes in a page of history that was read behind `after`.
-    pub(in crate::live) fn supply(&mut self, after: i64, generation: u32, entries: Vec<Entry>) {
-        if after == self.cursor && generation == self.generation && self.page.is_empty() {
-            self.page = entries.into();
+    /// Whether it is in the middle of history.
+    pub(in crate::live) fn is_catching_up(&self) -> bool {
+        matches!(self.phase, Phase::CatchingUp { .. })
+    }
+
+    /// Takes in a page of history.
+    pub(in crate::live) fn supply(&mut self, page: &Arc<Page>) {
+        if page.key.generation == self.generation && page.key.after <= self.cursor && !page.entries.is_empty() {
+            self.page = Some(Arc::clone(page));
         }
+    }
+
+    /// Where the next page begins: behind the one before, where that has ended, or where all pages begin.
+    fn next_page(&mut self) -> i64 {
+        let ended = self.page.take().map(|page| page.last());
+        ended
+            .filter(|ended| *ended <= self.cursor && *ended > self.cursor - self.page_size)
+            .unwrap_or(self.cursor - self.cursor % self.page_size)
     }
 
     /// Puts out the next portion. `epoch` is the current history, for a reset.
@@ -170,13 +187,9 @@ impl Subscription {
 
     /// Entries behind the cursor; none when there are none yet.
     fn next_portion(&mut self, now: Instant, slow_grace: Duration) -> Result<Vec<Entry>, Step> {
-        if !self.page.is_empty() {
-            let portion = self.page.len().min(PORTION);
-            let entries = self.page.drain(..portion).collect();
-            if self.page.is_empty() {
-                self.page = VecDeque::new();
-            }
-            return Ok(entries);
+        if let Some(page) = self.page.as_deref().filter(|page| page.last() > self.cursor) {
+            let sent = page.entries.partition_point(|entry| entry.seq <= self.cursor);
+            return Ok(page.entries[sent..].iter().take(PORTION).cloned().collect());
         }
         let mut entries = Vec::new();
         let pulled = self.feed().ring().pull(self.cursor, PORTION, &mut entries);
@@ -185,11 +198,12 @@ impl Subscription {
             (Pulled::Some | Pulled::Nothing, _) => {}
             (Pulled::Lost, Phase::Live) => {
                 self.phase = Phase::Overtaken { since: now };
-                return Err(Step::NeedsPage);
+                return Err(Step::NeedsPage(self.next_page()));
             }
             (Pulled::Lost, Phase::Overtaken { since }) if now - since > slow_grace => return Err(Step::TooSlow),
-            (Pulled::Lost, _) => return Err(Step::NeedsPage),
+            (Pulled::Lost, _) => return Err(Step::NeedsPage(self.next_page())),
         }
+        self.page = None;
         Ok(entries)
     }
 
@@ -239,7 +253,7 @@ impl Subscription {
         self.cursor = head;
         self.authorized = 0;
         self.phase = Phase::Live;
-        self.page = VecDeque::new();
+        self.page = None;
         outbox.durable(self.project_id(), Frame::Reset { project_id: self.project_id(), epoch, head }.text());
     }
 }

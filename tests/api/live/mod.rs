@@ -14,6 +14,7 @@ mod shutdown;
 mod sign_in;
 mod slow;
 mod subscribe;
+mod ways;
 
 use std::ops::RangeInclusive;
 
