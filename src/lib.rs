@@ -16,6 +16,7 @@ pub mod jobs;
 pub mod live;
 mod logging;
 pub mod messaging;
+pub mod network;
 pub mod notify;
 pub mod rate_limit;
 mod readiness;

@@ -35,7 +35,7 @@ use crate::config::LogFormat;
 /// How often repeated warnings are summed up.
 const WINDOW: Duration = Duration::from_secs(15);
 /// Warnings that are told apart; more than that are not held back.
-const REMEMBERED: usize = 1024;
+const MAX_CACHED: usize = 1024;
 /// The target of the sums, which are never held back themselves.
 const SUMS: &str = "workroom::logging";
 
@@ -104,7 +104,7 @@ impl Repeats {
             said.times += 1;
             return false;
         }
-        if said.len() < REMEMBERED {
+        if said.len() < MAX_CACHED {
             said.insert(key, Said { level: *metadata.level(), message: words.message, times: 0 });
         }
         true

@@ -37,9 +37,7 @@ type Check = (&'static str, Need);
 /// What is asked how the service is.
 #[derive(Clone)]
 pub struct Probe {
-    /// The database.
     pub pool: PgPool,
-    /// NATS.
     pub messaging: Messaging,
     /// How far the views are.
     pub progress: Progress,

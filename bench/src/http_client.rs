@@ -15,7 +15,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects.
+    /// Opens a connection to `address`, which is `host:port`.
     ///
     /// # Errors
     /// Nobody listens there.

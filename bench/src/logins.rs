@@ -49,9 +49,6 @@ struct Stage {
 }
 
 /// Runs the benchmark.
-///
-/// # Errors
-/// Something it needs is missing or fails.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let mut stage = Stage::prepare().await?;
     let mut rounds: [Vec<Figures>; 3] = Default::default();

@@ -46,7 +46,6 @@ impl MailSink {
         Ok(Self { counts, address })
     }
 
-    /// Its URL.
     pub fn url(&self) -> String {
         format!("smtp://{}", self.address)
     }

@@ -38,7 +38,6 @@ impl Figures {
         }
     }
 
-    /// As JSON.
     pub fn json(&self) -> Value {
         json!({"per_second": self.per_second, "p50_us": self.p50_us, "p99_us": self.p99_us})
     }

@@ -30,9 +30,6 @@ impl Device {
 }
 
 /// A cookie for a device that somebody of this address has just signed in from.
-///
-/// # Errors
-/// The system has no randomness.
 pub fn cookie(key: &FingerprintKey, who: &str, now: OffsetDateTime) -> Result<String, RandomFailed> {
     let nonce: [u8; 16] = random::bytes()?;
     let expires_at = u32::try_from((now + LIFETIME).unix_timestamp()).unwrap_or(u32::MAX).to_be_bytes();

@@ -39,9 +39,6 @@ impl Purpose {
 }
 
 /// Draws a token.
-///
-/// # Errors
-/// The system has no randomness.
 pub fn draw() -> Result<String, RandomFailed> {
     Ok(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(random::bytes::<32>()?)))
 }

@@ -16,9 +16,6 @@ const SECRET_LENGTH: usize = 43;
 const CHECKSUM_LENGTH: usize = 8;
 
 /// Draws a new token.
-///
-/// # Errors
-/// The system has no randomness.
 pub fn generate() -> Result<String, RandomFailed> {
     Ok(from_secret(&random::bytes::<32>()?))
 }

@@ -7,10 +7,7 @@ use aws_lc_rs::rand;
 #[error("the system's random generator failed")]
 pub struct RandomFailed;
 
-/// Draws bytes.
-///
-/// # Errors
-/// [`RandomFailed`] when the system has no randomness.
+/// Draws `N` random bytes that are fit for secrets.
 pub fn bytes<const N: usize>() -> Result<[u8; N], RandomFailed> {
     let mut bytes = [0; N];
     rand::fill(&mut bytes).map_err(|_| RandomFailed)?;

@@ -6,9 +6,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use crate::random::{self, RandomFailed};
 
 /// Draws a ticket.
-///
-/// # Errors
-/// The system has no randomness.
 pub fn draw() -> Result<String, RandomFailed> {
     Ok(from_secret(&random::bytes::<32>()?))
 }

@@ -75,7 +75,7 @@ pub enum RunAs {
 pub struct ChildSpec {
     /// The program's path.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments that the program is given, without its own name.
     pub args: Vec<OsString>,
     /// Variables added to the inherited environment.
     pub env: Vec<(OsString, OsString)>,

@@ -137,7 +137,6 @@ fn run_doctor(args: &FolderArgs) -> ExitCode {
     if doctor::doctor(&args.data_dir) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Runs `reset`.
 fn run_reset(args: &ResetArgs) -> anyhow::Result<()> {
     reset::reset(&args.folder.data_dir, args.all)?;
     out::line(&format!("{} is empty", args.folder.data_dir.display()));

@@ -44,27 +44,22 @@ impl<'a> Call<'a> {
         Self { method, path: path.into(), token: None, key: None, body: None }
     }
 
-    /// Reads.
     pub(super) fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path)
     }
 
-    /// Creates.
     pub(super) fn post(path: impl Into<String>) -> Self {
         Self::new(Method::POST, path)
     }
 
-    /// Changes.
     pub(super) fn patch(path: impl Into<String>) -> Self {
         Self::new(Method::PATCH, path)
     }
 
-    /// Writes anew.
     pub(super) fn put(path: impl Into<String>) -> Self {
         Self::new(Method::PUT, path)
     }
 
-    /// Removes.
     pub(super) fn delete(path: impl Into<String>) -> Self {
         Self::new(Method::DELETE, path)
     }
@@ -96,9 +91,7 @@ pub(super) struct Reply {
     pub(super) method: Method,
     /// The request's path and query.
     pub(super) path: String,
-    /// The status.
     pub(super) status: u16,
-    /// The headers.
     pub(super) headers: HeaderMap,
     /// The body; null when there is none, and a text when it is plain text.
     pub(super) body: Value,

@@ -81,7 +81,7 @@ pub enum OrganizationAction {
     Edit,
     /// Add, change and remove members.
     ManageMembers,
-    /// Delete it.
+    /// Delete the organization for good.
     Delete,
 }
 
@@ -90,7 +90,7 @@ impl OrganizationAction {
     pub const ALL: [Self; 5] = [Self::View, Self::CreateProjects, Self::Edit, Self::ManageMembers, Self::Delete];
 }
 
-/// The table of roles × actions in an organization. Whether members found projects in it, it says itself.
+/// The table of roles × actions in an organization. Whether members create projects in it, it says itself.
 pub fn decide_in_organization(
     role: Option<OrganizationRole>,
     members_can_create_projects: bool,
@@ -172,7 +172,7 @@ impl Action {
 /// The answer of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Go on.
+    /// The caller has the right.
     Allowed,
     /// A member or visitor who lacks the right: 403.
     Forbidden,
@@ -213,7 +213,7 @@ pub fn allowing(action: Action) -> Vec<&'static str> {
 pub enum Right {
     /// A member of the event's project whose role allows the action.
     InProject(Action),
-    /// The founding of a project: the project has no members yet.
+    /// The creation of a project: the project has no members yet.
     FoundProject,
     /// Any member, about themselves: leaving.
     Oneself,
@@ -223,7 +223,7 @@ pub enum Right {
     Joining,
     /// A member of the event's organization whose role allows the action.
     InOrganization(OrganizationAction),
-    /// The founding of an organization by its first admin, or by the service on behalf of an account it registers.
+    /// The creation of an organization by its first admin, or by the service on behalf of an account it registers.
     FoundOrganization,
     /// The account whose own feed it is.
     OwnAccount,

@@ -33,9 +33,6 @@ macro_rules! domain_event_kind {
 
         impl DomainEventKind {
             /// Reads a stored (and upcast) payload.
-            ///
-            /// # Errors
-            /// An unknown aggregate type or a payload that does not fit.
             pub fn decode(aggregate_type: &str, payload: &str) -> Result<Self, UndecodableEvent> {
                 let decoded = match aggregate_type {
                     $(<crate::$module::$aggregate as Decide>::TYPE => {

@@ -39,7 +39,7 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// A person.
+    /// A person's account; also the id of its feed.
     AccountId,
     /// The tenant boundary; everyone has a personal one.
     OrganizationId,

@@ -67,9 +67,6 @@ impl Metadata {
     }
 
     /// Reads the stored form.
-    ///
-    /// # Errors
-    /// An absent or unreadable entry.
     pub fn from_map(map: &HashMap<String, String>) -> Result<Self, UnreadableMetadata> {
         let entry = |name: &'static str| map.get(name).ok_or(UnreadableMetadata::Missing(name));
         Ok(Self {

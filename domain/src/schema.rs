@@ -34,7 +34,7 @@ pub struct EventSchema {
     pub event_type: &'static str,
     /// The name of its aggregate, as in the log's `aggregate_type`.
     pub aggregate_type: &'static str,
-    /// What happened.
+    /// A sentence about what happened: the doc comment of the event's variant.
     pub description: String,
     /// The schema of the payload: an object whose `type` is the event's name. It holds for every version that was ever stored.
     pub schema: RefOr<Schema>,

@@ -81,7 +81,7 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The name without white space at its ends.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -125,7 +125,7 @@ impl Prose {
         Self::parse(text)
     }
 
-    /// The text.
+    /// The text as it was given, not trimmed.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -15,16 +15,13 @@ pub struct OutOfRange;
 
 impl Timestamp {
     /// The moment in UTC, cut to the microsecond.
-    ///
-    /// # Errors
-    /// [`OutOfRange`].
     pub fn new(at: OffsetDateTime) -> Result<Self, OutOfRange> {
         let at = at.checked_to_offset(UtcOffset::UTC).ok_or(OutOfRange)?;
         let at = at.replace_microsecond(at.microsecond()).map_err(|_| OutOfRange)?;
         if (1..=9999).contains(&at.year()) { Ok(Self(at)) } else { Err(OutOfRange) }
     }
 
-    /// The moment.
+    /// The moment with the offset of UTC, and without a fraction of a microsecond.
     pub fn get(self) -> OffsetDateTime {
         self.0
     }

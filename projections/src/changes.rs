@@ -37,9 +37,9 @@ pub enum UnusableChange {
     /// A row has a column that its table has not.
     #[error("a projection sets a column that is not there: {table}.{column}")]
     UnknownColumn {
-        /// The table.
+        /// Name of the table, without its schema.
         table: &'static str,
-        /// The column.
+        /// Name of the column that the table does not have.
         column: String,
     },
     /// No projection of the group names it among its own.

@@ -26,6 +26,7 @@ pub mod projects;
 #[allow(clippy::disallowed_methods, reason = "its transactions are on sessions of its own")]
 pub mod rebuild;
 pub mod recent;
+pub mod relation;
 #[allow(clippy::disallowed_methods, reason = "its transactions are on sessions of its own")]
 pub mod runner;
 pub mod session;
@@ -53,7 +54,7 @@ pub trait Projection: Send + Sync {
 pub struct Group {
     /// Name of the group, in checkpoints, metrics and messages.
     pub name: &'static str,
-    /// Its projections.
+    /// The projections of the group, in the order in which their tables are written.
     pub projections: Vec<Box<dyn Projection>>,
 }
 
@@ -75,7 +76,7 @@ impl Group {
 /// Names of all groups.
 pub const GROUPS: [&str; 2] = ["workspace", "jobs"];
 
-/// All groups.
+/// All groups with their projections, in the order of [`GROUPS`].
 pub fn groups() -> Vec<Group> {
     let [workspace, jobs] = GROUPS;
     vec![

@@ -19,7 +19,7 @@ use workroom_domain::{
 pub struct Recorded {
     /// Its place in the whole log.
     pub position: i64,
-    /// Its identity.
+    /// Id of the event, unique in the whole log.
     pub event_id: Uuid,
     /// The feed it belongs to.
     pub feed_id: Uuid,
@@ -29,7 +29,7 @@ pub struct Recorded {
     pub aggregate_id: Uuid,
     /// Its place in the aggregate's stream.
     pub sequence: i64,
-    /// What happened.
+    /// The event in its newest form: older forms are lifted when they are read.
     pub event: DomainEventKind,
     /// Who, when, why.
     pub metadata: Metadata,
@@ -47,7 +47,7 @@ impl Recorded {
 /// A place in the log, with its event if the reader asked for events of that type.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// The place.
+    /// Its position; the entries that are read have no hole between their positions.
     pub position: i64,
     /// The event, when the reader wants its type.
     pub recorded: Option<Recorded>,
@@ -56,7 +56,7 @@ pub struct Entry {
 /// The log cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The database's.
+    /// A query failed, or a column could not be decoded.
     #[error("the event log could not be read")]
     Database(#[from] sqlx::Error),
     /// A position is missing (law 4).
@@ -70,23 +70,23 @@ pub enum LogError {
     /// An event is not one that this version knows.
     #[error("the event at position {position} cannot be decoded")]
     Event {
-        /// Where.
+        /// Position of the event that cannot be decoded.
         position: i64,
-        /// Why.
+        /// What is wrong with it: its aggregate type is unknown, or its payload does not fit.
         source: UndecodableEvent,
     },
     /// An event's metadata cannot be read.
     #[error("the metadata at position {position} cannot be read")]
     Metadata {
-        /// Where.
+        /// Position of the event whose metadata cannot be read.
         position: i64,
-        /// Why.
+        /// What is missing from the metadata, or has another form.
         source: UnreadableMetadata,
     },
     /// An aggregate's id is not a UUID.
     #[error("the aggregate id at position {position} is not a UUID")]
     AggregateId {
-        /// Where.
+        /// Position of the event with that id.
         position: i64,
     },
 }
@@ -199,7 +199,7 @@ impl LogReader {
         let event = decoded.map_err(|source| LogError::Event { position, source })?;
         let unreadable = |source| LogError::Metadata { position, source };
         let map: HashMap<String, String> = serde_json::from_str(row.try_get("metadata")?)
-            .map_err(|_| unreadable(UnreadableMetadata::Missing("map")))?;
+            .map_err(|_| unreadable(UnreadableMetadata::Missing("metadata")))?;
         let recorded = Recorded {
             position,
             event_id: row.try_get("event_id")?,

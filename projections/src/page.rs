@@ -20,7 +20,7 @@ pub struct Page {
 /// A part of a list, and where it goes on.
 #[derive(Clone, Debug)]
 pub struct Listed<T> {
-    /// The items.
+    /// The items in the order of the list, at most as many as the page's limit.
     pub items: Vec<T>,
     /// The id to continue after, when there is more.
     pub next: Option<Uuid>,

@@ -37,7 +37,7 @@ pub type Report<'a> = &'a (dyn Fn(i64, i64) + Send + Sync);
 /// What a comparison found in one table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableDifference {
-    /// The table.
+    /// Name of the table, without its schema.
     pub table: &'static str,
     /// Rows that only the live table has, or has otherwise.
     pub only_live: i64,
@@ -50,11 +50,11 @@ pub struct TableDifference {
 /// What came of verifying or rebuilding a group.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// The group.
+    /// Name of the group that was compared.
     pub group: &'static str,
     /// The position at which live views and replay were compared.
     pub position: i64,
-    /// Rows compared.
+    /// Rows of the replay, in all tables of the group together.
     pub rows: i64,
     /// Tables that differ.
     pub differences: Vec<TableDifference>,
@@ -81,7 +81,7 @@ pub enum ReplayError {
     /// A table has what a rebuild would lose.
     #[error("the table {table} has {what}, which a rebuild cannot keep: remove that first")]
     Unsupported {
-        /// The table.
+        /// Name of the table, without its schema.
         table: &'static str,
         /// What it has.
         what: String,
@@ -89,26 +89,23 @@ pub enum ReplayError {
     /// A batch could not be applied.
     #[error("the events up to position {position} cannot be applied")]
     Apply {
-        /// Where.
+        /// Position of the last event of the batch.
         position: i64,
-        /// Why.
+        /// The error of the statement that writes the batch.
         source: sqlx::Error,
     },
     /// A batch could not be turned into rows.
     #[error("the events up to position {position} cannot be applied")]
     Change {
-        /// Where.
+        /// Position of the last event of the batch.
         position: i64,
-        /// Why.
+        /// What keeps the batch from becoming rows.
         source: UnusableChange,
     },
 }
 
 /// Compares a group's live views with a replay of the log up to their checkpoint. All of it happens in one
 /// transaction that sees one moment and is rolled back: nothing is left behind, and nobody is held up.
-///
-/// # Errors
-/// See [`ReplayError`].
 pub async fn verify(
     connection: &mut PgConnection,
     group: &Group,
@@ -134,9 +131,6 @@ pub async fn verify(
 
 /// Makes a group's views again in fresh tables while the live ones go on serving, compares, and swaps. Told what
 /// differed: a difference means that the live views were wrong, or that the projection's code has changed.
-///
-/// # Errors
-/// See [`ReplayError`].
 pub async fn rebuild(
     connection: &mut PgConnection,
     group: &Group,

@@ -27,7 +27,7 @@ use crate::{
 
 const BATCH: i64 = 1000;
 /// How long the database may take over anything; it ends its own statements sooner.
-const SILENCE: Duration = Duration::from_secs(25);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
 /// The pause before another try to lead.
 const PAUSE: Duration = Duration::from_millis(100);
 const BACKSTOP: Duration = Duration::from_millis(100);
@@ -56,7 +56,7 @@ pub struct Runner {
 
 /// Why a runner stopped leading.
 #[derive(Debug, thiserror::Error)]
-enum Setback {
+enum RunError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error("a batch up to position {position} could not be applied")]
@@ -66,20 +66,20 @@ enum Setback {
     #[error("another process leads")]
     Deposed,
     #[error("the database does not answer")]
-    Silence,
+    Timeout,
 }
 
-impl From<sqlx::Error> for Setback {
+impl From<sqlx::Error> for RunError {
     fn from(error: sqlx::Error) -> Self {
         Self::Log(error.into())
     }
 }
 
-impl Setback {
+impl RunError {
     /// Whether trying again at once may help: the connection broke. Anything else is the log's or the code's fault.
     fn is_passing(&self) -> bool {
         match self {
-            Self::Deposed | Self::Silence => true,
+            Self::Deposed | Self::Timeout => true,
             Self::Log(LogError::Database(error)) | Self::Apply { source: error, .. } => !is_data_error(error),
             Self::Log(_) | Self::Change { .. } => false,
         }
@@ -87,13 +87,13 @@ impl Setback {
 }
 
 /// Waits for the database, but not for ever: a connection can be dead without anybody having said so.
-async fn answer<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<T, Setback>
+async fn answer<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<T, RunError>
 where
-    Setback: From<E>,
+    RunError: From<E>,
 {
-    match tokio::time::timeout(SILENCE, asked).await {
+    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
         Ok(answered) => Ok(answered?),
-        Err(_) => Err(Setback::Silence),
+        Err(_) => Err(RunError::Timeout),
     }
 }
 
@@ -133,24 +133,24 @@ impl Runner {
         loop {
             match self.lead().await {
                 Ok(never) => match never {},
-                Err(setback) if setback.is_passing() => {
+                Err(error) if error.is_passing() => {
                     tracing::warn!(
                         group = self.group.name,
-                        error = &setback as &dyn std::error::Error,
+                        error = &error as &dyn std::error::Error,
                         "projection paused"
                     );
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(setback) => {
-                    self.halt(&setback).await;
+                Err(error) => {
+                    self.halt(&error).await;
                     tokio::time::sleep(HALT_PAUSE).await;
                 }
             }
         }
     }
 
-    async fn halt(&self, setback: &Setback) {
-        let reason = describe(setback);
+    async fn halt(&self, error: &RunError) {
+        let reason = describe(error);
         tracing::error!(group = self.group.name, reason, "projection HALTED: its views no longer follow the log");
         self.progress.halted(self.group.name, reason.clone());
         let stored = async {
@@ -168,7 +168,7 @@ impl Runner {
         }
     }
 
-    async fn lead(&mut self) -> Result<std::convert::Infallible, Setback> {
+    async fn lead(&mut self) -> Result<std::convert::Infallible, RunError> {
         let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
         let mut reader = LogReader::new(self.group.reads()).with_recent(self.recent.clone());
@@ -216,7 +216,7 @@ impl Runner {
                 }
             }
         }
-        Err(Setback::Deposed)
+        Err(RunError::Deposed)
     }
 
     /// Where the group stands.
@@ -238,13 +238,14 @@ impl Runner {
         from: i64,
         to: i64,
         events: &[Recorded],
-    ) -> Result<(), Setback> {
-        let changes = writer.changes(&self.group, events).map_err(|source| Setback::Change { position: to, source })?;
+    ) -> Result<(), RunError> {
+        let changes =
+            writer.changes(&self.group, events).map_err(|source| RunError::Change { position: to, source })?;
         let moved = writer
             .change_and_move(connection, &self.group, changes, (from, to))
             .await
-            .map_err(|source| Setback::Apply { position: to, source })?;
-        if moved { Ok(()) } else { Err(Setback::Deposed) }
+            .map_err(|source| RunError::Apply { position: to, source })?;
+        if moved { Ok(()) } else { Err(RunError::Deposed) }
     }
 
     fn moved(&self, incarnation: &Incarnation, position: i64) {

@@ -10,7 +10,7 @@ use crate::{application::codes::FORBIDDEN, clock};
 /// Who asks, when, and on whose behalf.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Who asks.
+    /// The account, or the part of the service, that asks; every event of the command names it.
     pub actor: Actor,
     /// The moment of asking, to the microsecond, as Postgres keeps it.
     pub now: OffsetDateTime,

@@ -29,18 +29,18 @@ pub struct IdempotencyKey {
 /// A reply in the form that is kept: what the client will see, now and again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// HTTP status.
+    /// The status code of the HTTP reply, such as 201.
     pub status: u16,
     /// Headers of the resource, by lower-case name.
     pub headers: Vec<(String, String)>,
-    /// Body, JSON.
+    /// The body of the HTTP reply, as the text of a JSON value.
     pub body: String,
 }
 
 /// The answer to a command that creates.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The reply.
+    /// The reply to the client: a new one, or the kept one where `replayed` is set.
     pub rendered: Rendered,
     /// The log position of the command's last event.
     pub position: i64,

@@ -51,7 +51,7 @@ impl AccountRef {
 }
 
 /// Insists that who asks has proven their own address, if they have one, before they write to others' in the service's name.
-pub(super) async fn insist_on_own_proof(unit: &mut Unit<'_>) -> Result<(), Error> {
+pub(super) async fn require_own_proof(unit: &mut Unit<'_>) -> Result<(), Error> {
     let account_id = unit.context().account()?;
     unit.read_committed::<Account>(account_id).await?;
     match accounts::find(unit.pool(), account_id.into()).await? {

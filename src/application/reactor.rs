@@ -57,9 +57,6 @@ pub struct Demoted<R> {
 
 impl App {
     /// Takes a member off a project, their open tasks from them, and ends the invitations that they sent.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn remove_member(&self, context: &Context, command: &RemoveMember) -> Result<Demoted<i64>, Error> {
         let done = self.run(context, command).await?;
         if done.visible {
@@ -70,9 +67,6 @@ impl App {
     }
 
     /// Takes a member off an organization and, where that takes no guests, off its projects; ends the invitations that they sent.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn remove_organization_member(
         &self,
         context: &Context,
@@ -87,9 +81,6 @@ impl App {
     }
 
     /// Changes an organization's fields; where it takes no guests any more, they leave its projects.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn update_organization(
         &self,
         context: &Context,
@@ -141,9 +132,6 @@ impl App {
     }
 
     /// Carries out what may take an account's right to invite, and ends the invitations that it sent.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn demote<C: Command>(
         &self,
         context: &Context,
@@ -185,9 +173,6 @@ impl App {
     }
 
     /// Deletes a project, and ends its jobs.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn delete_project(&self, context: &Context, command: &DeleteProject) -> Result<Done<i64>, Error> {
         let done = self.run(context, command).await?;
         if done.visible {

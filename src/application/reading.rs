@@ -14,6 +14,7 @@ use workroom_projections::{
     history::{self, Cause},
     organizations::{self, OrganizationRow},
     projects::{self, ProjectRow},
+    relation::ReaderRelation,
 };
 
 use super::{App, Error};
@@ -220,10 +221,10 @@ impl App {
             // Rights never wait for the views: neither those that were taken away nor those that were given.
             let membership = self.log.reload::<Membership>(project_id.into()).await?;
             let facts = self.facts(account_id, project_id, &membership.state).await?;
-            project.relation = facts.relation();
+            project.relation = ReaderRelation(facts.relation());
             project.is_public = facts.visibility == Some(Visibility::Public);
         }
-        admit(project.relation, action)?;
+        admit(project.relation.0, action)?;
         Ok(project)
     }
 }

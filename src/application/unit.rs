@@ -26,7 +26,7 @@ trait AnyState: Send + Sync {
     fn as_any(&self) -> &(dyn Any + Send + Sync);
     fn expected(&self) -> Expected;
     fn evict(&self, log: &EventLog, generation: u64);
-    fn remember_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
+    fn cache_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
     fn cache(&self, log: &EventLog, generation: u64);
 }
 
@@ -43,8 +43,8 @@ impl<A: Stored> AnyState for Arc<Versioned<A>> {
         log.evict_exact(self, generation);
     }
 
-    fn remember_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement) {
-        log.remember_uncommitted(Arc::clone(self), generation, settlement);
+    fn cache_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement) {
+        log.cache_uncommitted(Arc::clone(self), generation, settlement);
     }
 
     fn cache(&self, log: &EventLog, generation: u64) {
@@ -76,7 +76,7 @@ pub(super) struct Memory {
 impl Memory {
     /// Keeps what was decided for the next command, which then depends on this one.
     pub(super) fn keep_uncommitted(&self, log: &EventLog, settlement: &Settlement) {
-        self.decided.iter().for_each(|state| state.remember_uncommitted(log, self.generation, settlement));
+        self.decided.iter().for_each(|state| state.cache_uncommitted(log, self.generation, settlement));
     }
 
     /// Keeps what was decided, now that it is committed.
@@ -114,9 +114,6 @@ impl<'a> Unit<'a> {
 
     /// Reads an aggregate, always the same state within an attempt. The command's outcome then holds only while it has not
     /// moved.
-    ///
-    /// # Errors
-    /// The log cannot be read.
     pub async fn read<A: Stored>(&mut self, id: impl Into<Uuid>) -> Result<Arc<Versioned<A>>, LoadError> {
         let id = id.into();
         let known = self.read.iter().filter_map(|state| state.as_any().downcast_ref::<Arc<Versioned<A>>>());
@@ -131,9 +128,6 @@ impl<'a> Unit<'a> {
 
     /// As [`Unit::read`], but waits until the state is in the log: for whoever then looks in the database for what it tells
     /// of.
-    ///
-    /// # Errors
-    /// The log cannot be read.
     pub async fn read_committed<A: Stored>(&mut self, id: impl Into<Uuid>) -> Result<Arc<Versioned<A>>, LoadError> {
         let versioned = self.log.load::<A>(id.into()).await?;
         self.read.push(Box::new(Arc::clone(&versioned)));
@@ -141,9 +135,6 @@ impl<'a> Unit<'a> {
     }
 
     /// Looks at an aggregate without relying on it: no guard.
-    ///
-    /// # Errors
-    /// The log cannot be read.
     pub async fn peek<A: Stored>(&self, id: impl Into<Uuid>) -> Result<Arc<Versioned<A>>, LoadError> {
         self.log.load::<A>(id.into()).await
     }
@@ -210,9 +201,6 @@ impl<'a> Unit<'a> {
 
     /// How an account stands to a project, as far as that matters for an action: where the membership alone allows it, nothing
     /// else is read. The append will be guarded by what was.
-    ///
-    /// # Errors
-    /// The log cannot be read.
     pub async fn relation(
         &mut self,
         account_id: AccountId,

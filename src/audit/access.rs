@@ -29,11 +29,11 @@ const BATCH: i64 = 5000;
 /// An event that its actor had no right to cause.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Where.
+    /// The event's position in the log.
     pub position: i64,
-    /// What.
+    /// The event's type, such as `MemberAdded`; empty where its aggregate is unknown.
     pub event_type: String,
-    /// Who.
+    /// The event's actor, as `account:<id>` or `system:<part>`; empty where its aggregate is unknown.
     pub actor: String,
     /// Why it should not have been.
     pub reason: String,
@@ -42,9 +42,9 @@ pub struct Violation {
 /// What the audit found.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Events read.
+    /// How many events were read, which is the position of the last one.
     pub events: i64,
-    /// Projects met.
+    /// How many projects the log tells of, deleted ones included.
     pub projects: usize,
     /// Events that should not be there.
     pub violations: Vec<Violation>,
@@ -68,7 +68,7 @@ struct Replay {
 }
 
 impl Replay {
-    fn judge(&self, recorded: &Recorded) -> Result<(), String> {
+    fn check(&self, recorded: &Recorded) -> Result<(), String> {
         let actor = recorded.metadata.actor;
         self.can_act(recorded)?;
         self.leaves_nothing(recorded)?;
@@ -110,12 +110,12 @@ impl Replay {
                 self.in_project(action, project, actor)
             }
             Right::FoundProject if !self.may_found(recorded) => {
-                Err("the actor may not found projects in the organization".to_owned())
+                Err("the actor may not create projects in the organization".to_owned())
             }
             Right::FoundProject => match (membership, is_subject || !is_membership(recorded)) {
                 (None, true) => Ok(()),
-                (None, false) => Err("a project is founded by its first owner".to_owned()),
-                (Some(_), _) => Err("the project was founded before".to_owned()),
+                (None, false) => Err("a project is created by its first owner".to_owned()),
+                (Some(_), _) => Err("the project was created before".to_owned()),
             },
             Right::Oneself => {
                 let account = actor.account().ok_or("the service itself is no member")?;
@@ -153,8 +153,8 @@ impl Replay {
                 let is_founder = actor.account().is_none() || is_subject;
                 match (self.organizations.contains_key(&recorded.aggregate_id), is_founder) {
                     (false, true) => Ok(()),
-                    (false, false) => Err("an organization is founded by its first admin".to_owned()),
-                    (true, _) => Err("the organization was founded before".to_owned()),
+                    (false, false) => Err("an organization is created by its first admin".to_owned()),
+                    (true, _) => Err("the organization was created before".to_owned()),
                 }
             }
             Right::Nobody => Err("only its author may".to_owned()),
@@ -437,9 +437,6 @@ fn project_of(recorded: &Recorded) -> Option<Uuid> {
 }
 
 /// Replays the log from its first event, and judges each.
-///
-/// # Errors
-/// The log cannot be read, or has a hole.
 pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Result<Report, LogError> {
     let reader = LogReader::everything();
     let mut replay = Replay::default();
@@ -461,7 +458,7 @@ pub async fn audit(pool: &PgPool, progress: &(dyn Fn(i64) + Send + Sync)) -> Res
                 });
                 continue;
             };
-            if let Err(reason) = replay.judge(&recorded) {
+            if let Err(reason) = replay.check(&recorded) {
                 report.violations.push(Violation {
                     position: recorded.position,
                     event_type: recorded.event.event_type(),

@@ -25,7 +25,7 @@ pub struct Rule {
     pub condition: String,
     /// How many rows at a time, at most.
     pub portion: u32,
-    /// How often.
+    /// How long after it was applied the rule is due again; at least [`SHORTEST_PERIOD`].
     pub period: Duration,
 }
 

@@ -47,7 +47,7 @@ pub trait Follower: Send + 'static {
         std::future::pending()
     }
 
-    /// See [`Task::wind_down`].
+    /// Gives back what others wait for, such as a lease, when the process stops; see [`Task::wind_down`].
     fn wind_down(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }

@@ -58,9 +58,9 @@ pub struct Success {
 /// An activation that failed, or a service loop that ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// When.
+    /// When it failed, by the wall clock.
     pub at: OffsetDateTime,
-    /// Why.
+    /// The error and its sources, in one line.
     pub reason: String,
 }
 
@@ -69,7 +69,7 @@ pub struct Failure {
 pub struct Status {
     /// What it is doing.
     pub state: State,
-    /// Since when.
+    /// When the task came into `state`.
     pub since: Instant,
     /// How often it was activated, or a service loop started.
     pub activations: u64,

@@ -30,7 +30,7 @@ pub enum AccountsCommand {
     },
 }
 
-/// Does it.
+/// Deactivates or reactivates the account, and prints which it is now.
 ///
 /// # Errors
 /// There is no such account; the database's.

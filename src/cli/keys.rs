@@ -23,7 +23,6 @@ pub enum KeysCommand {
     },
 }
 
-/// Does it.
 pub async fn run(command: KeysCommand) -> anyhow::Result<()> {
     let config = Config::load()?;
     let database = Database::for_command(&config).await?;

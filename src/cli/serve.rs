@@ -26,9 +26,6 @@ pub struct ServeArgs {
 }
 
 /// Serves until told to stop.
-///
-/// # Errors
-/// Whatever keeps the service from starting.
 pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let mut config = Config::load()?;
     if !args.roles.is_empty() {

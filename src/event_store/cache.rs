@@ -26,7 +26,7 @@ const OVERHEAD: usize = 512;
 pub struct Versioned<A> {
     /// The aggregate's id.
     pub id: Uuid,
-    /// The state.
+    /// What the events up to `sequence` make of the aggregate; its default when there are none.
     pub state: A,
     /// The sequence of its last event; 0 when it has none.
     pub sequence: i64,

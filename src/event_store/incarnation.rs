@@ -121,7 +121,7 @@ impl IncarnationWatch {
     }
 
     /// Notes that the log was said to reach to a position.
-    pub(super) fn heard_of(&self, position: i64) {
+    pub(super) fn observe(&self, position: i64) {
         let mut announced = lock(&self.inner.announced);
         *announced = position.max(*announced);
     }

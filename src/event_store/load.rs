@@ -20,10 +20,10 @@ impl<A: Decide + Aggregate<Event = <A as Decide>::Event>> Stored for A {}
 /// An aggregate could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The database's.
+    /// A query to the database failed, also where postgres-es made it.
     #[error("the event log could not be read")]
     Database(#[from] sqlx::Error),
-    /// postgres-es'.
+    /// postgres-es failed, and not because of the database.
     #[error("the event stream could not be read")]
     Stream(#[source] PersistenceError),
     /// A stored event is not one that this version knows.

@@ -177,7 +177,7 @@ impl Shared {
     }
 
     fn announce(&self, position: i64) {
-        self.watch.heard_of(position);
+        self.watch.observe(position);
         self.head.send_if_modified(|head| {
             let ahead = position > *head;
             *head = position.max(*head);
@@ -209,7 +209,7 @@ impl Enqueued {
 
 /// A state to decide on, which may be on its way to the log.
 pub struct Latest<A> {
-    /// The state.
+    /// The state and its sequence; not yet committed where there is a `settlement`.
     pub versioned: Arc<Versioned<A>>,
     /// What it depends on; none when it is committed.
     pub settlement: Option<Settlement>,
@@ -328,9 +328,6 @@ impl EventLog {
     }
 
     /// The state of an aggregate that is committed, possibly a moment old: whoever appends on it finds out.
-    ///
-    /// # Errors
-    /// See [`LoadError`].
     pub async fn load<A: Stored>(&self, id: Uuid) -> Result<Arc<Versioned<A>>, LoadError> {
         loop {
             let Latest { versioned, settlement } = self.latest(id).await?;
@@ -344,9 +341,6 @@ impl EventLog {
     }
 
     /// The newest state of an aggregate, which may be on its way to the log: for those who make their append depend on it.
-    ///
-    /// # Errors
-    /// See [`LoadError`].
     pub async fn latest<A: Stored>(&self, id: Uuid) -> Result<Latest<A>, LoadError> {
         let generation = self.inner.shared.watch.generation();
         if let Some(cache::Cached { versioned, settlement }) = self.inner.cache.get::<A>(id, generation) {
@@ -356,9 +350,6 @@ impl EventLog {
     }
 
     /// The state of an aggregate as committed now, whatever the cache says.
-    ///
-    /// # Errors
-    /// See [`LoadError`].
     pub async fn reload<A: Stored>(&self, id: Uuid) -> Result<Arc<Versioned<A>>, LoadError> {
         let generation = self.inner.shared.watch.generation();
         let known = match self.inner.cache.get::<A>(id, generation) {
@@ -377,12 +368,7 @@ impl EventLog {
     }
 
     /// Keeps a state for the next command, before its events are committed.
-    pub fn remember_uncommitted<A: Stored>(
-        &self,
-        versioned: Arc<Versioned<A>>,
-        generation: u64,
-        settlement: &Settlement,
-    ) {
+    pub fn cache_uncommitted<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64, settlement: &Settlement) {
         self.inner.cache.put(versioned, generation, Some(settlement.clone()));
     }
 

@@ -20,9 +20,9 @@ pub struct Expected {
 /// An event, ready to be stored.
 #[derive(Clone, Debug)]
 pub struct NewEvent {
-    /// Its identity.
+    /// Id of the event, unique in the whole log.
     pub event_id: Uuid,
-    /// Its name.
+    /// Name of the event, such as `ProjectCreated`, from [`DomainEvent::event_type`].
     pub event_type: String,
     /// The version of its stored form.
     pub event_version: String,
@@ -148,7 +148,7 @@ pub enum AppendError {
 /// An event could not be put into its stored form.
 #[derive(Debug, thiserror::Error)]
 pub enum UnstorableEvent {
-    /// The payload.
+    /// The event or its metadata cannot be written as JSON.
     #[error("an event could not be written as JSON")]
     Json(#[from] serde_json::Error),
     /// The metadata's time.

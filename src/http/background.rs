@@ -35,7 +35,7 @@ pub struct BackgroundTask {
 /// When a background task last did its work.
 #[derive(Serialize, ToSchema)]
 pub struct LastSuccess {
-    /// When.
+    /// The time at which that work ended, in RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
     /// Seconds since then.
@@ -51,10 +51,10 @@ pub struct LastSuccess {
 /// What last went wrong with a background task.
 #[derive(Serialize, ToSchema)]
 pub struct LastError {
-    /// When.
+    /// The time at which the task failed, in RFC 3339.
     #[serde(with = "time::serde::rfc3339")]
     at: OffsetDateTime,
-    /// What.
+    /// The error and its causes, in one line of text.
     reason: String,
 }
 

@@ -51,10 +51,10 @@ pub struct Ready {
     background: Option<BTreeMap<&'static str, BackgroundTask>>,
 }
 
-/// One need.
+/// One thing that the process needs, such as `postgres` or `nats`, and whether it is there.
 #[derive(Serialize, ToSchema)]
 pub struct Check {
-    /// Whether it is met. One that is not takes the process out of service (503), but for `mails`.
+    /// Whether it is met. One that is not takes the process out of service (503), but for `mails` and `sandbox`, without which everything else works.
     ok: bool,
     /// More about it.
     detail: String,
@@ -98,10 +98,10 @@ pub async fn ready(
 /// What this is.
 #[derive(Serialize, ToSchema)]
 pub struct About {
-    /// The service.
+    /// The name of the service: always `workroom`.
     #[schema(example = "workroom")]
     service: &'static str,
-    /// Its version.
+    /// The version of the program that answers, such as `0.1.0`.
     version: &'static str,
     /// Where its documentation is.
     docs: &'static str,

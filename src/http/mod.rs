@@ -8,6 +8,7 @@ mod background;
 mod beside;
 pub mod client_address;
 pub mod comments;
+mod docs;
 mod drain;
 mod envelope;
 pub mod extract;

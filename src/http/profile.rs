@@ -10,13 +10,13 @@ use workroom_projections::accounts::AccountRow;
 pub struct Profile {
     /// The account's id.
     pub user_id: Uuid,
-    /// User name.
+    /// The account's user name; null where the account says nothing but its id.
     pub username: Option<String>,
-    /// Full name.
+    /// The full name; null where the account has given none, or says nothing but its id.
     pub full_name: Option<String>,
-    /// E-mail address.
+    /// The e-mail address; null where the account has none, or says nothing but its id.
     pub email: Option<String>,
-    /// Picture.
+    /// The address of the account's picture, http or https; null where it has none, or says nothing but its id.
     pub image_url: Option<String>,
 }
 

@@ -91,7 +91,7 @@ impl Usage {
         };
         if let Some(report) = report {
             let mut nearest = self.0.nearest.lock().unwrap_or_else(PoisonError::into_inner);
-            if nearest.is_none_or(|nearest| report.is_nearer_to_its_end_than(&nearest)) {
+            if nearest.is_none_or(|nearest| report.is_closer_to_limit_than(&nearest)) {
                 *nearest = Some(report);
             }
         }

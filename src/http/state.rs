@@ -26,7 +26,7 @@ pub struct Report {
 /// Whether the service has something that it needs, with more about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It has.
+    /// It has. `/ready` shows the text as the `detail` of the check.
     Met(String),
     /// It has not, and works all the same, but for that.
     Impaired(String),
@@ -51,7 +51,7 @@ pub type SandboxGate = Arc<dyn Fn(workroom_domain::job::Language) -> Result<(), 
 pub struct State(Arc<Shared>);
 
 impl State {
-    /// Shares these.
+    /// Puts the parts behind one reference, which all clones share.
     pub fn new(shared: Shared) -> Self {
         Self(Arc::new(shared))
     }
@@ -67,13 +67,13 @@ impl std::ops::Deref for State {
 
 /// The parts of the service that handlers call.
 pub struct Shared {
-    /// The application.
+    /// Runs commands, and holds the database pool that queries read from.
     pub app: App,
     /// Who callers are.
     pub identity: Identity,
     /// The live gateway.
     pub live: Live,
-    /// The configuration.
+    /// The settings that the process was started with.
     pub config: Arc<Config>,
     /// How often anything may be asked.
     pub rate_limits: RateLimits,

@@ -10,7 +10,7 @@ use crate::identity::codes::SCOPE_MISSING;
 /// What a credential opens. Each opens what those before it open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
-    /// Reading.
+    /// Reading whatever the account may read, and nothing else.
     Read,
     /// Reading and changing, but for the account itself.
     Write,
@@ -71,7 +71,7 @@ impl CredentialKind {
 /// Somebody who has proved who they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The account.
+    /// The account that the credential stands for.
     pub account_id: AccountId,
     /// What was proved with.
     pub kind: CredentialKind,

@@ -21,8 +21,7 @@ use uuid::Uuid;
 use super::access_token::MAX_LIFETIME;
 use crate::{
     application::{Change, Error},
-    messaging::{Messaging, seal::Seal},
-    relay::header,
+    messaging::{Messaging, header, seal::Seal},
 };
 
 const SUBJECT: &str = "workroom.credentials.ended";
@@ -30,9 +29,9 @@ const SUBJECT: &str = "workroom.credentials.ended";
 const INTERVAL: Duration = Duration::from_millis(500);
 const INTERVAL_ALONE: Duration = Duration::from_millis(250);
 /// How long an id is remembered: longer than any access token holds.
-const REMEMBERED: Duration = Duration::from_secs(MAX_LIFETIME.as_secs() + 600);
+const RETENTION: Duration = Duration::from_secs(MAX_LIFETIME.as_secs() + 600);
 /// How long the table keeps an id: longer than anybody remembers it.
-pub const KEPT: Duration = Duration::from_secs(2 * REMEMBERED.as_secs());
+pub const KEPT: Duration = Duration::from_secs(2 * RETENTION.as_secs());
 /// What may have committed late, and so lies behind what was already read.
 const OVERLAP: Duration = Duration::from_mins(1);
 /// Ids in one message.
@@ -78,7 +77,7 @@ impl Revocations {
             to_publish: tokio::sync::Mutex::new(to_publish),
         };
         let revocations = Self { inner: Arc::new(inner) };
-        revocations.read(pool, REMEMBERED).await?;
+        revocations.read(pool, RETENTION).await?;
         Ok(revocations)
     }
 
@@ -146,7 +145,7 @@ impl Revocations {
             match messaging.client().subscribe(SUBJECT).await {
                 Ok(mut messages) => {
                     while let Some(message) = messages.next().await {
-                        if !is_told_in(*epoch.borrow(), &message, seal) {
+                        if !is_sealed_in(*epoch.borrow(), &message, seal) {
                             tracing::warn!("a message that is not this deployment's own named ended sessions: ignored");
                             continue;
                         }
@@ -186,7 +185,7 @@ impl Revocations {
     async fn read(&self, pool: &PgPool, since: Duration) -> Result<(), sqlx::Error> {
         let ids: Vec<Uuid> =
             sqlx::query_scalar("SELECT id FROM ended_credentials WHERE ended_at > now() - make_interval(secs => $1)")
-                .bind(since.min(REMEMBERED).as_secs_f64())
+                .bind(since.min(RETENTION).as_secs_f64())
                 .fetch_all(pool)
                 .await?;
         self.note(&ids);
@@ -210,7 +209,7 @@ impl Revocations {
     }
 
     fn evict(&self) {
-        let is_old = |at: &Instant| at.elapsed() > REMEMBERED;
+        let is_old = |at: &Instant| at.elapsed() > RETENTION;
         let any = self.inner.ended.read().unwrap_or_else(PoisonError::into_inner).values().any(is_old);
         if any {
             self.inner.ended.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| !is_old(at));
@@ -223,7 +222,7 @@ impl Revocations {
 }
 
 /// Whether a message was published by a process of this deployment, in this epoch.
-fn is_told_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
+fn is_sealed_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
     let published = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH));
     published.is_some_and(|published| Uuid::try_parse(published.as_str()) == Ok(epoch)) && seal.holds(message)
 }

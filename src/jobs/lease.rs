@@ -16,9 +16,9 @@ pub const RENEWAL: Duration = Duration::from_secs(3);
 /// A claim on an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
-    /// The job.
+    /// Id of the job; a job has one lease at most.
     pub job_id: JobId,
-    /// The attempt.
+    /// Number of the attempt, from 1; the lease of a later attempt replaces it.
     pub attempt: i32,
     /// Whose claim it is.
     pub worker_id: Uuid,

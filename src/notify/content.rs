@@ -1,6 +1,7 @@
 //! What a mail is about, read when it is sent: what it says is true then, or it is not sent.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -20,7 +21,7 @@ pub(super) enum Content {
     PasswordReset { token: String },
     /// The password was changed.
     PasswordChanged,
-    /// Join.
+    /// Join an organization or a project.
     Invitation { invitation: InvitationFacts, token: String },
     /// Added to an organization.
     OrganizationJoined { organization: OrganizationFacts, note: Option<String> },

@@ -73,7 +73,7 @@ pub enum Recipient {
 /// A mail to be sent.
 #[derive(Clone, Debug)]
 pub struct NewMail {
-    /// To whom.
+    /// Whose address it goes to; the address is read when the mail is sent.
     pub to: Recipient,
     /// What it is about.
     pub kind: MailKind,

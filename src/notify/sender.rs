@@ -15,7 +15,8 @@ use lettre::{
     message::{Mailbox, MultiPart},
 };
 use serde_json::json;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

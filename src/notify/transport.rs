@@ -48,7 +48,7 @@ pub enum SendFailed {
 
 /// A way for mails to leave.
 pub enum Transport {
-    /// By SMTP.
+    /// By SMTP, to the server of `WORKROOM_SMTP_URL`; preferred where a folder is configured too.
     Smtp(AsyncSmtpTransport<Tokio1Executor>),
     /// Into a folder.
     Folder(PathBuf),

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 
-/// Where to.
+/// Value of the header `List-Unsubscribe`: an address in angle brackets.
 #[derive(Clone)]
 pub(super) struct ListUnsubscribe(pub(super) String);
 

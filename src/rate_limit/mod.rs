@@ -17,11 +17,10 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub use share::Share;
-use window::{Quota, Standing, Window};
+use window::{Quota, Remaining, Window};
 
-use crate::{config::RateLimitsConfig, http::client_address::network};
+use crate::{config::RateLimitsConfig, network::network};
 
-/// The window.
 const WINDOW: Duration = Duration::from_mins(1);
 /// Windows that are kept: about 30 MB. Those that are asked for least go first.
 const KEPT: u64 = 200_000;
@@ -38,7 +37,7 @@ pub enum Class {
     Write = 1,
     /// Sign-ins, and refreshed tokens.
     SignIn = 2,
-    /// New accounts.
+    /// Creating an account: `POST /api/v1/auth/register`.
     Registration = 3,
     /// Forgotten passwords, and proofs of addresses.
     Recovery = 4,
@@ -90,7 +89,7 @@ fn key(class: Class, subject: Subject) -> Key {
 /// A quota, and how it stands after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// The class.
+    /// Class of the request; each class has a quota of its own.
     pub class: Class,
     /// Whether it is an account's quota, or else an address'.
     pub of_account: bool,
@@ -109,7 +108,7 @@ impl Report {
     }
 
     /// Whether this one is nearer to its end than another.
-    pub fn is_nearer_to_its_end_than(&self, other: &Self) -> bool {
+    pub fn is_closer_to_limit_than(&self, other: &Self) -> bool {
         u64::from(self.remaining) * u64::from(other.requests) < u64::from(other.remaining) * u64::from(self.requests)
     }
 }
@@ -174,7 +173,7 @@ impl RateLimits {
             reset: Duration::from_millis(reset_ms),
         };
         match taken {
-            Ok(Standing { remaining, reset_ms }) => {
+            Ok(Remaining { remaining, reset_ms }) => {
                 if unshared == 1 {
                     lock(&self.inner.unshared).push(key);
                 }

@@ -34,7 +34,7 @@ const HEAD: usize = 16 + 8;
 pub struct Share {
     /// What is counted here.
     pub limits: RateLimits,
-    /// The connection.
+    /// Connection over which counts are sent to other processes, and received from them.
     pub messaging: Messaging,
     /// The history that is served: several deployments can share a server.
     pub epoch: watch::Receiver<Uuid>,
@@ -54,7 +54,7 @@ impl Share {
             let subject = format!("workroom.{}.requests", *epoch.borrow_and_update());
             tokio::select! {
                 failure = self.listen(&subject, sender) => {
-                    tracing::debug!(error = &failure as &dyn std::error::Error, "counts of requests are not heard");
+                    tracing::debug!(error = &failure as &dyn std::error::Error, "counts of requests are not received");
                     tokio::time::sleep(RETRY).await;
                 }
                 () = self.tell(&subject, sender, &mut number) => {}
@@ -99,7 +99,7 @@ impl Share {
             Err(error) => return error,
         };
         let mut last = HashMap::<Uuid, u64>::new();
-        let heard = messages.for_each(|message| {
+        let received = messages.for_each(|message| {
             if self.seal.holds(&message)
                 && let Some((sender, number, counts)) = read(&message.payload)
                 && sender != own
@@ -116,7 +116,7 @@ impl Share {
             std::future::ready(())
         });
         // async-nats subscribes again by itself after each reconnect; the stream ends with the client.
-        heard.await;
+        received.await;
         std::future::pending().await
     }
 }

@@ -6,15 +6,15 @@
 /// So many requests in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    /// Requests.
+    /// Most requests in a window.
     pub requests: u32,
     /// The window, in milliseconds.
     pub window_ms: u64,
 }
 
-/// How a quota stands after a request.
+/// What is left of a quota after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Remaining {
     /// Requests that are left.
     pub remaining: u32,
     /// Milliseconds until the running window ends.
@@ -51,7 +51,7 @@ impl Window {
     ///
     /// # Errors
     /// [`Full`]; then nothing is counted.
-    pub fn take(&mut self, quota: Quota, now_ms: u64) -> Result<Standing, Full> {
+    pub fn take(&mut self, quota: Quota, now_ms: u64) -> Result<Remaining, Full> {
         let window_ms = quota.window_ms.max(1);
         self.roll(now_ms / window_ms);
         let elapsed_ms = now_ms % window_ms;
@@ -65,7 +65,7 @@ impl Window {
         self.current += 1;
         self.unshared += 1;
         let left = (room - used) / window_ms - 1;
-        Ok(Standing { remaining: u32::try_from(left).unwrap_or(u32::MAX), reset_ms: window_ms - elapsed_ms })
+        Ok(Remaining { remaining: u32::try_from(left).unwrap_or(u32::MAX), reset_ms: window_ms - elapsed_ms })
     }
 
     /// Adds requests that another process has counted in a window.
@@ -117,7 +117,7 @@ mod tests {
     fn a_window_takes_its_requests_and_tells_when_there_is_room_again() {
         let mut window = Window::default();
         for left in (0..10).rev() {
-            assert_eq!(window.take(QUOTA, 5_000), Ok(Standing { remaining: left, reset_ms: 1000 }));
+            assert_eq!(window.take(QUOTA, 5_000), Ok(Remaining { remaining: left, reset_ms: 1000 }));
         }
         let full = window.take(QUOTA, 5_500).expect_err("ten were taken");
         assert_eq!(full.wait_ms, 500 + 100);
@@ -148,7 +148,7 @@ mod tests {
             there.take(QUOTA, 5_200).expect("room");
         }
         assert!(there.take(QUOTA, 5_200).is_err());
-        assert_eq!(there.share(), Some((5, 4)), "what was heard is not told on");
+        assert_eq!(there.share(), Some((5, 4)), "what was received is not told on");
         here.add(5, 4);
         here.take(QUOTA, 6_900).expect("room");
         here.add(5, 100);

@@ -71,9 +71,6 @@ struct Bench {
 }
 
 /// Runs the benchmark.
-///
-/// # Errors
-/// Something it needs is missing or fails.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start().await?;
     let outcome = measure(&bench, options).await;

@@ -70,9 +70,6 @@ impl AccessTokenIssuer {
     }
 
     /// Makes a token for that account's session, good from `now`.
-    ///
-    /// # Errors
-    /// [`IssueFailed`] when the system's random generator or the key fails.
     pub fn issue(&self, account: Uuid, session: Uuid, now: OffsetDateTime) -> Result<IssuedAccessToken, IssueFailed> {
         let ring = self.keys.load();
         let key = ring.current();

@@ -9,7 +9,7 @@ pub enum TokenRejected {
     /// A token of ours in every respect, whose time is over: the client should refresh.
     #[error("the access token has expired")]
     Expired,
-    /// Anything else.
+    /// The token is wrong in something other than its expiry. The source says in what.
     #[error("the access token is invalid")]
     Invalid(#[source] InvalidToken),
 }
@@ -23,7 +23,7 @@ impl From<InvalidToken> for TokenRejected {
 /// What is wrong with a token. Holds nothing the sender wrote, so that it can be logged as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidToken {
-    /// Over [`MAX_TOKEN_LENGTH`].
+    /// The token is longer than [`MAX_TOKEN_LENGTH`].
     #[error("longer than {MAX_TOKEN_LENGTH} bytes")]
     TooLong,
     /// Not three parts joined by dots.

@@ -11,21 +11,21 @@ const MAX_SUBJECT_LENGTH: usize = 255;
 /// What a token says of its bearer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExternalClaims {
-    /// Who vouches.
+    /// The `iss` claim: the issuer that vouches for the bearer.
     pub issuer: String,
     /// For whom, in the issuer's words.
     pub subject: String,
-    /// Until when.
+    /// The `exp` claim: the token does not hold from this moment on.
     pub expires_at: OffsetDateTime,
-    /// E-mail address.
+    /// The `email` claim. Its form is not checked. `None` if the token has no such text.
     pub email: Option<String>,
     /// Whether the issuer has seen that the address is theirs.
     pub email_verified: bool,
-    /// Full name.
+    /// The `name` claim. Its form is not checked. `None` if the token has no such text.
     pub name: Option<String>,
-    /// User name.
+    /// The `preferred_username` claim. Its form is not checked. `None` if the token has no such text.
     pub username: Option<String>,
-    /// Picture.
+    /// The `picture` claim: the address of a picture. Its form is not checked. `None` if the token has no such text.
     pub picture: Option<String>,
 }
 

@@ -40,7 +40,7 @@ pub struct Limits {
 /// Why a text is no token that can be believed. Holds nothing the sender wrote, so that it can be logged as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJws {
-    /// Over [`Limits::bytes`].
+    /// The token is longer than [`Limits::bytes`].
     #[error("the token is too long")]
     TooLong,
     /// Not three parts joined by dots.

@@ -7,11 +7,11 @@ use time::OffsetDateTime;
 /// When a token holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// `iat`.
+    /// `iat`: when the token was made. `None` if the token does not tell.
     pub issued_at: Option<OffsetDateTime>,
-    /// `nbf`.
+    /// `nbf`: the token does not hold before this moment. `None` if the token does not tell.
     pub not_before: Option<OffsetDateTime>,
-    /// `exp`.
+    /// `exp`: the token does not hold from this moment on.
     pub expires_at: OffsetDateTime,
 }
 

@@ -41,9 +41,6 @@ pub struct SessionSalt([u8; 16]);
 
 impl SessionSalt {
     /// Draws a new salt.
-    ///
-    /// # Errors
-    /// [`RandomFailed`] when the system has no randomness.
     pub fn generate() -> Result<Self, RandomFailed> {
         random::bytes().map(Self)
     }
@@ -74,9 +71,6 @@ pub struct RefreshTokenKey {
 
 impl RefreshTokenKey {
     /// Draws a new key.
-    ///
-    /// # Errors
-    /// [`RandomFailed`] when the system has no randomness.
     pub fn generate() -> Result<Self, RandomFailed> {
         random::bytes().map(Self::from_bytes)
     }

@@ -17,9 +17,9 @@ pub struct PublicJwk {
     pub x: String,
     /// The key's name: its RFC 7638 thumbprint.
     pub kid: String,
-    /// Always `EdDSA`.
+    /// The algorithm of the key's signatures, always `EdDSA`.
     pub alg: &'static str,
-    /// Always `sig`.
+    /// What the key is used for, always `sig`: signatures.
     #[serde(rename = "use")]
     pub usage: &'static str,
 }

@@ -68,7 +68,7 @@ impl Username {
         Ok(Self(text.to_ascii_lowercase()))
     }
 
-    /// The username.
+    /// The username, with small letters only.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -133,7 +133,7 @@ impl FullName {
         Ok(Self(name))
     }
 
-    /// The name.
+    /// The name, trimmed and in Unicode normal form C.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -14,15 +14,15 @@ workroom_domain::codes! {
 /// What an issuer says of somebody. What does not fit here is left out later, never an error: their people exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalProfile {
-    /// E-mail address.
+    /// The e-mail address that the issuer gives. Its form is not checked. `None` if the issuer gives none.
     pub email: Option<String>,
     /// Whether the issuer has seen that the address is theirs.
     pub email_verified: bool,
-    /// Full name.
+    /// The full name that the issuer gives. Its form is not checked. `None` if the issuer gives none.
     pub full_name: Option<String>,
-    /// User name.
+    /// The user name that the issuer gives. Its form is not checked. `None` if the issuer gives none.
     pub username: Option<String>,
-    /// Picture.
+    /// The address of a picture of the person. Its form is not checked. `None` if the issuer gives none.
     pub image_url: Option<String>,
 }
 
@@ -45,7 +45,7 @@ pub enum IdentityEvent {
         /// Who, in the issuer's words.
         subject: String,
     },
-    /// Something else.
+    /// The message has another type, such as `session.created`. It changes nothing.
     Ignored,
 }
 
@@ -76,9 +76,6 @@ struct Envelope {
 
 impl IdentityEvent {
     /// Reads a message; `now` is its time where it tells none.
-    ///
-    /// # Errors
-    /// [`MalformedEvent`].
     pub fn parse(body: &[u8], now: OffsetDateTime) -> Result<Self, MalformedEvent> {
         let Envelope { r#type, data, timestamp } = serde_json::from_slice(body).map_err(|_| MalformedEvent::Shape)?;
         match r#type.as_str() {
@@ -111,7 +108,7 @@ fn time_of(value: &Value) -> Option<OffsetDateTime> {
     let at = match value {
         Value::Number(number) => {
             let count = number.as_i64()?;
-            let milliseconds = if count.abs() < 100_000_000_000 { count.checked_mul(1000)? } else { count };
+            let milliseconds = if count.unsigned_abs() < 100_000_000_000 { count.checked_mul(1000)? } else { count };
             OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000).ok()?
         }
         Value::String(text) => OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(time::UtcOffset::UTC),
@@ -166,6 +163,13 @@ mod tests {
 
     fn parse(message: &Value) -> IdentityEvent {
         IdentityEvent::parse(message.to_string().as_bytes(), now()).unwrap()
+    }
+
+    #[test]
+    fn a_time_beyond_all_times_is_none() {
+        for beyond in [i64::MIN, i64::MAX] {
+            assert_eq!(time_of(&json!(beyond)), None);
+        }
     }
 
     #[test]

@@ -13,9 +13,7 @@ use super::{
 
 /// What every act needs.
 pub(super) struct Stage {
-    /// The service.
     pub(super) api: Api,
-    /// The page.
     pub(super) narrator: Narrator,
     /// Who is who.
     pub(super) names: Names,
@@ -29,9 +27,8 @@ pub(super) struct Stage {
 pub(super) struct Person {
     /// What to call them.
     pub(super) name: &'static str,
-    /// E-mail address.
     pub(super) email: String,
-    /// Account id.
+    /// Id of the person's account, from the reply to the registration.
     pub(super) id: String,
     token: String,
 }

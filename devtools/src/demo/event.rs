@@ -14,7 +14,7 @@ pub(super) struct Event {
     pub(super) seq: i64,
     /// Its place in the log.
     pub(super) position: i64,
-    /// What happened.
+    /// Name of the event, such as `FileContentWritten`.
     pub(super) kind: String,
     /// Who caused it: an account's id, or `system:<part>`.
     pub(super) actor: String,
@@ -58,7 +58,7 @@ impl Event {
         let said = |name: &str| value(&data[name], names);
         let from_to = |change: &Value| format!("{} → {}", value(&change["from"], names), value(&change["to"], names));
         match self.kind.as_str() {
-            "ProjectCreated" => format!("“{}” is founded", said("name")),
+            "ProjectCreated" => format!("“{}” is created", said("name")),
             "ProjectUpdated" | "TaskUpdated" | "WorkspaceUpdated" => {
                 let changes = data["changes"].as_object().into_iter().flatten();
                 let words = changes.map(|(field, change)| format!("{field}: {}", from_to(change)));
@@ -115,7 +115,6 @@ fn value(value: &Value, names: &Names) -> String {
 pub(super) struct Names(BTreeMap<String, &'static str>);
 
 impl Names {
-    /// Remembers somebody.
     pub(super) fn add(&mut self, id: &str, name: &'static str) {
         self.0.insert(id.to_owned(), name);
     }

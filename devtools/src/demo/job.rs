@@ -33,7 +33,6 @@ const STDOUT: &str = "Hello, Ada and Grace!\n0 1 1 2 3 5 8 13 21 34 55 \n";
 /// Whether code could be run.
 #[derive(Clone, Copy)]
 pub(super) enum Outcome {
-    /// It was.
     Ran,
     /// The service refuses to run code without a sandbox.
     NoSandbox,

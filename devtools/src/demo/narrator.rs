@@ -116,7 +116,6 @@ impl Narrator {
         }
     }
 
-    /// The end.
     pub(super) fn close(&mut self, not_shown: Option<&str>, proof: &str) {
         out::line("");
         if let Some(not_shown) = not_shown {

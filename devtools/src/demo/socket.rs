@@ -76,7 +76,6 @@ impl Socket {
         &self.welcome["ping_interval"]
     }
 
-    /// Says something.
     pub(super) async fn say(&mut self, message: &Value) -> anyhow::Result<()> {
         let sent = timeout(FRAME_TIMEOUT, self.stream.send(Message::text(message.to_string()))).await;
         let who = self.who;

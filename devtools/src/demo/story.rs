@@ -20,11 +20,9 @@ pub(super) struct Ending {
     pub(super) not_shown: Option<&'static str>,
 }
 
-/// A project, and the request that founded it.
+/// A project, and the request that created it.
 pub(super) struct Project {
-    /// Its id.
     pub(super) id: String,
-    /// Its path.
     pub(super) path: String,
     key: String,
     request: Value,
@@ -63,11 +61,11 @@ async fn arrive(stage: &mut Stage) -> anyhow::Result<()> {
 }
 
 async fn found(stage: &mut Stage, ada: &Person) -> anyhow::Result<Project> {
-    stage.narrator.act("2. Ada founds an organization, and a project in it");
+    stage.narrator.act("2. Ada creates an organization, and a project in it");
     // Grace joins a project without belonging to the society.
     let society = json!({ "name": "Analytical Society", "settings": { "allow_guests": true } });
     let call = Call::post(format!("{BASE}/organizations")).body(&society);
-    let society = stage.ask(ada, 201, "founds “Analytical Society”", call).await?;
+    let society = stage.ask(ada, 201, "creates “Analytical Society”", call).await?;
     society.must_say("/role", &json!("admin"))?;
     let key = Uuid::now_v7().to_string();
     let request = json!({
@@ -75,7 +73,7 @@ async fn found(stage: &mut Stage, ada: &Person) -> anyhow::Result<Project> {
         "organization_id": society.text("/id")?,
     });
     let call = Call::post(format!("{BASE}/projects")).key(&key).body(&request);
-    let reply = stage.ask(ada, 201, "founds “Analytical Engine”", call).await?;
+    let reply = stage.ask(ada, 201, "creates “Analytical Engine”", call).await?;
     let id = reply.text("/id")?.to_owned();
     let path = format!("{BASE}/projects/{id}");
     if reply.header("location") != path {

@@ -21,7 +21,6 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Nothing yet.
     pub(super) fn nothing(project_id: &str) -> Self {
         Self { project_id: project_id.to_owned(), epoch: Value::Null, events: Vec::new() }
     }

@@ -21,7 +21,6 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(super) enum Outcome {
     /// It was accepted, and ended like this, or had not ended in time.
     Submitted {
-        /// Its id.
         id: String,
         /// `completed` or `failed`; `pending` or `running` if that took too long.
         status: String,

@@ -1,4 +1,4 @@
-//! A project: founded, joined, and filled with tasks and what is said about them.
+//! A project: created, joined, and filled with tasks and what is said about them.
 
 use anyhow::Context;
 use futures::future::{try_join, try_join_all};
@@ -11,18 +11,15 @@ use super::{
     team::Team,
 };
 
-/// A project that was founded.
+/// A project that was created.
 pub(super) struct Project {
     /// What was to be made.
     pub(super) data: &'static ProjectData,
-    /// Its id.
     pub(super) id: String,
-    /// Its path.
     pub(super) path: String,
 }
 
 impl Project {
-    /// Founds it.
     pub(super) async fn found(api: &Api, team: &Team, data: &'static ProjectData) -> anyhow::Result<Self> {
         let today = OffsetDateTime::now_utc().date();
         let (first, last) = data.days;
@@ -37,8 +34,8 @@ impl Project {
             request["edit_policy"] = Value::from("lead");
         }
         let call = Call::post(format!("{BASE}/projects")).body(&request);
-        let founded = team.ask(api, data.founder, 201, call).await?;
-        let id = founded.text("/id")?.to_owned();
+        let created = team.ask(api, data.creator, 201, call).await?;
+        let id = created.text("/id")?.to_owned();
         let project = Self { data, path: format!("{BASE}/projects/{id}"), id };
         project.welcome(api, team).await?;
         Ok(project)
@@ -68,7 +65,7 @@ impl Project {
         let add = async |email: String, role: &str| {
             let request = json!({ "email": email, "role": role });
             let call = Call::post(format!("{}/members", self.path)).body(&request);
-            team.ask(api, self.data.founder, 201, call).await
+            team.ask(api, self.data.creator, 201, call).await
         };
         let added = try_join_all(members.map(|(email, role)| add(email, role)));
         let invited = try_join_all(guests.map(|(email, role)| add(email, role)));

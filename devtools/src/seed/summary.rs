@@ -12,7 +12,6 @@ use super::{
 };
 use crate::out;
 
-/// Prints it.
 pub(super) fn print(api: &Api, seeded: &Seeded, took: Duration) {
     let url = api.url();
     out::line(&format!(

@@ -23,15 +23,14 @@ pub(super) struct Team {
 
 /// Somebody who is signed in.
 pub(super) struct Person {
-    /// Account id.
+    /// Id of the person's account, from the reply to the registration.
     pub(super) id: String,
-    /// E-mail address.
     pub(super) email: String,
     token: String,
 }
 
 impl Team {
-    /// Registers all of them, signs them in, and founds their organization.
+    /// Registers all of them, signs them in, and creates their organization.
     pub(super) async fn gather(api: &Api) -> anyhow::Result<Self> {
         // The random end of an id: no two runs have the same.
         let suffix = Uuid::now_v7().simple().to_string().split_off(24);
@@ -42,8 +41,8 @@ impl Team {
         // Somebody from outside is invited to one of its projects.
         let request = json!({ "name": name, "slug": team.slug, "settings": { "allow_guests": true } });
         let call = Call::post(format!("{BASE}/organizations")).body(&request);
-        let founded = team.ask(api, Who::Ingrid, 201, call).await?;
-        let team = Self { organization: founded.text("/id")?.to_owned(), ..team };
+        let created = team.ask(api, Who::Ingrid, 201, call).await?;
+        let team = Self { organization: created.text("/id")?.to_owned(), ..team };
         try_join_all(PEOPLE.iter().zip(&team.people).skip(1).map(|(data, person)| team.add(api, data, person))).await?;
         Ok(team)
     }

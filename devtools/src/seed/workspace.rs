@@ -12,7 +12,6 @@ use super::{
 
 /// A workspace that was opened.
 pub(super) struct Workspace {
-    /// Its path.
     pub(super) path: String,
 }
 

@@ -34,7 +34,6 @@ impl Ephemeral {
         }
     }
 
-    /// The folder.
     pub fn folder(&self) -> &DataFolder {
         &self.folder
     }

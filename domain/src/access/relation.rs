@@ -14,7 +14,7 @@ use crate::{ids::AccountId, membership::Membership, organization::Organization, 
 pub enum Visibility {
     /// Its members, and the admins of its organization.
     Private,
-    /// Every account.
+    /// Every account. One that is no member may read the project, its tasks and its history.
     Public,
 }
 

@@ -22,9 +22,6 @@ impl Account {
     }
 
     /// Whether the account can act, and be made a member of something.
-    ///
-    /// # Errors
-    /// Why it cannot.
     pub fn active(&self) -> Result<(), AccountRefusal> {
         match self {
             Self { personal_organization_id: None, .. } => Err(AccountRefusal::Absent),

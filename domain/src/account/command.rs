@@ -18,16 +18,16 @@ pub enum AccountCommand {
     },
     /// Record a rotation of a session's refresh token.
     RefreshSession {
-        /// The session.
+        /// The session whose refresh token was exchanged.
         session_id: SessionId,
         /// The generation of the token that was handed out.
         generation: u32,
     },
     /// Record the end of a session.
     EndSession {
-        /// The session.
+        /// The session that ends.
         session_id: SessionId,
-        /// Why.
+        /// What ends the session. The event `SessionEnded` carries it.
         reason: SessionEnd,
     },
     /// Record a failed sign-in.
@@ -48,17 +48,17 @@ pub enum AccountCommand {
     VerifyEmail,
     /// Record a new personal access token.
     CreateToken {
-        /// The token.
+        /// The id of the new token. It is not secret, and the event carries it.
         token_id: TokenId,
     },
     /// Record the end of a personal access token.
     RevokeToken {
-        /// The token.
+        /// The id of the token that stops working.
         token_id: TokenId,
     },
     /// Close the account to its owner.
     Deactivate {
-        /// By whom.
+        /// Who closes the account. The operator and the issuer can each close it, independently of each other.
         by: Closer,
     },
     /// Open it again.

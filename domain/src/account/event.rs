@@ -48,13 +48,13 @@ pub enum Closer {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileField {
-    /// E-mail address.
+    /// The e-mail address that mail to the account goes to.
     Email,
-    /// User name.
+    /// The user name, which no two accounts share.
     Username,
-    /// Full name.
+    /// The full name, which an account may lack.
     FullName,
-    /// Picture.
+    /// The address of the profile picture, which an account may lack.
     ImageUrl,
 }
 
@@ -86,16 +86,16 @@ pub enum AccountEvent {
     },
     /// A refresh token was exchanged for its successor.
     SessionRefreshed {
-        /// The session.
+        /// The id of the session, the same as in its `SessionStarted`.
         session_id: SessionId,
         /// The successor's generation, counted from 0 at sign-in.
         generation: u32,
     },
     /// A session ended before its time.
     SessionEnded {
-        /// The session.
+        /// The id of the session that ended, the same as in its `SessionStarted`.
         session_id: SessionId,
-        /// Why.
+        /// What ended the session.
         reason: SessionEnd,
     },
     /// A sign-in was tried with a wrong password.
@@ -121,7 +121,7 @@ pub enum AccountEvent {
     },
     /// A personal access token was revoked.
     TokenRevoked {
-        /// The token.
+        /// The id of the revoked token, the same as in its `TokenCreated`.
         token_id: TokenId,
     },
     /// The account was closed to its owner.

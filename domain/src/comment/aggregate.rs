@@ -18,9 +18,9 @@ pub enum Comment {
     /// Not said yet.
     #[default]
     Absent,
-    /// Said.
+    /// The comment exists and can be edited.
     Posted(CommentState),
-    /// Taken back.
+    /// The comment was deleted, and no other comment can have its id.
     Deleted {
         /// The project it belonged to.
         project_id: ProjectId,
@@ -32,7 +32,7 @@ pub enum Comment {
 pub struct CommentState {
     /// The task's project.
     pub project_id: ProjectId,
-    /// The task.
+    /// The task that the comment is on. It never changes.
     pub task_id: TaskId,
     /// Who said it.
     pub author_id: AccountId,

@@ -8,11 +8,11 @@ use crate::{
 /// What may be asked of a comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommentCommand {
-    /// Say something.
+    /// Write the comment on a task.
     Post {
         /// The task's project.
         project_id: ProjectId,
-        /// The task.
+        /// The task that the comment is on.
         task_id: TaskId,
         /// Who says it.
         author_id: AccountId,

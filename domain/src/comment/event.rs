@@ -18,7 +18,7 @@ pub enum CommentEvent {
     CommentPosted {
         /// The task's project.
         project_id: ProjectId,
-        /// The task.
+        /// The id of the task that the comment is on.
         task_id: TaskId,
         /// Who said it.
         author_id: AccountId,
@@ -27,7 +27,7 @@ pub enum CommentEvent {
     },
     /// It was said otherwise.
     CommentEdited {
-        /// The task.
+        /// The id of the task that the comment is on, the same as in `CommentPosted`.
         task_id: TaskId,
         /// What was said, before and after.
         #[cfg_attr(feature = "openapi", schema(value_type = crate::change::ProseChange))]
@@ -35,7 +35,7 @@ pub enum CommentEvent {
     },
     /// It was taken back; nothing follows.
     CommentDeleted {
-        /// The task.
+        /// The id of the task that the comment was on, the same as in `CommentPosted`.
         task_id: TaskId,
     },
 }

@@ -20,7 +20,7 @@ pub struct Content {
     /// How many bytes of UTF-8.
     #[cfg_attr(feature = "openapi", schema(maximum = 1_048_576))]
     pub size: u32,
-    /// Their digest.
+    /// The SHA-256 digest of these bytes, as 64 lower-case hexadecimal digits.
     pub sha256: Sha256,
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{InvitationCommand, InvitationEvent, InvitationRefusal, Place};
 use crate::{Decide, aggregate::cqrs_aggregate, ids::AccountId, timestamp::Timestamp};
 
-/// An invitation.
+/// The state of an invitation, computed from its events. Once revoked or accepted, it never changes again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Invitation {
     /// Not sent yet.
@@ -30,7 +30,7 @@ pub enum Invitation {
     Accepted {
         /// What it invited to.
         place: Place,
-        /// Who came.
+        /// The account that accepted.
         account_id: AccountId,
     },
 }

@@ -17,14 +17,14 @@ use crate::{
 pub enum Place {
     /// To become a member of a project.
     Project {
-        /// The project.
+        /// The id of the project that the invitation is to.
         project_id: ProjectId,
         /// The role to be had.
         role: Role,
     },
     /// Into an organization.
     Organization {
-        /// The organization.
+        /// The id of the organization that the invitation is to.
         organization_id: OrganizationId,
         /// The role to be had.
         role: OrganizationRole,
@@ -74,7 +74,7 @@ pub enum InvitationEvent {
         /// What it invited to.
         #[serde(flatten)]
         place: Place,
-        /// Who came.
+        /// The id of the account that accepted.
         account_id: AccountId,
     },
 }

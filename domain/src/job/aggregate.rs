@@ -22,9 +22,9 @@ pub enum JobStatus {
     Pending,
     /// A worker has it.
     Running,
-    /// Done.
+    /// An attempt succeeded: its program exited with code 0 and hit no limit.
     Completed,
-    /// Given up.
+    /// The job was given up: its last attempt failed, or it was interrupted [`MAX_INTERRUPTIONS`] times.
     Failed,
     /// Ended before it was done.
     Cancelled,

@@ -13,7 +13,7 @@ pub enum JobCommand {
     Request {
         /// The project it belongs to; without one it belongs to the account.
         project_id: Option<ProjectId>,
-        /// Who asks.
+        /// The account that asks. A job without a project belongs to the feed of this account.
         submitted_by: AccountId,
         /// What is to be done.
         work: Work,
@@ -24,12 +24,12 @@ pub enum JobCommand {
     Start {
         /// The attempt, counted from 1.
         attempt: u32,
-        /// The worker.
+        /// The id of the worker that runs the attempt. Each worker process draws its id when it starts.
         worker_id: Uuid,
     },
     /// The work was done; its outcome says how well.
     Finish {
-        /// The attempt.
+        /// The attempt that ended, counted from 1. It must be the one that is running.
         attempt: u32,
         /// How it ended.
         outcome: Outcome,
@@ -38,12 +38,12 @@ pub enum JobCommand {
     },
     /// End it, whether it waits or runs.
     Cancel {
-        /// Why.
+        /// Why the job is ended. The event `JobCancelled` carries it.
         reason: CancelReason,
     },
     /// The attempt ended without an outcome: its worker died, or could not run it.
     Interrupt {
-        /// The attempt.
+        /// The attempt that was interrupted, counted from 1. It must be the one that is running.
         attempt: u32,
         /// When to try again.
         retry_at: OffsetDateTime,

@@ -34,7 +34,7 @@ pub enum JobEvent {
         /// The project it belongs to.
         #[cfg_attr(feature = "openapi", schema(required))]
         project_id: Option<ProjectId>,
-        /// Who asked.
+        /// The id of the account that submitted the job. Where `project_id` is null, the job belongs to this account.
         submitted_by: AccountId,
         /// What is to be done.
         #[serde(flatten)]
@@ -46,21 +46,21 @@ pub enum JobEvent {
     JobStarted {
         /// The attempt, counted from 1.
         attempt: u32,
-        /// The worker.
+        /// The id of the worker that runs the attempt. A worker process draws another id each time it starts.
         worker_id: Uuid,
     },
     /// The work was done.
     JobSucceeded {
-        /// The attempt.
+        /// The number of the attempt that succeeded, counted from 1.
         attempt: u32,
         /// How it ended.
         outcome: Outcome,
     },
     /// An attempt failed.
     JobAttemptFailed {
-        /// The attempt.
+        /// The number of the attempt that failed, counted from 1.
         attempt: u32,
-        /// Why.
+        /// Why the attempt failed: the program failed or hit a limit, or the attempt was interrupted.
         failure: AttemptFailure,
         /// When the next attempt is due; none when this was the last.
         #[serde(with = "time::serde::rfc3339::option")]
@@ -74,7 +74,7 @@ pub enum JobEvent {
     },
     /// The job was ended before it was done; nothing follows.
     JobCancelled {
-        /// Why.
+        /// Why the job was ended: at present always because its project was deleted.
         reason: CancelReason,
     },
 }

@@ -1,8 +1,8 @@
 //! A job: a piece of background work, its attempts and its end.
 //!
 //! `JobRequested → JobStarted → JobSucceeded | JobAttemptFailed → (JobStarted … | JobDeadLettered)`, or `JobCancelled` at any
-//! time. Leases, heartbeats
-//! and output are rows, not events; of two workers that start one attempt, the log's expected sequence lets one win.
+//! time. Leases, heartbeats and output are rows, not events; of two workers that start one attempt, the expected sequence lets
+//! one win.
 
 mod aggregate;
 mod command;

@@ -9,16 +9,16 @@ use crate::text::TextRefused;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventLanguage))]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
-    /// Python 3.
+    /// Python 3, run by the interpreter `python3`.
     Python,
     /// JavaScript on Node.js.
     Javascript,
-    /// Bash.
+    /// A shell script, run by the interpreter `bash`.
     Bash,
 }
 
 impl Language {
-    /// Every language.
+    /// All languages, in the order of their declaration.
     pub const ALL: [Self; 3] = [Self::Python, Self::Javascript, Self::Bash];
 
     /// The language as the API writes it.
@@ -66,7 +66,7 @@ impl Code {
         Ok(Self(text))
     }
 
-    /// The text.
+    /// The text as it was submitted, neither trimmed nor changed.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -87,7 +87,7 @@ impl Timeout {
         (1..=Self::LIMIT).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// In seconds.
+    /// The timeout in whole seconds, 1 to [`Self::LIMIT`].
     pub fn seconds(self) -> u32 {
         self.0
     }
@@ -106,9 +106,9 @@ impl Default for Timeout {
 pub enum Work {
     /// Run a program in a sandbox.
     CodeExecution {
-        /// Its language.
+        /// The language of the program, which decides what interpreter runs it.
         language: Language,
-        /// Its text.
+        /// The text of the program: at most 131,072 bytes of UTF-8, not only white space, and without NUL characters.
         code: Code,
         /// What it reads.
         #[serde(default, skip_serializing_if = "Option::is_none")]

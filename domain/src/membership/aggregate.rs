@@ -54,9 +54,9 @@ impl Decide for Membership {
     type Refusal = MembershipRefusal;
 
     fn decide(&self, command: MembershipCommand) -> Result<Vec<MembershipEvent>, MembershipRefusal> {
-        if let MembershipCommand::Found { owner } = command {
+        if let MembershipCommand::Create { owner } = command {
             if self.closed || !self.members.is_empty() {
-                return Err(MembershipRefusal::AlreadyFounded);
+                return Err(MembershipRefusal::AlreadyCreated);
             }
             return Ok(vec![MembershipEvent::MemberAdded { account_id: owner, role: Role::Owner }]);
         }
@@ -64,7 +64,7 @@ impl Decide for Membership {
             return Err(MembershipRefusal::Closed);
         }
         match command {
-            MembershipCommand::Found { .. } => Err(MembershipRefusal::AlreadyFounded),
+            MembershipCommand::Create { .. } => Err(MembershipRefusal::AlreadyCreated),
             MembershipCommand::Add { account_id, role } => {
                 if self.role_of(account_id).is_some() {
                     return Err(MembershipRefusal::AlreadyMember);

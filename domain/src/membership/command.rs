@@ -6,27 +6,27 @@ use crate::{access::Role, ids::AccountId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MembershipCommand {
     /// Begin the membership with its first owner.
-    Found {
+    Create {
         /// The first owner.
         owner: AccountId,
     },
     /// Add a member.
     Add {
-        /// Who.
+        /// The account that becomes a member. It must not be one already.
         account_id: AccountId,
-        /// As what.
+        /// The role that the new member begins with.
         role: Role,
     },
     /// Give a member another role.
     ChangeRole {
-        /// Who.
+        /// The member whose role changes. The last owner cannot get another role.
         account_id: AccountId,
         /// The new role.
         role: Role,
     },
     /// Remove a member; by themselves this is leaving.
     Remove {
-        /// Who.
+        /// The member to remove. The last owner cannot be removed.
         account_id: AccountId,
     },
     /// End the membership together with its project.

@@ -11,14 +11,14 @@ use crate::{access::Role, event::domain_event, ids::AccountId};
 pub enum MembershipEvent {
     /// An account became a member.
     MemberAdded {
-        /// Who.
+        /// The id of the account that became a member.
         account_id: AccountId,
-        /// As what.
+        /// The role that the new member began with.
         role: Role,
     },
     /// A member's role changed.
     MemberRoleChanged {
-        /// Who.
+        /// The id of the member's account.
         account_id: AccountId,
         /// The role before.
         from: Role,
@@ -27,7 +27,7 @@ pub enum MembershipEvent {
     },
     /// A member left or was removed.
     MemberRemoved {
-        /// Who.
+        /// The id of the account that is no longer a member.
         account_id: AccountId,
         /// The role they had.
         role: Role,

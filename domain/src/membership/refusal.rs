@@ -13,7 +13,7 @@ crate::codes! {
 pub enum MembershipRefusal {
     /// The membership has begun already.
     #[error("the membership exists already")]
-    AlreadyFounded,
+    AlreadyCreated,
     /// The membership has not begun, or ended with its project.
     #[error("there is no such project")]
     Closed,
@@ -31,7 +31,7 @@ pub enum MembershipRefusal {
 impl Refusal for MembershipRefusal {
     fn code(&self) -> &'static Code {
         match self {
-            Self::AlreadyFounded => refusal::CONTENDED,
+            Self::AlreadyCreated => refusal::CONTENDED,
             Self::Closed | Self::NotAMember => refusal::NOT_FOUND,
             Self::AlreadyMember => refusal::ALREADY_MEMBER,
             Self::LastOwner => LAST_OWNER,

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::{OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationRefusal, fields};
 use crate::{Decide, access::OrganizationRole, aggregate::cqrs_aggregate, ids::AccountId};
 
-/// An organization.
+/// The state of an organization, computed from its events. A deleted organization is never created again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Organization {
-    /// Not founded yet.
+    /// Not created yet.
     #[default]
     Absent,
-    /// Alive.
+    /// The organization exists and can be changed.
     Active(OrganizationState),
-    /// Deleted.
+    /// The organization was deleted, and no other organization can have its id.
     Deleted,
 }
 
@@ -24,7 +24,7 @@ pub enum Organization {
 pub struct OrganizationState {
     /// Whether it is an account's own, from registration.
     pub is_personal: bool,
-    /// Its fields.
+    /// The values that its fields have after the latest event.
     pub fields: OrganizationFields,
     members: BTreeMap<AccountId, OrganizationRole>,
 }
@@ -63,7 +63,7 @@ impl Organization {
     /// What is known of a living organization.
     ///
     /// # Errors
-    /// [`OrganizationRefusal::Absent`] before it is founded and after it is deleted.
+    /// [`OrganizationRefusal::Absent`] before it is created and after it is deleted.
     pub fn active(&self) -> Result<&OrganizationState, OrganizationRefusal> {
         match self {
             Self::Active(state) => Ok(state),
@@ -144,7 +144,11 @@ impl Decide for Organization {
     }
 
     fn weight(&self) -> usize {
-        self.active().map_or(0, |state| state.members.len() * 32)
+        self.active().map_or(0, |state| {
+            let fields = &state.fields;
+            let image = fields.image_url.as_ref().map_or(0, |url| url.as_str().len());
+            state.members.len() * 32 + fields.name.as_str().len() + fields.slug.as_str().len() + image
+        })
     }
 }
 

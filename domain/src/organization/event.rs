@@ -10,13 +10,13 @@ use crate::{access::OrganizationRole, event::domain_event, ids::AccountId};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum OrganizationEvent {
-    /// The organization was founded.
+    /// The organization was created.
     OrganizationCreated {
         /// Whether it is the admin's own, from registration.
         is_personal: bool,
         /// Its first admin.
         admin_id: AccountId,
-        /// Its fields.
+        /// The values of all fields of the new organization, which stand beside `type` in the event.
         #[serde(flatten)]
         fields: OrganizationFields,
     },
@@ -27,14 +27,14 @@ pub enum OrganizationEvent {
     },
     /// An account joined.
     OrganizationMemberAdded {
-        /// Who.
+        /// The id of the account that became a member.
         account_id: AccountId,
-        /// As what.
+        /// The role that the new member began with.
         role: OrganizationRole,
     },
     /// A member's role changed.
     OrganizationMemberRoleChanged {
-        /// Who.
+        /// The id of the member's account.
         account_id: AccountId,
         /// The role before.
         from: OrganizationRole,
@@ -43,7 +43,7 @@ pub enum OrganizationEvent {
     },
     /// A member left or was removed.
     OrganizationMemberRemoved {
-        /// Who.
+        /// The id of the account that is no longer a member.
         account_id: AccountId,
         /// The role they had.
         role: OrganizationRole,

@@ -39,10 +39,7 @@ impl Refusal for SlugRefused {
 impl Slug {
     const LENGTHS: std::ops::RangeInclusive<usize> = 2..=64;
 
-    /// Checks.
-    ///
-    /// # Errors
-    /// [`SlugRefused`].
+    /// Checks the form of a slug. Capital letters are refused, not turned into small ones.
     pub fn parse(text: &str) -> Result<Self, SlugRefused> {
         let is_known = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
         let is_framed = !text.starts_with('-') && !text.ends_with('-') && !text.contains("--");
@@ -83,7 +80,7 @@ impl Slug {
         (Self::personal(id) == *self).then_some(id)
     }
 
-    /// The text.
+    /// The slug, which has no capital letters.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -98,10 +95,10 @@ pub struct ImageUrl(String);
 impl ImageUrl {
     const LIMIT: usize = 2048;
 
-    /// Checks.
+    /// Checks the form of an address, and keeps it as it was given. Nothing is fetched from it.
     ///
     /// # Errors
-    /// Too long, or no address.
+    /// Too long, no address, or one with control characters or white space in it.
     pub fn parse(text: &str) -> Result<Self, TextRefused> {
         if text.len() > Self::LIMIT {
             return Err(TextRefused::TooManyBytes { limit: Self::LIMIT });
@@ -110,13 +107,16 @@ impl ImageUrl {
         if rest.is_empty() || rest.starts_with('/') {
             return Err(TextRefused::NoAddress);
         }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
+        if text.chars().any(char::is_control) {
             return Err(TextRefused::ControlCharacter);
+        }
+        if text.contains(char::is_whitespace) {
+            return Err(TextRefused::NoAddress);
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// The text.
+    /// The address as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -126,7 +126,7 @@ impl ImageUrl {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventOrganizationSettings))]
 pub struct OrganizationSettings {
-    /// Whether members, not only admins, may found projects in it.
+    /// Whether members, not only admins, may create projects in it.
     pub members_can_create_projects: bool,
     /// Whether people may belong to its projects who do not belong to it; as long as nobody has said, they may.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,7 +137,7 @@ pub struct OrganizationSettings {
 /// The settings to change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrganizationSettingsPatch {
-    /// Whether members may found projects.
+    /// Whether members may create projects.
     pub members_can_create_projects: Option<bool>,
     /// Whether people may belong to its projects who do not belong to it.
     pub allow_guests: Option<bool>,
@@ -169,7 +169,7 @@ fields! {
     name: Name, "Of the name.";
     /// The short name in its address; no two have the same.
     slug: Slug, "Of the short name.";
-    /// Its picture.
+    /// The http or https address of the organization's picture; null when it has none.
     #[schema(required)]
     image_url: Option<ImageUrl>, "Of the picture.";
     /// What its admins have settled.

@@ -23,9 +23,9 @@ pub struct OrganizationProjects {
 pub enum OrganizationProjectsCommand {
     /// Record that a project is created in the organization.
     Add {
-        /// The organization.
+        /// The organization that the project is created in. Its id is also the aggregate's id.
         organization_id: OrganizationId,
-        /// The project.
+        /// The project that is created. The event belongs to its feed.
         project_id: ProjectId,
     },
 }

@@ -14,9 +14,9 @@ use crate::{
 pub enum OrganizationProjectsEvent {
     /// A project was created in the organization.
     ProjectAddedToOrganization {
-        /// The organization.
+        /// The id of the organization that the project was created in.
         organization_id: OrganizationId,
-        /// The project.
+        /// The id of the new project.
         project_id: ProjectId,
     },
 }

@@ -29,11 +29,11 @@ impl OrganizationSlug {
 /// What may be asked of a slug.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SlugCommand {
-    /// Have it.
+    /// Claim the slug. It is refused if another organization has it, or if it is reserved for another.
     Claim {
-        /// The slug.
+        /// The slug that the aggregate's id was derived from.
         slug: Slug,
-        /// For whom.
+        /// The organization that wants the slug. If it has the slug already, nothing happens.
         organization_id: OrganizationId,
     },
     /// Have it no longer.

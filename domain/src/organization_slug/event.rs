@@ -11,7 +11,7 @@ use crate::{event::domain_event, ids::OrganizationId, organization::Slug};
 pub enum OrganizationSlugEvent {
     /// An organization has it from now on.
     SlugClaimed {
-        /// The slug.
+        /// The short name. No other organization can have it until it is released.
         slug: Slug,
         /// Who has it.
         organization_id: OrganizationId,

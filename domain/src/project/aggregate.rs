@@ -9,20 +9,20 @@ use crate::{
     ids::{AccountId, OrganizationId},
 };
 
-/// A project.
+/// The state of a project, computed from its events. A deleted project is never created again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Project {
-    /// Not founded yet.
+    /// Not created yet.
     #[default]
     Absent,
-    /// Alive.
+    /// The project exists and can be changed.
     Active {
         /// The organization it lives in.
         organization_id: OrganizationId,
-        /// Its fields.
+        /// The values that its fields have after the latest event.
         fields: ProjectFields,
     },
-    /// Deleted.
+    /// The project was deleted, and no other project can have its id.
     Deleted {
         /// The organization that it lived in.
         organization_id: OrganizationId,
@@ -33,7 +33,7 @@ impl Project {
     /// The organization and fields of a living project.
     ///
     /// # Errors
-    /// [`ProjectRefusal::Absent`] before it is founded and after it is deleted.
+    /// [`ProjectRefusal::Absent`] before it is created and after it is deleted.
     pub fn active(&self) -> Result<(OrganizationId, &ProjectFields), ProjectRefusal> {
         match self {
             Self::Active { organization_id, fields } => Ok((*organization_id, fields)),

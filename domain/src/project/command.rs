@@ -6,11 +6,11 @@ use crate::ids::OrganizationId;
 /// What may be asked of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProjectCommand {
-    /// Found the project.
+    /// Create the project.
     Create {
         /// The organization it lives in.
         organization_id: OrganizationId,
-        /// Its fields.
+        /// The values of all fields of the new project.
         fields: ProjectFields,
     },
     /// Change the given fields and leave the others.

@@ -10,11 +10,11 @@ use crate::{event::domain_event, ids::OrganizationId};
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum ProjectEvent {
-    /// The project was founded.
+    /// The project was created.
     ProjectCreated {
         /// The organization it lives in.
         organization_id: OrganizationId,
-        /// Its fields.
+        /// The values of all fields of the new project, which stand beside `type` in the event.
         #[serde(flatten)]
         fields: ProjectFields,
     },

@@ -14,16 +14,16 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventProjectStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum ProjectStatus {
-    /// Not begun.
+    /// Work on the project has not begun. A new project has this status unless its creator names another.
     #[default]
     Planning,
-    /// Under way.
+    /// Work on the project has begun.
     Active,
-    /// Paused.
+    /// Work on the project rests for a while.
     OnHold,
-    /// Done.
+    /// All work on the project is finished.
     Completed,
-    /// Given up.
+    /// The project was given up before it was finished.
     Cancelled,
 }
 
@@ -45,12 +45,12 @@ impl ProjectStatus {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventPriority))]
 #[serde(rename_all = "snake_case")]
 pub enum Priority {
-    /// Can wait.
+    /// The project or task can wait.
     Low,
-    /// The usual.
+    /// The priority of a new project or task whose creator names no other.
     #[default]
     Medium,
-    /// First.
+    /// The project or task comes before others.
     High,
 }
 
@@ -70,7 +70,7 @@ impl Priority {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventEditPolicy))]
 #[serde(rename_all = "snake_case")]
 pub enum EditPolicy {
-    /// Every collaborator.
+    /// Every collaborator and every owner. This is the default.
     #[default]
     Collaborators,
     /// Only the lead; and owners.
@@ -107,7 +107,7 @@ fn optional_date<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Da
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Schedule {
-    /// First day.
+    /// The first day of the project, as `YYYY-MM-DD`; null when it is not known.
     #[serde(serialize_with = "iso_date::option::serialize", deserialize_with = "optional_date")]
     #[cfg_attr(feature = "openapi", schema(required))]
     pub start_date: Option<Date>,

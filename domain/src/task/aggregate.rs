@@ -6,20 +6,20 @@ use uuid::Uuid;
 use super::{TaskCommand, TaskEvent, TaskFields, TaskRefusal, fields};
 use crate::{Decide, aggregate::cqrs_aggregate, ids::ProjectId};
 
-/// A task.
+/// The state of a task, computed from its events. A deleted task is never created again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Task {
     /// Not written down yet.
     #[default]
     Absent,
-    /// There.
+    /// The task exists and can be changed.
     Present {
         /// The project it belongs to.
         project_id: ProjectId,
-        /// Its fields.
+        /// The values that its fields have after the latest event.
         fields: TaskFields,
     },
-    /// Removed.
+    /// The task was deleted, and no other task can have its id.
     Deleted {
         /// The project it belonged to.
         project_id: ProjectId,

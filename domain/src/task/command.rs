@@ -10,7 +10,7 @@ pub enum TaskCommand {
     Create {
         /// The project it belongs to.
         project_id: ProjectId,
-        /// Its fields.
+        /// The values of all fields of the new task.
         fields: TaskFields,
     },
     /// Change the given fields and leave the others.

@@ -17,7 +17,7 @@ pub enum TaskEvent {
     TaskCreated {
         /// The project it belongs to.
         project_id: ProjectId,
-        /// Its fields.
+        /// The values of all fields of the new task, which stand beside `type` in the event.
         #[serde(flatten)]
         fields: TaskFields,
     },

@@ -15,12 +15,12 @@ use crate::{
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventTaskStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
-    /// Not begun.
+    /// Work on the task has not begun. A new task has this status unless its creator names another.
     #[default]
     Todo,
-    /// Under way.
+    /// Work on the task has begun and is not finished.
     InProgress,
-    /// Done.
+    /// The task is finished. No reminder of its due time is sent.
     Done,
 }
 
@@ -45,11 +45,11 @@ pub enum TaskType {
     Task,
     /// Something is wrong.
     Bug,
-    /// Something new.
+    /// The task adds something that does not exist yet.
     Feature,
-    /// Something better.
+    /// The task makes something better that exists already.
     Improvement,
-    /// Anything else.
+    /// None of the other kinds fits the task.
     Other,
 }
 

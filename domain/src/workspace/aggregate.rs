@@ -14,15 +14,15 @@ use crate::{
     text::{Name, Prose},
 };
 
-/// A workspace.
+/// The state of a workspace, computed from its events. A closed workspace is never opened again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Workspace {
     /// Not opened yet.
     #[default]
     Absent,
-    /// There.
+    /// The workspace is open and can be changed.
     Present(WorkspaceState),
-    /// Closed.
+    /// The workspace was closed with all its files, and no other workspace can have its id.
     Deleted {
         /// The project it belonged to.
         project_id: ProjectId,
@@ -44,7 +44,7 @@ pub struct WorkspaceState {
 /// A file as its workspace knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceFile {
-    /// Its id.
+    /// The id of the file, and of the aggregate that tracks the file's content.
     pub file_id: FileId,
     /// How often it was put somewhere.
     pub placed: i64,

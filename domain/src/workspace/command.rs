@@ -26,19 +26,19 @@ pub enum WorkspaceCommand {
     CreateFile {
         /// The new file's id.
         file_id: FileId,
-        /// Where.
+        /// The path of the new file. There must be no file at it or below it, and no part before the last may be a file.
         path: FilePath,
     },
     /// Put a file elsewhere in it.
     MoveFile {
-        /// The file.
+        /// The id of the file to move, which must lie in this workspace.
         file_id: FileId,
-        /// Where to.
+        /// The new path of the file. If it is the old one, nothing happens.
         path: FilePath,
     },
     /// Remove a file from it.
     DeleteFile {
-        /// The file.
+        /// The id of the file to remove, which must lie in this workspace.
         file_id: FileId,
     },
 }
@@ -46,8 +46,8 @@ pub enum WorkspaceCommand {
 /// The fields to change; `None` leaves one as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkspacePatch {
-    /// New name.
+    /// The name that the workspace is to have.
     pub name: Option<Name>,
-    /// New description.
+    /// The description that the workspace is to have. An empty text clears it.
     pub description: Option<Prose>,
 }

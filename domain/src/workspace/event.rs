@@ -33,14 +33,14 @@ pub enum WorkspaceEvent {
     WorkspaceDeleted {},
     /// A file was put into it. It is empty.
     FileCreated {
-        /// The file.
+        /// The id of the new file. It stays the same when the file is moved.
         file_id: FileId,
-        /// Where.
+        /// The path of the new file, relative to the workspace, with `/` between its parts.
         path: FilePath,
     },
     /// A file was renamed, or put into another folder.
     FileMoved {
-        /// The file.
+        /// The id of the moved file, the same as before the move.
         file_id: FileId,
         /// Where it was, and where it is.
         #[cfg_attr(feature = "openapi", schema(value_type = crate::change::FilePathChange))]
@@ -48,7 +48,7 @@ pub enum WorkspaceEvent {
     },
     /// A file was removed.
     FileDeleted {
-        /// The file.
+        /// The id of the removed file.
         file_id: FileId,
         /// Where it was.
         path: FilePath,

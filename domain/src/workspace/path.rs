@@ -11,7 +11,7 @@ use crate::{
 /// Why a path was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathRefused {
-    /// Nothing.
+    /// The path has no characters.
     #[error("must not be empty")]
     Empty,
     /// More than 1,024 bytes of UTF-8.
@@ -66,10 +66,7 @@ impl FilePath {
     /// Most bytes in a part, as file systems have it.
     const PART_LIMIT: usize = 255;
 
-    /// Checks.
-    ///
-    /// # Errors
-    /// See [`PathRefused`].
+    /// Checks a path against the rules that [`PathRefused`] lists, and keeps it as it was given.
     pub fn parse(path: &str) -> Result<Self, PathRefused> {
         if path.is_empty() {
             return Err(PathRefused::Empty);
@@ -98,7 +95,7 @@ impl FilePath {
         Ok(Self(path.to_owned()))
     }
 
-    /// The path.
+    /// The path as it was given, relative to the root of the workspace.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -44,7 +44,7 @@ pub enum WorkspaceRefusal {
     /// It is full.
     #[error("a workspace holds at most {limit} files")]
     Full {
-        /// Most files.
+        /// How many files a workspace may hold: `Workspace::FILE_LIMIT`.
         limit: usize,
     },
 }

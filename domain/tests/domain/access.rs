@@ -22,7 +22,7 @@ const EDIT_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::Edit)
 const MANAGE_ORGANIZATION: Right = Right::InOrganization(OrganizationAction::ManageMembers);
 const DELETE: Right = Right::InProject(Action::DeleteProject);
 
-/// The rights that every event demands: of an actor who founds the project, of a member about somebody else, of a
+/// The rights that every event demands: of an actor who creates the project, of a member about somebody else, of a
 /// member about themselves.
 fn rights() -> Vec<(&'static str, [Right; 3])> {
     let same = |right| [right, right, right];
@@ -91,9 +91,9 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
 fn every_event_demands_its_right() {
     let events = every_event();
     assert_eq!(rights().len(), events.len(), "an event has no row, or a row no event");
-    for (event, (event_type, [founding, about_another, about_oneself])) in events.iter().zip(rights()) {
+    for (event, (event_type, [creation, about_another, about_oneself])) in events.iter().zip(rights()) {
         assert_eq!(event.event_type(), event_type);
-        assert_eq!(required_right(event, false, false), founding, "{event_type} while the project is founded");
+        assert_eq!(required_right(event, false, false), creation, "{event_type} while the project is created");
         assert_eq!(required_right(event, false, true), about_another, "{event_type} about somebody else");
         assert_eq!(required_right(event, true, true), about_oneself, "{event_type} about oneself");
     }

@@ -1,4 +1,4 @@
-//! What a roster answers.
+//! What a membership answers.
 
 use cqrs_es::test::TestFramework;
 use workroom_domain::{
@@ -11,7 +11,7 @@ use crate::examples::{ADA, BOB, EVE};
 
 const ROLES: [Role; 3] = [Role::Viewer, Role::Collaborator, Role::Owner];
 
-fn roster() -> TestFramework<Membership> {
+fn membership() -> TestFramework<Membership> {
     TestFramework::with(())
 }
 
@@ -48,36 +48,36 @@ fn ada_and(bob: Role) -> Vec<MembershipEvent> {
     vec![added(ADA, Role::Owner), added(BOB, bob)]
 }
 
-/// Everything that may be asked of a roster that has begun.
+/// Everything that may be asked of a membership that has begun.
 fn everything_but_founding() -> [MembershipCommand; 4] {
     [add(BOB, Role::Viewer), change_role(ADA, Role::Viewer), remove(ADA), MembershipCommand::Close]
 }
 
-mod founding {
+mod creation {
     use super::*;
 
     #[test]
     fn begins_the_roster_with_its_first_owner() {
-        roster()
+        membership()
             .given_no_previous_events()
-            .when(MembershipCommand::Found { owner: ADA })
+            .when(MembershipCommand::Create { owner: ADA })
             .then_expect_events(vec![added(ADA, Role::Owner)]);
     }
 
     #[test]
     fn comes_before_everything_else() {
         for command in everything_but_founding() {
-            roster().given_no_previous_events().when(command).then_expect_error(MembershipRefusal::Closed);
+            membership().given_no_previous_events().when(command).then_expect_error(MembershipRefusal::Closed);
         }
     }
 
     #[test]
     fn happens_once() {
         for owner in [ADA, BOB] {
-            roster()
+            membership()
                 .given(vec![added(ADA, Role::Owner)])
-                .when(MembershipCommand::Found { owner })
-                .then_expect_error(MembershipRefusal::AlreadyFounded);
+                .when(MembershipCommand::Create { owner })
+                .then_expect_error(MembershipRefusal::AlreadyCreated);
         }
     }
 }
@@ -88,7 +88,7 @@ mod adding {
     #[test]
     fn puts_an_account_on_the_roster_in_any_role() {
         for role in ROLES {
-            roster()
+            membership()
                 .given(vec![added(ADA, Role::Owner)])
                 .when(add(BOB, role))
                 .then_expect_events(vec![added(BOB, role)]);
@@ -98,7 +98,7 @@ mod adding {
     #[test]
     fn refuses_a_member_whatever_the_role() {
         for role in ROLES {
-            roster()
+            membership()
                 .given(ada_and(Role::Collaborator))
                 .when(add(BOB, role))
                 .then_expect_error(MembershipRefusal::AlreadyMember);
@@ -107,7 +107,7 @@ mod adding {
 
     #[test]
     fn brings_back_a_member_who_was_removed() {
-        roster()
+        membership()
             .given(ada_and(Role::Owner))
             .and(vec![removed(BOB, Role::Owner)])
             .when(add(BOB, Role::Viewer))
@@ -122,7 +122,7 @@ mod changing_a_role {
     fn tells_the_role_before_and_after() {
         for from in ROLES {
             for to in ROLES.into_iter().filter(|to| *to != from) {
-                roster()
+                membership()
                     .given(ada_and(from))
                     .when(change_role(BOB, to))
                     .then_expect_events(vec![role_changed(BOB, from, to)]);
@@ -133,13 +133,13 @@ mod changing_a_role {
     #[test]
     fn to_the_present_role_emits_nothing() {
         for role in ROLES {
-            roster().given(ada_and(role)).when(change_role(BOB, role)).then_expect_events(vec![]);
+            membership().given(ada_and(role)).when(change_role(BOB, role)).then_expect_events(vec![]);
         }
     }
 
     #[test]
     fn builds_on_the_change_before_it() {
-        roster()
+        membership()
             .given(ada_and(Role::Viewer))
             .and(vec![role_changed(BOB, Role::Viewer, Role::Collaborator)])
             .when(change_role(BOB, Role::Owner))
@@ -148,7 +148,7 @@ mod changing_a_role {
 
     #[test]
     fn refuses_an_account_that_is_not_a_member() {
-        roster()
+        membership()
             .given(ada_and(Role::Viewer))
             .when(change_role(EVE, Role::Owner))
             .then_expect_error(MembershipRefusal::NotAMember);
@@ -161,18 +161,18 @@ mod removing {
     #[test]
     fn takes_a_member_off_the_roster() {
         for role in ROLES {
-            roster().given(ada_and(role)).when(remove(BOB)).then_expect_events(vec![removed(BOB, role)]);
+            membership().given(ada_and(role)).when(remove(BOB)).then_expect_events(vec![removed(BOB, role)]);
         }
     }
 
     #[test]
     fn refuses_an_account_that_is_not_a_member() {
-        roster().given(ada_and(Role::Viewer)).when(remove(EVE)).then_expect_error(MembershipRefusal::NotAMember);
+        membership().given(ada_and(Role::Viewer)).when(remove(EVE)).then_expect_error(MembershipRefusal::NotAMember);
     }
 
     #[test]
     fn refuses_a_member_who_was_removed() {
-        roster()
+        membership()
             .given(ada_and(Role::Viewer))
             .and(vec![removed(BOB, Role::Viewer)])
             .when(remove(BOB))
@@ -185,13 +185,16 @@ mod the_last_owner {
 
     #[test]
     fn cannot_leave_an_otherwise_empty_roster() {
-        roster().given(vec![added(ADA, Role::Owner)]).when(remove(ADA)).then_expect_error(MembershipRefusal::LastOwner);
+        membership()
+            .given(vec![added(ADA, Role::Owner)])
+            .when(remove(ADA))
+            .then_expect_error(MembershipRefusal::LastOwner);
     }
 
     #[test]
     fn cannot_leave_members_behind() {
         for role in [Role::Viewer, Role::Collaborator] {
-            roster().given(ada_and(role)).when(remove(ADA)).then_expect_error(MembershipRefusal::LastOwner);
+            membership().given(ada_and(role)).when(remove(ADA)).then_expect_error(MembershipRefusal::LastOwner);
         }
     }
 
@@ -199,7 +202,7 @@ mod the_last_owner {
     fn cannot_be_demoted() {
         for others in [vec![], vec![added(BOB, Role::Collaborator)]] {
             for role in [Role::Viewer, Role::Collaborator] {
-                roster()
+                membership()
                     .given(vec![added(ADA, Role::Owner)])
                     .and(others.clone())
                     .when(change_role(ADA, role))
@@ -210,12 +213,15 @@ mod the_last_owner {
 
     #[test]
     fn can_be_made_owner_again_without_effect() {
-        roster().given(vec![added(ADA, Role::Owner)]).when(change_role(ADA, Role::Owner)).then_expect_events(vec![]);
+        membership()
+            .given(vec![added(ADA, Role::Owner)])
+            .when(change_role(ADA, Role::Owner))
+            .then_expect_events(vec![]);
     }
 
     #[test]
     fn is_whoever_remains_and_not_whoever_founded() {
-        roster()
+        membership()
             .given(ada_and(Role::Owner))
             .and(vec![removed(ADA, Role::Owner)])
             .when(remove(BOB))
@@ -224,7 +230,7 @@ mod the_last_owner {
 
     #[test]
     fn is_whoever_was_not_demoted() {
-        roster()
+        membership()
             .given(ada_and(Role::Owner))
             .and(vec![role_changed(BOB, Role::Owner, Role::Viewer)])
             .when(remove(ADA))
@@ -234,12 +240,12 @@ mod the_last_owner {
     #[test]
     fn may_go_once_another_was_promoted() {
         let promoted = role_changed(BOB, Role::Viewer, Role::Owner);
-        roster()
+        membership()
             .given(ada_and(Role::Viewer))
             .and(vec![promoted])
             .when(remove(ADA))
             .then_expect_events(vec![removed(ADA, Role::Owner)]);
-        roster()
+        membership()
             .given(ada_and(Role::Viewer))
             .and(vec![promoted])
             .when(change_role(ADA, Role::Viewer))
@@ -248,7 +254,7 @@ mod the_last_owner {
 
     #[test]
     fn does_not_keep_the_other_members_from_going() {
-        roster()
+        membership()
             .given(ada_and(Role::Collaborator))
             .when(remove(BOB))
             .then_expect_events(vec![removed(BOB, Role::Collaborator)]);
@@ -260,13 +266,13 @@ mod closing {
 
     #[test]
     fn ends_the_roster_whoever_is_on_it() {
-        roster().given(ada_and(Role::Owner)).when(MembershipCommand::Close).then_expect_events(vec![closed()]);
+        membership().given(ada_and(Role::Owner)).when(MembershipCommand::Close).then_expect_events(vec![closed()]);
     }
 
     #[test]
     fn leaves_a_roster_that_refuses_everything() {
         for command in everything_but_founding() {
-            roster()
+            membership()
                 .given(ada_and(Role::Owner))
                 .and(vec![closed()])
                 .when(command)
@@ -276,10 +282,10 @@ mod closing {
 
     #[test]
     fn leaves_a_roster_that_cannot_be_founded_again() {
-        roster()
+        membership()
             .given(vec![added(ADA, Role::Owner), closed()])
-            .when(MembershipCommand::Found { owner: ADA })
-            .then_expect_error(MembershipRefusal::AlreadyFounded);
+            .when(MembershipCommand::Create { owner: ADA })
+            .then_expect_error(MembershipRefusal::AlreadyCreated);
     }
 }
 
@@ -289,20 +295,20 @@ mod asking {
     use super::*;
 
     fn after(events: &[MembershipEvent]) -> Membership {
-        let mut roster = Membership::default();
+        let mut membership = Membership::default();
         for event in events {
-            roster.evolve(event);
+            membership.evolve(event);
         }
-        roster
+        membership
     }
 
     #[test]
     fn tells_who_is_on_the_roster_in_which_role() {
-        let roster = after(&ada_and(Role::Collaborator));
-        assert_eq!(roster.role_of(ADA), Some(Role::Owner));
-        assert_eq!(roster.role_of(BOB), Some(Role::Collaborator));
-        assert_eq!(roster.role_of(EVE), None);
-        assert_eq!(roster.members().collect::<Vec<_>>(), [(ADA, Role::Owner), (BOB, Role::Collaborator)]);
+        let membership = after(&ada_and(Role::Collaborator));
+        assert_eq!(membership.role_of(ADA), Some(Role::Owner));
+        assert_eq!(membership.role_of(BOB), Some(Role::Collaborator));
+        assert_eq!(membership.role_of(EVE), None);
+        assert_eq!(membership.members().collect::<Vec<_>>(), [(ADA, Role::Owner), (BOB, Role::Collaborator)]);
     }
 
     #[test]
@@ -314,16 +320,16 @@ mod asking {
 
     #[test]
     fn a_closed_roster_remembers_its_owners() {
-        let roster = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
-        assert!(roster.was_owner(ADA) && !roster.was_owner(BOB));
+        let membership = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
+        assert!(membership.was_owner(ADA) && !membership.was_owner(BOB));
         assert!(!after(&[added(ADA, Role::Owner)]).was_owner(ADA));
     }
 
     #[test]
     fn a_closed_roster_gives_nobody_a_role() {
-        let roster = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
-        assert_eq!(roster.role_of(ADA), None);
-        assert_eq!(roster.members().len(), 0);
+        let membership = after(&[added(ADA, Role::Owner), added(BOB, Role::Viewer), closed()]);
+        assert_eq!(membership.role_of(ADA), None);
+        assert_eq!(membership.members().len(), 0);
     }
 
     #[test]

@@ -304,7 +304,7 @@ mod a_roster {
 
     fn command() -> impl Strategy<Value = MembershipCommand> {
         prop_oneof![
-            4 => account_id().prop_map(|owner| MembershipCommand::Found { owner }),
+            4 => account_id().prop_map(|owner| MembershipCommand::Create { owner }),
             12 => (account_id(), role()).prop_map(|(account_id, role)| MembershipCommand::Add { account_id, role }),
             12 => (account_id(), role())
                 .prop_map(|(account_id, role)| MembershipCommand::ChangeRole { account_id, role }),
@@ -313,13 +313,13 @@ mod a_roster {
         ]
     }
 
-    fn owners(roster: &Membership) -> usize {
-        roster.members().filter(|(_, role)| *role == Role::Owner).count()
+    fn owners(membership: &Membership) -> usize {
+        membership.members().filter(|(_, role)| *role == Role::Owner).count()
     }
 
     fn holds(step: &Step<Membership>) {
         let Step { before, answer, after } = step;
-        assert_eq!(after.is_open(), owners(after) > 0, "an open roster has an owner, a closed one has nobody");
+        assert_eq!(after.is_open(), owners(after) > 0, "an open membership has an owner, a closed one has nobody");
         assert_eq!(after.is_open(), after.members().len() > 0);
         for event in answer.iter().flatten() {
             match *event {
@@ -338,8 +338,8 @@ mod a_roster {
                     return;
                 }
             }
-            let others = |roster: &Membership| {
-                roster.members().filter(|(id, _)| Some(*id) != event.subject()).collect::<Vec<_>>()
+            let others = |membership: &Membership| {
+                membership.members().filter(|(id, _)| Some(*id) != event.subject()).collect::<Vec<_>>()
             };
             assert_eq!(others(before), others(after), "an event about one member touched another");
         }

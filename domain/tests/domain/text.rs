@@ -123,3 +123,24 @@ mod a_timeout {
         assert_eq!(Timeout::default().seconds(), 30);
     }
 }
+
+mod an_images_address {
+    use workroom_domain::organization::ImageUrl;
+
+    use super::*;
+
+    #[test]
+    fn is_one_of_the_web_and_kept_as_given() {
+        for text in ["https://example.com/a.png", "http://example.com", "https://example.com/ä?b=c#d"] {
+            assert_eq!(ImageUrl::parse(text).unwrap().as_str(), text);
+        }
+        for text in
+            ["", "example.com/a.png", "ftp://example.com/a.png", "https:///a.png", "https://example.com/a b.png"]
+        {
+            assert_eq!(ImageUrl::parse(text), Err(TextRefused::NoAddress), "{text:?}");
+        }
+        assert_eq!(ImageUrl::parse("https://example.com/\n"), Err(TextRefused::ControlCharacter));
+        let too_long = format!("https://example.com/{}", "a".repeat(2048));
+        assert_eq!(ImageUrl::parse(&too_long), Err(TextRefused::TooManyBytes { limit: 2048 }));
+    }
+}

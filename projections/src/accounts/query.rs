@@ -1,23 +1,24 @@
 //! Questions about accounts.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// An account.
+/// An account and its personal data, from the table `accounts`; an erased account has no row there.
 #[derive(Clone, Debug, FromRow)]
 pub struct AccountRow {
-    /// Its id.
+    /// Id of the account, which is also the id of its feed.
     pub id: Uuid,
     /// E-mail address as given; none where another issuer vouches for the account and told none.
     pub email: Option<String>,
     /// Whether the account has shown that it reads mail to the address.
     pub email_verified: bool,
-    /// User name.
+    /// User name in lower case; no two accounts have the same.
     pub username: String,
-    /// Full name.
+    /// Full name; `None` when none was given.
     pub full_name: Option<String>,
-    /// Picture.
+    /// Address of a picture, http or https; `None` without one.
     pub image_url: Option<String>,
     /// The organization of its own.
     pub personal_organization_id: Uuid,

@@ -1,6 +1,7 @@
 //! A table of a view, and the statements that write its rows.
 
-use sqlx::{FromRow, PgConnection};
+use sqlx::PgConnection;
+use sqlx_macros::FromRow;
 
 use super::{Key, Row, row::NULLS};
 

@@ -51,9 +51,6 @@ impl ViewWriter {
     }
 
     /// What these events change.
-    ///
-    /// # Errors
-    /// See [`UnusableChange`].
     pub fn changes(&self, group: &Group, events: &[Recorded]) -> Result<Batch, UnusableChange> {
         let mut changes = Changes::default();
         for projection in &group.projections {

@@ -1,6 +1,7 @@
 //! Questions about comments. Names come from the accounts table, never from the log (law 6).
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{CommentId, TaskId};
@@ -10,11 +11,11 @@ use crate::page::{Listed, Page};
 /// A comment, with what its author's account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
 pub struct CommentRow {
-    /// Its id.
+    /// Id of the comment; a task's comments are listed by it, the oldest first.
     pub id: Uuid,
     /// The task's project.
     pub project_id: Uuid,
-    /// The task.
+    /// Id of the task that it is on.
     pub task_id: Uuid,
     /// Who said it.
     pub author_id: Uuid,
@@ -24,7 +25,7 @@ pub struct CommentRow {
     pub author_full_name: Option<String>,
     /// Their e-mail address.
     pub author_email: Option<String>,
-    /// Their picture.
+    /// Address of the author's picture; `None` when the account has none or is erased.
     pub author_image_url: Option<String>,
     /// What is said.
     pub body: String,

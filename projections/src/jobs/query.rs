@@ -1,16 +1,17 @@
 //! Questions about jobs. What a program printed comes from `job_outputs`, which lies outside the log.
 
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, JobId, ProjectId};
 
 use crate::page::{Listed, Page};
 
-/// A job.
+/// A job, with what its latest attempt printed.
 #[derive(Clone, Debug, FromRow)]
 pub struct JobRow {
-    /// Its id.
+    /// Id of the job; jobs are listed by it, the newest first.
     pub id: Uuid,
     /// The project it belongs to, if any.
     pub project_id: Option<Uuid>,
@@ -98,7 +99,7 @@ pub async fn list(
 /// An attempt that waits to be handed to a worker, or whose worker may be lost.
 #[derive(Clone, Copy, Debug, FromRow)]
 pub struct Due {
-    /// The job.
+    /// Id of the job that the attempt belongs to.
     pub id: Uuid,
     /// Its latest attempt.
     pub attempt: i32,

@@ -1,6 +1,7 @@
 //! Questions about members. Names and e-mail addresses come from the accounts table, never from the log (law 6).
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, OrganizationId, ProjectId};
@@ -8,17 +9,17 @@ use workroom_domain::ids::{AccountId, OrganizationId, ProjectId};
 /// A member, with what the account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
 pub struct MemberRow {
-    /// Who.
+    /// Id of the member's account; members are listed by it.
     pub account_id: Uuid,
-    /// As what.
+    /// Role in the project: `viewer`, `collaborator` or `owner`.
     pub role: String,
-    /// Since when.
+    /// When the member was added; a change of the role leaves it as it is.
     pub added_at: OffsetDateTime,
-    /// E-mail address.
+    /// E-mail address; `None` when the account has none or is erased.
     pub email: Option<String>,
-    /// User name.
+    /// User name; `None` when the account is erased.
     pub username: Option<String>,
-    /// Full name.
+    /// Full name; `None` when the account has none or is erased.
     pub full_name: Option<String>,
 }
 

@@ -1,6 +1,7 @@
 //! Questions about organizations. Names of people come from the accounts table, never from the log (law 6).
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, OrganizationId};
@@ -10,15 +11,15 @@ use crate::page::{Listed, Page};
 /// An organization as one of its members sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct OrganizationRow {
-    /// Its id.
+    /// Id of the organization, which is also the id of its feed.
     pub id: Uuid,
     /// What it is called.
     pub name: String,
     /// The short name in its address.
     pub slug: String,
-    /// Its picture.
+    /// Address of its picture, http or https; `None` without one.
     pub image_url: Option<String>,
-    /// Whether members may found projects in it.
+    /// Whether members may create projects in it.
     pub members_can_create_projects: bool,
     /// Whether people may belong to its projects who do not belong to it.
     pub allow_guests: bool,
@@ -26,7 +27,7 @@ pub struct OrganizationRow {
     pub is_personal: bool,
     /// How many belong to it.
     pub member_count: i32,
-    /// When it was founded.
+    /// When it was created.
     pub created_at: OffsetDateTime,
     /// When its fields last changed.
     pub updated_at: OffsetDateTime,
@@ -114,17 +115,17 @@ pub async fn shared_by(
 /// A member of an organization, with what the account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
 pub struct OrganizationMemberRow {
-    /// Who.
+    /// Id of the member's account; members are listed by it.
     pub account_id: Uuid,
-    /// As what.
+    /// Role in the organization: `member` or `admin`.
     pub role: String,
-    /// Since when.
+    /// When the member was added; a change of the role leaves it as it is.
     pub added_at: OffsetDateTime,
-    /// E-mail address.
+    /// E-mail address; `None` when the account has none or is erased.
     pub email: Option<String>,
-    /// User name.
+    /// User name; `None` when the account is erased.
     pub username: Option<String>,
-    /// Full name.
+    /// Full name; `None` when the account has none or is erased.
     pub full_name: Option<String>,
 }
 

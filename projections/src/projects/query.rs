@@ -1,21 +1,22 @@
 //! Questions about projects. Every answer carries how the asking account stands to the project, so that one statement
 //! both finds it and tells whether it may be seen. That is the answer of `project_relation` in Postgres, which says the same as
-//! [`Relation`] does.
+//! [`Relation`](workroom_domain::access::Relation) does.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
-use workroom_domain::{
-    access::Relation,
-    ids::{AccountId, OrganizationId, ProjectId},
-};
+use workroom_domain::ids::{AccountId, OrganizationId, ProjectId};
 
-use crate::page::{Listed, Page};
+use crate::{
+    page::{Listed, Page},
+    relation::ReaderRelation,
+};
 
 /// A project as one account sees it.
 #[derive(Clone, Debug, FromRow)]
 pub struct ProjectRow {
-    /// Its id.
+    /// Id of the project, which is also the id of its feed and of its membership.
     pub id: Uuid,
     /// The organization it lives in.
     pub organization_id: Uuid,
@@ -29,9 +30,9 @@ pub struct ProjectRow {
     pub status: String,
     /// How pressing it is.
     pub priority: String,
-    /// First day.
+    /// First day of the project; `None` when it is not known.
     pub start_date: Option<Date>,
-    /// Last day.
+    /// Last day of the project, not before the first; `None` when it is not known.
     pub end_date: Option<Date>,
     /// Who leads it.
     pub team_lead: Option<Uuid>,
@@ -39,17 +40,17 @@ pub struct ProjectRow {
     pub edit_policy: String,
     /// Whether the lead may add members.
     pub lead_can_add_members: bool,
-    /// Who founded it.
+    /// Who created it.
     pub created_by: Uuid,
-    /// When.
+    /// When its creation was decided.
     pub created_at: OffsetDateTime,
     /// When it last changed.
     pub updated_at: OffsetDateTime,
     /// Sequence of its last event.
     pub version: i64,
     /// How the asking account stands to it.
-    #[sqlx(try_from = "Option<String>")]
-    pub relation: Relation,
+    #[sqlx(flatten)]
+    pub relation: ReaderRelation,
     /// How many belong to it.
     pub member_count: i32,
 }
@@ -92,7 +93,7 @@ const FROM: &str = concat!("FROM projects p ", relation_of!("$1"));
 /// A project that was looked for.
 #[derive(Clone, Debug, FromRow)]
 pub struct Found {
-    /// The project.
+    /// The project as the asking account sees it, also when it was deleted.
     #[sqlx(flatten)]
     pub project: ProjectRow,
     /// Whether it was deleted.

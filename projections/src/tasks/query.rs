@@ -1,6 +1,7 @@
 //! Questions about tasks. Names come from the accounts table, never from the log (law 6).
 
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{PgPool, Postgres, QueryBuilder};
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{
@@ -8,12 +9,12 @@ use workroom_domain::{
     ids::{AccountId, ProjectId, TaskId},
 };
 
-use crate::{page::Page, projects::RELATION};
+use crate::{page::Page, projects::RELATION, relation::ReaderRelation};
 
 /// A task, with what its assignee's account says of itself; an erased account says nothing.
 #[derive(Clone, Debug, FromRow)]
 pub struct TaskRow {
-    /// Its id.
+    /// Id of the task; lists that begin with the newest task are ordered by it.
     pub id: Uuid,
     /// The project it belongs to.
     pub project_id: Uuid,
@@ -29,7 +30,7 @@ pub struct TaskRow {
     pub assignee_full_name: Option<String>,
     /// Their e-mail address.
     pub assignee_email: Option<String>,
-    /// Their picture.
+    /// Address of the assignee's picture; `None` when nobody is assigned, or the account has none or is erased.
     pub assignee_image_url: Option<String>,
     /// How far it is.
     pub status: String,
@@ -43,7 +44,7 @@ pub struct TaskRow {
     pub comment_count: i32,
     /// Who wrote it down.
     pub created_by: Uuid,
-    /// When.
+    /// When its creation was decided.
     pub created_at: OffsetDateTime,
     /// When it last changed.
     pub updated_at: OffsetDateTime,
@@ -54,7 +55,7 @@ pub struct TaskRow {
 /// Tasks, and how their reader stands to the project.
 #[derive(Clone, Debug)]
 pub struct TaskList {
-    /// The tasks.
+    /// The tasks in the order of the list; one more than the page holds when there are more.
     pub tasks: Vec<TaskRow>,
     /// How the reader stands to the project; unknown where there are no tasks, or none for the reader.
     pub relation: Option<Relation>,
@@ -64,8 +65,8 @@ pub struct TaskList {
 struct ListedRow {
     #[sqlx(flatten)]
     task: TaskRow,
-    #[sqlx(try_from = "Option<String>")]
-    relation: Relation,
+    #[sqlx(flatten)]
+    relation: ReaderRelation,
 }
 
 const COLUMNS: &str = "t.id, t.project_id, t.title, t.description, t.assignee_id, t.status::text AS status,
@@ -185,7 +186,7 @@ pub async fn list(
     }
     query.push(" LIMIT ").push_bind(page.page.limit + 1).push(" OFFSET ").push_bind(page.page.skip);
     let rows: Vec<ListedRow> = query.build_query_as().fetch_all(pool).await?;
-    let relation = rows.first().filter(|_| reader.is_some()).map(|row| row.relation);
+    let relation = rows.first().filter(|_| reader.is_some()).map(|row| row.relation.0);
     Ok(TaskList { tasks: rows.into_iter().map(|row| row.task).collect(), relation })
 }
 
@@ -216,9 +217,9 @@ fn push_value(query: &mut QueryBuilder<'_, Postgres>, project_id: ProjectId, fil
 /// An open task whose assignee is no longer a member of its project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Abandoned {
-    /// The project.
+    /// Id of the project that the assignee has left; it is not deleted.
     pub project_id: ProjectId,
-    /// The task.
+    /// Id of the task, which is not `done`.
     pub task_id: TaskId,
     /// Who has left.
     pub assignee_id: AccountId,

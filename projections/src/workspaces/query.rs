@@ -1,16 +1,17 @@
 //! Questions about workspaces and files.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{FileId, ProjectId, WorkspaceId};
 
 use crate::page::{Listed, Page};
 
-/// A workspace.
+/// A workspace, without the files in it.
 #[derive(Clone, Debug, FromRow)]
 pub struct WorkspaceRow {
-    /// Its id.
+    /// Id of the workspace; a project's workspaces are listed by it, the oldest first.
     pub id: Uuid,
     /// The project it belongs to.
     pub project_id: Uuid,
@@ -22,7 +23,7 @@ pub struct WorkspaceRow {
     pub file_count: i32,
     /// Who opened it.
     pub created_by: Uuid,
-    /// When.
+    /// When its creation was decided.
     pub created_at: OffsetDateTime,
     /// When it, or its tree of files, last changed.
     pub updated_at: OffsetDateTime,
@@ -62,26 +63,26 @@ pub async fn list(pool: &PgPool, project_id: ProjectId, page: Page) -> Result<Li
     Ok(Listed::from_one_more(rows, page, |row: &WorkspaceRow| row.id))
 }
 
-/// A file.
+/// A file without its content, which [`content`] reads.
 #[derive(Clone, Debug, FromRow)]
 pub struct FileRow {
-    /// Its id.
+    /// Id of the file; it stays the same when the file is moved.
     pub id: Uuid,
     /// The workspace it lies in.
     pub workspace_id: Uuid,
-    /// Where.
+    /// Path in the workspace, relative, with `/` between its parts; no two files of a workspace have the same.
     pub path: String,
     /// How many bytes are in it.
     pub size: i32,
-    /// Their SHA-256.
+    /// SHA-256 of the content, 32 bytes; [`content`] finds the content by it.
     pub sha256: Vec<u8>,
     /// Who created it.
     pub created_by: Uuid,
-    /// When.
+    /// When its creation was decided.
     pub created_at: OffsetDateTime,
     /// Who changed it last.
     pub updated_by: Uuid,
-    /// When.
+    /// When it was last written or moved; the same as `created_at` before that.
     pub updated_at: OffsetDateTime,
     /// How many events it has had.
     pub version: i64,

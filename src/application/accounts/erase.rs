@@ -29,7 +29,7 @@ const NAMED_AT_MOST: usize = 20;
 /// Erase an account.
 #[derive(Clone, Debug)]
 pub struct EraseAccount {
-    /// The account.
+    /// The account to erase; a deactivated one can be erased, too.
     pub account_id: AccountId,
     /// Its sessions that are going on.
     pub sessions: Vec<Uuid>,
@@ -76,7 +76,7 @@ impl EraseAccount {
 /// Take an erased account off what it still belongs to: a portion at a time, however much somebody had added it to.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaveEverything {
-    /// The account.
+    /// The erased account; nothing happens where it is not erased.
     pub account_id: AccountId,
 }
 

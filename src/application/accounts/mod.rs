@@ -19,9 +19,9 @@ super::error::from_refusals!(workroom_domain::account::AccountRefusal);
 /// Record something that happened to an account.
 #[derive(Clone, Debug)]
 pub struct RecordAccount {
-    /// The account.
+    /// The account that it happened to; the event stands in its feed.
     pub account_id: AccountId,
-    /// What happened.
+    /// What happened; `Register` creates the personal organization, too.
     pub command: AccountCommand,
 }
 

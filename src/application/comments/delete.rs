@@ -13,9 +13,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Delete a comment.
 #[derive(Clone, Debug)]
 pub struct DeleteComment {
-    /// Where.
+    /// The comment to delete, with the task and the project that it must belong to.
     pub place: CommentPlace,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -15,11 +15,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Say a comment of one's own otherwise.
 #[derive(Clone, Debug)]
 pub struct EditComment {
-    /// Where.
+    /// The comment to change; its author alone may change it.
     pub place: CommentPlace,
     /// What is said now.
     pub body: Prose,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -17,8 +17,8 @@ super::error::from_refusals!(workroom_domain::comment::CommentRefusal);
 pub struct CommentPlace {
     /// The task's project.
     pub project_id: ProjectId,
-    /// The task.
+    /// The task that is commented on; it must belong to the project.
     pub task_id: TaskId,
-    /// The comment.
+    /// The comment's id; a new one for a comment that is to be posted.
     pub comment_id: CommentId,
 }

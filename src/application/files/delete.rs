@@ -9,9 +9,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Remove a file from its workspace.
 #[derive(Clone, Debug)]
 pub struct DeleteFile {
-    /// Which file.
+    /// The file to remove, with the workspace and the project that it must belong to.
     pub place: FilePlace,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -26,10 +26,10 @@ use crate::event_store::Versioned;
 
 super::error::from_refusals!(workroom_domain::file::FileRefusal);
 
-/// Which file.
+/// A file, with the workspace and the project that it belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct FilePlace {
-    /// The project.
+    /// The project that the workspace belongs to; the caller must hold the right to edit files in it.
     pub project_id: ProjectId,
     /// The workspace, of that project.
     pub workspace_id: WorkspaceId,

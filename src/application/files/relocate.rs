@@ -9,11 +9,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Put a file elsewhere in its workspace.
 #[derive(Clone, Debug)]
 pub struct MoveFile {
-    /// Which file.
+    /// The file to move, with the workspace that it stays in.
     pub place: FilePlace,
     /// Where to; nowhere else when not given.
     pub path: Option<FilePath>,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

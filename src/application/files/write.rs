@@ -9,11 +9,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Write all of a file anew.
 #[derive(Clone, Debug)]
 pub struct WriteFile {
-    /// Which file.
+    /// The file whose content is replaced; its path stays.
     pub place: FilePlace,
     /// What is in it from now on.
     pub content: Content,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

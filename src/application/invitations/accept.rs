@@ -14,12 +14,12 @@ use workroom_domain::{
 
 use super::may_invite;
 use crate::application::codes::NO_GUESTS;
-use crate::application::{At, Change, Command, Error, TableChange, Unit, members::insist_on_belonging};
+use crate::application::{At, Change, Command, Error, TableChange, Unit, members::require_belonging};
 
 /// Accept an invitation, and join. That the caller was invited is checked before: the log does not know addresses.
 #[derive(Clone, Copy, Debug)]
 pub struct AcceptInvitation {
-    /// The invitation.
+    /// The invitation to accept; refused where its sender may no longer invite.
     pub invitation_id: InvitationId,
 }
 
@@ -38,7 +38,7 @@ impl Command for AcceptInvitation {
         let invitation = unit.read::<Invitation>(self.invitation_id).await?;
         let place = invitation.state.place()?;
         if let Invitation::Pending { invited_by, .. } = invitation.state {
-            insist_on_sender(unit, place, invited_by).await?;
+            require_sender(unit, place, invited_by).await?;
         }
         let at = Timestamp::new(unit.context().now).map_err(Error::failure)?;
         let accepted = unit.decide(&invitation, InvitationCommand::Accept { account_id, at })?;
@@ -49,7 +49,7 @@ impl Command for AcceptInvitation {
                 let membership = unit.read::<Membership>(project_id).await?;
                 if membership.state.role_of(account_id).is_none() {
                     used_once(is_new)?;
-                    insist_on_belonging(unit, project_id, Some(account_id)).await.map_err(|error| match error {
+                    require_belonging(unit, project_id, Some(account_id)).await.map_err(|error| match error {
                         Error::Invalid(_) => NO_GUESTS.into(),
                         error => error,
                     })?;
@@ -76,7 +76,7 @@ fn used_once(is_new: bool) -> Result<(), Error> {
 
 /// An invitation is worth what its sender's word is at the moment when it is accepted: whoever was removed, demoted, closed or
 /// erased invites nobody any more.
-async fn insist_on_sender(unit: &mut Unit<'_>, place: Place, sender: Option<AccountId>) -> Result<(), Error> {
+async fn require_sender(unit: &mut Unit<'_>, place: Place, sender: Option<AccountId>) -> Result<(), Error> {
     let sender = sender.ok_or(InvitationRefusal::Lapsed)?;
     let is_active = unit.read::<Account>(sender).await?.state.active().is_ok();
     if is_active && may_invite(unit, place, sender).await? {
@@ -88,9 +88,9 @@ async fn insist_on_sender(unit: &mut Unit<'_>, place: Place, sender: Option<Acco
 /// Notes that an invitation was accepted: the address may be invited again, and the link may be followed again.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkAccepted {
-    /// The invitation.
+    /// The invitation whose row is marked.
     pub invitation_id: InvitationId,
-    /// When.
+    /// The time that the row keeps as `accepted_at`.
     pub at: OffsetDateTime,
 }
 

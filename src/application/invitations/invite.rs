@@ -13,8 +13,8 @@ use crate::application::codes::ALREADY_INVITED;
 use crate::{
     application::{
         Change, Command, Error, TableChange, Unit,
-        members::{authorize_to_add, insist_on_belonging},
-        people::insist_on_own_proof,
+        members::{authorize_to_add, require_belonging},
+        people::require_own_proof,
     },
     identity::RecipientDigest,
     notify::outbox::{self, MailKind, NewMail, Recipient},
@@ -49,11 +49,11 @@ impl Command for Invite {
         match self.place {
             Place::Project { project_id, role } => {
                 authorize_to_add(unit, project_id, role).await?;
-                insist_on_belonging(unit, project_id, self.account_id).await?;
+                require_belonging(unit, project_id, self.account_id).await?;
             }
             Place::Organization { .. } => Host::of(self.place).authorize(unit).await?,
         }
-        insist_on_own_proof(unit).await?;
+        require_own_proof(unit).await?;
         let expires_at = Timestamp::new(Self::expiry(unit.context().now)).map_err(Error::failure)?;
         let invited_by = unit.context().account()?;
         let send = InvitationCommand::Send { place: self.place, expires_at, invited_by };
@@ -64,7 +64,7 @@ impl Command for Invite {
 /// The row that says whom an invitation goes to, and its mail.
 #[derive(Clone, Debug)]
 pub struct InvitationRowToAdd {
-    /// Its id.
+    /// The new invitation's id, the same as in the log.
     pub id: InvitationId,
     /// What it invites to, and as what.
     pub place: Place,
@@ -76,9 +76,9 @@ pub struct InvitationRowToAdd {
     pub recipient: RecipientDigest,
     /// What the inviting person has to say.
     pub message: Option<Prose>,
-    /// Who invites.
+    /// The account that sends the invitation.
     pub invited_by: AccountId,
-    /// When.
+    /// When the invitation is made; it can be accepted for 48 hours, and its mail is due at once.
     pub now: OffsetDateTime,
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn may_invite(unit: &mut Unit<'_>, place: Place, account_id: Ac
 /// [`DeleteInvitation`](super::DeleteInvitation).
 #[derive(Clone, Copy, Debug)]
 pub struct LapseInvitation {
-    /// The invitation.
+    /// The invitation to end; one that is no longer open stays as it is.
     pub invitation_id: InvitationId,
 }
 

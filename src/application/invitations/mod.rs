@@ -31,9 +31,9 @@ super::error::from_refusals!(workroom_domain::invitation::InvitationRefusal);
 /// What people are invited to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
-    /// A project.
+    /// A project; whoever accepts becomes its member.
     Project(ProjectId),
-    /// An organization.
+    /// An organization; whoever accepts becomes its member.
     Organization(OrganizationId),
 }
 
@@ -46,7 +46,7 @@ impl Host {
         }
     }
 
-    /// Its id.
+    /// The id of the project or the organization.
     pub fn id(self) -> Uuid {
         match self {
             Self::Project(id) => id.into(),

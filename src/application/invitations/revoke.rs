@@ -14,7 +14,7 @@ use crate::application::{Change, Command, Error, TableChange, Unit};
 pub struct RevokeInvitation {
     /// What it invites to.
     pub host: Host,
-    /// The invitation.
+    /// The invitation to take back; refused unless it invites to that host.
     pub invitation_id: InvitationId,
 }
 

@@ -1,7 +1,8 @@
 //! Whom invitations went to, and the secrets in their mails.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_credentials::mail_token;
@@ -89,7 +90,7 @@ pub(super) fn insert(new: &NewInvitation<'_>) -> Result<[Change; 2], Error> {
 /// An invitation that waits for an answer.
 #[derive(Clone, Debug, FromRow)]
 pub struct InvitationRow {
-    /// Its id.
+    /// The invitation's id, the same as in the log.
     pub id: Uuid,
     /// The project, if it invites to one.
     pub project_id: Option<Uuid>,
@@ -101,7 +102,7 @@ pub struct InvitationRow {
     pub email: String,
     /// What the inviting person has to say.
     pub message: Option<String>,
-    /// Who invites.
+    /// The account that sent the invitation.
     pub invited_by: Uuid,
     /// When it was sent.
     pub created_at: OffsetDateTime,

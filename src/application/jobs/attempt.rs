@@ -19,7 +19,7 @@ async fn decide(unit: &mut Unit<'_>, job_id: JobId, command: JobCommand) -> Resu
 /// Take up an attempt.
 #[derive(Clone, Copy, Debug)]
 pub struct StartAttempt {
-    /// The job.
+    /// The job to work on; the start is refused unless the job is pending.
     pub job_id: JobId,
     /// The attempt, counted from 1.
     pub attempt: u32,
@@ -38,9 +38,9 @@ impl Command for StartAttempt {
 /// Report how an attempt's work ended.
 #[derive(Clone, Copy, Debug)]
 pub struct FinishAttempt {
-    /// The job.
+    /// The job whose attempt ended with an outcome.
     pub job_id: JobId,
-    /// The attempt.
+    /// The attempt that ended; refused unless it is the one that runs.
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
@@ -60,9 +60,9 @@ impl Command for FinishAttempt {
 /// Report that an attempt ended without an outcome.
 #[derive(Clone, Copy, Debug)]
 pub struct InterruptAttempt {
-    /// The job.
+    /// The job whose worker was lost, or could not run it.
     pub job_id: JobId,
-    /// The attempt.
+    /// The attempt that ended; refused unless it is the one that runs.
     pub attempt: u32,
     /// When to try again.
     pub retry_at: OffsetDateTime,

@@ -12,9 +12,9 @@ use crate::application::{Change, Command, Error, TableChange, Unit};
 /// End a job that is not over; of one that is over, nothing is said.
 #[derive(Clone, Copy, Debug)]
 pub struct CancelJob {
-    /// The job.
+    /// The job to end, whether it waits or runs.
     pub job_id: JobId,
-    /// Why.
+    /// The reason that the event `JobCancelled` records.
     pub reason: CancelReason,
 }
 
@@ -35,7 +35,7 @@ impl Command for CancelJob {
 /// Takes a job from whoever runs it: its worker learns that when it renews its claim, and stops the program.
 #[derive(Clone, Copy, Debug)]
 pub struct RevokeLease {
-    /// The job.
+    /// The job whose row in `job_leases` is given to nobody.
     pub job_id: JobId,
 }
 

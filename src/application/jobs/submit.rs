@@ -28,7 +28,7 @@ pub struct SubmitJob {
 /// A job was submitted.
 #[derive(Clone, Debug)]
 pub struct SubmittedJob {
-    /// Its id.
+    /// The new job's id, as the command gave it.
     pub job_id: JobId,
     /// Who submitted it.
     pub submitted_by: AccountId,

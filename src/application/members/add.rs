@@ -9,14 +9,14 @@ use workroom_domain::{
 };
 use workroom_projections::accounts::AccountRow;
 
-use super::{authorize_to_add, insist_on_belonging};
+use super::{authorize_to_add, require_belonging};
 use crate::application::codes::NO_SUCH_ACCOUNT;
 use crate::application::{Command, Error, Unit, people::AccountRef};
 
 /// Add a member to a project, by e-mail address.
 #[derive(Clone, Debug)]
 pub struct AddMember {
-    /// The project.
+    /// The project to add to; the new member must belong to its organization, unless that takes guests.
     pub project_id: ProjectId,
     /// The new member's e-mail address.
     pub account: AccountRef,
@@ -27,9 +27,9 @@ pub struct AddMember {
 /// A member was added.
 #[derive(Clone, Debug)]
 pub struct AddedMember {
-    /// Who.
+    /// The new member's account, as it was found by the address.
     pub account: AccountRow,
-    /// As what.
+    /// The new member's role, as the command gave it.
     pub role: Role,
     /// Sequence of the membership's last event.
     pub version: i64,
@@ -52,7 +52,7 @@ impl Command for AddMember {
         if member.state.active() == Err(AccountRefusal::Erased) {
             return Err(nobody());
         }
-        insist_on_belonging(unit, self.project_id, Some(AccountId(account.id))).await?;
+        require_belonging(unit, self.project_id, Some(AccountId(account.id))).await?;
         let add = MembershipCommand::Add { account_id: AccountId(account.id), role: self.role };
         let membership = unit.decide(&membership, add)?;
         Ok(AddedMember { account, role: self.role, version: membership.sequence })

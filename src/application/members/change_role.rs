@@ -13,13 +13,13 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Give a member another role.
 #[derive(Clone, Debug)]
 pub struct ChangeMemberRole {
-    /// The project.
+    /// The project that the account is a member of.
     pub project_id: ProjectId,
-    /// The member.
+    /// The member who gets the new role; whoever becomes a viewer no longer leads the project.
     pub account_id: AccountId,
     /// The new role.
     pub role: Role,
-    /// The membership's version that the change is meant for, if the caller insists on one.
+    /// The membership's version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -49,7 +49,7 @@ pub(super) async fn authorize_to_add(
 
 /// Insists that somebody may belong to a project: as a member of its organization, or because that takes guests. The append
 /// is guarded by that.
-pub(super) async fn insist_on_belonging(
+pub(super) async fn require_belonging(
     unit: &mut Unit<'_>,
     project_id: ProjectId,
     account_id: Option<AccountId>,

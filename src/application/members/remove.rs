@@ -13,11 +13,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Take a member off a project.
 #[derive(Clone, Debug)]
 pub struct RemoveMember {
-    /// The project.
+    /// The project that the member is taken off.
     pub project_id: ProjectId,
-    /// The member.
+    /// The member to remove; the caller's own account means leaving.
     pub account_id: AccountId,
-    /// The membership's version that the removal is meant for, if the caller insists on one.
+    /// The membership's version that the removal is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

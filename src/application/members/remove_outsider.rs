@@ -16,9 +16,9 @@ use crate::application::{Command, Error, Unit, accounts::first_to_act};
 /// an admin of the organization.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoveOutsider {
-    /// The project.
+    /// The project to take the account off; nothing happens where it is deleted.
     pub project_id: ProjectId,
-    /// The outsider.
+    /// The account to take off; nothing happens where it may stay, or is no member.
     pub account_id: AccountId,
 }
 

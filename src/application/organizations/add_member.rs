@@ -20,20 +20,20 @@ use crate::{
 /// Add a member to an organization.
 #[derive(Clone, Debug)]
 pub struct AddOrganizationMember {
-    /// The organization.
+    /// The organization to add to; the caller must hold the right to manage its members.
     pub organization_id: OrganizationId,
     /// By which address.
     pub account: AccountRef,
     /// Who that is.
     pub account_id: AccountId,
-    /// As what.
+    /// The role of the new member: admin or member.
     pub role: OrganizationRole,
 }
 
 /// A member was added.
 #[derive(Clone, Debug)]
 pub struct AddedOrganizationMember {
-    /// Who.
+    /// The new member's account, as it was found by the address.
     pub account: AccountRow,
     /// Sequence of the organization's last event.
     pub version: i64,
@@ -69,13 +69,13 @@ fn nobody() -> Error {
 /// Tells a new member by mail.
 #[derive(Clone, Debug)]
 pub struct Welcome {
-    /// The organization.
+    /// The organization that the mail is about.
     pub organization_id: OrganizationId,
     /// Who belongs to it now.
     pub account_id: AccountId,
     /// What the adding person has to say.
     pub message: Option<Prose>,
-    /// When.
+    /// When the member is added; the mail is due at once.
     pub now: OffsetDateTime,
 }
 

@@ -12,13 +12,13 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Give a member of an organization another role.
 #[derive(Clone, Debug)]
 pub struct ChangeOrganizationRole {
-    /// The organization.
+    /// The organization that the account is a member of.
     pub organization_id: OrganizationId,
-    /// The member.
+    /// The member who gets the new role.
     pub account_id: AccountId,
     /// The new role.
     pub role: OrganizationRole,
-    /// The organization's version that the change is meant for, if the caller insists on one.
+    /// The organization's version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

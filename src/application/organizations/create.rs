@@ -20,7 +20,7 @@ pub struct CreateOrganization {
     pub name: Name,
     /// Its slug; made of the name when not given.
     pub slug: Option<Slug>,
-    /// Its picture.
+    /// The address of the organization's picture; `None` where it has none.
     pub image_url: Option<ImageUrl>,
     /// Whether members may create projects in it.
     pub members_can_create_projects: bool,
@@ -28,10 +28,10 @@ pub struct CreateOrganization {
     pub allow_guests: bool,
 }
 
-/// An organization was founded.
+/// An organization was created.
 #[derive(Clone, Debug)]
 pub struct CreatedOrganization {
-    /// Its fields.
+    /// All fields of the organization, also the slug that was chosen for it.
     pub fields: OrganizationFields,
     /// Sequence of its last event.
     pub version: i64,

@@ -14,9 +14,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Delete an organization that has no projects any more.
 #[derive(Clone, Debug)]
 pub struct DeleteOrganization {
-    /// The organization.
+    /// The organization to delete; refused while it has projects.
     pub organization_id: OrganizationId,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

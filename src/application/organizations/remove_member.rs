@@ -12,11 +12,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Take a member off an organization.
 #[derive(Clone, Debug)]
 pub struct RemoveOrganizationMember {
-    /// The organization.
+    /// The organization that the member is taken off.
     pub organization_id: OrganizationId,
-    /// The member.
+    /// The member to remove; the caller's own account means leaving.
     pub account_id: AccountId,
-    /// The organization's version that the removal is meant for, if the caller insists on one.
+    /// The organization's version that the removal is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -13,11 +13,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Change an organization's fields.
 #[derive(Clone, Debug)]
 pub struct UpdateOrganization {
-    /// The organization.
+    /// The organization to change; with a new slug, the old one is released.
     pub organization_id: OrganizationId,
     /// The fields to change.
     pub patch: OrganizationPatch,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

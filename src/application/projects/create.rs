@@ -36,14 +36,14 @@ pub struct CreateProject {
     pub team_members: Vec<AccountRef>,
 }
 
-/// A project was founded.
+/// A project was created.
 #[derive(Clone, Debug)]
 pub struct CreatedProject {
-    /// Its id.
+    /// The new project's id, as the command gave it.
     pub project_id: ProjectId,
     /// The organization it lives in.
     pub organization_id: OrganizationId,
-    /// Its fields.
+    /// The project's fields, with the account that leads it.
     pub fields: ProjectFields,
     /// Its first owner.
     pub owner: AccountRow,
@@ -62,7 +62,7 @@ impl Command for CreateProject {
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<CreatedProject, Error> {
         let account_id = unit.context().account()?;
-        // An account that is being erased founds nothing: the append is guarded by this.
+        // An account that is being erased creates nothing: the append is guarded by this.
         unit.read::<Account>(account_id).await?.state.active()?;
         let owner = accounts::find(unit.pool(), account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
         let (organization_id, organization) = self.organization(unit, &owner).await?;
@@ -83,10 +83,10 @@ impl Command for CreateProject {
             let add = OrganizationProjectsCommand::Add { organization_id, project_id: self.project_id };
             unit.decide(&projects, add)?;
         }
-        let found = MembershipCommand::Found { owner: account_id };
-        let mut membership = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), found)?;
+        let create = MembershipCommand::Create { owner: account_id };
+        let mut membership = unit.decide::<Membership>(&Unit::new_aggregate(self.project_id), create)?;
         for account_id in lead.into_iter().chain(team) {
-            // The lead may be named among the team again, and so may the founder.
+            // The lead may be named among the team again, and so may the creator.
             if membership.state.role_of(account_id).is_none() {
                 let add = MembershipCommand::Add { account_id, role: Role::Collaborator };
                 membership = unit.decide(&membership, add)?;

@@ -13,9 +13,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 /// Delete a project.
 #[derive(Clone, Debug)]
 pub struct DeleteProject {
-    /// The project.
+    /// The project to delete; its membership is closed with it.
     pub project_id: ProjectId,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

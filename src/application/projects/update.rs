@@ -14,13 +14,13 @@ use crate::application::{Command, Error, IfVersion, Unit, people::AccountRef};
 /// Change a project's fields.
 #[derive(Clone, Debug)]
 pub struct UpdateProject {
-    /// The project.
+    /// The project to change; its edit policy says which members may.
     pub project_id: ProjectId,
     /// The fields to change, but for the lead.
     pub patch: ProjectPatch,
     /// Who leads it from now on; `Some(None)`: nobody.
     pub team_lead: Option<Option<AccountRef>>,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 
@@ -29,7 +29,7 @@ pub struct UpdateProject {
 pub struct UpdatedProject {
     /// The organization it lives in.
     pub organization_id: OrganizationId,
-    /// Its fields.
+    /// All fields of the project, also those that did not change.
     pub fields: ProjectFields,
     /// Sequence of its last event.
     pub version: i64,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use uuid::Uuid;
 use workroom_domain::{
     ids::{AccountId, OrganizationId, ProjectId},

@@ -17,7 +17,7 @@ pub struct CreateTask {
     pub task_id: TaskId,
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// Its fields.
+    /// The task's fields; an assignee must be a member of the project.
     pub fields: TaskFields,
 }
 

@@ -14,9 +14,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 pub struct DeleteTask {
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The task.
+    /// The task to remove; refused unless it belongs to that project.
     pub task_id: TaskId,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 
@@ -42,7 +42,7 @@ impl Command for DeleteTask {
 pub struct DeleteTasks {
     /// The project they belong to.
     pub project_id: ProjectId,
-    /// The tasks.
+    /// The tasks to remove; repeated ones, and those of other projects, are passed over.
     pub task_ids: Vec<TaskId>,
 }
 

@@ -14,7 +14,7 @@ use crate::application::{Command, Error, Unit};
 pub struct UnassignTask {
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The task.
+    /// The task to take from its assignee; nothing happens where it no longer exists.
     pub task_id: TaskId,
     /// Who had it.
     pub assignee_id: AccountId,

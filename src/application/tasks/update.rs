@@ -15,18 +15,18 @@ use crate::application::{Command, Error, IfVersion, Unit};
 pub struct UpdateTask {
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The task.
+    /// The task to change; refused unless it belongs to that project.
     pub task_id: TaskId,
     /// The fields to change.
     pub patch: TaskPatch,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 
 /// A task as it stands after the change.
 #[derive(Clone, Debug)]
 pub struct UpdatedTask {
-    /// Its fields.
+    /// All fields of the task, also those that did not change.
     pub fields: TaskFields,
     /// Sequence of its last event.
     pub version: i64,

@@ -14,9 +14,9 @@ use crate::application::{Command, Error, IfVersion, Unit};
 pub struct DeleteWorkspace {
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The workspace.
+    /// The workspace to close; refused unless it belongs to that project.
     pub workspace_id: WorkspaceId,
-    /// The version that the deletion is meant for, if the caller insists on one.
+    /// The version that the deletion is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

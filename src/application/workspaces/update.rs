@@ -15,11 +15,11 @@ use crate::application::{Command, Error, IfVersion, Unit};
 pub struct UpdateWorkspace {
     /// The project it belongs to.
     pub project_id: ProjectId,
-    /// The workspace.
+    /// The workspace to change; refused unless it belongs to that project.
     pub workspace_id: WorkspaceId,
     /// The fields to change.
     pub patch: WorkspacePatch,
-    /// The version that the change is meant for, if the caller insists on one.
+    /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
 

@@ -24,7 +24,7 @@ use crate::{
 /// The signed-in caller, and what events of this request will say.
 #[derive(Clone, Debug)]
 pub struct Caller {
-    /// Who calls.
+    /// The account that calls, the credential that it called with, and what that credential opens.
     pub identity: identity::Caller,
     /// What events of this request will say.
     pub context: Context,

@@ -59,7 +59,7 @@ async fn named<T: serde::de::DeserializeOwned + Send>(parts: &mut Parts, state: 
 }
 
 paths! {
-    /// An organization.
+    /// An organization, or a list of what belongs to it, such as `/organizations/{organization_id}/members`.
     OrganizationPath = "/organizations/{organization_id}" { organization_id: OrganizationId = "The id of the organization, a UUIDv7." }
     /// A member of an organization.
     OrganizationMemberPath = "/organizations/{organization_id}/members/{user_id}" {
@@ -71,7 +71,7 @@ paths! {
         organization_id: OrganizationId = "The id of the organization, a UUIDv7.",
         invitation_id: InvitationId = "The id of the invitation, a UUIDv7."
     }
-    /// A project.
+    /// A project, or a list of what belongs to it, such as `/projects/{project_id}/tasks`.
     ProjectPath = "/projects/{project_id}" { project_id: ProjectId = "The id of the project, a UUIDv7." }
     /// A member of a project.
     MemberPath = "/projects/{project_id}/members/{user_id}" {
@@ -105,7 +105,7 @@ paths! {
         workspace_id: WorkspaceId = "The id of the workspace, a UUIDv7.",
         file_id: FileId = "The id of the file, a UUIDv7."
     }
-    /// A job.
+    /// A job, whether it belongs to a project or to its submitter alone.
     JobPath = "/jobs/{job_id}" { job_id: JobId = "The id of the job, a UUIDv7." }
     /// A session of the signed-in account.
     SessionPath = "/auth/sessions/{session_id}" { session_id: SessionId = "The id of the session, a UUIDv7." }
@@ -116,7 +116,7 @@ paths! {
 /// An invitation, by the secret in its mail.
 #[derive(Clone, Debug, Deserialize)]
 pub struct InvitationTokenPath {
-    /// The secret.
+    /// The secret that the invitation's mail carries; only its hash is stored.
     pub token: String,
 }
 

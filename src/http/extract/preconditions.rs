@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The versions that `If-Match` insists on, if it insists on any (RFC 9110, 13.1.1). An entity tag of foreign make
+/// The versions that `If-Match` allows, if the header was sent (RFC 9110, 13.1.1). An entity tag of foreign make
 /// matches none.
 pub struct IfMatch(pub IfVersion);
 

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Which files.
+/// The query parameters of a workspace's list of files: which files to list, and which part of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

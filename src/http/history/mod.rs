@@ -27,7 +27,7 @@ use super::{
 use crate::application::Error;
 use crate::application::codes::{MALFORMED_CURSOR, OUT_OF_RANGE};
 
-/// Which events.
+/// The query parameters of a history: which events to list, and which part of the list.
 #[derive(Clone, Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +77,6 @@ pub struct History {
 /// How much of a feed its reader may see.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Visibility {
-    /// Everything.
     Whole,
     /// Of members and jobs that something happened, but not what: visitors of a public project see its history, not its
     /// members and jobs.

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Which jobs.
+/// The query parameters of `GET /jobs`: which jobs to list, and which part of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

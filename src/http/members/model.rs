@@ -23,16 +23,16 @@ pub struct Member {
     pub user_id: Uuid,
     /// Always `active`: an invitation would say `invited`.
     pub status: MemberStatus,
-    /// As what.
+    /// The member's role, which says what the member may do in the project.
     #[schema(value_type = Role)]
     pub role: String,
-    /// E-mail address; null once the account is erased.
+    /// E-mail address; null once the account is erased, and where its identity provider told none.
     pub email: Option<String>,
-    /// User name.
+    /// The user name; null once the account is erased.
     pub username: Option<String>,
-    /// Full name.
+    /// The full name; null where the account has given none, or is erased.
     pub full_name: Option<String>,
-    /// Since when.
+    /// When the account became a member; a change of the role does not move it.
     #[serde(with = "time::serde::rfc3339")]
     pub added_at: OffsetDateTime,
 }

@@ -98,7 +98,6 @@ pub(super) struct Operations {
 }
 
 impl Operations {
-    /// None yet.
     pub(super) fn new() -> Self {
         Self { router: OpenApiRouter::with_openapi(Api::openapi()), ambiguous: Vec::new() }
     }

@@ -132,7 +132,6 @@ impl OperationDoc {
         parameters.into_iter().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == name))
     }
 
-    /// Adds parameters.
     pub fn parameters(&mut self, parameters: Vec<Parameter>) {
         let all = self.operation.parameters.get_or_insert_default();
         all.extend(parameters.into_iter().map(RefOr::T));

@@ -66,13 +66,13 @@ pub struct OrganizationSettingsRequest {
 /// The tenant boundary: projects live in it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Organization {
-    /// Its id.
+    /// The organization's id, a UUIDv7.
     pub id: Uuid,
     /// What it is called.
     pub name: String,
     /// The short name in its address; no two have the same.
     pub slug: String,
-    /// Its picture.
+    /// The address of the organization's picture, http or https, up to 2,048 bytes; null where it has none.
     pub image_url: Option<String>,
     /// What its admins have settled.
     pub settings: OrganizationSettings,
@@ -83,7 +83,7 @@ pub struct Organization {
     pub role: String,
     /// How many belong to it.
     pub member_count: i32,
-    /// When it was founded.
+    /// When it was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When its fields last changed.
@@ -169,16 +169,16 @@ pub struct OrganizationMember {
     pub user_id: Uuid,
     /// Always `active`: an invitation would say `invited`.
     pub status: MemberStatus,
-    /// As what.
+    /// The member's role, which says what the member may do in the organization.
     #[schema(value_type = OrganizationRole)]
     pub role: String,
-    /// E-mail address; null once the account is erased.
+    /// E-mail address; null once the account is erased, and where its identity provider told none.
     pub email: Option<String>,
-    /// User name.
+    /// The user name; null once the account is erased.
     pub username: Option<String>,
-    /// Full name.
+    /// The full name; null where the account has given none, or is erased.
     pub full_name: Option<String>,
-    /// Since when.
+    /// When the account became a member; a change of the role does not move it.
     #[serde(with = "time::serde::rfc3339")]
     pub added_at: OffsetDateTime,
 }

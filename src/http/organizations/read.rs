@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// One organization.
+/// One organization, with its settings and the caller's role in it.
 #[utoipa::path(get, path = "/organizations/{organization_id}", tag = "organizations", operation_id = "getOrganization")]
 pub async fn read(
     Extract(state): Extract<State>,

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Which projects.
+/// The query parameters of `GET /projects`: which projects to list, and which part of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]

@@ -108,7 +108,7 @@ impl From<access::Role> for Role {
 /// A project, as the caller sees it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Project {
-    /// Its id.
+    /// The project's id, a UUIDv7.
     pub id: Uuid,
     /// The organization it lives in.
     pub organization_id: Uuid,
@@ -125,11 +125,11 @@ pub struct Project {
     /// How pressing it is.
     #[schema(value_type = Priority)]
     pub priority: String,
-    /// First day.
+    /// The first day of the project, `YYYY-MM-DD`; null where none is set.
     #[serde(with = "iso_date::option")]
     #[schema(value_type = Option<String>, format = Date)]
     pub start_date: Option<Date>,
-    /// Last day.
+    /// The last day of the project, `YYYY-MM-DD`, not before the first; null where none is set.
     #[serde(with = "iso_date::option")]
     #[schema(value_type = Option<String>, format = Date)]
     pub end_date: Option<Date>,
@@ -142,7 +142,7 @@ pub struct Project {
     pub lead_can_add_members: bool,
     /// Who created it.
     pub created_by: Uuid,
-    /// When it was founded.
+    /// When it was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When it last changed.

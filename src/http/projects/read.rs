@@ -45,7 +45,7 @@ pub struct ProjectDetail {
     workspaces: Vec<Workspace>,
 }
 
-/// One project.
+/// One project, with its owner, its lead, and its first members and workspaces.
 #[utoipa::path(get, path = "/projects/{project_id}", tag = "projects", operation_id = "getProject")]
 pub async fn read(
     Extract(state): Extract<State>,

@@ -1,4 +1,4 @@
-//! What clients say of a project's fields, when they found it and when they change it.
+//! What clients say of a project's fields, when they create it and when they change it.
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use time::Date;
@@ -38,7 +38,7 @@ pub struct CreateProjectRequest {
     status: Option<ProjectStatus>,
     /// How pressing it is.
     priority: Option<Priority>,
-    /// First day.
+    /// The first day, `YYYY-MM-DD`, in the years 0001 to 9999; none when null or not given.
     #[schema(value_type = Option<String>, format = Date, example = "2026-11-20")]
     start_date: Option<DateParam>,
     /// Last day, not before the first.
@@ -98,17 +98,17 @@ impl CreateProjectRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateProjectRequest {
-    /// New name.
+    /// The new name: one line of 1 to 200 characters; white space around it is removed.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// New description.
+    /// The new description, up to 20,000 characters; it may be empty.
     #[schema(max_length = 20_000)]
     description: Option<String>,
-    /// New visibility.
+    /// Whether any signed-in account may look at the project from now on.
     is_public: Option<bool>,
-    /// New status.
+    /// How far the project is from now on; any status may follow any other.
     status: Option<ProjectStatus>,
-    /// New priority.
+    /// How urgent the project is from now on.
     priority: Option<Priority>,
     /// New first day.
     #[serde(default, deserialize_with = "double_option")]
@@ -122,7 +122,7 @@ pub struct UpdateProjectRequest {
     #[serde(default, deserialize_with = "double_option")]
     #[schema(value_type = Option<String>)]
     pub(super) team_lead: Option<Option<String>>,
-    /// New policy.
+    /// Who may change the project's own fields from now on: every collaborator, or only the lead and owners.
     edit_policy: Option<EditPolicy>,
     /// Whether the lead may add members, not owners. It takes an owner to settle this, and to name a lead who may.
     lead_can_add_members: Option<bool>,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{application::Error, clock::now};
 
-/// A ticket.
+/// A secret that opens one WebSocket, for 30 seconds after it was made.
 #[derive(Serialize, ToSchema)]
 pub struct Ticket {
     /// Pass it as `?ticket=` when opening the WebSocket; it can be used once.

@@ -129,9 +129,9 @@ impl Output for NoContent {
 
 /// A reply that also says which invitations ended: the first hundred.
 pub struct WithEndedInvitations<R> {
-    /// The reply.
+    /// The reply to the command; it gets the header `Workroom-Ended-Invitations` where an invitation ended.
     pub reply: R,
-    /// Their ids.
+    /// The invitations that ended with the command; the header names the first hundred of them.
     pub ended: Vec<InvitationId>,
 }
 

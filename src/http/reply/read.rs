@@ -24,7 +24,7 @@ use crate::{
 /// What a version tells of what its reader sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Representation {
-    /// Everything.
+    /// Everything: a reader sees the same for as long as the version is the same.
     ByVersion,
     /// Not everything: names of others, counts and the like change without a new version, and tell representations of one
     /// version apart.

@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// Which tasks.
+/// The query parameters of a project's list of tasks: which tasks to list, and which part of the list.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
@@ -68,7 +68,7 @@ pub struct ListTasksParams {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Included {
-    /// Their comments.
+    /// The first comments on each task, up to twenty, in the order in which they were made.
     Comments,
 }
 

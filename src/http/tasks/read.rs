@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One task.
+/// One task, without its comments.
 #[utoipa::path(get, path = "/projects/{project_id}/tasks/{task_id}", tag = "tasks", operation_id = "getTask")]
 pub async fn read(
     Extract(state): Extract<State>,

@@ -9,7 +9,7 @@ use workroom_projections::workspaces::WorkspaceRow;
 /// A room inside a project, holding files.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Workspace {
-    /// Its id.
+    /// The workspace's id, a UUIDv7.
     pub id: Uuid,
     /// The project it belongs to.
     pub project_id: Uuid,
@@ -21,7 +21,7 @@ pub struct Workspace {
     pub file_count: i32,
     /// Who opened it.
     pub created_by: Uuid,
-    /// When.
+    /// When the workspace was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     /// When it, or its tree of files, last changed.

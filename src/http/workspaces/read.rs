@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// One workspace.
+/// One workspace, with the number of its files.
 #[utoipa::path(
     get,
     path = "/projects/{project_id}/workspaces/{workspace_id}",

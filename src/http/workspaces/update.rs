@@ -30,10 +30,10 @@ const WORKSPACE: &str = workspace::Workspace::TYPE;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UpdateWorkspaceRequest {
-    /// New name.
+    /// The new name: one line of 1 to 200 characters; white space around it is removed.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// New description.
+    /// The new description, up to 20,000 characters; it may be empty.
     #[schema(max_length = 20_000)]
     description: Option<String>,
 }

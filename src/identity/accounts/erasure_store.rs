@@ -1,7 +1,8 @@
 //! What is personal of an account, in all tables that have something of it.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 

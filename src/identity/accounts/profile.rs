@@ -25,9 +25,9 @@ const ROUNDS: usize = 200;
 /// The parts of a profile to change; an inner `None` clears.
 #[derive(Clone, Debug, Default)]
 pub struct ProfilePatch {
-    /// Full name.
+    /// The new full name, up to 200 characters; `Some(None)` removes it.
     pub full_name: Option<Option<String>>,
-    /// User name.
+    /// The new user name: 3 to 32 characters, stored in lower case.
     pub username: Option<String>,
     /// Address of a picture, http or https.
     pub image_url: Option<Option<String>>,

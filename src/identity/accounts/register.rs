@@ -18,7 +18,6 @@ use crate::{
     application::{
         Answer, Command, Context, Error, IdempotencyKey, Rendered, Unit, Violation, accounts::RecordAccount, at_pointer,
     },
-    http::client_address::network,
     identity::{
         Identity,
         codes::{EMAIL_TAKEN, USERNAME_TAKEN},
@@ -26,17 +25,18 @@ use crate::{
         password::{Password, PasswordOwner, Queue},
         username::{FullName, Username},
     },
+    network::network,
     notify::outbox::{self, MailKind},
 };
 
 /// What somebody registers with.
 #[derive(Clone)]
 pub struct Registration {
-    /// E-mail address.
+    /// The e-mail address as it was typed; refused where another account has it.
     pub email: String,
-    /// Password.
+    /// The password as it was typed; it is checked against the policy.
     pub password: String,
-    /// Full name.
+    /// The full name, up to 200 characters; `None` where none is given.
     pub full_name: Option<String>,
     /// User name; made from the e-mail address when not given.
     pub username: Option<String>,

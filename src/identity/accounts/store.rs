@@ -2,7 +2,8 @@
 //! their own, and so has what other issuers tell.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::{account::Closer, ids::AccountId};

@@ -14,7 +14,7 @@ use super::{
 /// Checked tokens that are remembered.
 const CACHE_CAPACITY: u64 = 10_000;
 /// A key that its issuer withdraws is noticed so late at most.
-const REMEMBERED: Duration = Duration::from_mins(5);
+const CACHE_TTL: Duration = Duration::from_mins(5);
 
 /// Why a token is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,7 +58,7 @@ impl ExternalIssuers {
     /// A configuration that does not hold.
     pub fn new(configs: &[ExternalIssuerConfig]) -> anyhow::Result<Self> {
         let issuers: anyhow::Result<Vec<_>> = configs.iter().map(issuer).collect();
-        let verified = moka::sync::Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(REMEMBERED).build();
+        let verified = moka::sync::Cache::builder().max_capacity(CACHE_CAPACITY).time_to_live(CACHE_TTL).build();
         Ok(Self { issuers: issuers?.into(), verified })
     }
 
@@ -72,9 +72,6 @@ impl ExternalIssuers {
     }
 
     /// Checks a token.
-    ///
-    /// # Errors
-    /// [`ExternalRejected`].
     pub async fn verify(&self, token: &str, now: OffsetDateTime) -> Result<ExternalClaims, ExternalRejected> {
         let parsed = ExternalToken::parse(token)?;
         let Issuer { conditions, keys } = self.issuer_of(&parsed).ok_or(ExternalRejected::Invalid("unknown issuer"))?;

@@ -26,9 +26,7 @@ const MAX_BODY: usize = 256 * 1024;
 /// Where keys come from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// An address.
     Url(url::Url),
-    /// A file.
     File(PathBuf),
 }
 

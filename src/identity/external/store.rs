@@ -1,7 +1,8 @@
 //! The tables `external_identities` and `erased_identities`, and what issuers tell of `accounts`.
 
 use serde::Serialize;
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::account::refusal::ACCOUNT_ERASED;

@@ -8,11 +8,11 @@ use workroom_domain::{account::PasswordChange, actor::Actor, ids::AccountId};
 use super::{EndedCredentials, store::SetPassword};
 use crate::{
     application::{Change, Context, Done, Error, TableChange},
-    http::client_address::network,
     identity::{
         Identity, email,
         mail_tokens::{self, Purpose, not_good},
     },
+    network::network,
 };
 
 impl Identity {

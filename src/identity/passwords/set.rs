@@ -22,7 +22,7 @@ use crate::{
 /// How much ended with an old password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EndedCredentials {
-    /// Sessions.
+    /// How many sessions ended; one that was kept does not count.
     pub sessions: usize,
     /// Personal access tokens.
     pub tokens: usize,

@@ -1,6 +1,6 @@
 //! The sessions of an account that are going on.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::AccountId;
@@ -12,7 +12,7 @@ use crate::{application::Error, identity::Identity};
 /// A session that is going on.
 #[derive(Clone, Debug, FromRow)]
 pub struct SessionSummary {
-    /// Its id.
+    /// The session's id: `sid` of its access tokens.
     pub id: Uuid,
     /// What the client called itself at sign-in.
     pub user_agent: Option<String>,

@@ -15,7 +15,6 @@ use workroom_domain::{
 use super::store::InsertSession;
 use crate::{
     application::{Context, Error, accounts::RecordAccount},
-    http::client_address::network,
     identity::{
         Identity, TokenPair,
         codes::WRONG_CREDENTIALS,
@@ -26,6 +25,7 @@ use crate::{
         refresh_token::SessionSalt,
         throttle::Claim,
     },
+    network::network,
 };
 
 /// One answer for an unknown address and a wrong password: nobody learns which addresses have accounts.
@@ -40,9 +40,9 @@ const USER_AGENT: usize = 256;
 
 /// Who wants to sign in, and from where.
 pub struct SignIn {
-    /// E-mail address.
+    /// The e-mail address as it was typed; a malformed one is refused like a wrong password.
     pub email: String,
-    /// Password.
+    /// The password as it was typed.
     pub password: String,
     /// The client's address.
     pub address: IpAddr,
@@ -54,7 +54,7 @@ pub struct SignIn {
 
 /// Somebody who has signed in.
 pub struct SignedIn {
-    /// Their tokens.
+    /// The access token and the refresh token of the new session.
     pub pair: TokenPair,
     /// A cookie by which the device is known from now on, if it was not before.
     pub device: Option<String>,
@@ -74,7 +74,7 @@ impl Identity {
         let attempt = self.attempt(Claim { who, address, device, now }).await?;
         let is_known = attempt.is_from_known_device();
         let outcome = match (&email, Password::new(&sign_in.password)) {
-            (Ok(email), Ok(password)) => self.judge(correlation_id, email, &password, sign_in).await,
+            (Ok(email), Ok(password)) => self.verify_credentials(correlation_id, email, &password, sign_in).await,
             _ => Err(WRONG.into()),
         };
         if matches!(&outcome, Err(error) if error.kind() == Kind::Unauthenticated) {
@@ -89,7 +89,7 @@ impl Identity {
         device::cookie(&self.inner.fingerprint_key, who, now).map_err(Error::failure)
     }
 
-    async fn judge(
+    async fn verify_credentials(
         &self,
         correlation_id: Uuid,
         email: &EmailAddress,

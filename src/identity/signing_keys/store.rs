@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use sqlx::{Acquire, FromRow, PgConnection, PgPool};
+use sqlx::{Acquire, PgConnection, PgPool};
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_projections::session;
@@ -23,7 +24,7 @@ pub const SHORTEST_LEAD: Duration = Duration::from_secs(10);
 /// A key, without its secret.
 #[derive(Clone, Debug, FromRow)]
 pub struct KeyRow {
-    /// Its name.
+    /// The key's name, `kid` in the header of its tokens: its RFC 7638 thumbprint, 43 characters of base64url.
     pub kid: String,
     /// Since when, or from when on, it signs.
     pub active_from: OffsetDateTime,

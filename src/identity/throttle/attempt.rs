@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::{Charge, Refused, Rule};
 use crate::{
     application::Error,
-    http::client_address::{NETWORK_STEPS, network, wider_network},
     identity::{
         Identity,
         codes::TOO_MANY_ATTEMPTS,
         device::{self, Device},
         passwords, sessions,
     },
+    network::{NETWORK_STEPS, network, wider_network},
 };
 
 /// Who wants to be taken for whom, from where.
@@ -34,7 +34,6 @@ pub(in crate::identity) struct Claim<'a> {
     pub(in crate::identity) address: IpAddr,
     /// What the client's cookie says about its device.
     pub(in crate::identity) device: Option<&'a str>,
-    /// When.
     pub(in crate::identity) now: OffsetDateTime,
 }
 

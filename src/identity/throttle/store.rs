@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 use sqlx::PgPool;
 
 /// Refusals that a process remembers, so that a flood costs no query each.
-const REMEMBERED: u64 = 100_000;
+const CACHE_ENTRIES: u64 = 100_000;
 /// For how long, at most: on another instance attempts may have run off meanwhile.
-const REMEMBERED_FOR: Duration = Duration::from_millis(500);
+const CACHE_TTL: Duration = Duration::from_millis(500);
 
 /// So many attempts in a window, and then one each window ÷ attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Attempts; at least one.
     pub attempts: u32,
-    /// The window.
+    /// How long it takes until that many attempts have all run off.
     pub window: Duration,
 }
 
@@ -43,7 +43,7 @@ pub struct Throttled {
 /// Which key has had too many attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// The key.
+    /// The key with too many attempts; of several, the one with the longest wait.
     pub key: [u8; 32],
     /// When the next one is due.
     pub retry_after: Duration,
@@ -66,7 +66,7 @@ pub struct Throttle {
 impl Throttle {
     /// Over a migrated database.
     pub fn new(pool: PgPool) -> Self {
-        let refused = moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBERED_FOR).build();
+        let refused = moka::sync::Cache::builder().max_capacity(CACHE_ENTRIES).time_to_live(CACHE_TTL).build();
         Self { pool, refused }
     }
 

@@ -17,7 +17,7 @@ pub const LIFETIME: Duration = Duration::seconds(30);
 /// A ticket, told to whoever asked for it alone.
 #[derive(Clone, Debug)]
 pub struct Ticket {
-    /// The secret.
+    /// The secret: 32 bytes in base64url, of which only the hash is stored.
     pub ticket: String,
     /// Until when it can be used.
     pub expires_at: OffsetDateTime,

@@ -1,6 +1,7 @@
 //! The table `realtime_tickets`.
 
-use sqlx::{FromRow, PgPool};
+use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

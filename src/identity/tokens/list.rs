@@ -1,6 +1,6 @@
 //! The tokens of an account, without their secrets.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, TokenId};
@@ -12,7 +12,7 @@ use crate::{application::Error, identity::Identity};
 /// A token, without its secret.
 #[derive(Clone, Debug, FromRow)]
 pub struct TokenSummary {
-    /// Its id.
+    /// The token's id, a UUIDv7, by which its owner reads and revokes it.
     pub id: Uuid,
     /// What it is called.
     pub name: String,

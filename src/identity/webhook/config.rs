@@ -34,9 +34,6 @@ impl IdentityWebhook {
     }
 
     /// Checks a message's signature; returns the message's id.
-    ///
-    /// # Errors
-    /// [`SignatureRejected`].
     pub fn verify(
         &self,
         headers: &HeaderMap,

@@ -80,16 +80,16 @@ pub enum UseCgroups {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Language {
-    /// `python3`.
+    /// Python, run by `python3`.
     Python,
-    /// `node`.
+    /// JavaScript, run by `node`.
     Javascript,
-    /// `bash`.
+    /// Bash, run by `bash`.
     Bash,
 }
 
 impl Language {
-    /// Every language.
+    /// Every language, in the order in which the sandbox tries them.
     pub const ALL: [Self; 3] = [Self::Python, Self::Javascript, Self::Bash];
 
     /// Its name in requests and events.

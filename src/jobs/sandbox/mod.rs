@@ -12,7 +12,7 @@
 //!   │                                  │ joins the cgroups, or watches the memory itself (watch.rs),
 //!   │                                  │ sets rlimits, becomes a user that no other sandbox has, starts
 //!   │                                  └─► bwrap (bubblewrap.rs, seccomp.rs) ─► python3 | node | bash
-//!   └─ lets go of the lifeline, reaps, reads the verdict, removes the cgroup
+//!   └─ lets go of the lifeline, reaps, reads which limits were hit, removes the cgroup
 //! ```
 //!
 //! The lifeline is a pipe whose one end only the worker has. When the worker lets go of it, by will or by dying in
@@ -65,9 +65,6 @@ pub use self::{
 use self::{cgroup::Controllers, view::View};
 
 /// Numbers of the system calls, on this machine, that programs in a language may make with some or any arguments.
-///
-/// # Errors
-/// On a machine for which there is no filter.
 pub fn allowed_calls(language: Language) -> Result<BTreeSet<i64>, FilterError> {
     seccomp::allowed(language)
 }

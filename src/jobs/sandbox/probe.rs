@@ -32,7 +32,7 @@ pub enum Unusable {
     NoBubblewrap {
         /// Where it was looked for.
         path: PathBuf,
-        /// Why not.
+        /// The error of starting it, or a timeout when it did not answer within 20 seconds.
         source: io::Error,
     },
     /// bubblewrap is too old.
@@ -64,7 +64,7 @@ pub enum Unusable {
 /// A sandbox in words, for logs and readiness.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// bubblewrap's version.
+    /// What bubblewrap prints when asked for `--version`.
     pub bubblewrap: String,
     /// What can be run.
     pub languages: Vec<Language>,

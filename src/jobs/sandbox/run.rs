@@ -31,7 +31,7 @@ use tokio::{
 
 use super::{
     Inner, Language, Sandbox, SandboxConfig,
-    cgroup::{Group, Limits, Verdict},
+    cgroup::{Group, LimitEvents, Limits},
     output::Capture,
     plan::{Plan, Report},
     view::View,
@@ -45,7 +45,7 @@ const KILLED: Duration = Duration::from_secs(5);
 pub struct Execution {
     /// Its language; one of [`Sandbox::languages`].
     pub language: Language,
-    /// The program.
+    /// The program's text; it is refused when it is longer than half of [`SandboxConfig::workdir_bytes`].
     pub code: String,
     /// What it reads from standard input; without it, nothing.
     pub stdin: Option<String>,
@@ -72,7 +72,7 @@ pub struct Outcome {
     pub cancelled: bool,
 }
 
-/// A limit.
+/// Which limit of the sandbox a program hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LimitHit {
@@ -202,14 +202,14 @@ async fn run(
     };
     let execution_time = started.elapsed();
 
-    let mut verdict = group.as_ref().map(Group::verdict).unwrap_or_default();
+    let mut events = group.as_ref().map(Group::limit_events).unwrap_or_default();
     if let Some(group) = group {
         group.remove().await;
     }
     drop(watched); // not before: the launcher takes it, as it takes the files, from this process
     let report = Report::read(&files.status).map_err(host("reading the status file"))?;
-    verdict.out_of_memory |= report.out_of_memory;
-    let (limit_hit, cancelled) = judge(&end, verdict);
+    events.out_of_memory |= report.out_of_memory;
+    let (limit_hit, cancelled) = classify(&end, events);
     let truncated = stdout.truncated() || stderr.truncated();
     let (stdout, stderr) = (stdout.into_text(), stderr.into_text());
     let exit_code = match end {
@@ -301,11 +301,11 @@ async fn stop(child: &mut Child, lifeline: OwnedFd, group: Option<&Group>, end: 
     }
 }
 
-fn judge(end: &End, verdict: Verdict) -> (Option<LimitHit>, bool) {
+fn classify(end: &End, events: LimitEvents) -> (Option<LimitHit>, bool) {
     let limit = match end {
         End::Timeout => Some(LimitHit::Timeout),
-        _ if verdict.out_of_memory => Some(LimitHit::Memory),
-        _ if verdict.out_of_processes => Some(LimitHit::Processes),
+        _ if events.out_of_memory => Some(LimitHit::Memory),
+        _ if events.out_of_processes => Some(LimitHit::Processes),
         _ => None,
     };
     (limit, matches!(end, End::Cancelled))

@@ -102,7 +102,7 @@ async fn what_is_refused_leaves_nothing_behind() {
     let ada = snapshots_are_written(&server, &pool).await;
     drop(ada);
     let after = rows(&pool).await;
-    // Somebody registered, founded a project, and edited it.
+    // Somebody registered, created a project, and edited it.
     let grown: Vec<_> =
         after.iter().filter(|(table, count)| **count > before[*table]).map(|(name, _)| name.as_str()).collect();
     let expected = [
@@ -125,7 +125,7 @@ async fn what_is_refused_leaves_nothing_behind() {
     }
     let grew = |table: &str| after[table] - before[table];
     assert_eq!(grew("public.aggregate_snapshots"), 1, "the project's");
-    // Its project: founded, with its founder on the roster, and edited. Its account: registered, signed in, and its
+    // Its project: created, with its creator on the membership, and edited. Its account: registered, signed in, and its
     // organization. One edit may have been the same as the one before it.
     assert!(grew("public.events") <= 2 + 120 + 4, "{}", grew("public.events"));
 }

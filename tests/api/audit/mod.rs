@@ -59,7 +59,7 @@ async fn every_planted_violation_is_found_where_it_is() {
     ] {
         planted.push((plant(&pool, &project, event_type, payload, actor).await, event_type, actor.to_owned()));
     }
-    // What an owner by a forged event does is lawful by the roster, so it is not counted again.
+    // What an owner by a forged event does is lawful by the membership, so it is not counted again.
     plant(&pool, &project, "ProjectUpdated", None, &eve).await;
     let (proved, text) = world.command(&["audit", "access"]).await;
     assert!(!proved, "{text}");

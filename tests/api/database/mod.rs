@@ -38,7 +38,7 @@ async fn use_it(world: &World, one: &Server, two: &Server) {
         let job = person.run_python("print(6 * 7)", Some(&project)).await;
         assert_eq!(person.finished(&job).await["result"]["stdout"], "42\n");
     }
-    // Founded, two people, 200 edits, and the jobs.
+    // Created, two people, 200 edits, and the jobs.
     assert!(ada.history(&project).await.len() > 200);
     for proof in [&["audit", "access"][..], &["projections", "verify"]] {
         let (proved, text) = world.command(proof).await;

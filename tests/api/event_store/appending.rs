@@ -58,11 +58,11 @@ async fn a_moved_guard_is_a_conflict_and_nothing_is_written() {
     let world = World::new().await;
     let pool = world.pool().await;
     let log = open(&pool, AppendLimits::default()).await;
-    let (roster, project, feed) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
-    log.append(request(&[at(roster, 0)], feed, &[])).await.expect("a roster");
-    log.append(request(&[at(project, 0)], feed, &[at(roster, 1)])).await.expect("a guarded write");
-    log.append(request(&[at(roster, 1)], feed, &[])).await.expect("a removal");
-    let late = log.append(request(&[at(project, 1)], feed, &[at(roster, 1)])).await;
+    let (membership, project, feed) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
+    log.append(request(&[at(membership, 0)], feed, &[])).await.expect("a membership");
+    log.append(request(&[at(project, 0)], feed, &[at(membership, 1)])).await.expect("a guarded write");
+    log.append(request(&[at(membership, 1)], feed, &[])).await.expect("a removal");
+    let late = log.append(request(&[at(project, 1)], feed, &[at(membership, 1)])).await;
     assert!(matches!(late, Err(AppendError::Conflict)), "{late:?}");
     // A guard on what is not there holds until it is.
     let absent = Uuid::now_v7();
@@ -78,13 +78,13 @@ async fn within_a_batch_a_guard_holds_before_the_write_and_not_behind_it() {
     let world = World::new().await;
     let pool = world.pool().await;
     let log = open(&pool, AppendLimits::default()).await;
-    let (roster, feed) = (Uuid::now_v7(), Uuid::now_v7());
-    log.append(request(&[at(roster, 0)], feed, &[])).await.expect("a roster");
+    let (membership, feed) = (Uuid::now_v7(), Uuid::now_v7());
+    log.append(request(&[at(membership, 0)], feed, &[])).await.expect("a membership");
     let (before, behind) = (Uuid::now_v7(), Uuid::now_v7());
     let requests = vec![
-        request(&[at(before, 0)], feed, &[at(roster, 1)]),
-        request(&[at(roster, 1)], feed, &[]),
-        request(&[at(behind, 0)], feed, &[at(roster, 1)]),
+        request(&[at(before, 0)], feed, &[at(membership, 1)]),
+        request(&[at(membership, 1)], feed, &[]),
+        request(&[at(behind, 0)], feed, &[at(membership, 1)]),
     ];
     let outcomes = in_one_batch(&world, &log, requests).await;
     assert!(position(&outcomes[0]) < position(&outcomes[1]));

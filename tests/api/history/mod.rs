@@ -22,7 +22,7 @@ fn time(event: &Value) -> String {
     event["recorded_at"].as_str().expect("a time").replace('+', "%2B")
 }
 
-/// A project that Ada founded, Grace joined, and both edited: seven events.
+/// A project that Ada created, Grace joined, and both edited: seven events.
 async fn story(ada: &Person, grace: &Person) -> String {
     let project = ada.project("Apollo").await;
     ada.invite(&project, grace, "collaborator").await;
@@ -39,8 +39,8 @@ async fn a_history_tells_who_did_what_when_in_order() {
     let server = world.server().await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let id = Uuid::now_v7().to_string();
-    let founding = ada.with_header("x-request-id", &id).post("/projects", json!({"name": "Apollo"})).await.is(201);
-    let project = founding.id();
+    let creation = ada.with_header("x-request-id", &id).post("/projects", json!({"name": "Apollo"})).await.is(201);
+    let project = creation.id();
     ada.invite(&project, &grace, "viewer").await;
     let reply = ada.get(&format!("/projects/{project}/events")).await.is(200);
     let events = reply.items();
@@ -62,8 +62,8 @@ async fn a_history_tells_who_did_what_when_in_order() {
     }
     assert_eq!(events[0]["correlation_id"], id);
     assert_eq!(events[1]["correlation_id"], id);
-    assert_eq!(events[1]["position"], founding.position());
-    assert_eq!(events[0]["occurred_at"], founding.json["created_at"]);
+    assert_eq!(events[1]["position"], creation.position());
+    assert_eq!(events[0]["occurred_at"], creation.json["created_at"]);
     assert_eq!(events[0]["data"]["name"], "Apollo");
     assert!(events.is_sorted_by_key(|event| event["position"].as_i64()));
     assert!(events.is_sorted_by_key(|event| event["recorded_at"].as_str()));
@@ -207,7 +207,7 @@ async fn a_history_is_seen_by_whoever_may_see_the_project() {
             assert_eq!(seen[field], whole[field], "a visitor reads the same history");
         }
         let is_open = whole["aggregate_type"] == "project";
-        assert_eq!(seen["data"] == whole["data"], is_open, "but neither roster nor programs: {seen}");
+        assert_eq!(seen["data"] == whole["data"], is_open, "but neither membership nor programs: {seen}");
     }
     assert!(!replies[0].text.contains("secret recipe"), "{}", replies[0].text);
     server.client().get(&path).await.problem(401);

@@ -50,7 +50,7 @@ async fn one_member_can_be_read_where_their_location_says() {
         assert_eq!(read.json, added.json);
         person.with_header("if-none-match", read.header("etag")).get(location).await.is(304);
     }
-    // The version is the roster's, and good for a change of it.
+    // The version is the membership's, and good for a change of it.
     let known = ada.get(location).await.is(200).header("etag").to_owned();
     let change = json!({"role": "collaborator"});
     ada.with_header("if-match", &known).patch(location, change.clone()).await.is(200);

@@ -9,8 +9,8 @@ async fn belong(admin: &Person, organization: &str, other: &Person) {
     admin.post(&format!("/organizations/{organization}/members"), json!({"email": other.email})).await.is(201);
 }
 
-async fn project_in(founder: &Person, organization: &str, name: &str) -> String {
-    founder.post("/projects", json!({"name": name, "organization_id": organization})).await.is(201).id()
+async fn project_in(creator: &Person, organization: &str, name: &str) -> String {
+    creator.post("/projects", json!({"name": name, "organization_id": organization})).await.is(201).id()
 }
 
 async fn audited(world: &World) {

@@ -56,12 +56,12 @@ async fn an_organization_is_founded_changed_and_deleted() {
         "name": " Acme, Inc. ", "slug": "acme", "image_url": "https://example.com/a.png",
         "settings": {"members_can_create_projects": true},
     });
-    let founded = ada.post("/organizations", body).await.is(201);
-    let path = format!("/organizations/{}", founded.id());
-    assert_eq!(founded.header("location"), format!("/api/v1{path}"));
-    assert_eq!((&founded.json["name"], &founded.json["slug"]), (&json!("Acme, Inc."), &json!("acme")));
+    let created = ada.post("/organizations", body).await.is(201);
+    let path = format!("/organizations/{}", created.id());
+    assert_eq!(created.header("location"), format!("/api/v1{path}"));
+    assert_eq!((&created.json["name"], &created.json["slug"]), (&json!("Acme, Inc."), &json!("acme")));
     let read = ada.get(&path).await.is(200);
-    assert_eq!((&read.json, read.header("etag")), (&founded.json, founded.header("etag")));
+    assert_eq!((&read.json, read.header("etag")), (&created.json, created.header("etag")));
     ada.with_header("if-none-match", read.header("etag")).get(&path).await.is(304);
     let change = json!({"name": "Ajax", "slug": "ajax", "image_url": null});
     let changed = ada.with_header("if-match", read.header("etag")).patch(&path, change.clone()).await.is(200);
@@ -72,12 +72,12 @@ async fn an_organization_is_founded_changed_and_deleted() {
     let types: Vec<_> = history.items().iter().map(|event| event["event_type"].clone()).collect();
     assert_eq!(types, ["OrganizationCreated", "SlugClaimed", "SlugClaimed", "SlugReleased", "OrganizationUpdated"]);
     assert_eq!(history.items()[4]["data"]["changes"]["name"], json!({"from": "Acme, Inc.", "to": "Ajax"}));
-    let project = ada.post("/projects", json!({"name": "Apollo", "organization_id": founded.id()})).await.is(201).id();
+    let project = ada.post("/projects", json!({"name": "Apollo", "organization_id": created.id()})).await.is(201).id();
     ada.delete(&path).await.problem(409);
     ada.delete(&format!("/projects/{project}")).await.is(204);
     ada.delete(&path).await.is(204);
     ada.get(&path).await.problem(404);
-    ada.post("/projects", json!({"name": "Apollo", "organization_id": founded.id()})).await.problem(404);
+    ada.post("/projects", json!({"name": "Apollo", "organization_id": created.id()})).await.problem(404);
     ada.post("/organizations", json!({"name": "Ajax", "slug": "ajax"})).await.is(201);
     let (proven, printed) = world.command(&["audit", "access"]).await;
     assert!(proven, "{printed}");

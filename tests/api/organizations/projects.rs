@@ -1,4 +1,4 @@
-//! Projects in organizations: who founds them, who leads them, who is in them from the beginning.
+//! Projects in organizations: who creates them, who leads them, who is in them from the beginning.
 
 use serde_json::{Value, json};
 

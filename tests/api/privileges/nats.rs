@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
-use workroom::{messaging::seal, relay::header};
+use workroom::messaging::{header, seal};
 use workroom_projections::{
     history::{self, PublishedEvent},
     log,

@@ -42,12 +42,12 @@ async fn write_here_read_there(people: &[Person; 2], rounds: usize) {
         assert_eq!(reply.header("workroom-visible"), "", "a reply that is not visible");
         let seen = there.get(&path).await.is(200);
         assert_eq!(seen.json["description"], text.as_str(), "round {round}");
-        let founded = here.project(&text).await;
-        there.get(&format!("/projects/{founded}")).await.is(200);
-        let newest = there.get(&format!("/projects/{founded}/events")).await.is(200);
+        let created = here.project(&text).await;
+        there.get(&format!("/projects/{created}")).await.is(200);
+        let newest = there.get(&format!("/projects/{created}/events")).await.is(200);
         assert_eq!(newest.items().len(), 2);
-        here.delete(&format!("/projects/{founded}")).await.is(204);
-        there.get(&format!("/projects/{founded}")).await.problem(404);
+        here.delete(&format!("/projects/{created}")).await.is(204);
+        there.get(&format!("/projects/{created}")).await.problem(404);
     }
 }
 

@@ -14,7 +14,7 @@ use workroom_projections::{
 
 use crate::support::World;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 
 /// All that the catalog says of the schema of the views.
 const CATALOG: &str = "

@@ -1,4 +1,4 @@
-//! `/projects`: founding, reading, listing, changing and deleting them.
+//! `/projects`: creation, reading, listing, changing and deleting them.
 
 mod create;
 mod delete;

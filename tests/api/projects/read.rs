@@ -64,7 +64,7 @@ async fn other_peoples_projects_do_not_exist_for_any_verb() {
         assert_eq!(send(&server.client(), hidden).await.problem(401).status, 401);
     }
     assert_eq!(eve.get("/projects").await.is(200).items().len(), 0);
-    assert_eq!(ada.history(&project).await.len(), 2, "founded, and its founder made owner");
+    assert_eq!(ada.history(&project).await.len(), 2, "created, and its creator made owner");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,8 +12,8 @@ async fn only_the_given_fields_change() {
     let server = world.server().await;
     let ada = server.person("ada").await;
     for method in [Method::PATCH, Method::PUT] {
-        let founding = json!({"name": "Apollo", "description": "To the moon.", "priority": "high"});
-        let before = ada.post("/projects", founding).await.is(201);
+        let creation = json!({"name": "Apollo", "description": "To the moon.", "priority": "high"});
+        let before = ada.post("/projects", creation).await.is(201);
         let path = format!("/projects/{}", before.id());
         let change = json!({"name": "Artemis", "status": "active"}).to_string();
         let reply = ada.send(method.clone(), &path, Some(change)).await.is(200);
@@ -59,8 +59,8 @@ async fn a_project_does_not_end_before_it_starts() {
     let world = World::new().await;
     let server = world.server().await;
     let ada = server.person("ada").await;
-    let founding = json!({"name": "Apollo", "start_date": "2026-11-10", "end_date": "2026-11-20"});
-    let path = format!("/projects/{}", ada.post("/projects", founding).await.is(201).id());
+    let creation = json!({"name": "Apollo", "start_date": "2026-11-10", "end_date": "2026-11-20"});
+    let path = format!("/projects/{}", ada.post("/projects", creation).await.is(201).id());
     // Against the date that is not given, too.
     for change in [
         json!({"end_date": "2026-11-09"}),
@@ -79,8 +79,8 @@ async fn null_clears_a_date_and_only_a_date() {
     let world = World::new().await;
     let server = world.server().await;
     let ada = server.person("ada").await;
-    let founding = json!({"name": "Apollo", "start_date": "2026-11-10", "end_date": "2026-11-20"});
-    let path = format!("/projects/{}", ada.post("/projects", founding).await.is(201).id());
+    let creation = json!({"name": "Apollo", "start_date": "2026-11-10", "end_date": "2026-11-20"});
+    let path = format!("/projects/{}", ada.post("/projects", creation).await.is(201).id());
     let open = ada.patch(&path, json!({"end_date": null})).await.is(200).json;
     assert_eq!((&open["start_date"], &open["end_date"]), (&json!("2026-11-10"), &Value::Null));
     let later = ada.patch(&path, json!({"start_date": "2030-01-01"})).await.is(200).json;

@@ -56,7 +56,7 @@ async fn an_erasure_is_not_decided_by_a_view_that_lags() {
     let pool = world.pool().await;
     let holding = hold(&pool, "organization_members").await;
     // Their replies wait for views that do not come.
-    let founding = tokio::spawn({
+    let creation = tokio::spawn({
         let ada = ada.clone();
         async move { ada.post("/organizations", json!({"name": "Acme"})).await }
     });
@@ -68,7 +68,7 @@ async fn an_erasure_is_not_decided_by_a_view_that_lags() {
     logged(&pool, "OrganizationMemberAdded", "account_id", &grace.id).await;
     erase(&ada).await.problem(503);
     drop(holding);
-    founding.await.expect("a reply").is(201);
+    creation.await.expect("a reply").is(201);
     adding.await.expect("a reply");
     eventually("the views have come", async || grace.get(&format!("/organizations/{acme}")).await.status == 200).await;
     let refused = erase(&ada).await.problem(409);

@@ -1,6 +1,6 @@
 //! The copy itself: in order, each event once, over restarts; large events; and what must never be copied.
 
-use workroom::relay::header;
+use workroom::messaging::header;
 
 use super::{Running, add_large, assert_copied, copied, count, fill, stream};
 use crate::support::World;

@@ -19,8 +19,8 @@ use tokio::{sync::watch, task::JoinHandle, time::timeout};
 use uuid::Uuid;
 use workroom::{
     database,
-    messaging::Messaging,
-    relay::{Relay, RelayConfig, RelayStatus, header},
+    messaging::{Messaging, header},
+    relay::{Relay, RelayConfig, RelayStatus},
 };
 use workroom_projections::{history::PublishedEvent, leader::Election, log};
 

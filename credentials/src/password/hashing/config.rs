@@ -11,7 +11,7 @@ pub struct PasswordHasherConfig {
     pub memory_kib: u32,
     /// Passes over the memory; 2.
     pub passes: u32,
-    /// Lanes; 1.
+    /// Argon2's degree of parallelism. The default is 1.
     pub lanes: u32,
     /// Hashes at a time; one less than there are cores, and at least one: the core that is left keeps everybody else's
     /// replies as quick as ever while sign-ins flood in.

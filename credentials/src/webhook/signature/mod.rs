@@ -90,9 +90,6 @@ impl WebhookVerifier {
 
     /// Checks a message; returns its id. `header` gives the text of the header of that name, in lower case, if the message has
     /// it exactly once.
-    ///
-    /// # Errors
-    /// [`SignatureRejected`].
     pub fn verify<'h>(
         &self,
         header: impl Fn(&str) -> Option<&'h str>,

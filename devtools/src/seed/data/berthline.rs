@@ -14,7 +14,7 @@ pub(super) const PROJECT: ProjectData = ProjectData {
     priority: "high",
     is_public: false,
     days: (-41, 19),
-    founder: Ingrid,
+    creator: Ingrid,
     lead: Some(Tomas),
     team: &[Priya, Leila, Jonas, Hana],
     members: &[(Amara, "owner"), (Marek, "viewer")],

@@ -13,7 +13,7 @@ pub(super) const PROJECT: ProjectData = ProjectData {
     priority: "low",
     is_public: false,
     days: (12, 103),
-    founder: Amara,
+    creator: Amara,
     lead: None,
     team: &[Hana, Leila],
     members: &[(Marek, "owner"), (Ingrid, "owner"), (Priya, "collaborator"), (Tomas, "viewer")],

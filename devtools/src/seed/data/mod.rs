@@ -28,8 +28,8 @@ pub(super) struct ProjectData {
     pub(super) is_public: bool,
     /// First and last day, counted from today.
     pub(super) days: (i64, i64),
-    /// Who founds it: an admin of the organization.
-    pub(super) founder: Who,
+    /// Who creates it: an admin of the organization.
+    pub(super) creator: Who,
     /// Who leads it; then only they and owners edit it.
     pub(super) lead: Option<Who>,
     /// Who belongs to it from the beginning, as collaborators.
@@ -116,9 +116,9 @@ mod tests {
     fn whoever_writes_or_is_to_do_something_belongs_to_the_project_and_may() {
         for project in PROJECTS {
             let mut editors: Vec<Who> = project.team.iter().copied().chain(project.lead).collect();
-            editors.push(project.founder);
+            editors.push(project.creator);
             editors.extend(project.members.iter().filter(|(_, role)| *role != "viewer").map(|(who, _)| *who));
-            assert!(PEOPLE[project.founder as usize].is_admin, "{}", project.name);
+            assert!(PEOPLE[project.creator as usize].is_admin, "{}", project.name);
             for task in project.tasks {
                 let authors = task.comments.iter().map(|(who, _)| *who);
                 for who in authors.chain(task.assignee).chain([task.author]) {

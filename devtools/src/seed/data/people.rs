@@ -32,7 +32,7 @@ const fn admin(full_name: &'static str, local_part: &'static str, job: &'static 
     PersonData { is_admin: true, ..member(full_name, local_part, job) }
 }
 
-/// All of them, in the order of [`Who`]. The first founds the organization.
+/// All of them, in the order of [`Who`]. The first creates the organization.
 pub(in crate::seed) const PEOPLE: [PersonData; 8] = [
     admin("Ingrid Solheim", "ingrid.solheim", "founder"),
     admin("Amara Okafor", "amara.okafor", "product"),

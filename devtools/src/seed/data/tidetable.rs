@@ -13,7 +13,7 @@ pub(super) const PROJECT: ProjectData = ProjectData {
     priority: "medium",
     is_public: true,
     days: (-76, -4),
-    founder: Ingrid,
+    creator: Ingrid,
     lead: None,
     team: &[Tomas, Priya],
     members: &[(Jonas, "owner"), (Leila, "collaborator"), (Hana, "viewer")],

@@ -14,9 +14,9 @@ const WORKER: &str = "workroom-worker";
 
 /// What the kernel says about this process.
 pub(super) struct System {
-    /// `/proc/self/mountinfo`.
+    /// Content of `/proc/self/mountinfo`: the mounted file systems.
     pub mounts: String,
-    /// `/proc/self/cgroup`.
+    /// Content of `/proc/self/cgroup`: the groups that the process is in.
     pub membership: String,
 }
 

@@ -27,7 +27,7 @@ pub(in super::super) struct Group {
 
 /// What a group tells after the execution.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Verdict {
+pub(in super::super) struct LimitEvents {
     /// The kernel killed a process of the group for want of memory.
     pub out_of_memory: bool,
     /// A process or thread could not be started.
@@ -77,9 +77,9 @@ impl Group {
     }
 
     /// What has happened so far.
-    pub(in super::super) fn verdict(&self) -> Verdict {
+    pub(in super::super) fn limit_events(&self) -> LimitEvents {
         let any = |file: &str, key: &str| self.folders.iter().any(|folder| count(&folder.join(file), key) > 0);
-        Verdict {
+        LimitEvents {
             out_of_memory: any("memory.events", "oom_kill") || any("memory.oom_control", "oom_kill"),
             out_of_processes: any("pids.events", "max"),
         }

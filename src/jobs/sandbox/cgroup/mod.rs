@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
-pub(super) use self::group::{Group, Verdict};
+pub(super) use self::group::{Group, LimitEvents};
 
 /// The first part of a group's name: `workroom-job.<pid>.<start time>.<number>`.
 const PREFIX: &str = "workroom-job";

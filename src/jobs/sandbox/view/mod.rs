@@ -209,7 +209,6 @@ pub(super) struct View {
     pub root: PathBuf,
     /// Files and folders of the host that are mounted at their own places, read-only.
     pub mounts: Vec<PathBuf>,
-    /// The interpreter.
     pub interpreter: PathBuf,
     _folder: Arc<Folder>,
 }

@@ -59,7 +59,7 @@ async fn compare_queries(pool: &PgPool, made: &Made, account: AccountId) -> Resu
     let expected: Vec<_> = made.relations().into_iter().filter(|(_, of, _)| *of == account).collect();
     for (project, _, relation) in &expected {
         let found = projects::find(pool, *project, account).await.expect("an answer").expect("a row");
-        prop_assert_eq!(found.project.relation, *relation);
+        prop_assert_eq!(found.project.relation.0, *relation);
     }
     let page = Page { limit: 100, after: None, skip: 0 };
     let listed = projects::list(pool, account, projects::Filter::default(), page).await.expect("a list").items;

@@ -108,8 +108,8 @@ impl Made {
                 (ProjectId(Uuid::now_v7()), Project::default(), Membership::default());
             let create = create_project(organizations[*home].0, *is_public);
             decide((id.uuid(), &mut project), &mut events, DomainEventKind::Project, create);
-            let found = MembershipCommand::Found { owner: accounts[*owner] };
-            decide((id.uuid(), &mut membership), &mut events, DomainEventKind::Membership, found);
+            let create = MembershipCommand::Create { owner: accounts[*owner] };
+            decide((id.uuid(), &mut membership), &mut events, DomainEventKind::Membership, create);
             projects.push((id, project, membership));
         }
         let (deactivated, erased) = (BTreeSet::new(), BTreeSet::new());

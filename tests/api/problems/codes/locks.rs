@@ -20,11 +20,11 @@ async fn read_behind(world: &World, ada: &Person) -> Reply {
     let projections = hold(world, "SELECT FROM projection_checkpoints FOR UPDATE").await;
     let before = head().await;
     let client = ada.clone();
-    let founding = tokio::spawn(async move { client.post("/projects", json!({"name": "Apollo"})).await });
+    let creation = tokio::spawn(async move { client.post("/projects", json!({"name": "Apollo"})).await });
     eventually("the project is in the log", async || head().await > before).await;
     let behind = ada.get(&format!("/projects?min_position={}", head().await)).await;
     release(projections).await;
-    founding.await.expect("a reply").is(201);
+    creation.await.expect("a reply").is(201);
     behind
 }
 
