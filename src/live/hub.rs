@@ -17,11 +17,12 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, ProjectId};
+use workroom_domain::ids::AccountId;
 
 use crate::{
+    event_store::EventLog,
     live::{
-        feed::{Feed, follow::follow, heads::watch_heads, pages::Pages},
+        feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
         limits::HubConfig,
         publisher::{Outgoing, publish},
         socket_quota::SocketQuota,
@@ -38,10 +39,11 @@ pub struct Hub {
 
 struct Inner {
     pool: PgPool,
+    log: EventLog,
     nats: async_nats::Client,
     seal: Seal,
     config: HubConfig,
-    feeds: Mutex<HashMap<ProjectId, Arc<Feed>>>,
+    feeds: Mutex<HashMap<Uuid, Arc<Feed>>>,
     epoch: Mutex<Uuid>,
     sockets: AtomicUsize,
     socket_quota: SocketQuota,
@@ -59,6 +61,7 @@ impl Hub {
     /// `seal`. `epoch` is the log's, as read at start-up; the hub follows its changes. `outgoing` is what this process commits.
     pub fn new(
         pool: PgPool,
+        log: EventLog,
         nats: async_nats::Client,
         seal: Seal,
         epoch: Uuid,
@@ -68,6 +71,7 @@ impl Hub {
         let hub = Self {
             inner: Arc::new(Inner {
                 pool,
+                log,
                 nats,
                 seal,
                 feeds: Mutex::default(),
@@ -115,6 +119,10 @@ impl Hub {
         &self.inner.pool
     }
 
+    pub(in crate::live) fn log(&self) -> &EventLog {
+        &self.inner.log
+    }
+
     pub(in crate::live) fn nats(&self) -> &async_nats::Client {
         &self.inner.nats
     }
@@ -139,7 +147,7 @@ impl Hub {
         &self.inner.tasks
     }
 
-    fn map(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Feed>>> {
+    fn map(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Feed>>> {
         self.inner.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,36 +156,44 @@ impl Hub {
         self.map().values().cloned().collect()
     }
 
-    /// Whether a feed is followed.
-    pub(in crate::live) fn is_followed(&self, feed_id: Uuid) -> bool {
-        self.map().contains_key(&ProjectId(feed_id))
-    }
-
     /// A feed that is followed.
     pub(in crate::live) fn feed(&self, feed_id: Uuid) -> Option<Arc<Feed>> {
-        self.map().get(&ProjectId(feed_id)).cloned()
+        self.map().get(&feed_id).cloned()
+    }
+
+    /// Registers with a feed if it is followed and carries events.
+    pub(in crate::live) fn join_open(
+        &self,
+        id: FeedId,
+        account: AccountId,
+        wake: &Arc<Notify>,
+    ) -> Option<Registration> {
+        let feeds = self.map();
+        let feed = feeds.get(&id.uuid()).filter(|feed| feed.id == id && feed.is_open())?;
+        Some(register(feed, account, Arc::clone(wake)))
     }
 
     /// Registers with a feed; returns once the feed carries every event from then on.
-    pub(in crate::live) async fn join(
-        &self,
-        project_id: ProjectId,
-        account: AccountId,
-        wake: Arc<Notify>,
-    ) -> Registration {
-        let registration = {
-            let mut feeds = self.map();
-            let feed = feeds.entry(project_id).or_insert_with(|| {
-                let feed = Arc::new(Feed::new(project_id));
-                self.inner.tasks.spawn(follow(self.clone(), feed.clone()));
-                feed
-            });
-            let subscriber = Arc::new(Subscriber::new(account, wake));
-            let number = feed.register(subscriber.clone());
-            Registration::new(feed.clone(), subscriber, number)
-        };
+    pub(in crate::live) async fn join(&self, id: FeedId, account: AccountId, wake: Arc<Notify>) -> Registration {
+        let registration = register(self.followed(&mut self.map(), id), account, wake);
         registration.feed().opened().await;
         registration
+    }
+
+    /// Follows a feed for another whose rights it changes.
+    pub(in crate::live) fn follow_for(&self, id: FeedId, dependent: &Arc<Feed>) -> Arc<Feed> {
+        let mut feeds = self.map();
+        let feed = self.followed(&mut feeds, id);
+        feed.add_dependent(dependent);
+        Arc::clone(feed)
+    }
+
+    fn followed<'a>(&self, feeds: &'a mut HashMap<Uuid, Arc<Feed>>, id: FeedId) -> &'a Arc<Feed> {
+        feeds.entry(id.uuid()).or_insert_with(|| {
+            let feed = Arc::new(Feed::new(id));
+            self.inner.tasks.spawn(follow(self.clone(), feed.clone()));
+            feed
+        })
     }
 
     /// Stops following a feed, unless somebody has sat down meanwhile.
@@ -185,7 +201,7 @@ impl Hub {
         let mut feeds = self.map();
         let deserted = feed.is_deserted();
         if deserted {
-            feeds.remove(&feed.id);
+            feeds.remove(&feed.id.uuid());
         }
         deserted
     }
@@ -237,6 +253,12 @@ impl Hub {
     pub(in crate::live) fn take_doubt(&self) -> bool {
         self.inner.doubt.swap(false, Ordering::Relaxed)
     }
+}
+
+fn register(feed: &Arc<Feed>, account: AccountId, wake: Arc<Notify>) -> Registration {
+    let subscriber = Arc::new(Subscriber::new(account, wake));
+    let number = feed.register(Arc::clone(&subscriber));
+    Registration::new(Arc::clone(feed), subscriber, number)
 }
 
 /// Counts a socket while it lives.

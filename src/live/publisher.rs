@@ -13,7 +13,10 @@ use workroom_projections::{
 };
 
 use crate::{
-    live::{feed::ring::Entry, hub::Hub},
+    live::{
+        feed::{Feed, ring::Entry},
+        hub::Hub,
+    },
     messaging::{copy, peers::Peers},
 };
 
@@ -56,18 +59,17 @@ async fn run(hub: &Hub, outgoing: &Outgoing, tap: &Tap) {
 
 /// Offers events to the feeds that this process follows.
 fn offer(hub: &Hub, outgoing: &Outgoing, tapped: &Tapped) {
-    let mut by_feed: HashMap<Uuid, Vec<Entry>> = HashMap::new();
+    let mut by_feed: HashMap<Uuid, (Arc<Feed>, Vec<Entry>)> = HashMap::new();
     for stored in &tapped.events {
-        if hub.is_followed(stored.feed_id)
+        if let Some(feed) = hub.feed(stored.feed_id).filter(|feed| feed.is_open())
             && let Some(row) = readable(stored, EventRow::from_stored(stored))
         {
-            by_feed.entry(stored.feed_id).or_default().push(Entry::of(&PublishedEvent::from_row(row)));
+            let entry = Entry::of(feed.id, &PublishedEvent::from_row(row));
+            by_feed.entry(stored.feed_id).or_insert_with(|| (feed, Vec::new())).1.push(entry);
         }
     }
-    for (feed_id, entries) in by_feed {
-        if let Some(feed) = hub.feed(feed_id).filter(|feed| feed.is_open()) {
-            feed.offer_while(entries, hub.config(), || outgoing.recent.generation() == tapped.generation);
-        }
+    for (feed, entries) in by_feed.into_values() {
+        feed.offer_while(entries, hub.config(), || outgoing.recent.generation() == tapped.generation);
     }
 }
 

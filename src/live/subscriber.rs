@@ -1,78 +1,99 @@
-//! A socket as a feed knows it: how the feed reaches it, and the flag that events of a membership set.
+//! A socket as a feed knows it: how the feed reaches it, and what the feed's rights say of it.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicI64, Ordering},
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::Notify;
 use workroom_domain::ids::AccountId;
 
-use crate::live::feed::{
-    Feed,
-    revocation::{EndReason, Revocation},
-};
+use crate::live::feed::{EndReason, Feed, rights::Access};
 
 /// What a feed knows of one subscription.
 pub(in crate::live) struct Subscriber {
+    /// Whose.
     pub(in crate::live) account: AccountId,
     wake: Arc<Notify>,
-    revoked_at: AtomicI64,
-    deleted: AtomicBool,
+    /// The change of rights that must be looked into before anything is sent; 0: none.
+    suspended_by: AtomicU64,
     admitted: AtomicBool,
+    revoked: AtomicBool,
+    deleted: AtomicBool,
+    role: Mutex<Option<&'static str>>,
 }
 
-/// Later than any event of a membership.
-const NOW: i64 = i64::MAX;
-
 impl Subscriber {
-    /// For a subscription that is not authorized yet.
+    /// For a subscription that is not admitted yet.
     pub(in crate::live) fn new(account: AccountId, wake: Arc<Notify>) -> Self {
         Self {
             account,
             wake,
-            revoked_at: AtomicI64::new(0),
-            deleted: AtomicBool::new(false),
+            suspended_by: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
+            revoked: AtomicBool::new(false),
+            deleted: AtomicBool::new(false),
+            role: Mutex::new(None),
         }
     }
 
-    /// Takes note of a revocation, if it is of this account.
-    pub(in crate::live) fn revoke(&self, revocation: Revocation) {
-        // The end of the project is no secret: it is met in its place, behind the events that led to it.
-        if revocation.account == Some(self.account) {
-            self.revoked_at.fetch_max(revocation.sequence, Ordering::SeqCst);
+    /// Holds back what follows until the rights after this change are known.
+    pub(in crate::live) fn suspend(&self, change: u64) {
+        self.suspended_by.fetch_max(change, Ordering::SeqCst);
+    }
+
+    /// Lets it go on, if nothing has happened since this change.
+    pub(in crate::live) fn resume(&self, change: u64) {
+        let resumed =
+            self.suspended_by.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |by| (by <= change).then_some(0));
+        if resumed.is_ok_and(|by| by > 0) {
             self.wake.notify_one();
         }
     }
 
-    /// Ends it, whatever the membership's sequence: the database says so.
+    /// Whether nothing may follow before the rights are known.
+    pub(in crate::live) fn is_suspended(&self) -> bool {
+        self.suspended_by.load(Ordering::SeqCst) > 0
+    }
+
+    /// From now on the feed's rights decide whether it goes on. Before that, whoever looks into it does.
+    pub(in crate::live) fn admit(&self) {
+        self.admitted.store(true, Ordering::SeqCst);
+    }
+
+    /// Ends it, if it was admitted.
     pub(in crate::live) fn end(&self, why: EndReason) {
+        if !self.admitted.load(Ordering::SeqCst) {
+            return;
+        }
         match why {
-            EndReason::Revoked => self.revoked_at.store(NOW, Ordering::SeqCst),
+            EndReason::Revoked => self.revoked.store(true, Ordering::SeqCst),
             EndReason::Deleted => self.deleted.store(true, Ordering::SeqCst),
         }
         self.wake.notify_one();
     }
 
-    /// Whether a subscription that was authorized by the membership as of `authorized` was revoked since.
-    pub(in crate::live) fn is_revoked(&self, authorized: i64) -> bool {
-        self.revoked_at.load(Ordering::SeqCst) > authorized
+    /// Whether the account has lost the right.
+    pub(in crate::live) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::SeqCst)
     }
 
-    /// Whether the database says that there is nothing left to watch.
+    /// Whether there is nothing left to follow.
     pub(in crate::live) fn is_deleted(&self) -> bool {
         self.deleted.load(Ordering::SeqCst)
     }
 
-    /// From now on the database is asked whether it still may be there.
-    pub(in crate::live) fn admit(&self) {
-        self.admitted.store(true, Ordering::SeqCst);
+    /// The account's role.
+    pub(in crate::live) fn role(&self) -> Option<&'static str> {
+        *self.role.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it was authorized.
-    pub(in crate::live) fn is_admitted(&self) -> bool {
-        self.admitted.load(Ordering::SeqCst)
+    /// Sets the account's role.
+    pub(in crate::live) fn set_role(&self, role: Option<&'static str>) {
+        let before = std::mem::replace(&mut *self.role.lock().unwrap_or_else(PoisonError::into_inner), role);
+        if before != role {
+            self.wake.notify_one();
+        }
     }
 
     /// Something may have come.
@@ -93,10 +114,17 @@ impl Registration {
         Self { feed, subscriber, number }
     }
 
+    /// The feed.
     pub(in crate::live) fn feed(&self) -> &Feed {
         &self.feed
     }
 
+    /// Admits the subscriber, if its account may follow the feed: see [`Feed::admit`].
+    pub(in crate::live) fn admit(&self) -> Option<Access> {
+        self.feed.admit(&self.subscriber)
+    }
+
+    /// The subscriber.
     pub(in crate::live) fn subscriber(&self) -> &Subscriber {
         &self.subscriber
     }

@@ -120,7 +120,15 @@ fn live(base: &Base, identity: &Identity, seal: Seal, peers: Arc<Peers>) -> Live
     let epoch = *base.epoch.borrow();
     let outgoing = Outgoing { recent: base.log.recent(), peers };
     Live {
-        hub: Hub::new(base.pool.clone(), base.messaging.client().clone(), seal, epoch, config, outgoing),
+        hub: Hub::new(
+            base.pool.clone(),
+            base.log.clone(),
+            base.messaging.client().clone(),
+            seal,
+            epoch,
+            config,
+            outgoing,
+        ),
         app: base.app.clone(),
         identity: identity.clone(),
         limits: Arc::new(base.config.live.limits(base.config.requests.allowed_origins.clone())),

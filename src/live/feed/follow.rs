@@ -13,9 +13,11 @@ use uuid::Uuid;
 use workroom_projections::history::{self, PublishedEvent};
 
 use crate::{
+    event_store::LoadError,
     live::{
         feed::{
             Feed,
+            rights::Rights,
             ring::{Entry, Offered},
         },
         hub::Hub,
@@ -38,11 +40,12 @@ pub(in crate::live) async fn follow(hub: Hub, feed: Arc<Feed>) {
     }
 }
 
-async fn run(hub: &Hub, feed: &Feed) {
+async fn run(hub: &Hub, feed: &Arc<Feed>) {
     let mut messages = listen(hub, feed).await;
     if !open(hub, feed).await {
         return;
     }
+    let mut depends_on = None;
     let mut deserted_since = None;
     loop {
         let linger = deserted_since.map(|since: Instant| since + hub.config().linger);
@@ -70,7 +73,39 @@ async fn run(hub: &Hub, feed: &Feed) {
         if feed.is_behind() {
             fill(hub, feed).await;
         }
+        if let Some(change) = feed.unread_change() {
+            read_rights(hub, feed, change, &mut depends_on).await;
+        }
     }
+}
+
+/// Reads who may follow the feed, after the feed that its rights depend on is followed: what changes there is told from then on.
+async fn read_rights(hub: &Hub, feed: &Arc<Feed>, change: u64, depends_on: &mut Option<Arc<Feed>>) {
+    let read = async {
+        let mut rights = Rights::load(hub.log(), feed.id).await?;
+        if let Some(other) = rights.depend_on()
+            && depends_on.as_ref().is_none_or(|feed| feed.id != other)
+        {
+            let other = hub.follow_for(other, feed);
+            other.opened().await;
+            *depends_on = Some(other);
+            rights = Rights::load(hub.log(), feed.id).await?;
+        }
+        if rights.are_closed() {
+            // The end is met in its place: this is how far that is at most.
+            feed.expect(history::feed_head(hub.pool(), feed.id.uuid()).await?);
+        }
+        Ok::<_, LoadError>(rights)
+    };
+    match timeout(hub.config().query, read).await {
+        Ok(Ok(rights)) => return feed.set_rights(&rights, change),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "who may follow a feed could not be read");
+        }
+        Err(_) => tracing::warn!("who may follow a feed could not be read in time"),
+    }
+    sleep(RETRY).await;
+    feed.bell.notify_one();
 }
 
 async fn until(at: Option<Instant>) {
@@ -92,7 +127,7 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Copies> {
     let nats = hub.nats();
     let listening = async {
         let written = nats.subscribe(live_subject(feed.id.uuid())).await.ok()?;
-        let relayed = nats.subscribe(format!("events.{}.>", feed.id)).await.ok()?;
+        let relayed = nats.subscribe(format!("events.{}.>", feed.id.uuid())).await.ok()?;
         let inbox = nats.new_inbox();
         let mut echo = nats.subscribe(inbox.clone()).await.ok()?;
         nats.publish(inbox, "".into()).await.ok()?;
@@ -101,7 +136,7 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Copies> {
     if let Ok(Some((messages, Some(_)))) = timeout(hub.config().barrier, listening).await {
         return Some(messages);
     }
-    tracing::debug!(feed_id = %feed.id, "NATS did not confirm a subscription; Postgres carries the feed");
+    tracing::debug!(feed_id = %feed.id.uuid(), "NATS did not confirm a subscription; Postgres carries the feed");
     None
 }
 
@@ -185,7 +220,7 @@ fn parse(hub: &Hub, feed: &Feed, message: &Message, last: i64) -> Received {
         return Received::Doubtful;
     }
     match serde_json::from_slice::<PublishedEvent>(&message.payload) {
-        Ok(event) if event.feed_id == feed.id.uuid() => Received::Event(Entry::of(&event)),
+        Ok(event) if event.feed_id == feed.id.uuid() => Received::Event(Entry::of(feed.id, &event)),
         Ok(event) => {
             tracing::error!(subject = %message.subject, feed_id = %event.feed_id, "another feed's event is published here");
             Received::Doubtful
@@ -205,9 +240,9 @@ async fn fill(hub: &Hub, feed: &Feed) {
         match timeout(hub.config().query, history::since(hub.pool(), feed.id.uuid(), after, page)).await {
             Ok(Ok(rows)) => {
                 let is_last = i64::try_from(rows.len()).unwrap_or(page) < page;
-                let entries = rows.into_iter().map(|row| Entry::of(&PublishedEvent::from_row(row)));
+                let entries = rows.into_iter().map(|row| Entry::of(feed.id, &PublishedEvent::from_row(row)));
                 if feed.offer(entries, hub.config()) == Offered::Early {
-                    tracing::error!(feed_id = %feed.id, after, "the log has a hole");
+                    tracing::error!(feed_id = %feed.id.uuid(), after, "the log has a hole");
                     return;
                 }
                 if is_last {

@@ -4,8 +4,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, ProjectId};
+use workroom_domain::ids::AccountId;
 use workroom_projections::history::PublishedEvent;
+
+use crate::live::feed::FeedId;
 
 /// A frame to the client.
 #[derive(Serialize)]
@@ -18,12 +20,25 @@ pub(in crate::live) enum Frame<'a> {
         /// Time between two pings of the server, in seconds.
         ping_interval: u64,
         epoch: Uuid,
+        #[serde(flatten)]
+        reply: Reply<'a>,
     },
     /// The subscription stands; history follows, if asked for.
-    Subscribed { project_id: ProjectId, epoch: Uuid, head: i64 },
-    /// An event of the project's feed, at its place `seq`.
+    Subscribed {
+        #[serde(flatten)]
+        feed: FeedId,
+        epoch: Uuid,
+        head: i64,
+        /// The account's role; absent where there are none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        role: Option<&'a str>,
+        #[serde(flatten)]
+        reply: Reply<'a>,
+    },
+    /// An event of the feed, at its place `seq`.
     Event {
-        project_id: ProjectId,
+        #[serde(flatten)]
+        feed: FeedId,
         seq: i64,
         position: i64,
         event_type: &'a str,
@@ -35,29 +50,74 @@ pub(in crate::live) enum Frame<'a> {
         event_id: Uuid,
     },
     /// History is done.
-    CaughtUp { project_id: ProjectId, seq: i64 },
+    CaughtUp {
+        #[serde(flatten)]
+        feed: FeedId,
+        seq: i64,
+    },
     /// How far the feed is.
-    Head { project_id: ProjectId, seq: i64 },
+    Head {
+        #[serde(flatten)]
+        feed: FeedId,
+        seq: i64,
+    },
+    /// The account's role has changed.
+    Role {
+        #[serde(flatten)]
+        feed: FeedId,
+        role: &'a str,
+    },
     /// The client's place is not of this history.
-    Reset { project_id: ProjectId, epoch: Uuid, head: i64 },
+    Reset {
+        #[serde(flatten)]
+        feed: FeedId,
+        epoch: Uuid,
+        head: i64,
+    },
     /// The subscription has ended.
-    Unsubscribed { project_id: ProjectId, reason: &'a str },
+    Unsubscribed {
+        #[serde(flatten)]
+        feed: FeedId,
+        reason: &'a str,
+        #[serde(flatten)]
+        reply: Reply<'a>,
+    },
     /// Something was not done.
     Error {
         code: &'a str,
         detail: &'a str,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: Option<ProjectId>,
+        #[serde(flatten)]
+        feed: Option<FeedId>,
+        #[serde(flatten)]
+        reply: Reply<'a>,
     },
     /// Answer to a ping.
-    Pong {},
+    Pong {
+        #[serde(flatten)]
+        reply: Reply<'a>,
+    },
+}
+
+/// Which message of the client a frame answers: its `id`, if it had one.
+#[derive(Clone, Copy, Default, Serialize)]
+pub(in crate::live) struct Reply<'a> {
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) to: Option<&'a MessageId>,
+}
+
+/// What a client names one of its messages by: a short text or a whole number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(in crate::live) enum MessageId {
+    Number(i64),
+    Text(Box<str>),
 }
 
 impl<'a> Frame<'a> {
     /// The frame of an event.
-    pub(in crate::live) fn event(event: &'a PublishedEvent) -> Self {
+    pub(in crate::live) fn event(feed: FeedId, event: &'a PublishedEvent) -> Self {
         Self::Event {
-            project_id: ProjectId(event.feed_id),
+            feed,
             seq: event.seq,
             position: event.position,
             event_type: &event.event_type,
@@ -85,6 +145,8 @@ impl<'a> Frame<'a> {
 
 #[cfg(test)]
 mod tests {
+    use workroom_domain::ids::ProjectId;
+
     use super::*;
 
     #[test]
@@ -98,9 +160,15 @@ mod tests {
         )
         .unwrap();
         assert_eq!(
-            Frame::event(&event).text().as_str(),
+            Frame::event(FeedId::Project(ProjectId(event.feed_id)), &event).text().as_str(),
             r#"{"type":"event","project_id":"00000000-0000-0000-0000-000000000002","seq":3,"position":9,"event_type":"ProjectUpdated","occurred_at":"2026-11-20T10:00:00Z","actor":"system:worker","data":{"b": 1,  "a":2},"aggregate_type":"project","aggregate_id":"00000000-0000-0000-0000-000000000002","event_id":"00000000-0000-0000-0000-000000000001"}"#
         );
-        assert_eq!(Frame::Pong {}.text().as_str(), r#"{"type":"pong"}"#);
+        let pong = |to: Option<MessageId>| Frame::Pong { reply: Reply { to: to.as_ref() } }.text().as_str().to_owned();
+        assert_eq!(pong(None), r#"{"type":"pong"}"#);
+        assert_eq!(pong(Some(MessageId::Text("a\"b".into()))), r#"{"type":"pong","ref":"a\"b"}"#);
+        assert_eq!(pong(Some(MessageId::Number(7))), r#"{"type":"pong","ref":7}"#);
+        let own = FeedId::Account(AccountId(Uuid::nil()));
+        let head = Frame::Head { feed: own, seq: 4 }.text();
+        assert_eq!(head.as_str(), r#"{"type":"head","account":true,"seq":4}"#);
     }
 }

@@ -1,27 +1,17 @@
-//! The backstop, one task a process: asks Postgres how far the feeds are, which history this is, and who may watch.
+//! The backstop, one task a process: asks Postgres how far the feeds are, and which history this is.
 //!
 //! While NATS delivers, this finds a lost last message; while it does not, this *is* the delivery, only slower.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
-use workroom_domain::{
-    access::{self, Action},
-    ids::{AccountId, ProjectId},
-};
 use workroom_projections::log;
 
-use crate::live::{
-    feed::{Feed, revocation::EndReason},
-    hub::Hub,
-};
+use crate::live::{feed::Feed, hub::Hub};
 
-/// Watches over heads, epoch and members until the hub closes.
+/// Watches over heads and epoch until the hub closes.
 pub(in crate::live) async fn watch_heads(hub: Hub) {
     let stop = hub.stopped().clone();
     tokio::select! {
@@ -87,7 +77,7 @@ async fn look(hub: &Hub, feeds: &[Arc<Feed>]) -> Result<bool, sqlx::Error> {
         return Ok(false);
     }
     let heads = heads(hub.pool(), feeds).await?;
-    let head_of = |feed: &Feed| heads.get(&feed.id).copied().unwrap_or_default();
+    let head_of = |feed: &Feed| heads.get(&feed.id.uuid()).copied().unwrap_or_default();
     if hub.set_epoch(epoch) {
         tracing::warn!(%epoch, "the log is another history now; every subscription is reset");
         for feed in feeds {
@@ -98,11 +88,10 @@ async fn look(hub: &Hub, feeds: &[Arc<Feed>]) -> Result<bool, sqlx::Error> {
     for feed in feeds {
         behind |= feed.expect(head_of(feed));
     }
-    recheck(hub.pool(), feeds).await?;
     Ok(behind)
 }
 
-async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<ProjectId, i64>, sqlx::Error> {
+async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<Uuid, i64>, sqlx::Error> {
     let ids: Vec<Uuid> = feeds.iter().map(|feed| feed.id.uuid()).collect();
     let rows: Vec<(Uuid, i64)> = sqlx::query_as(
         "SELECT f.id, COALESCE((
@@ -112,42 +101,5 @@ async fn heads(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<HashMap<ProjectId, 
     .bind(&ids)
     .fetch_all(pool)
     .await?;
-    Ok(rows.into_iter().map(|(id, head)| (ProjectId(id), head)).collect())
-}
-
-/// Ends the subscriptions of accounts that may no longer watch, should an event of that have passed unseen.
-async fn recheck(pool: &PgPool, feeds: &[Arc<Feed>]) -> Result<(), sqlx::Error> {
-    // The subscribers are listed before the views are asked: who was admitted might watch by the views then.
-    let subscribers: Vec<_> =
-        feeds.iter().flat_map(|feed| feed.admitted().into_iter().map(|subscriber| (feed.id, subscriber))).collect();
-    let pairs: HashSet<(ProjectId, AccountId)> =
-        subscribers.iter().map(|(project_id, subscriber)| (*project_id, subscriber.account)).collect();
-    if pairs.is_empty() {
-        return Ok(());
-    }
-    let (projects, accounts): (Vec<Uuid>, Vec<Uuid>) =
-        pairs.into_iter().map(|(project, account)| (project.uuid(), account.uuid())).unzip();
-    let without_right: Vec<(Uuid, Uuid, bool)> = sqlx::query_as(
-        "SELECT s.project_id, s.account_id, COALESCE(p.deleted, true)
-         FROM unnest($1::uuid[], $2::uuid[]) AS s (project_id, account_id)
-         LEFT JOIN projects p ON p.id = s.project_id
-         CROSS JOIN LATERAL project_relation(p.id, p.organization_id, p.is_public, p.deleted, s.account_id) r
-         WHERE (r.relation = ANY($3)) IS NOT TRUE",
-    )
-    .bind(&projects)
-    .bind(&accounts)
-    .bind(access::allowing(Action::JoinLive))
-    .fetch_all(pool)
-    .await?;
-    let why = |deleted| if deleted { EndReason::Deleted } else { EndReason::Revoked };
-    let ended: HashMap<(ProjectId, AccountId), EndReason> = without_right
-        .into_iter()
-        .map(|(project, account, deleted)| ((ProjectId(project), AccountId(account)), why(deleted)))
-        .collect();
-    for (project_id, subscriber) in subscribers {
-        if let Some(why) = ended.get(&(project_id, subscriber.account)) {
-            subscriber.end(*why);
-        }
-    }
-    Ok(())
+    Ok(rows.into_iter().collect())
 }

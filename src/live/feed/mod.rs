@@ -1,17 +1,18 @@
-//! A feed as this process follows it: the ring, the subscribers, and how far Postgres says it is.
+//! A feed as this process follows it: the ring, the subscribers, who may follow it, and how far Postgres says it is.
 
 pub(super) mod follow;
 pub(super) mod frames;
 pub(super) mod heads;
+mod id;
 pub(super) mod pages;
-pub(super) mod revocation;
+pub(super) mod rights;
 pub(super) mod ring;
 
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicI64, AtomicU32, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
     },
 };
 
@@ -19,17 +20,50 @@ use tokio::{
     sync::{Notify, watch},
     time::Instant,
 };
-use workroom_domain::ids::ProjectId;
+
+pub(in crate::live) use id::FeedId;
 
 use crate::live::{
-    feed::ring::{Entry, Offered, Ring},
+    feed::{
+        rights::{Access, Change, Rights},
+        ring::{Entry, Offered, Ring},
+    },
     limits::HubConfig,
     subscriber::Subscriber,
 };
 
+/// Why a subscription ends without its client's asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::live) enum EndReason {
+    /// The account may no longer follow the feed.
+    Revoked,
+    /// There is nothing left to follow.
+    Deleted,
+}
+
+impl EndReason {
+    /// The reason that the client is given.
+    pub(in crate::live) fn as_str(self, feed: FeedId) -> &'static str {
+        match (self, feed) {
+            (Self::Revoked, _) => "access_revoked",
+            (Self::Deleted, FeedId::Project(_)) => "project_deleted",
+            (Self::Deleted, FeedId::Organization(_)) => "organization_deleted",
+            (Self::Deleted, FeedId::Account(_)) => "account_deleted",
+        }
+    }
+}
+
+/// The rights that were read last, and after how many changes.
+#[derive(Clone, Default)]
+struct Known {
+    rights: Option<Rights>,
+    after: u64,
+}
+
 /// A feed as this process follows it.
 pub(in crate::live) struct Feed {
-    pub(in crate::live) id: ProjectId,
+    /// Which.
+    pub(in crate::live) id: FeedId,
     /// Rings when the feed's task has something to look at.
     pub(in crate::live) bell: Notify,
     ring: RwLock<Ring>,
@@ -38,11 +72,16 @@ pub(in crate::live) struct Feed {
     head: AtomicI64,
     announcement: AtomicU32,
     open: watch::Sender<bool>,
+    /// Counts what may have changed the rights. The first is that they were never read.
+    changes: AtomicU64,
+    known: watch::Sender<Known>,
+    /// Feeds whose rights this one's events change.
+    dependents: Mutex<Vec<Weak<Feed>>>,
 }
 
 impl Feed {
     /// A feed that nobody follows yet.
-    pub(in crate::live) fn new(id: ProjectId) -> Self {
+    pub(in crate::live) fn new(id: FeedId) -> Self {
         Self {
             id,
             bell: Notify::new(),
@@ -52,6 +91,9 @@ impl Feed {
             head: AtomicI64::new(0),
             announcement: AtomicU32::new(0),
             open: watch::channel(false).0,
+            changes: AtomicU64::new(1),
+            known: watch::Sender::default(),
+            dependents: Mutex::default(),
         }
     }
 
@@ -66,6 +108,10 @@ impl Feed {
 
     fn subscribers(&self) -> MutexGuard<'_, HashMap<u64, Arc<Subscriber>>> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dependents(&self) -> MutexGuard<'_, Vec<Weak<Feed>>> {
+        self.dependents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a subscriber.
@@ -86,14 +132,16 @@ impl Feed {
         }
     }
 
-    /// Whether there is no subscriber.
+    /// Whether there is no subscriber, and no feed that depends on it.
     pub(in crate::live) fn is_deserted(&self) -> bool {
-        self.subscribers().is_empty()
+        self.subscribers().is_empty() && self.dependents().iter().all(|feed| feed.strong_count() == 0)
     }
 
-    /// The subscribers whose subscriptions were authorized.
-    pub(in crate::live) fn admitted(&self) -> Vec<Arc<Subscriber>> {
-        self.subscribers().values().filter(|subscriber| subscriber.is_admitted()).cloned().collect()
+    /// Tells another feed of what changes this one's rights, as long as that is followed.
+    pub(in crate::live) fn add_dependent(&self, dependent: &Arc<Feed>) {
+        let mut dependents = self.dependents();
+        dependents.retain(|feed| feed.strong_count() > 0);
+        dependents.push(Arc::downgrade(dependent));
     }
 
     /// Begins to carry events behind `head`; those who wait for it may go on.
@@ -114,9 +162,69 @@ impl Feed {
         let _ = self.open.subscribe().wait_for(|open| *open).await;
     }
 
+    /// Takes note that the rights have changed: those who may have lost theirs are suspended until they are read again.
+    pub(in crate::live) fn change_rights(&self, change: Change) {
+        let number = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+        for subscriber in self.subscribers().values() {
+            let concerned = match change {
+                // The end of a feed is no secret: it is met in its place, behind the events that led to it.
+                Change::Given | Change::Closed => false,
+                Change::Taken(account) => subscriber.account == account,
+                Change::Unknown => true,
+            };
+            if concerned {
+                subscriber.suspend(number);
+            }
+        }
+        self.bell.notify_one();
+        let dependents: Vec<_> = self.dependents().iter().filter_map(Weak::upgrade).collect();
+        for dependent in dependents {
+            dependent.change_rights(change);
+        }
+    }
+
+    /// The number of the latest change, if the rights were not read since.
+    pub(in crate::live) fn unread_change(&self) -> Option<u64> {
+        let latest = self.changes.load(Ordering::SeqCst);
+        (self.known.borrow().after < latest).then_some(latest)
+    }
+
+    /// Takes rights that were read after this change: subscriptions go on, in another role perhaps, or end.
+    pub(in crate::live) fn set_rights(&self, rights: &Rights, after: u64) {
+        self.known.send_replace(Known { rights: Some(rights.clone()), after });
+        for subscriber in self.subscribers().values() {
+            match rights.of(subscriber.account) {
+                Access::Follower(role) => subscriber.set_role(role),
+                Access::Forbidden | Access::Hidden => subscriber.end(EndReason::Revoked),
+                Access::Closed => subscriber.end(EndReason::Deleted),
+            }
+            subscriber.resume(after);
+        }
+    }
+
+    /// Admits a registered subscriber whose account may follow the feed. `None`: the rights are in doubt; whatever the answer but
+    /// [`Access::Follower`], the registration is of no use any more.
+    pub(in crate::live) fn admit(&self, subscriber: &Subscriber) -> Option<Access> {
+        subscriber.admit();
+        let known = self.known.borrow();
+        let rights = known.rights.as_ref()?;
+        let access = rights.of(subscriber.account);
+        if let Access::Follower(role) = access {
+            subscriber.set_role(role);
+        }
+        // After the registration, and after the look: whatever changes later finds the subscriber.
+        (known.after == self.changes.load(Ordering::SeqCst)).then_some(access)
+    }
+
+    /// Waits until the rights are known as they are after all changes so far.
+    pub(in crate::live) async fn rights_known(&self) {
+        let latest = self.changes.load(Ordering::SeqCst);
+        let _ = self.known.subscribe().wait_for(|known| known.after >= latest).await;
+    }
+
     /// Offers events in order; what comes before its predecessors is kept for a moment.
     ///
-    /// Who may no longer watch because of an event is told before anybody can see it or a later one.
+    /// Who may have lost the right to follow the feed because of an event is suspended before anybody can see it or a later one.
     pub(in crate::live) fn offer(&self, entries: impl IntoIterator<Item = Entry>, config: &HubConfig) -> Offered {
         self.offer_while(entries, config, || true)
     }
@@ -133,10 +241,10 @@ impl Feed {
         let mut outcome = Offered::Old;
         let mut is_news = false;
         for entry in entries {
-            if let Some(revocation) = entry.revocation {
-                for subscriber in self.subscribers().values() {
-                    subscriber.revoke(revocation);
-                }
+            if let Some(change) = entry.change
+                && entry.seq > self.ring().last()
+            {
+                self.change_rights(change);
             }
             let mut ring = self.ring_mut();
             if !is_current() {
@@ -171,6 +279,11 @@ impl Feed {
         self.head.load(Ordering::SeqCst)
     }
 
+    /// How far the feed is known to be, by Postgres or by what has come.
+    pub(in crate::live) fn furthest(&self) -> i64 {
+        self.head().max(self.ring().last())
+    }
+
     /// Takes note of how far Postgres says the feed is. Returns whether the ring is behind it.
     pub(in crate::live) fn expect(&self, head: i64) -> bool {
         self.head.fetch_max(head, Ordering::SeqCst);
@@ -191,8 +304,9 @@ impl Feed {
         self.ring_mut().expire(Instant::now(), config.ring_age);
     }
 
-    /// Begins anew in another history: every subscription is reset to `head`.
+    /// Begins anew in another history: every subscription is reset to `head`, and the rights are another history's, too.
     pub(in crate::live) fn restart(&self, head: i64) {
+        self.change_rights(Change::Unknown);
         self.head.store(head, Ordering::SeqCst);
         self.ring_mut().restart(head);
         self.wake_all();
@@ -205,7 +319,7 @@ impl Feed {
         self.wake_all();
     }
 
-    /// How many times [`announce`](Self::announce) was called.
+    /// Counts announcements.
     pub(in crate::live) fn announcement(&self) -> u32 {
         self.announcement.load(Ordering::Relaxed)
     }

@@ -15,18 +15,20 @@ use futures::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use tokio::time::{Instant, sleep, timeout};
-use workroom_domain::ids::ProjectId;
 use workroom_projections::history::{self, PublishedEvent};
 
-use crate::live::{feed::ring::Entry, hub::Hub};
+use crate::live::{
+    feed::{FeedId, ring::Entry},
+    hub::Hub,
+};
 
 /// How long to wait for a database that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Which page: of which project, in which generation of the feed, behind which place.
+/// Which page: of which feed, in which generation of the feed, behind which place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::live) struct PageKey {
-    pub(in crate::live) project_id: ProjectId,
+    pub(in crate::live) feed: FeedId,
     pub(in crate::live) generation: u32,
     pub(in crate::live) after: i64,
 }
@@ -140,18 +142,18 @@ impl Pages {
 /// Reads a page of history, however long the database takes: subscriptions wait, sockets live.
 async fn read_page(hub: &Hub, key: PageKey) -> Page {
     let config = hub.config();
-    let (project_id, after) = (key.project_id.uuid(), key.after);
+    let (feed_id, after) = (key.feed.uuid(), key.after);
     loop {
         let rows = {
             let _turn = hub.render_turn().await;
-            let rows = history::portion(hub.pool(), project_id, after, config.page, config.page_bytes);
+            let rows = history::portion(hub.pool(), feed_id, after, config.page, config.page_bytes);
             timeout(config.query, rows).await
         };
         match rows {
             Ok(Ok(rows)) if !rows.is_empty() => {
                 let mut entries = Vec::with_capacity(rows.len());
                 for row in rows {
-                    entries.push(Entry::of(&PublishedEvent::from_row(row)));
+                    entries.push(Entry::of(key.feed, &PublishedEvent::from_row(row)));
                     // Commands go first.
                     tokio::task::consume_budget().await;
                 }

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use workroom_projections::history::PublishedEvent;
 
 use crate::live::{
-    feed::{frames::Frame, revocation::Revocation},
+    feed::{FeedId, frames::Frame, rights::Change},
     limits::HubConfig,
 };
 
@@ -20,14 +20,14 @@ pub(in crate::live) struct Entry {
     /// Its place in the feed.
     pub(in crate::live) seq: i64,
     pub(in crate::live) frame: Utf8Bytes,
-    /// Who may no longer watch because of it.
-    pub(in crate::live) revocation: Option<Revocation>,
+    /// What it changes of who may follow the feed.
+    pub(in crate::live) change: Option<Change>,
 }
 
 impl Entry {
-    /// From an event.
-    pub(in crate::live) fn of(event: &PublishedEvent) -> Self {
-        Self { seq: event.seq, frame: Frame::event(event).text(), revocation: Revocation::of(event) }
+    /// From an event of a feed.
+    pub(in crate::live) fn of(feed: FeedId, event: &PublishedEvent) -> Self {
+        Self { seq: event.seq, frame: Frame::event(feed, event).text(), change: Change::of(event) }
     }
 }
 
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: i64) -> Entry {
-        Entry { seq, frame: "0123456789".into(), revocation: None }
+        Entry { seq, frame: "0123456789".into(), change: None }
     }
 
     fn config() -> HubConfig {

@@ -21,16 +21,15 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::{Error, Message};
 use uuid::Uuid;
-use workroom_domain::ids::ProjectId;
 
 use crate::{
     identity::{Caller, Watch},
     live::{
         Live,
         feed::{
-            frames::Frame,
+            EndReason, FeedId,
+            frames::{Frame, MessageId, Reply},
             pages::{Page, PageKey, Reading, read},
-            revocation::EndReason,
         },
         socket::{
             close::Close,
@@ -50,8 +49,16 @@ const TURNS: usize = 4;
 /// How long the peer may take to hang up after its close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A subscription that is being looked into: its project, its number, and what came of it.
-pub(in crate::live) type Admission = (ProjectId, u64, Result<Admitted, Refused>);
+/// A subscription that is being looked into.
+pub(in crate::live) struct Pending {
+    pub(in crate::live) feed: FeedId,
+    pub(in crate::live) number: u64,
+    /// The message that asked for it.
+    pub(in crate::live) id: Option<MessageId>,
+}
+
+/// What came of looking into a subscription, by its number.
+pub(in crate::live) type Admission = (u64, Result<Admitted, Refused>);
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// How a socket ends.
@@ -73,8 +80,8 @@ pub(in crate::live) struct Socket {
     pub(in crate::live) outbox: Outbox,
     pub(in crate::live) timers: Timers,
     pub(in crate::live) subscriptions: Vec<Subscription>,
-    /// Subscriptions that are being looked into, with their numbers.
-    pub(in crate::live) pending: Vec<(ProjectId, u64)>,
+    /// Subscriptions that are being looked into.
+    pub(in crate::live) pending: Vec<Pending>,
     pub(in crate::live) admissions: Admissions,
     pub(in crate::live) next_admission: u64,
     pub(in crate::live) wake: Arc<Notify>,
@@ -114,7 +121,7 @@ impl Socket {
 
     /// Runs until the peer or the gateway ends it.
     pub(in crate::live) async fn run(mut self) {
-        let end = match self.caller.map_or(Ok(()), |caller| self.welcome(caller)) {
+        let end = match self.caller.map_or(Ok(()), |caller| self.welcome(caller, None)) {
             Ok(()) => self.serve().await,
             Err(close) => End::Ours(close),
         };
@@ -183,7 +190,7 @@ impl Socket {
         }
         match message {
             Message::Text(text) => self.dispatch(&text).await.map_err(Some),
-            Message::Binary(_) => self.reject("binary frames are not part of the protocol").map_err(Some),
+            Message::Binary(_) => self.reject("binary frames are not part of the protocol", None).map_err(Some),
             Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => Ok(()),
         }
     }
@@ -195,7 +202,7 @@ impl Socket {
                 Due::NoSignIn => return Err(Some(Close::NoSignIn)),
                 Due::Silent => return Err(Some(Close::Silent)),
                 Due::GraceOver => return Err(Some(Close::TokenExpired)),
-                Due::Expired => self.error("token_expiring", "the access token has expired; send refresh", None),
+                Due::Expired => self.error("token_expiring", "the access token has expired; send refresh", None, None),
                 Due::Ping => self.outbox.control(Message::Ping(axum::body::Bytes::new())),
                 Due::Look => {}
             }
@@ -231,38 +238,44 @@ impl Socket {
 
     fn end_revoked(&mut self) -> Result<(), Close> {
         while let Some(one) = self.subscriptions.iter().find(|one| one.is_revoked()) {
-            self.end(one.project_id(), EndReason::Revoked)?;
+            self.end(one.feed_id(), EndReason::Revoked)?;
+        }
+        for one in &mut self.subscriptions {
+            if let Some(role) = one.new_role() {
+                let feed = one.feed_id();
+                self.outbox.control(Message::Text(Frame::Role { feed, role }.text()));
+            }
         }
         Ok(())
     }
 
-    fn end(&mut self, project_id: ProjectId, why: EndReason) -> Result<(), Close> {
-        let reason = why.as_str();
+    fn end(&mut self, feed: FeedId, why: EndReason) -> Result<(), Close> {
+        let reason = why.as_str(feed);
         match why {
             EndReason::Revoked => {
-                self.drop_subscription(project_id, reason);
+                self.drop_subscription(feed, reason, None);
                 if self.subscriptions.is_empty() && self.pending.is_empty() {
                     return Err(Close::AccessRevoked);
                 }
             }
             // No secret: the events that led to it are still sent, and this behind them.
             EndReason::Deleted => {
-                self.subscriptions.retain(|one| one.project_id() != project_id);
-                self.outbox.durable(project_id, Frame::Unsubscribed { project_id, reason }.text());
+                self.subscriptions.retain(|one| one.feed_id() != feed);
+                self.outbox.durable(feed, Frame::Unsubscribed { feed, reason, reply: Reply::default() }.text());
             }
         }
         Ok(())
     }
 
     /// Ends a subscription at once, whatever waits; `false` when there is none.
-    pub(in crate::live) fn drop_subscription(&mut self, project_id: ProjectId, reason: &str) -> bool {
+    pub(in crate::live) fn drop_subscription(&mut self, feed: FeedId, reason: &str, to: Option<&MessageId>) -> bool {
         let before = self.subscriptions.len();
-        self.subscriptions.retain(|one| one.project_id() != project_id);
+        self.subscriptions.retain(|one| one.feed_id() != feed);
         if self.subscriptions.len() == before {
             return false;
         }
-        self.outbox.withdraw(project_id);
-        self.say(&Frame::Unsubscribed { project_id, reason });
+        self.outbox.withdraw(feed);
+        self.say(&Frame::Unsubscribed { feed, reason, reply: Reply { to } });
         true
     }
 
@@ -281,21 +294,20 @@ impl Socket {
                     Step::More => has_more = true,
                     Step::NeedsPage(after) => {
                         if self.reading.is_none() {
-                            let (project_id, generation) = (one.project_id(), one.generation());
-                            let key = PageKey { project_id, generation, after };
+                            let key = PageKey { feed: one.feed_id(), generation: one.generation(), after };
                             self.reading = Some(self.live.hub.pages().get(&self.live.hub, key));
                         }
                     }
-                    Step::Ended(why) => ended.push((one.project_id(), why)),
+                    Step::Ended(why) => ended.push((one.feed_id(), why)),
                     Step::TooSlow => return Err(Close::TooSlow),
                     Step::Hole => {
-                        tracing::error!(project_id = %one.project_id(), after = one.cursor(), "a feed has a hole");
+                        tracing::error!(feed_id = %one.feed_id().uuid(), after = one.cursor(), "a feed has a hole");
                         return Err(Close::Internal);
                     }
                 }
             }
             self.turn = self.turn.wrapping_add(1);
-            ended.into_iter().try_for_each(|(project_id, why)| self.end(project_id, why))?;
+            ended.into_iter().try_for_each(|(feed, why)| self.end(feed, why))?;
             if !has_more {
                 break;
             }
@@ -304,7 +316,7 @@ impl Socket {
     }
 
     fn supply(&mut self, page: &Arc<Page>) {
-        if let Some(one) = self.subscriptions.iter_mut().find(|one| one.project_id() == page.key.project_id) {
+        if let Some(one) = self.subscriptions.iter_mut().find(|one| one.feed_id() == page.key.feed) {
             one.supply(page);
         }
     }

@@ -14,9 +14,8 @@ use std::{
 use futures::{SinkExt, StreamExt};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
-use workroom_domain::ids::ProjectId;
 
-use crate::live::socket::transport::WebSocket;
+use crate::live::{feed::FeedId, socket::transport::WebSocket};
 
 /// Capacity that an empty lane keeps.
 const KEPT: usize = 4;
@@ -37,7 +36,7 @@ pub(in crate::live) enum Io {
 #[derive(Default)]
 pub(in crate::live) struct Outbox {
     control: VecDeque<Message>,
-    durable: VecDeque<(ProjectId, Utf8Bytes)>,
+    durable: VecDeque<(FeedId, Utf8Bytes)>,
     is_unflushed: bool,
     blocked_since: Option<Instant>,
 }
@@ -48,14 +47,14 @@ impl Outbox {
         self.control.push_back(message);
     }
 
-    /// Puts a frame of a project into the durable lane.
-    pub(in crate::live) fn durable(&mut self, project_id: ProjectId, frame: Utf8Bytes) {
-        self.durable.push_back((project_id, frame));
+    /// Puts a frame of a feed into the durable lane.
+    pub(in crate::live) fn durable(&mut self, feed: FeedId, frame: Utf8Bytes) {
+        self.durable.push_back((feed, frame));
     }
 
-    /// Withdraws what waits for a project: nothing of it may follow.
-    pub(in crate::live) fn withdraw(&mut self, project_id: ProjectId) {
-        self.durable.retain(|(of, _)| *of != project_id);
+    /// Withdraws what waits of a feed: nothing of it may follow.
+    pub(in crate::live) fn withdraw(&mut self, feed: FeedId) {
+        self.durable.retain(|(of, _)| *of != feed);
     }
 
     /// Withdraws everything durable.
@@ -143,12 +142,14 @@ impl Outbox {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
+    use workroom_domain::ids::ProjectId;
 
     use super::*;
 
     #[test]
-    fn control_goes_first_and_a_project_can_be_withdrawn() {
-        let (ours, theirs) = (ProjectId(Uuid::from_u128(1)), ProjectId(Uuid::from_u128(2)));
+    fn control_goes_first_and_a_feed_can_be_withdrawn() {
+        let feed = |id| FeedId::Project(ProjectId(Uuid::from_u128(id)));
+        let (ours, theirs) = (feed(1), feed(2));
         let mut outbox = Outbox::default();
         outbox.durable(ours, "1".into());
         outbox.durable(theirs, "2".into());

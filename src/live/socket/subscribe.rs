@@ -1,4 +1,4 @@
-//! Whether somebody may follow a project, and from where.
+//! Whether somebody may follow a feed, and from where.
 
 use std::{sync::Arc, time::Duration};
 
@@ -6,26 +6,28 @@ use sqlx::PgPool;
 use tokio::{sync::Notify, time::timeout};
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
-use workroom_domain::{
-    access::{Action, Decision, Facts},
-    ids::{AccountId, ProjectId},
-    membership::Membership,
-};
+use workroom_domain::{access::Action, ids::AccountId};
 
 use crate::{
     application::Error,
     live::{
         Live,
-        feed::revocation,
+        feed::{
+            FeedId,
+            rights::{Access, Change},
+        },
         socket::{
             messages::{Since, Subscribe},
             subscription::Start,
         },
+        subscriber::Registration,
     },
 };
 
 /// How long an answer may take.
 const ADMISSION_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a feed's rights are read before somebody is refused whom the log allowed a moment before.
+const ADMISSION_ATTEMPTS: usize = 8;
 
 /// Why somebody may not, in the protocol's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +37,8 @@ pub(in crate::live) struct Refused {
 }
 
 impl Refused {
-    const NOT_FOUND: Self = Self { code: "not_found", detail: "there is no such project" };
-    const FORBIDDEN: Self = Self { code: "forbidden", detail: "you do not have the right to follow this project" };
+    const NOT_FOUND: Self = Self { code: "not_found", detail: "there is no such feed" };
+    const FORBIDDEN: Self = Self { code: "forbidden", detail: "you do not have the right to follow this feed" };
     const UNAVAILABLE: Self = Self { code: "unavailable", detail: "the service is busy; try again" };
     const INTERNAL: Self = Self { code: "internal", detail: "an internal error occurred" };
 }
@@ -65,19 +67,19 @@ pub(in crate::live) struct Admitted {
     pub(in crate::live) is_reset: bool,
 }
 
-/// Finds out whether somebody may follow a project, registers with its feed, and finds where to begin.
+/// Finds out whether somebody may follow a feed, registers with it, and finds where to begin.
 ///
-/// The order matters. First the views, which know what to call a refusal, so that a stranger never makes the process
-/// follow a feed. Then the registration: from here on no event of the membership passes unseen. Then the membership from the log itself,
-/// and its sequence: a removal behind it will come by, one before it is no longer about this membership. Last the head.
+/// A feed that is followed here knows who may: then nothing is asked. Whom it does not know is looked for in the log, so that a
+/// member of a moment ago is not refused, and a stranger never makes the process follow a feed.
 pub(in crate::live) async fn admit(
     live: Live,
     account_id: AccountId,
+    feed: FeedId,
     request: Subscribe,
     wake: Arc<Notify>,
 ) -> Result<Admitted, Refused> {
-    timeout(ADMISSION_TIMEOUT, try_admit(&live, account_id, &request, wake)).await.unwrap_or_else(|_| {
-        tracing::warn!(project_id = %request.project_id, "a subscription took too long");
+    timeout(ADMISSION_TIMEOUT, try_admit(&live, account_id, feed, &request, wake)).await.unwrap_or_else(|_| {
+        tracing::warn!(feed_id = %feed.uuid(), "a subscription took too long");
         Err(Refused::UNAVAILABLE)
     })
 }
@@ -85,67 +87,75 @@ pub(in crate::live) async fn admit(
 async fn try_admit(
     live: &Live,
     account_id: AccountId,
+    feed: FeedId,
     request: &Subscribe,
     wake: Arc<Notify>,
 ) -> Result<Admitted, Refused> {
     let hub = &live.hub;
-    let project_id = request.project_id;
-    {
-        let _turn = hub.turn().await;
-        live.app.project_for(account_id, project_id, Action::JoinLive).await?;
-    }
-    // Without a turn: the feed's own task reads for it.
-    let registration = hub.join(project_id, account_id, wake).await;
-    let generation = registration.feed().ring().generation();
-    let _turn = hub.turn().await;
-    let membership = live.app.log().reload::<Membership>(project_id.into()).await.map_err(Error::from)?;
-    require_right(live, account_id, project_id, &membership.state).await?;
-    let (epoch, head) = head_of(hub.pool(), project_id).await.map_err(Error::from)?;
-    if epoch != hub.epoch() {
-        hub.look_soon();
-    }
-    registration.feed().expect(head);
-    registration.subscriber().admit();
-    let (cursor, is_reset) = resume_point(request.since, epoch, head);
-    let start = Start {
-        registration,
-        authorized: membership.sequence,
-        cursor,
-        head,
-        generation,
-        events: request.events,
-        page_size: hub.config().page,
+    let known = hub.join_open(feed, account_id, &wake);
+    let known = known.filter(|known| matches!(known.admit(), Some(Access::Follower(_))));
+    let registration = match known {
+        Some(registration) => registration,
+        None => admit_by_log(live, account_id, feed, wake).await?,
     };
+    let generation = registration.feed().ring().generation();
+    // A place that this process has not heard of may have been told by another: the log knows.
+    if request.since.is_some_and(|since| since.seq > registration.feed().furthest()) {
+        let _turn = hub.turn().await;
+        let (epoch, head) = head_of(hub.pool(), feed).await.map_err(Error::from)?;
+        if epoch != hub.epoch() {
+            hub.look_soon();
+        }
+        registration.feed().expect(head);
+    }
+    let (epoch, head) = (hub.epoch(), registration.feed().furthest());
+    let (cursor, is_reset) = resume_point(request.since, epoch, head);
+    let role = registration.subscriber().role();
+    let page_size = hub.config().page;
+    let start = Start { registration, cursor, head, generation, events: request.events, page_size, role };
     Ok(Admitted { start, epoch, is_reset })
 }
 
-/// Insists that the account may watch. Only whom the membership does not let costs a look at the project and its organization.
-async fn require_right(
+/// Admits by what the log says now.
+async fn admit_by_log(
     live: &Live,
     account_id: AccountId,
-    project_id: ProjectId,
-    membership: &Membership,
-) -> Result<(), Refused> {
-    let least = Facts::of_member(membership.role_of(account_id)).relation();
-    if revocation::decide(least) == Decision::Allowed {
-        return Ok(());
+    feed: FeedId,
+    wake: Arc<Notify>,
+) -> Result<Registration, Refused> {
+    {
+        let _turn = live.hub.turn().await;
+        match feed {
+            FeedId::Project(id) => drop(live.app.project_for(account_id, id, Action::JoinLive).await?),
+            FeedId::Organization(id) => drop(live.app.organization_for(account_id, id).await?),
+            // Only one's own can be named.
+            FeedId::Account(_) => {}
+        }
     }
-    let facts = live.app.facts(account_id, project_id, membership).await?;
-    match revocation::decide(facts.relation()) {
-        Decision::Allowed => Ok(()),
-        Decision::Forbidden => Err(Refused::FORBIDDEN),
-        Decision::Hidden => Err(Refused::NOT_FOUND),
+    for _ in 0..ADMISSION_ATTEMPTS {
+        // Without a turn: the feed's own task reads for it.
+        let registration = live.hub.join(feed, account_id, Arc::clone(&wake)).await;
+        registration.feed().rights_known().await;
+        match registration.admit() {
+            Some(Access::Follower(_)) => return Ok(registration),
+            // What the feed knows may be older than what was asked a moment ago; the other way round, the next reading tells.
+            Some(Access::Forbidden | Access::Hidden | Access::Closed) => {
+                registration.feed().change_rights(Change::Given);
+            }
+            None => {}
+        }
     }
+    Err(Refused::NOT_FOUND)
 }
 
 /// The current history and a feed's head, of one moment.
-async fn head_of(pool: &PgPool, project_id: ProjectId) -> Result<(Uuid, i64), sqlx::Error> {
+async fn head_of(pool: &PgPool, feed: FeedId) -> Result<(Uuid, i64), sqlx::Error> {
     sqlx::query_as(
         "SELECT epoch, COALESCE((
              SELECT feed_seq FROM events WHERE feed_id = $1 ORDER BY feed_seq DESC LIMIT 1), 0)
          FROM log_epoch",
     )
-    .bind(project_id.uuid())
+    .bind(feed.uuid())
     .fetch_one(pool)
     .await
 }

@@ -8,14 +8,13 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, ProjectId};
 
 use crate::live::{
     feed::{
-        Feed,
+        EndReason, Feed, FeedId,
         frames::Frame,
         pages::Page,
-        revocation::EndReason,
+        rights::Change,
         ring::{Entry, Pulled},
     },
     socket::outbox::Outbox,
@@ -56,8 +55,6 @@ pub(in crate::live) enum Step {
 pub(in crate::live) struct Start {
     /// The registration with the feed.
     pub(in crate::live) registration: Registration,
-    /// The membership's sequence that allowed it.
-    pub(in crate::live) authorized: i64,
     /// The last event that the client has.
     pub(in crate::live) cursor: i64,
     /// The feed's head when it began.
@@ -68,13 +65,13 @@ pub(in crate::live) struct Start {
     pub(in crate::live) events: bool,
     /// Entries in a full page of history.
     pub(in crate::live) page_size: i64,
+    /// The account's role.
+    pub(in crate::live) role: Option<&'static str>,
 }
 
 /// One subscription of one socket.
 pub(in crate::live) struct Subscription {
     registration: Registration,
-    authorized: i64,
-    account: AccountId,
     cursor: i64,
     phase: Phase,
     page: Option<Arc<Page>>,
@@ -83,13 +80,12 @@ pub(in crate::live) struct Subscription {
     generation: u32,
     announced: u32,
     events: bool,
+    role: Option<&'static str>,
 }
 
 impl Subscription {
     pub(in crate::live) fn new(start: Start) -> Self {
         Self {
-            account: start.registration.subscriber().account,
-            authorized: start.authorized,
             cursor: start.cursor,
             phase: Phase::CatchingUp { target: start.head },
             page: None,
@@ -97,12 +93,13 @@ impl Subscription {
             generation: start.generation,
             announced: start.registration.feed().announcement(),
             events: start.events,
+            role: start.role,
             registration: start.registration,
         }
     }
 
-    /// The project, which is the feed.
-    pub(in crate::live) fn project_id(&self) -> ProjectId {
+    /// Which feed.
+    pub(in crate::live) fn feed_id(&self) -> FeedId {
         self.registration.feed().id
     }
 
@@ -118,7 +115,14 @@ impl Subscription {
 
     /// Whether the account has lost the right: nothing may follow, whatever waits.
     pub(in crate::live) fn is_revoked(&self) -> bool {
-        self.registration.subscriber().is_revoked(self.authorized)
+        self.registration.subscriber().is_revoked()
+    }
+
+    /// The account's role, if it has become another.
+    pub(in crate::live) fn new_role(&mut self) -> Option<&'static str> {
+        let role = self.registration.subscriber().role();
+        let before = std::mem::replace(&mut self.role, role);
+        role.filter(|_| before != role)
     }
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
@@ -157,6 +161,9 @@ impl Subscription {
         if self.is_revoked() {
             return Step::Ended(EndReason::Revoked);
         }
+        if self.registration.subscriber().is_suspended() {
+            return Step::Idle;
+        }
         let generation = self.feed().ring().generation();
         if generation != self.generation {
             self.restart(generation, epoch, outbox);
@@ -187,9 +194,12 @@ impl Subscription {
 
     /// Entries behind the cursor; none when there are none yet.
     fn next_portion(&mut self, now: Instant, slow_grace: Duration) -> Result<Vec<Entry>, Step> {
-        if let Some(page) = self.page.as_deref().filter(|page| page.last() > self.cursor) {
+        // A page can be ahead of the feed: what that has not had yet may take the right to see what follows.
+        let last = self.feed().ring().last();
+        if let Some(page) = self.page.as_deref().filter(|page| page.last() > self.cursor && self.cursor < last) {
             let sent = page.entries.partition_point(|entry| entry.seq <= self.cursor);
-            return Ok(page.entries[sent..].iter().take(PORTION).cloned().collect());
+            let shown = page.entries[sent..].iter().take_while(|entry| entry.seq <= last);
+            return Ok(shown.take(PORTION).cloned().collect());
         }
         let mut entries = Vec::new();
         let pulled = self.feed().ring().pull(self.cursor, PORTION, &mut entries);
@@ -214,13 +224,12 @@ impl Subscription {
         if entry.seq != self.cursor + 1 {
             return Some(Step::Hole);
         }
-        // A page of history can be ahead of the feed's task, and so of the subscriber's flag.
-        if let Some(why) = entry.revocation.and_then(|revocation| revocation.ends(self.account, self.authorized)) {
-            return Some(Step::Ended(why));
+        if entry.change == Some(Change::Closed) {
+            return Some(Step::Ended(EndReason::Deleted));
         }
         self.cursor = entry.seq;
         if self.events {
-            outbox.durable(self.project_id(), entry.frame);
+            outbox.durable(self.feed_id(), entry.frame);
         }
         None
     }
@@ -231,7 +240,7 @@ impl Subscription {
             return false;
         }
         self.phase = Phase::Live;
-        outbox.durable(self.project_id(), Frame::CaughtUp { project_id: self.project_id(), seq: self.cursor }.text());
+        outbox.durable(self.feed_id(), Frame::CaughtUp { feed: self.feed_id(), seq: self.cursor }.text());
         true
     }
 
@@ -242,18 +251,17 @@ impl Subscription {
         }
         self.announced = announcement;
         let seq = self.feed().head().max(self.cursor);
-        outbox.durable(self.project_id(), Frame::Head { project_id: self.project_id(), seq }.text());
+        outbox.durable(self.feed_id(), Frame::Head { feed: self.feed_id(), seq }.text());
         true
     }
 
-    /// Another history: what the client has is worth nothing, and the membership is counted anew.
+    /// Another history: what the client has is worth nothing, and so is its place.
     fn restart(&mut self, generation: u32, epoch: Uuid, outbox: &mut Outbox) {
         let head = self.feed().head();
         self.generation = generation;
         self.cursor = head;
-        self.authorized = 0;
         self.phase = Phase::Live;
         self.page = None;
-        outbox.durable(self.project_id(), Frame::Reset { project_id: self.project_id(), epoch, head }.text());
+        outbox.durable(self.feed_id(), Frame::Reset { feed: self.feed_id(), epoch, head }.text());
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod expiry;
+mod feeds;
 mod frames;
 mod heads;
 mod hole;

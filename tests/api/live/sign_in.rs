@@ -91,7 +91,7 @@ async fn a_hello_signs_in_and_nothing_else_is_done_before() {
     for frame_type in ["subscribe", "unsubscribe"] {
         socket.send(json!({"type": frame_type, "project_id": project})).await;
         let error = socket.expect("error").await;
-        assert_eq!((&error["code"], &error["ref"]), (&json!("unauthenticated"), &json!(project)));
+        assert_eq!((&error["code"], &error["project_id"]), (&json!("unauthenticated"), &json!(project)));
     }
     socket.send(json!({"type": "refresh", "token": ada.token()})).await;
     assert_eq!(socket.expect("error").await["code"], "unauthenticated");

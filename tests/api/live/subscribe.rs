@@ -79,7 +79,7 @@ async fn a_project_is_followed_once_until_it_is_left() {
     let project = ada.project("Apollo").await;
     let mut socket = Socket::open(&ada).await;
     let error = |code: &str, frame: &Value| {
-        assert_eq!((&frame["code"], &frame["ref"]), (&json!(code), &json!(project)), "{frame}");
+        assert_eq!((&frame["code"], &frame["project_id"]), (&json!(code), &json!(project)), "{frame}");
     };
     socket.send(json!({"type": "unsubscribe", "project_id": project})).await;
     error("not_subscribed", &socket.expect("error").await);
@@ -134,12 +134,12 @@ async fn only_members_follow() {
     for project in [&hidden, &unknown] {
         socket.send(json!({"type": "subscribe", "project_id": project})).await;
         let refused =
-            json!({"type": "error", "code": "not_found", "detail": "there is no such project", "ref": project});
+            json!({"type": "error", "code": "not_found", "detail": "there is no such feed", "project_id": project});
         assert_eq!(socket.next().await, Ok(refused), "a hidden project looks like none");
     }
     socket.send(json!({"type": "subscribe", "project_id": public})).await;
     let error = socket.expect("error").await;
-    assert_eq!((&error["code"], &error["ref"]), (&json!("forbidden"), &json!(public)), "visitors read, no more");
+    assert_eq!((&error["code"], &error["project_id"]), (&json!("forbidden"), &json!(public)), "visitors read, no more");
     ada.invite(&hidden, &bob, "viewer").await;
     assert!(!socket.subscribe(&hidden, 0).await.is_empty(), "viewers may");
 }
