@@ -8,10 +8,10 @@ use workroom_domain::refusal::Kind;
 
 use crate::{
     clock::now,
-    identity::{Caller, Identity},
+    identity::{Caller, Identity, Scope},
     live::{
         feed::{
-            FeedId,
+            EndReason, FeedId,
             frames::{Frame, MessageId, Reply},
         },
         socket::{
@@ -55,6 +55,9 @@ impl Socket {
                 self.refresh(caller, &token).await?;
             }
             (ClientMessage::Subscribe(request), Some(caller)) => match request.feed(caller.account_id) {
+                Ok(feed) if !may_open(&caller, feed) => {
+                    self.error("forbidden", "this token does not open the account itself", Some(feed), id.as_ref());
+                }
                 Ok(feed) => self.subscribe(caller.account_id, feed, request, id),
                 Err(detail) => return self.reject(detail, id.as_ref()),
             },
@@ -124,6 +127,11 @@ impl Socket {
         self.caller = Some(fresh);
         self.watch = Some(self.live.identity.watch(&fresh));
         self.timers.signed_in(Instant::now(), now(), fresh.expires_at);
+        let account = FeedId::Account(fresh.account_id);
+        if !may_open(&fresh, account) {
+            self.pending.retain(|pending| pending.feed != account);
+            self.drop_subscription(account, EndReason::Revoked.as_str(account), None);
+        }
         Ok(())
     }
 
@@ -177,6 +185,11 @@ impl Socket {
             self.error("not_subscribed", "there is no such subscription", Some(feed), to);
         }
     }
+}
+
+/// Whether what somebody came with opens a feed: as for histories, a personal access token does not open the account itself.
+fn may_open(caller: &Caller, feed: FeedId) -> bool {
+    !matches!(feed, FeedId::Account(_)) || caller.require(Scope::Full).is_ok()
 }
 
 /// Finds out who brings a token. (Not of the socket: what it awaits must not hold on to one.)

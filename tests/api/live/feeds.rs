@@ -93,3 +93,31 @@ async fn an_organizations_admin_who_is_none_any_more_sees_nothing_of_what_follow
         assert_eq!(follow(&mut again, &project).await["role"], "owner", "and is one again at once");
     }
 }
+
+#[tokio::test]
+async fn a_personal_access_token_does_not_open_the_account_itself() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let made = ada.post("/auth/tokens", json!({"name": "deploy", "scopes": ["write"]})).await.is(201).json;
+    let token = made["token"].as_str().expect("a token");
+    let bearer = format!("Bearer {token}");
+    let mut program = Socket::attempt(&server.address, "", &[("authorization", &bearer)]).await.expect("a socket");
+    program.expect("welcome").await;
+    follow(&mut program, &project).await;
+    program.send(json!({"type": "subscribe", "account": true})).await;
+    let error = program.expect("error").await;
+    assert_eq!((&error["code"], &error["account"]), (&json!("forbidden"), &json!(true)));
+
+    // Nor does it go on with what another token has opened.
+    let mut socket = Socket::open(&ada).await;
+    follow(&mut socket, &project).await;
+    socket.send(json!({"type": "subscribe", "account": true})).await;
+    socket.expect("subscribed").await;
+    socket.expect("caught_up").await;
+    socket.send(json!({"type": "refresh", "token": token})).await;
+    let ended = json!({"type": "unsubscribed", "account": true, "reason": "access_revoked"});
+    assert_eq!(socket.expect("unsubscribed").await, ended);
+    is_quiet(&mut socket).await;
+}

@@ -377,6 +377,13 @@ async fn the_documentation_can_be_browsed_without_the_network() {
         files += 1;
     }
     assert!(files >= 2);
+    let script = server.client().get("//docs/swagger-ui-bundle.js").await.is(200);
+    assert!(script.text.contains("SwaggerUIBundle"), "readable without being decompressed");
+    let client = server.client().with_header("accept-encoding", "br, gzip;q=0.5");
+    let compressed = client.get("//docs/swagger-ui-bundle.js").await.is(200);
+    assert_eq!((compressed.header("content-encoding"), compressed.header("vary")), ("gzip", "accept-encoding"));
+    let client = server.client().with_header("accept-encoding", "gzip;q=0");
+    assert_eq!(client.get("//docs/swagger-ui-bundle.js").await.is(200).text, script.text);
     let start = server.client().get("//docs/swagger-initializer.js").await.is(200);
     assert!(start.text.contains("/api/v1/openapi.json"));
     server.client().get("//docs/no-such-page").await.problem(404);
