@@ -13,7 +13,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     --mount=type=secret,id=cargo_config,target=/usr/local/cargo/config.toml \
     cargo build --release --locked --bin workroom \
-    && install -m 0755 target/release/workroom /usr/local/bin/workroom
+    && install -s -m 0755 target/release/workroom /usr/local/bin/workroom
 
 FROM ${DEBIAN_IMAGE}
 # bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Of the image jobs see the interpreters,
