@@ -196,7 +196,7 @@ impl Hub {
         })
     }
 
-    /// Stops following a feed, unless somebody has sat down meanwhile.
+    /// Stops following a feed, unless somebody has come meanwhile.
     pub(in crate::live) fn retire(&self, feed: &Feed) -> bool {
         let mut feeds = self.map();
         let deserted = feed.is_deserted();

@@ -61,9 +61,13 @@ async fn run(hub: &Hub, outgoing: &Outgoing, tap: &Tap) {
 fn offer(hub: &Hub, outgoing: &Outgoing, tapped: &Tapped) {
     let mut by_feed: HashMap<Uuid, (Arc<Feed>, Vec<Entry>)> = HashMap::new();
     for stored in &tapped.events {
-        if let Some(feed) = hub.feed(stored.feed_id).filter(|feed| feed.is_open())
-            && let Some(row) = readable(stored, EventRow::from_stored(stored))
-        {
+        let Some(feed) = hub.feed(stored.feed_id) else { continue };
+        if !feed.is_open() {
+            // It is just finding out where it stands, and may have asked before this was committed.
+            if outgoing.recent.generation() == tapped.generation {
+                feed.expect(stored.feed_seq);
+            }
+        } else if let Some(row) = readable(stored, EventRow::from_stored(stored)) {
             let entry = Entry::of(feed.id, &PublishedEvent::from_row(row));
             by_feed.entry(stored.feed_id).or_insert_with(|| (feed, Vec::new())).1.push(entry);
         }

@@ -165,16 +165,16 @@ impl Feed {
     /// Takes note that the rights have changed: those who may have lost theirs are suspended until they are read again.
     pub(in crate::live) fn change_rights(&self, change: Change) {
         let number = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        for subscriber in self.subscribers().values() {
-            let concerned = match change {
-                // The end of a feed is no secret: it is met in its place, behind the events that led to it.
-                Change::Given | Change::Closed => false,
-                Change::Taken(account) => subscriber.account == account,
-                Change::Unknown => true,
-            };
-            if concerned {
-                subscriber.suspend(number);
-            }
+        let concerned = match change {
+            // The end of a feed is no secret: it is met in its place, behind the events that led to it.
+            Change::Given | Change::Closed => None,
+            Change::Taken(account) => Some(Some(account)),
+            Change::Unknown => Some(None),
+        };
+        if let Some(account) = concerned {
+            let subscribers = self.subscribers();
+            let concerned = subscribers.values().filter(|one| account.is_none_or(|account| one.account == account));
+            concerned.for_each(|one| one.suspend(number));
         }
         self.bell.notify_one();
         let dependents: Vec<_> = self.dependents().iter().filter_map(Weak::upgrade).collect();

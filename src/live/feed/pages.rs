@@ -15,6 +15,7 @@ use futures::{
     future::{BoxFuture, Shared, WeakShared},
 };
 use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 use workroom_projections::history::{self, PublishedEvent};
 
 use crate::live::{
@@ -25,10 +26,12 @@ use crate::live::{
 /// How long to wait for a database that did not answer.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// Which page: of which feed, in which generation of the feed, behind which place.
+/// Which page: of which feed, in which history and generation of the feed, behind which place. (A feed that is followed again
+/// counts its generations anew, so they do not tell histories apart.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::live) struct PageKey {
     pub(in crate::live) feed: FeedId,
+    pub(in crate::live) epoch: Uuid,
     pub(in crate::live) generation: u32,
     pub(in crate::live) after: i64,
 }
@@ -52,10 +55,8 @@ impl Page {
     }
 }
 
-type Flight = Shared<BoxFuture<'static, Arc<Page>>>;
-
 /// A page that is being read. Dropped by all who wait for it, the reading ends.
-pub(in crate::live) type Reading = Flight;
+pub(in crate::live) type Reading = Shared<BoxFuture<'static, Arc<Page>>>;
 
 /// The page that is being read; never, when none is.
 pub(in crate::live) async fn read(reading: &mut Option<Reading>) -> Arc<Page> {
@@ -74,13 +75,15 @@ pub(in crate::live) struct Pages {
 #[derive(Default)]
 struct Kept {
     flights: HashMap<PageKey, WeakShared<BoxFuture<'static, Arc<Page>>>>,
-    kept: VecDeque<(Instant, Arc<Page>)>,
+    kept: HashMap<PageKey, Arc<Page>>,
+    /// The kept pages, oldest first.
+    order: VecDeque<(Instant, PageKey)>,
     bytes: usize,
 }
 
 impl Kept {
     fn drop_first(&mut self) {
-        if let Some((_, page)) = self.kept.pop_front() {
+        if let Some(page) = self.order.pop_front().and_then(|(_, key)| self.kept.remove(&key)) {
             self.bytes -= page.bytes;
         }
     }
@@ -91,10 +94,10 @@ impl Pages {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The page behind a place where pages begin; `get` gives the same reading to all who ask meanwhile.
+    /// The page behind a place where pages begin: kept, or by one reading for all who ask meanwhile.
     pub(in crate::live) fn get(&self, hub: &Hub, key: PageKey) -> Reading {
         let mut pages = self.lock();
-        if let Some((_, page)) = pages.kept.iter().find(|(_, page)| page.key == key) {
+        if let Some(page) = pages.kept.get(&key) {
             return std::future::ready(Arc::clone(page)).boxed().shared();
         }
         if let Some(flight) = pages.flights.get(&key).and_then(WeakShared::upgrade) {
@@ -116,12 +119,13 @@ impl Pages {
     fn landed(&self, page: &Arc<Page>, most: usize) {
         let mut pages = self.lock();
         pages.flights.remove(&page.key);
-        if page.entries.is_empty() {
+        if page.entries.is_empty() || pages.kept.contains_key(&page.key) {
             return;
         }
         pages.bytes += page.bytes;
-        pages.kept.push_back((Instant::now(), Arc::clone(page)));
-        while pages.bytes > most {
+        pages.order.push_back((Instant::now(), page.key));
+        pages.kept.insert(page.key, Arc::clone(page));
+        while pages.bytes > most && !pages.order.is_empty() {
             pages.drop_first();
         }
     }
@@ -129,12 +133,13 @@ impl Pages {
     /// Lets go of pages that are older than that, and of readings that nobody waits for.
     pub(in crate::live) fn expire(&self, now: Instant, age: Duration) {
         let mut pages = self.lock();
-        while pages.kept.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > age) {
+        while pages.order.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > age) {
             pages.drop_first();
         }
         pages.flights.retain(|_, flight| flight.upgrade().is_some());
         if pages.kept.is_empty() {
             pages.kept.shrink_to_fit();
+            pages.order.shrink_to_fit();
         }
     }
 }

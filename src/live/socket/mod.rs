@@ -294,7 +294,7 @@ impl Socket {
                     Step::More => has_more = true,
                     Step::NeedsPage(after) => {
                         if self.reading.is_none() {
-                            let key = PageKey { feed: one.feed_id(), generation: one.generation(), after };
+                            let key = PageKey { feed: one.feed_id(), epoch, generation: one.generation(), after };
                             self.reading = Some(self.live.hub.pages().get(&self.live.hub, key));
                         }
                     }

@@ -92,3 +92,46 @@ async fn broken_connections_cost_nothing() {
     }
     assert!(u64::from(broken) > READERS, "the connections broke only {broken} times");
 }
+
+/// A feed that is followed again must not be shown pages of the history before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_another_history_are_not_shown() {
+    let world = World::new().await;
+    let settings = [
+        ("WORKROOM_LIVE__LINGER_MS", "1"),
+        ("WORKROOM_LIVE__HEADS_MS", "50"),
+        ("WORKROOM_LIVE__HEADS_IN_DOUBT_MS", "50"),
+    ];
+    let server = world.server_with(&[], &settings).await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let mut socket = Socket::open(&ada).await;
+    let before = socket.subscribe(&project, 0).await;
+    assert_eq!(before[0]["data"]["name"], "Apollo");
+    drop(socket);
+
+    let pool = world.pool().await;
+    let epoch = uuid::Uuid::new_v4();
+    for statement in [
+        "ALTER TABLE events DISABLE TRIGGER events_are_final".to_owned(),
+        format!(
+            "UPDATE events SET payload = replace(payload::text, 'Apollo', 'Gemini')::json
+             WHERE feed_id = '{project}' AND feed_seq = 1"
+        ),
+        "ALTER TABLE events ENABLE TRIGGER events_are_final".to_owned(),
+        format!("UPDATE log_epoch SET epoch = '{epoch}'"),
+    ] {
+        sqlx::query(&statement).execute(&pool).await.expect("another history");
+    }
+    let bearer = format!("Bearer {}", ada.token());
+    let patience = std::time::Instant::now();
+    let mut socket = loop {
+        let mut socket = Socket::attempt(&server.address, "", &[("authorization", &bearer)]).await.expect("a socket");
+        if socket.expect("welcome").await["epoch"] == epoch.to_string() {
+            break socket;
+        }
+        assert!(patience.elapsed() < std::time::Duration::from_secs(8), "the pages are gone by themselves soon");
+    };
+    let after = socket.subscribe(&project, 0).await;
+    assert_eq!(after[0]["data"]["name"], "Gemini");
+}

@@ -71,3 +71,27 @@ async fn who_does_not_read_is_cut_and_holds_up_nobody() {
     let rest = Socket::open(&ada).await.subscribe(&project, resume).await;
     assert_eq!(seqs(&rest), places(resume + 1..=last), "and it may go on from there");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_does_not_read_history_is_cut_too() {
+    const GRACE: Duration = Duration::from_millis(300);
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_LIVE__SLOW_GRACE_MS", "300")]).await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    // More than all buffers on the way hold.
+    Notes::of(&project, world.pool().await).await.write(200, &"x".repeat(100_000)).await;
+    let (mut sleeper, _) = raw::open(&ada, &[], Some(8 * 1024)).await;
+    let subscribe = json!({"type": "subscribe", "project_id": project, "since": {"seq": 0}}).to_string();
+    sleeper.send(Message::text(subscribe)).await.expect("an open socket");
+    read_to(&mut sleeper, "event").await;
+    // It takes nothing for longer than anybody may.
+    tokio::time::sleep(5 * GRACE).await;
+    let mut code = None;
+    while let Some(Ok(message)) = sleeper.next().await {
+        if let Message::Close(Some(frame)) = message {
+            code = Some(u16::from(frame.code));
+        }
+    }
+    assert_eq!(code, Some(4508));
+}
