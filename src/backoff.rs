@@ -51,7 +51,7 @@ fn ceiling(first: Duration, attempt: u32, longest: Duration) -> Duration {
 }
 
 /// A random number from 0 up to 1.
-fn share() -> f64 {
+pub fn share() -> f64 {
     // The keys of a hasher are random, and differ from one to the next.
     let random = RandomState::new().hash_one(0) >> 33;
     #[expect(clippy::cast_precision_loss, reason = "31 bits")]

@@ -131,8 +131,10 @@ pub enum Action {
     ViewJobs,
     /// Read the ordered history.
     ViewHistory,
-    /// Subscribe to the live feed.
+    /// Subscribe to the live feed, be seen there, and point somewhere.
     JoinLive,
+    /// Say something to everybody who is there.
+    PublishLive,
     /// Change the project's fields.
     EditProject,
     /// Write, change and remove tasks; comment, and edit and delete one's own comments.
@@ -151,7 +153,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, for exhaustive tests.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ViewProject,
         Self::ViewMembers,
         Self::ViewTasks,
@@ -159,6 +161,7 @@ impl Action {
         Self::ViewJobs,
         Self::ViewHistory,
         Self::JoinLive,
+        Self::PublishLive,
         Self::EditProject,
         Self::EditTasks,
         Self::EditFiles,
@@ -183,8 +186,8 @@ pub enum Decision {
 /// The table of roles × actions: what a [`Relation`] allows.
 pub fn decide(relation: Relation, action: Action) -> Decision {
     use Action::{
-        DeleteProject, EditFiles, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, RunJobs,
-        ViewFiles, ViewHistory, ViewJobs, ViewMembers, ViewProject, ViewTasks,
+        DeleteProject, EditFiles, EditProject, EditTasks, JoinLive, ManageMembers, ModerateComments, PublishLive,
+        RunJobs, ViewFiles, ViewHistory, ViewJobs, ViewMembers, ViewProject, ViewTasks,
     };
     let allowed = match relation {
         Relation::Stranger => return Decision::Hidden,
@@ -193,8 +196,8 @@ pub fn decide(relation: Relation, action: Action) -> Decision {
             matches!(action, ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive)
         }
         Relation::Member(Role::Collaborator) => match action {
-            ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive | EditProject
-            | EditTasks | EditFiles | RunJobs => true,
+            ViewProject | ViewMembers | ViewTasks | ViewFiles | ViewJobs | ViewHistory | JoinLive | PublishLive
+            | EditProject | EditTasks | EditFiles | RunJobs => true,
             ModerateComments | ManageMembers | DeleteProject => false,
         },
         Relation::Admin | Relation::Member(Role::Owner) => true,
@@ -362,6 +365,7 @@ mod tests {
             (Action::ViewJobs, [true, true, true, false]),
             (Action::ViewHistory, [true, true, true, true]),
             (Action::JoinLive, [true, true, true, false]),
+            (Action::PublishLive, [false, true, true, false]),
             (Action::EditProject, [false, true, true, false]),
             (Action::EditTasks, [false, true, true, false]),
             (Action::EditFiles, [false, true, true, false]),

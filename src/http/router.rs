@@ -21,7 +21,7 @@ use super::{
     projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
 };
 use crate::config::{Config, Role};
-use crate::http::problem::codes::METHOD_NOT_ALLOWED;
+use crate::{http::problem::codes::METHOD_NOT_ALLOWED, live};
 
 const BASE: &str = "/api/v1";
 
@@ -104,6 +104,7 @@ fn api() -> Operations {
         .routes(documented_operation!(jobs::submit::submit))
         .routes(documented_operation!(jobs::list::list))
         .routes(documented_operation!(jobs::read::read))
+        .routes(documented_operation!(realtime::publish))
         .routes(documented_operation!(realtime::ticket))
 }
 
@@ -122,7 +123,10 @@ pub fn router(state: State) -> Router {
         service = service.nest(BASE, api).route("/.well-known/jwks.json", get(auth::jwks::jwks)).merge(docs::routes());
     }
     if config.process.roles.contains(&Role::Live) {
-        service = service.route("/api/v1/realtime", get(crate::live::realtime));
+        service = service
+            .route("/api/v1/realtime", get(live::realtime))
+            .route("/api/v1/projects/{project_id}/events/stream", get(live::stream_project_events))
+            .route("/api/v1/events/stream", get(live::stream_events));
     }
     let limits = middleware::from_fn_with_state(state.clone(), rate_limit::limited);
     around(settled(service, state).layer(limits), &config)

@@ -1,12 +1,12 @@
-//! Serving connections. Not `axum::serve`: it lets a half-sent request header hold a connection for as long as its
-//! sender likes.
+//! Serving connections: HTTP/1.1, and HTTP/2 without TLS by prior knowledge (RFC 9113, 3.3), as proxies speak it. Not `axum::serve`:
+//! it lets a half-sent request header hold a connection for as long as its sender likes.
 
-use std::{pin::pin, time::Duration};
+use std::{convert::Infallible, pin::pin, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper_util::{
-    rt::{TokioIo, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::net::{TcpListener, TcpStream};
@@ -18,6 +18,14 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Most headers that are read at all: twice as many as a request may have, so that whoever sends too many is told in the
 /// documented form.
 const HEADERS_READ: usize = 2 * super::envelope::MAX_HEADERS;
+/// What an HTTP/2 connection begins with (RFC 9113, 3.4); no request of HTTP/1.1 does.
+const HTTP2_PREFACE: &[u8] = b"PRI ";
+/// The pause before looking again at a connection that has said less than that.
+const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+/// Requests at a time over one HTTP/2 connection.
+const STREAMS: u32 = 256;
+/// How often an HTTP/2 connection is asked whether it is there, and how long it may take to answer.
+const HTTP2_PING: Duration = Duration::from_secs(20);
 /// How long requests may go on after shutdown began.
 const DRAIN: Duration = Duration::from_secs(10);
 /// Pause after the system refuses to accept, most likely for want of file descriptors.
@@ -27,8 +35,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// not wait for; the gateway ends them itself.
 pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(HEADERS_READ);
+    let protocols = Protocols::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -39,8 +46,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
                 // Small replies must not wait for an acknowledgement of the one before.
                 let _ = stream.set_nodelay(true);
                 let service = TowerToHyperService::new(axum::Extension(ConnectInfo(peer)).layer(router.clone()));
-                let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
-                connections.spawn(drive(connection, shutdown.clone()));
+                connections.spawn(protocols.clone().serve(stream, service, shutdown.clone()));
             }
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a connection could not be accepted");
@@ -55,23 +61,80 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     }
 }
 
-async fn drive<S>(connection: http1::UpgradeableConnection<TokioIo<TcpStream>, S>, shutdown: CancellationToken)
-where
-    S: hyper::service::HttpService<hyper::body::Incoming> + Send,
-    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-    S::Future: Send + 'static,
-    S::ResBody: Send + 'static,
-    <S::ResBody as hyper::body::Body>::Data: Send,
-    <S::ResBody as hyper::body::Body>::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+/// How connections are served, by what they speak.
+#[derive(Clone)]
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl Protocols {
+    fn new() -> Self {
+        let mut http1 = http1::Builder::new();
+        http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(HEADERS_READ);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+        http2.keep_alive_interval(HTTP2_PING).keep_alive_timeout(HTTP2_PING);
+        Self { http1, http2 }
+    }
+
+    async fn serve<S>(self, stream: TcpStream, service: TowerToHyperService<S>, shutdown: CancellationToken)
+    where
+        S: tower::Service<
+                hyper::Request<hyper::body::Incoming>,
+                Response = axum::response::Response,
+                Error = Infallible,
+                Future: Send,
+            > + Clone
+            + Send
+            + 'static,
+    {
+        let speaks_http2 = tokio::select! {
+            speaks_http2 = tokio::time::timeout(HEADER_TIMEOUT, speaks_http2(&stream)) => speaks_http2,
+            () = shutdown.cancelled() => return,
+        };
+        let Ok(Ok(speaks_http2)) = speaks_http2 else { return };
+        let stream = TokioIo::new(stream);
+        if speaks_http2 {
+            let mut connection = pin!(self.http2.serve_connection(stream, service));
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            note(ended);
+        } else {
+            let mut connection = pin!(self.http1.serve_connection(stream, service).with_upgrades());
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = shutdown.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            note(ended);
         }
-    };
+    }
+}
+
+/// Finds out what a connection speaks, by its first bytes, which stay where they are.
+async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0; HTTP2_PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut first).await?;
+        if length == 0 || !HTTP2_PREFACE.starts_with(&first[..length]) {
+            return Ok(false);
+        }
+        if length == HTTP2_PREFACE.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
+    }
+}
+
+fn note(ended: Result<(), impl std::error::Error + 'static>) {
     if let Err(error) = ended {
         tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
     }

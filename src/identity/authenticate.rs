@@ -3,7 +3,9 @@
 use time::OffsetDateTime;
 use workroom_domain::ids::AccountId;
 
-use super::{Caller, CredentialKind, Identity, Scope, Watch, access_token::TokenRejected, personal_token};
+use super::{
+    Caller, CredentialKind, Identity, Scope, Watch, access_token::TokenRejected, personal_token, revocations::OnEnd,
+};
 use crate::application::Error;
 use crate::identity::codes::{SESSION_ENDED, TOKEN_EXPIRED, TOKEN_INVALID};
 
@@ -27,9 +29,9 @@ impl Identity {
         Ok(caller)
     }
 
-    /// Watches what a caller came with: the watch tells when it, or the account, ends before its time.
-    pub fn watch(&self, caller: &Caller) -> Watch {
-        self.inner.revocations.watch(&[caller.credential_id, caller.account_id.into(), caller.rests_on])
+    /// Watches what a caller came with: `ended` is called when it, or the account, ends before its time.
+    pub fn watch(&self, caller: &Caller, ended: &OnEnd) -> Watch {
+        self.inner.revocations.watch(&[caller.credential_id, caller.account_id.into(), caller.rests_on], ended)
     }
 
     fn session(&self, token: &str, now: OffsetDateTime) -> Result<Caller, Error> {

@@ -12,10 +12,9 @@ use std::{
 };
 
 use async_nats::{HeaderMap, Message};
-use futures::{StreamExt, future::select_all};
+use futures::StreamExt;
 use sqlx::PgPool;
 use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::access_token::MAX_LIFETIME;
@@ -45,14 +44,18 @@ pub struct Revocations {
 
 struct Inner {
     ended: RwLock<HashMap<Uuid, Instant>>,
-    watched: Mutex<HashMap<Uuid, Watched>>,
+    watched: Mutex<Watched>,
     published: mpsc::UnboundedSender<Vec<Uuid>>,
     to_publish: tokio::sync::Mutex<mpsc::UnboundedReceiver<Vec<Uuid>>>,
 }
 
+/// Called when something that is watched has ended.
+pub type OnEnd = Arc<dyn Fn() + Send + Sync>;
+
+#[derive(Default)]
 struct Watched {
-    watchers: usize,
-    ended: CancellationToken,
+    watchers: HashMap<Uuid, HashMap<u64, OnEnd>>,
+    next: u64,
 }
 
 /// Notes, with the events that end them, what ended.
@@ -97,20 +100,22 @@ impl Revocations {
     }
 
     /// Watches what a proof rests on, for as long as the watch is kept.
-    pub fn watch(&self, ids: &[Uuid]) -> Watch {
-        let mut watched = self.watched();
-        let parts = ids.iter().map(|id| {
-            let entry = watched.entry(*id).or_insert_with(|| Watched { watchers: 0, ended: CancellationToken::new() });
-            entry.watchers += 1;
-            (*id, entry.ended.clone())
-        });
-        let parts: Vec<_> = parts.collect();
-        drop(watched);
+    pub fn watch(&self, ids: &[Uuid], ended: &OnEnd) -> Watch {
+        let number = {
+            let mut watched = self.watched();
+            watched.next += 1;
+            let number = watched.next;
+            for id in ids {
+                watched.watchers.entry(*id).or_default().insert(number, Arc::clone(ended));
+            }
+            number
+        };
+        let watch = Watch { revocations: self.clone(), ids: ids.into(), number };
         // It may have ended between its check and now.
-        for (_, ended) in parts.iter().filter(|(id, _)| self.has_ended(*id)) {
-            ended.cancel();
+        if watch.has_ended() {
+            ended();
         }
-        Watch { revocations: self.clone(), parts }
+        watch
     }
 
     /// Listens, tells and reads until the task is aborted. `epoch` is the log's: what is published holds within it.
@@ -203,8 +208,10 @@ impl Revocations {
         let now = Instant::now();
         self.inner.ended.write().unwrap_or_else(PoisonError::into_inner).extend(fresh.iter().map(|id| (*id, now)));
         let watched = self.watched();
-        for watch in fresh.iter().filter_map(|id| watched.get(id)) {
-            watch.ended.cancel();
+        for watchers in fresh.iter().filter_map(|id| watched.watchers.get(id)) {
+            for ended in watchers.values() {
+                ended();
+            }
         }
     }
 
@@ -216,7 +223,7 @@ impl Revocations {
         }
     }
 
-    fn watched(&self) -> MutexGuard<'_, HashMap<Uuid, Watched>> {
+    fn watched(&self) -> MutexGuard<'_, Watched> {
         self.inner.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -230,27 +237,25 @@ fn is_sealed_in(epoch: Uuid, message: &Message, seal: &Seal) -> bool {
 /// What a proof rests on, under watch.
 pub struct Watch {
     revocations: Revocations,
-    parts: Vec<(Uuid, CancellationToken)>,
+    ids: Box<[Uuid]>,
+    number: u64,
 }
 
 impl Watch {
-    /// Returns once any of it has ended.
-    pub async fn ended(&self) {
-        if self.parts.is_empty() {
-            return std::future::pending().await;
-        }
-        select_all(self.parts.iter().map(|(_, ended)| Box::pin(ended.cancelled()))).await;
+    /// Whether any of it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.ids.iter().any(|id| self.revocations.has_ended(*id))
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
         let mut watched = self.revocations.watched();
-        for (id, _) in &self.parts {
-            if let Some(entry) = watched.get_mut(id) {
-                entry.watchers -= 1;
-                if entry.watchers == 0 {
-                    watched.remove(id);
+        for id in &self.ids {
+            if let Some(watchers) = watched.watchers.get_mut(id) {
+                watchers.remove(&self.number);
+                if watchers.is_empty() {
+                    watched.watchers.remove(id);
                 }
             }
         }

@@ -13,7 +13,7 @@ use async_nats::connection::State;
 use sqlx::PgPool;
 use tokio::{
     sync::{Notify, Semaphore, SemaphorePermit},
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -25,10 +25,12 @@ use crate::{
         feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
         limits::HubConfig,
         publisher::{Outgoing, publish},
+        room::{Rooms, keep},
+        signal::{Signal, reason},
         socket_quota::SocketQuota,
         subscriber::{Registration, Subscriber},
     },
-    messaging::seal::Seal,
+    messaging::{peers::Peers, seal::Seal},
 };
 
 /// The feeds of this process. Cheap to clone. Its tasks run until [`Hub::close`].
@@ -50,15 +52,22 @@ struct Inner {
     readers: Semaphore,
     renderers: Semaphore,
     pages: Pages,
+    rooms: Rooms,
+    peers: Arc<Peers>,
+    /// Connections that are to be told when the process ends.
+    signals: Mutex<HashMap<Uuid, Arc<Signal>>>,
     doubt: AtomicBool,
     look: Notify,
     tasks: TaskTracker,
     stop: CancellationToken,
+    shutdown: CancellationToken,
 }
 
 impl Hub {
     /// Starts the gateway's background work on the current runtime. What comes over NATS is believed where it is sealed with
     /// `seal`. `epoch` is the log's, as read at start-up; the hub follows its changes. `outgoing` is what this process commits.
+    /// When `shutdown` is cancelled, connections are told to come again.
+    #[expect(clippy::too_many_arguments, reason = "what a gateway rests on")]
     pub fn new(
         pool: PgPool,
         log: EventLog,
@@ -67,6 +76,7 @@ impl Hub {
         epoch: Uuid,
         config: HubConfig,
         outgoing: Outgoing,
+        shutdown: CancellationToken,
     ) -> Self {
         let hub = Self {
             inner: Arc::new(Inner {
@@ -81,15 +91,21 @@ impl Hub {
                 readers: Semaphore::new(config.readers),
                 renderers: Semaphore::new(config.renderers),
                 pages: Pages::default(),
+                rooms: Rooms::new(config.rooms.clone()),
+                peers: Arc::clone(&outgoing.peers),
+                signals: Mutex::default(),
                 doubt: AtomicBool::new(false),
                 look: Notify::new(),
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
+                shutdown,
                 config,
             }),
         };
         hub.inner.tasks.spawn(watch_heads(hub.clone()));
         hub.inner.tasks.spawn(publish(hub.clone(), outgoing));
+        hub.inner.tasks.spawn(keep(hub.clone()));
+        hub.inner.tasks.spawn(tell_connections(hub.clone()));
         hub
     }
 
@@ -113,6 +129,34 @@ impl Hub {
         self.inner.stop.cancel();
         self.inner.tasks.close();
         timeout(within, self.inner.tasks.wait()).await.is_ok()
+    }
+
+    /// Whether the process is about to end.
+    pub(in crate::live) fn is_stopping(&self) -> bool {
+        self.inner.shutdown.is_cancelled() || self.inner.stop.is_cancelled()
+    }
+
+    fn signals(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Signal>>> {
+        self.inner.signals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a connection: it is told when the process is about to end.
+    pub(in crate::live) fn connect(&self, connection_id: Uuid, signal: &Arc<Signal>) -> Connected {
+        self.signals().insert(connection_id, Arc::clone(signal));
+        if self.is_stopping() {
+            signal.raise(reason::STOP);
+        }
+        Connected { hub: self.clone(), connection_id }
+    }
+
+    /// The rooms of this process.
+    pub(in crate::live) fn rooms(&self) -> &Rooms {
+        &self.inner.rooms
+    }
+
+    /// Whether other processes are there, and can be told something.
+    pub(in crate::live) fn others_are_there(&self) -> bool {
+        self.inner.peers.are_there(Instant::now()) && self.nats_is_here()
     }
 
     pub(in crate::live) fn pool(&self) -> &PgPool {
@@ -166,16 +210,16 @@ impl Hub {
         &self,
         id: FeedId,
         account: AccountId,
-        wake: &Arc<Notify>,
+        signal: &Arc<Signal>,
     ) -> Option<Registration> {
         let feeds = self.map();
         let feed = feeds.get(&id.uuid()).filter(|feed| feed.id == id && feed.is_open())?;
-        Some(register(feed, account, Arc::clone(wake)))
+        Some(register(feed, account, Arc::clone(signal)))
     }
 
     /// Registers with a feed; returns once the feed carries every event from then on.
-    pub(in crate::live) async fn join(&self, id: FeedId, account: AccountId, wake: Arc<Notify>) -> Registration {
-        let registration = register(self.followed(&mut self.map(), id), account, wake);
+    pub(in crate::live) async fn join(&self, id: FeedId, account: AccountId, signal: Arc<Signal>) -> Registration {
+        let registration = register(self.followed(&mut self.map(), id), account, signal);
         registration.feed().opened().await;
         registration
     }
@@ -255,10 +299,31 @@ impl Hub {
     }
 }
 
-fn register(feed: &Arc<Feed>, account: AccountId, wake: Arc<Notify>) -> Registration {
-    let subscriber = Arc::new(Subscriber::new(account, wake));
+/// Tells every connection when the process is about to end. (Each of them watching for it would be one more lock a wake.)
+async fn tell_connections(hub: Hub) {
+    tokio::select! {
+        () = hub.inner.shutdown.cancelled() => {}
+        () = hub.inner.stop.cancelled() => {}
+    }
+    hub.signals().values().for_each(|signal| signal.raise(reason::STOP));
+}
+
+fn register(feed: &Arc<Feed>, account: AccountId, signal: Arc<Signal>) -> Registration {
+    let subscriber = Arc::new(Subscriber::new(account, signal));
     let number = feed.register(Arc::clone(&subscriber));
     Registration::new(Arc::clone(feed), subscriber, number)
+}
+
+/// A connection that is told when the process is about to end, as long as this is kept.
+pub(in crate::live) struct Connected {
+    hub: Hub,
+    connection_id: Uuid,
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.hub.signals().remove(&self.connection_id);
+    }
 }
 
 /// Counts a socket while it lives.

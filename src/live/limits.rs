@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+pub use super::room::RoomLimits;
+
 /// How the feeds of a process are followed.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
@@ -11,8 +13,8 @@ pub struct HubConfig {
     pub heads_every_in_doubt: Duration,
     /// How long the doubt lasts after a feed was found behind.
     pub doubt: Duration,
-    /// How often sockets are told the heads of their feeds.
-    pub announce_every: Duration,
+    /// How often feeds and pages let go of what is old.
+    pub expire_every: Duration,
     /// How long a feed is still followed after its last socket left.
     pub linger: Duration,
     /// How long an event that came before its predecessors waits for them; then they are read from Postgres.
@@ -45,6 +47,8 @@ pub struct HubConfig {
     pub sockets_per_address: usize,
     /// Of these, of one account; one more is closed with 4429.
     pub sockets_per_account: usize,
+    /// What rooms may.
+    pub rooms: RoomLimits,
 }
 
 impl Default for HubConfig {
@@ -53,7 +57,7 @@ impl Default for HubConfig {
             heads_every: Duration::from_secs(3),
             heads_every_in_doubt: Duration::from_secs(1),
             doubt: Duration::from_secs(30),
-            announce_every: Duration::from_secs(5),
+            expire_every: Duration::from_secs(5),
             linger: Duration::from_secs(5),
             gap_grace: Duration::from_millis(10),
             barrier: Duration::from_millis(500),
@@ -70,6 +74,7 @@ impl Default for HubConfig {
             sockets: 50_000,
             sockets_per_address: 25_000,
             sockets_per_account: 10_000,
+            rooms: RoomLimits { leave_grace: Duration::from_secs(3), cursor_interval: Duration::from_millis(50) },
         }
     }
 }
@@ -83,6 +88,8 @@ pub struct Limits {
     pub hello_within: Duration,
     /// How often the peer is pinged; silent for two of these, it is taken for gone.
     pub ping_interval: Duration,
+    /// How long the peer may take to answer a ping; after that it is not shown as present.
+    pub absent_after: Duration,
     /// How long a socket lives on after its token expired, then 4501.
     pub expiry_grace: Duration,
     /// Subscriptions of one socket.
@@ -93,6 +100,12 @@ pub struct Limits {
     pub messages_per_second: u32,
     /// Messages that it may send at once.
     pub message_burst: u32,
+    /// Presence states, cursors and custom messages a second that a client may send on average; who sends more is read later.
+    pub ephemeral_per_second: u32,
+    /// Those that it may send at once.
+    pub ephemeral_burst: u32,
+    /// Custom messages a second that a client may send on average, then an error; twice as many at once.
+    pub published_per_second: u32,
     /// Unreadable messages that a client may send at once, then 4429; one more a second.
     pub error_burst: u32,
     /// Replies that may wait for a peer that does not read, then 4508.
@@ -105,6 +118,8 @@ pub struct Limits {
     pub close_grace: Duration,
     /// The same at shutdown.
     pub shutdown_grace: Duration,
+    /// Over how long sockets are told that the process ends: they must not all come back at once.
+    pub restart_jitter: Duration,
 }
 
 impl Default for Limits {
@@ -113,17 +128,22 @@ impl Default for Limits {
             origins: Vec::new(),
             hello_within: Duration::from_secs(5),
             ping_interval: Duration::from_secs(20),
+            absent_after: Duration::from_secs(5),
             expiry_grace: Duration::from_secs(25),
             subscriptions: 100,
             message_bytes: 64 * 1024,
             messages_per_second: 50,
             message_burst: 100,
+            ephemeral_per_second: 200,
+            ephemeral_burst: 400,
+            published_per_second: 50,
             error_burst: 30,
             control_frames: 512,
             stall: Duration::from_secs(1),
             slow_grace: Duration::from_secs(5),
             close_grace: Duration::from_secs(10),
             shutdown_grace: Duration::from_millis(1500),
+            restart_jitter: Duration::from_secs(1),
         }
     }
 }

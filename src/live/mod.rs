@@ -27,22 +27,29 @@
 //! To add a client message: a variant in `socket/messages.rs`, an arm in `socket/dispatch.rs`. To add a server frame: a variant in
 //! `feed/frames.rs`.
 
+mod connection;
 mod feed;
 mod hub;
 mod limits;
 pub(crate) mod publisher;
-pub(crate) mod socket;
+mod room;
+mod signal;
 mod socket_quota;
 mod subscriber;
+pub(crate) mod transport;
 
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 pub use hub::Hub;
-pub use limits::{HubConfig, Limits};
+pub use limits::{HubConfig, Limits, RoomLimits};
 pub use publisher::Outgoing;
-pub use socket::upgrade::{RealtimeQuery, realtime};
+pub use room::{CustomMessage, check_message};
+pub use transport::{
+    sse::{stream_events, stream_project_events},
+    websocket::upgrade::{RealtimeQuery, realtime},
+};
 
 use crate::{application::App, identity::Identity};
 

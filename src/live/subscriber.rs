@@ -5,35 +5,43 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use tokio::sync::Notify;
 use workroom_domain::ids::AccountId;
 
-use crate::live::feed::{EndReason, Feed, rights::Access};
+use crate::live::{
+    feed::{
+        EndReason, Feed,
+        rights::{Access, Follower},
+    },
+    signal::{Signal, reason},
+};
 
 /// What a feed knows of one subscription.
 pub(in crate::live) struct Subscriber {
     /// Whose.
     pub(in crate::live) account: AccountId,
-    wake: Arc<Notify>,
+    signal: Arc<Signal>,
+    /// Whether the feed has something that the connection has not looked at.
+    ready: AtomicBool,
     /// The change of rights that must be looked into before anything is sent; 0: none.
     suspended_by: AtomicU64,
     admitted: AtomicBool,
     revoked: AtomicBool,
     deleted: AtomicBool,
-    role: Mutex<Option<&'static str>>,
+    follower: Mutex<Follower>,
 }
 
 impl Subscriber {
     /// For a subscription that is not admitted yet.
-    pub(in crate::live) fn new(account: AccountId, wake: Arc<Notify>) -> Self {
+    pub(in crate::live) fn new(account: AccountId, signal: Arc<Signal>) -> Self {
         Self {
             account,
-            wake,
+            signal,
+            ready: AtomicBool::new(true),
             suspended_by: AtomicU64::new(0),
             admitted: AtomicBool::new(false),
             revoked: AtomicBool::new(false),
             deleted: AtomicBool::new(false),
-            role: Mutex::new(None),
+            follower: Mutex::default(),
         }
     }
 
@@ -47,7 +55,7 @@ impl Subscriber {
         let resumed =
             self.suspended_by.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |by| (by <= change).then_some(0));
         if resumed.is_ok_and(|by| by > 0) {
-            self.wake.notify_one();
+            self.wake();
         }
     }
 
@@ -70,7 +78,8 @@ impl Subscriber {
             EndReason::Revoked => self.revoked.store(true, Ordering::SeqCst),
             EndReason::Deleted => self.deleted.store(true, Ordering::SeqCst),
         }
-        self.wake.notify_one();
+        self.ready.store(true, Ordering::SeqCst);
+        self.signal.raise(reason::RIGHTS | reason::FEED);
     }
 
     /// Whether the account has lost the right.
@@ -83,22 +92,28 @@ impl Subscriber {
         self.deleted.load(Ordering::SeqCst)
     }
 
-    /// The account's role.
-    pub(in crate::live) fn role(&self) -> Option<&'static str> {
-        *self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What the account may do.
+    pub(in crate::live) fn follower(&self) -> Follower {
+        *self.follower.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets the account's role.
-    pub(in crate::live) fn set_role(&self, role: Option<&'static str>) {
-        let before = std::mem::replace(&mut *self.role.lock().unwrap_or_else(PoisonError::into_inner), role);
-        if before != role {
-            self.wake.notify_one();
+    /// Sets what the account may do.
+    pub(in crate::live) fn set_follower(&self, follower: Follower) {
+        let before = std::mem::replace(&mut *self.follower.lock().unwrap_or_else(PoisonError::into_inner), follower);
+        if before != follower {
+            self.signal.raise(reason::RIGHTS);
         }
     }
 
     /// Something may have come.
     pub(in crate::live) fn wake(&self) {
-        self.wake.notify_one();
+        self.ready.store(true, Ordering::SeqCst);
+        self.signal.raise(reason::FEED);
+    }
+
+    /// Whether something may have come since the last call.
+    pub(in crate::live) fn take_ready(&self) -> bool {
+        self.ready.swap(false, Ordering::SeqCst)
     }
 }
 

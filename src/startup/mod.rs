@@ -20,10 +20,10 @@ use crate::{background::Driver, config::Config, http, live::Live};
 const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be taken.
-const BACKLOG: u32 = 1024;
+const BACKLOG: u32 = 4096;
 
 /// How long sockets may take to say goodbye.
-const SOCKETS_END: Duration = Duration::from_secs(2);
+const SOCKETS_END: Duration = Duration::from_secs(4);
 
 /// A running service.
 pub struct Service {

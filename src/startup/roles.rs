@@ -128,6 +128,7 @@ fn live(base: &Base, identity: &Identity, seal: Seal, peers: Arc<Peers>) -> Live
             epoch,
             config,
             outgoing,
+            base.shutdown.clone(),
         ),
         app: base.app.clone(),
         identity: identity.clone(),

@@ -81,6 +81,39 @@ impl<T: RequestBody> Input for Body<T> {
     }
 }
 
+/// A JSON body that may be left out, or be null: then it is as if it had no field.
+pub struct OptionalBody<T> {
+    /// What it says.
+    pub value: T,
+    /// As it came; nothing, when it was left out.
+    pub bytes: Bytes,
+}
+
+impl<T: RequestBody + Default> FromRequest<State> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &State) -> Result<Self, Problem> {
+        let is_json = is_json(request.headers());
+        let bytes = read_body(request, state).await?;
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(Self { value: T::default(), bytes: Bytes::new() });
+        }
+        if !is_json {
+            let detail = "the body must be JSON, with Content-Type: application/json, or be left out";
+            return Err(Problem::new(UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let value = json::parse(&bytes, T::CLEARABLE)?;
+        Ok(Self { value, bytes })
+    }
+}
+
+impl<T: RequestBody> Input for OptionalBody<T> {
+    fn describe(doc: &mut OperationDoc) {
+        Json::<T>::describe(doc);
+        doc.body_is_optional();
+    }
+}
+
 async fn read_body(request: Request, state: &State) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(body_timeout(state), Bytes::from_request(request, state)).await;
     read.map_err(|_| BODY_TIMEOUT)?.map_err(|rejection| match rejection.status() {

@@ -11,7 +11,7 @@ mod query;
 
 use serde::{Deserialize, Deserializer};
 
-pub use body::{Body, Json, PlainText, RequestBody};
+pub use body::{Body, Json, OptionalBody, PlainText, RequestBody};
 pub use caller::{AccountOwner, Caller, Correlation, MaybeCaller, UserAgent};
 pub use idempotency_key::ClientKey;
 pub use paths::{

@@ -19,8 +19,12 @@ const ALWAYS: [&str; 3] = ["408", "431", "500"];
 struct Service;
 
 #[derive(OpenApi)]
-#[openapi(paths(live::socket::upgrade::realtime))]
-struct Socket;
+#[openapi(paths(
+    live::transport::websocket::upgrade::realtime,
+    live::transport::sse::stream_project_events,
+    live::transport::sse::stream_events
+))]
+struct Sockets;
 
 /// Adds all of it.
 pub fn add_to(document: &mut Document) {
@@ -28,7 +32,7 @@ pub fn add_to(document: &mut Document) {
     for item in service.paths.paths.values_mut() {
         item.servers = Some(vec![Server::new("/")]);
     }
-    for mut other in [service, Socket::openapi()] {
+    for mut other in [service, Sockets::openapi()] {
         for item in other.paths.paths.values_mut() {
             for (_, operation) in operations(item) {
                 refer_to_problems(operation);

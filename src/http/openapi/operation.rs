@@ -152,6 +152,13 @@ impl OperationDoc {
         self.operation.request_body = Some(RefOr::T(body));
     }
 
+    /// The body may be left out.
+    pub fn body_is_optional(&mut self) {
+        if let Some(RefOr::T(body)) = &mut self.operation.request_body {
+            body.required = Some(utoipa::openapi::Required::False);
+        }
+    }
+
     /// Adds the component of a type, and those that it refers to; returns a reference.
     pub fn component<T: ToSchema>(&mut self, usage: Use<'_>) -> RefOr<Schema> {
         let name = T::name().into_owned();

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 use workroom_domain::account::refusal::ACCOUNT_ERASED;
 
-use super::store;
+use super::store::{self, NewTicket};
 use crate::{
     application::{Error, IdempotencyKey},
     event_store::{Receipt, receipts},
-    identity::{Caller, Identity, ticket},
+    identity::{Caller, CredentialKind, Identity, codes::SESSION_ENDED, ticket},
 };
 
-/// How long a ticket can be used.
+/// How long a ticket can be used that is good for one socket.
 pub const LIFETIME: Duration = Duration::seconds(30);
 
 /// A ticket, told to whoever asked for it alone.
@@ -33,21 +33,30 @@ struct Kept {
 }
 
 impl Identity {
-    /// Makes a ticket for a caller, once for each key.
+    /// Makes a ticket for a caller, once for each key. A reusable one is good until the caller's session or token ends.
     ///
     /// # Errors
-    /// `Kind::Unauthenticated` when the account is erased meanwhile; [`Error::Invalid`] for a key of another request; the
+    /// `Kind::Unauthenticated` when the account is erased meanwhile, or the session has ended; [`Error::Invalid`] for a key of another request; the
     /// database's.
     pub async fn issue_ticket(
         &self,
         caller: Caller,
+        reusable: bool,
         key: Option<IdempotencyKey>,
         now: OffsetDateTime,
     ) -> Result<Ticket, Error> {
-        let expires_at = now + LIFETIME;
+        let expires_at = match caller.kind {
+            _ if !reusable => now + LIFETIME,
+            CredentialKind::Session => {
+                let end = store::session_end(self.inner.app.pool(), caller.credential_id).await?;
+                end.ok_or(SESSION_ENDED)?
+            }
+            CredentialKind::PersonalToken | CredentialKind::External => caller.expires_at,
+        };
+        let new = |ticket: &str| NewTicket { hash: ticket::hash(ticket), expires_at, reusable };
         let Some(key) = key else {
             let ticket = ticket::draw().map_err(Error::failure)?;
-            if !store::insert(self.inner.app.pool(), ticket::hash(&ticket), &caller, expires_at, None).await? {
+            if !store::insert(self.inner.app.pool(), new(&ticket), &caller, None).await? {
                 return Err(ACCOUNT_ERASED.into());
             }
             return Ok(Ticket { ticket, expires_at, replayed: false });
@@ -66,7 +75,7 @@ impl Identity {
             body,
         };
         let pool = self.inner.app.pool();
-        if store::insert(pool, ticket::hash(&ticket), &caller, expires_at, Some(&receipt)).await? {
+        if store::insert(pool, new(&ticket), &caller, Some(&receipt)).await? {
             return Ok(Ticket { ticket, expires_at, replayed: false });
         }
         // Another request under the same key was first, or the account is there no more.

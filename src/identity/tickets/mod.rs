@@ -1,5 +1,5 @@
-//! Tickets: single-use, short-lived stand-ins for an access token, for a WebSocket's address, where no header can be
-//! set and which logs and histories remember.
+//! Tickets: stand-ins for an access token in an address, where no header can be set and which logs and histories remember. Most are
+//! good for one socket, and for seconds; clients that open the same address again and again ask for a reusable one.
 
 mod issue;
 mod redeem;

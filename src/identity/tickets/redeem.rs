@@ -14,7 +14,8 @@ use crate::{
 };
 
 impl Identity {
-    /// Takes a ticket in: the first who brings it is who it was made for.
+    /// Takes a ticket in: the first who brings it is who it was made for. One that is reusable can be brought again, as long as the
+    /// session or token that it was made with goes on.
     ///
     /// # Errors
     /// `Kind::Unauthenticated` for a ticket that is unknown, used or too old.
@@ -24,16 +25,26 @@ impl Identity {
             return Err(Error::refused(TICKET_INVALID, "the ticket has expired"));
         }
         let ends_with = [taken.credential_id, taken.account_id, taken.rests_on];
-        if ends_with.iter().any(|id| self.inner.revocations.has_ended(*id)) {
+        if ends_with.iter().any(|id| self.inner.revocations.has_ended(*id)) || (taken.reusable && !taken.goes_on) {
             return Err(SESSION_ENDED.into());
         }
+        let kind = CredentialKind::parse(&taken.kind)?;
+        // What it opens is judged anew as often as what an access token opens.
+        let expires_at = match kind {
+            CredentialKind::Session if taken.reusable => {
+                taken.expires_at.min(now + self.inner.config.access_token_lifetime)
+            }
+            CredentialKind::Session | CredentialKind::PersonalToken | CredentialKind::External => {
+                taken.token_expires_at
+            }
+        };
         Ok(Caller {
             account_id: AccountId(taken.account_id),
-            kind: CredentialKind::parse(&taken.kind)?,
+            kind,
             credential_id: taken.credential_id,
             rests_on: taken.rests_on,
             scope: Scope::parse(&taken.scope)?,
-            expires_at: taken.token_expires_at,
+            expires_at,
         })
     }
 }

@@ -16,12 +16,13 @@ use crate::{
     event_store::LoadError,
     live::{
         feed::{
-            Feed,
+            Feed, FeedId,
             rights::Rights,
             ring::{Entry, Offered},
         },
         hub::Hub,
         publisher::live_subject,
+        room::{ROOMS_SUFFIX, rooms_subject},
     },
     messaging::header,
 };
@@ -115,7 +116,8 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// What tells of a feed over NATS: the copies of those who wrote the events, and the relay's. Whichever comes first counts.
+/// What tells of a feed over NATS: the copies of those who wrote the events, and the relay's, of which whichever comes first counts;
+/// and what other processes tell of a project's rooms.
 type Copies = SelectAll<Subscriber>;
 
 /// Subscribes, and makes sure that the server knows: `flush` only empties our own buffer, so a message published right
@@ -128,10 +130,14 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Copies> {
     let listening = async {
         let written = nats.subscribe(live_subject(feed.id.uuid())).await.ok()?;
         let relayed = nats.subscribe(format!("events.{}.>", feed.id.uuid())).await.ok()?;
+        let mut all = vec![written, relayed];
+        if let FeedId::Project(id) = feed.id {
+            all.push(nats.subscribe(rooms_subject(id.uuid())).await.ok()?);
+        }
         let inbox = nats.new_inbox();
         let mut echo = nats.subscribe(inbox.clone()).await.ok()?;
         nats.publish(inbox, "".into()).await.ok()?;
-        Some((select_all([written, relayed]), echo.next().await))
+        Some((select_all(all), echo.next().await))
     };
     if let Ok(Some((messages, Some(_)))) = timeout(hub.config().barrier, listening).await {
         return Some(messages);
@@ -177,6 +183,10 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
     let mut is_complete = true;
     let last = feed.ring().last();
     for message in batch {
+        if message.subject.ends_with(ROOMS_SUFFIX) {
+            hear_of_rooms(hub, feed, message);
+            continue;
+        }
         match parse(hub, feed, message, last) {
             Received::Event(entry) => entries.push(entry),
             Received::Old => {}
@@ -188,6 +198,18 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
     feed.offer(entries, hub.config());
     if !is_complete {
         fill(hub, feed).await;
+    }
+}
+
+/// What another process tells of a project's rooms. What is lost here is asked for again, or outdated soon.
+fn hear_of_rooms(hub: &Hub, feed: &Feed, message: &Message) {
+    let FeedId::Project(project_id) = feed.id else { return };
+    let epoch = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH)).map(HeaderValue::as_str);
+    let is_ours = epoch.is_some_and(|epoch| Uuid::try_parse(epoch) == Ok(hub.epoch())) && hub.seal().holds(message);
+    if is_ours {
+        hub.rooms().hear(project_id, &message.payload);
+    } else {
+        tracing::warn!("what is told of a room is of no process of this deployment: ignored");
     }
 }
 

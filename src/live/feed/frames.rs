@@ -4,10 +4,54 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
-use workroom_domain::ids::AccountId;
+use workroom_domain::ids::{AccountId, WorkspaceId};
 use workroom_projections::history::PublishedEvent;
 
-use crate::live::feed::FeedId;
+use crate::live::{
+    feed::FeedId,
+    room::{Cursor, RoomId},
+};
+
+/// What a client subscribes to: a feed, and of a project perhaps one of its workspaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(in crate::live) struct Topic {
+    #[serde(flatten)]
+    pub(in crate::live) feed: FeedId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) workspace_id: Option<WorkspaceId>,
+}
+
+impl Topic {
+    /// A feed as a whole.
+    #[cfg(test)]
+    pub(in crate::live) fn of(feed: FeedId) -> Self {
+        Self { feed, workspace_id: None }
+    }
+
+    /// Where those who subscribe to it meet.
+    pub(in crate::live) fn room(self) -> Option<RoomId> {
+        let FeedId::Project(project_id) = self.feed else { return None };
+        Some(RoomId { project_id, workspace_id: self.workspace_id })
+    }
+}
+
+impl From<RoomId> for Topic {
+    fn from(room: RoomId) -> Self {
+        Self { feed: FeedId::Project(room.project_id), workspace_id: room.workspace_id }
+    }
+}
+
+/// Somebody who is here.
+#[derive(Debug, Serialize)]
+pub(in crate::live) struct Member {
+    pub(in crate::live) user_id: AccountId,
+    /// How many connections the account has.
+    pub(in crate::live) connections: usize,
+    /// Since when, as RFC 3339.
+    pub(in crate::live) since: String,
+    /// What they show the others; null, when they have shown nothing.
+    pub(in crate::live) state: Option<Box<RawValue>>,
+}
 
 /// A frame to the client.
 #[derive(Serialize)]
@@ -26,7 +70,7 @@ pub(in crate::live) enum Frame<'a> {
     /// The subscription stands; history follows, if asked for.
     Subscribed {
         #[serde(flatten)]
-        feed: FeedId,
+        topic: Topic,
         epoch: Uuid,
         head: i64,
         /// The account's role; absent where there are none.
@@ -77,17 +121,66 @@ pub(in crate::live) enum Frame<'a> {
     /// The subscription has ended.
     Unsubscribed {
         #[serde(flatten)]
-        feed: FeedId,
+        topic: Topic,
         reason: &'a str,
         #[serde(flatten)]
         reply: Reply<'a>,
+    },
+    /// Who is here.
+    #[serde(rename = "presence.state")]
+    PresenceState {
+        #[serde(flatten)]
+        room: RoomId,
+        members: Vec<Member>,
+    },
+    /// Somebody has come.
+    #[serde(rename = "presence.joined")]
+    PresenceJoined {
+        #[serde(flatten)]
+        room: RoomId,
+        #[serde(flatten)]
+        member: Member,
+    },
+    /// Somebody shows another state, or has more or fewer connections.
+    #[serde(rename = "presence.updated")]
+    PresenceUpdated {
+        #[serde(flatten)]
+        room: RoomId,
+        #[serde(flatten)]
+        member: Member,
+    },
+    /// Somebody has left.
+    #[serde(rename = "presence.left")]
+    PresenceLeft {
+        #[serde(flatten)]
+        room: RoomId,
+        user_id: AccountId,
+    },
+    /// Where somebody points.
+    Cursor {
+        #[serde(flatten)]
+        room: RoomId,
+        user_id: AccountId,
+        connection_id: Uuid,
+        #[serde(flatten)]
+        cursor: &'a Cursor,
+    },
+    /// What somebody says to everybody in the room.
+    Message {
+        #[serde(flatten)]
+        room: RoomId,
+        name: &'a str,
+        from: AccountId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connection_id: Option<Uuid>,
+        data: &'a RawValue,
     },
     /// Something was not done.
     Error {
         code: &'a str,
         detail: &'a str,
         #[serde(flatten)]
-        feed: Option<FeedId>,
+        topic: Option<Topic>,
         #[serde(flatten)]
         reply: Reply<'a>,
     },

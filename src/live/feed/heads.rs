@@ -25,7 +25,7 @@ async fn run(hub: &Hub) {
     let mut tick = interval(config.heads_every_in_doubt.min(config.heads_every));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looked = Instant::now();
-    let mut announced = looked;
+    let mut expired = looked;
     let mut doubt_until = looked;
     loop {
         tokio::select! {
@@ -57,12 +57,11 @@ async fn run(hub: &Hub) {
                 Err(_) => tracing::warn!("the feeds' heads could not be read in time"),
             }
         }
-        if now - announced >= config.announce_every {
-            announced = now;
+        if now - expired >= config.expire_every {
+            expired = now;
             hub.pages().expire(now, config.page_age);
             for feed in &feeds {
                 feed.expire(config);
-                feed.announce();
             }
         }
     }

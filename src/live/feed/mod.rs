@@ -12,7 +12,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
-        atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
@@ -70,7 +70,6 @@ pub(in crate::live) struct Feed {
     subscribers: Mutex<HashMap<u64, Arc<Subscriber>>>,
     next_subscriber: AtomicI64,
     head: AtomicI64,
-    announcement: AtomicU32,
     open: watch::Sender<bool>,
     /// Counts what may have changed the rights. The first is that they were never read.
     changes: AtomicU64,
@@ -89,7 +88,6 @@ impl Feed {
             subscribers: Mutex::default(),
             next_subscriber: AtomicI64::new(0),
             head: AtomicI64::new(0),
-            announcement: AtomicU32::new(0),
             open: watch::channel(false).0,
             changes: AtomicU64::new(1),
             known: watch::Sender::default(),
@@ -194,7 +192,7 @@ impl Feed {
         self.known.send_replace(Known { rights: Some(rights.clone()), after });
         for subscriber in self.subscribers().values() {
             match rights.of(subscriber.account) {
-                Access::Follower(role) => subscriber.set_role(role),
+                Access::Follower(follower) => subscriber.set_follower(follower),
                 Access::Forbidden | Access::Hidden => subscriber.end(EndReason::Revoked),
                 Access::Closed => subscriber.end(EndReason::Deleted),
             }
@@ -209,8 +207,8 @@ impl Feed {
         let known = self.known.borrow();
         let rights = known.rights.as_ref()?;
         let access = rights.of(subscriber.account);
-        if let Access::Follower(role) = access {
-            subscriber.set_role(role);
+        if let Access::Follower(follower) = access {
+            subscriber.set_follower(follower);
         }
         // After the registration, and after the look: whatever changes later finds the subscriber.
         (known.after == self.changes.load(Ordering::SeqCst)).then_some(access)
@@ -299,9 +297,10 @@ impl Feed {
         self.is_open() && self.head() > self.ring().last()
     }
 
-    /// Lets go of old frames.
+    /// Lets go of old frames, and has the feed's task see whether NATS is back.
     pub(in crate::live) fn expire(&self, config: &HubConfig) {
         self.ring_mut().expire(Instant::now(), config.ring_age);
+        self.bell.notify_one();
     }
 
     /// Begins anew in another history: every subscription is reset to `head`, and the rights are another history's, too.
@@ -310,17 +309,5 @@ impl Feed {
         self.head.store(head, Ordering::SeqCst);
         self.ring_mut().restart(head);
         self.wake_all();
-    }
-
-    /// Lets every socket tell its client the head, and the feed's task see whether NATS is back.
-    pub(in crate::live) fn announce(&self) {
-        self.announcement.fetch_add(1, Ordering::Relaxed);
-        self.bell.notify_one();
-        self.wake_all();
-    }
-
-    /// Counts announcements.
-    pub(in crate::live) fn announcement(&self) -> u32 {
-        self.announcement.load(Ordering::Relaxed)
     }
 }

@@ -58,14 +58,6 @@ impl Page {
 /// A page that is being read. Dropped by all who wait for it, the reading ends.
 pub(in crate::live) type Reading = Shared<BoxFuture<'static, Arc<Page>>>;
 
-/// The page that is being read; never, when none is.
-pub(in crate::live) async fn read(reading: &mut Option<Reading>) -> Arc<Page> {
-    let Some(page) = reading else { return std::future::pending().await };
-    let page = page.clone().await;
-    *reading = None;
-    page
-}
-
 /// The pages of a process.
 #[derive(Default)]
 pub(in crate::live) struct Pages {

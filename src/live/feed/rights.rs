@@ -62,11 +62,20 @@ impl Change {
     }
 }
 
+/// What somebody who may follow a feed may do there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::live) struct Follower {
+    /// The account's role, where there are roles.
+    pub(in crate::live) role: Option<&'static str>,
+    /// Whether it may publish messages.
+    pub(in crate::live) may_publish: bool,
+}
+
 /// How an account stands to a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::live) enum Access {
-    /// It may follow the feed, in this role.
-    Follower(Option<&'static str>),
+    /// It may follow the feed.
+    Follower(Follower),
     /// It knows of the feed, and may not follow it.
     Forbidden,
     /// The feed does not exist for it.
@@ -137,7 +146,10 @@ impl Rights {
                 let facts = Facts::of(account_id, &project.state, &membership.state, &organization.state);
                 let relation = facts.relation();
                 match access::decide(relation, Action::JoinLive) {
-                    Decision::Allowed => Access::Follower(relation.role().map(access::Role::as_str)),
+                    Decision::Allowed => Access::Follower(Follower {
+                        role: relation.role().map(access::Role::as_str),
+                        may_publish: access::decide(relation, Action::PublishLive) == Decision::Allowed,
+                    }),
                     Decision::Forbidden => Access::Forbidden,
                     Decision::Hidden => Access::Hidden,
                 }
@@ -146,12 +158,15 @@ impl Rights {
                 let Ok(state) = organization.state.active() else { return Access::Closed };
                 let role = state.role_of(account_id);
                 match access::decide_in_organization(role, false, OrganizationAction::View) {
-                    Decision::Allowed => Access::Follower(role.map(access::OrganizationRole::as_str)),
+                    Decision::Allowed => Access::Follower(Follower {
+                        role: role.map(access::OrganizationRole::as_str),
+                        may_publish: false,
+                    }),
                     Decision::Forbidden => Access::Forbidden,
                     Decision::Hidden => Access::Hidden,
                 }
             }
-            Self::Account(own) if *own == account_id => Access::Follower(None),
+            Self::Account(own) if *own == account_id => Access::Follower(Follower::default()),
             Self::Account(_) => Access::Hidden,
         }
     }

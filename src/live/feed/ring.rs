@@ -7,12 +7,16 @@ use std::{
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+use workroom_domain::ids::WorkspaceId;
 use workroom_projections::history::PublishedEvent;
 
 use crate::live::{
     feed::{FeedId, frames::Frame, rights::Change},
     limits::HubConfig,
 };
+
+/// The event that closes a workspace.
+const WORKSPACE_DELETED: &str = "WorkspaceDeleted";
 
 /// An event, ready to be sent. Cheap to clone: the frame's bytes are shared.
 #[derive(Clone, Debug)]
@@ -22,12 +26,20 @@ pub(in crate::live) struct Entry {
     pub(in crate::live) frame: Utf8Bytes,
     /// What it changes of who may follow the feed.
     pub(in crate::live) change: Option<Change>,
+    /// The workspace that it closes.
+    pub(in crate::live) closes: Option<WorkspaceId>,
 }
 
 impl Entry {
     /// From an event of a feed.
     pub(in crate::live) fn of(feed: FeedId, event: &PublishedEvent) -> Self {
-        Self { seq: event.seq, frame: Frame::event(feed, event).text(), change: Change::of(event) }
+        let closes = (event.event_type == WORKSPACE_DELETED).then(|| event.aggregate_id.parse().ok()).flatten();
+        Self {
+            seq: event.seq,
+            frame: Frame::event(feed, event).text(),
+            change: Change::of(event),
+            closes: closes.map(WorkspaceId),
+        }
     }
 }
 
@@ -195,7 +207,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: i64) -> Entry {
-        Entry { seq, frame: "0123456789".into(), change: None }
+        Entry { seq, frame: "0123456789".into(), change: None, closes: None }
     }
 
     fn config() -> HubConfig {

@@ -1,7 +1,5 @@
 //! Why a socket ends, and the code that tells its peer.
 
-use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
-
 /// Why the gateway ends a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::live) enum Close {
@@ -51,7 +49,8 @@ impl Close {
         }
     }
 
-    fn reason(self) -> &'static str {
+    /// The same in words.
+    pub(in crate::live) fn reason(self) -> &'static str {
         match self {
             Self::BadCredentials => "bad credentials",
             Self::SessionEnded => "the session has ended",
@@ -67,10 +66,5 @@ impl Close {
             Self::Malformed => "malformed message",
             Self::Internal => "internal error",
         }
-    }
-
-    /// The close frame.
-    pub(in crate::live) fn message(self) -> Message {
-        Message::Close(Some(CloseFrame { code: self.code().into(), reason: self.reason().into() }))
     }
 }

@@ -4,7 +4,7 @@
 //! and a browser, which cannot, learns as much from a handshake that fails at once. Credentials in `hello` are judged on
 //! the socket, with close codes.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -18,15 +18,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::{
     application::Error,
-    clock::now,
     http::{
         client_address::ClientAddress,
         problem::codes::{ORIGIN_REFUSED, TOO_MANY_SOCKETS, UNAVAILABLE},
     },
-    identity::{Caller, codes::TOKEN_INVALID},
     live::{
         Live,
-        socket::{Socket, origin, transport},
+        connection::Connection,
+        signal::Signal,
+        transport::{self, origin, websocket},
     },
 };
 
@@ -74,14 +74,14 @@ pub async fn realtime(
     if !origin::is_welcome(headers, &live.limits.origins) {
         return Error::from(ORIGIN_REFUSED).into_response();
     }
-    if live.shutdown.is_cancelled() || live.hub.stopped().is_cancelled() {
+    if live.hub.is_stopping() {
         return unavailable(1);
     }
     let Some(count) = live.hub.admit_socket() else { return unavailable(5) };
     let Some(permit) = live.hub.socket_quota().for_address(address) else {
         return Error::later(TOO_MANY_SOCKETS, std::time::Duration::from_secs(5)).into_response();
     };
-    let caller = match caller(&live, headers, query.ticket.as_deref()).await {
+    let caller = match transport::caller(&live, headers, query.ticket.as_deref()).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
@@ -90,8 +90,8 @@ pub async fn realtime(
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let socket = transport::open(upgraded, &live.limits).await;
-                Socket::new(live, socket, caller).run().await;
+                let socket = websocket::open(upgraded, &live.limits).await;
+                Connection::new(live, socket, caller, Arc::<Signal>::default()).run().await;
             }
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a socket was not opened"),
         }
@@ -135,21 +135,6 @@ fn handshake(request: &mut Request) -> Result<(HeaderValue, OnUpgrade), Box<Resp
 fn speaks_our_protocol(headers: &HeaderMap) -> bool {
     let offered = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter().filter_map(|value| value.to_str().ok());
     offered.flat_map(|value| value.split(',')).any(|offered| offered.trim() == PROTOCOL)
-}
-
-async fn caller(live: &Live, headers: &HeaderMap, ticket: Option<&str>) -> Result<Option<Caller>, Error> {
-    if let Some(value) = headers.get(header::AUTHORIZATION) {
-        let token = value.to_str().ok().and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-        });
-        let token = token.ok_or(TOKEN_INVALID)?;
-        return live.identity.authenticate(token, now()).await.map(Some);
-    }
-    match ticket {
-        Some(ticket) => live.identity.redeem_ticket(ticket, now()).await.map(Some),
-        None => Ok(None),
-    }
 }
 
 fn unavailable(seconds: u64) -> Response {

@@ -1,15 +1,19 @@
-//! The WebSocket (RFC 6455) under a socket: the connection that a request was upgraded to, and what its peer may send in
-//! frames.
+//! The WebSocket (RFC 6455): the connection that a request was upgraded to, and what its peer may send in frames.
 //!
-//! Messages are counted where they are read, but a message may come in any number of frames, empty ones too, and costs
-//! nothing but the reader's time until it is whole. So frames are counted before the reader sees them.
+//! Messages are counted where they are understood. But a message may come in any number of frames, empty ones too, and costs
+//! nothing but the reader's time until it is whole; and pings are answered. So frames that are no whole message are counted
+//! before the reader sees them.
+
+pub(crate) mod upgrade;
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
+use axum::body::Bytes;
+use futures::{Sink, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -19,12 +23,16 @@ use tokio::{
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
-        Error,
-        protocol::{Role, WebSocketConfig},
+        Error, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig},
     },
 };
 
-use crate::live::{limits::Limits, socket::token_bucket::TokenBucket};
+use super::{Failure, Incoming, Item, Transport};
+use crate::live::{
+    connection::{close::Close, token_bucket::TokenBucket},
+    limits::Limits,
+};
 
 /// Bytes that a socket reads at a time: clients say little, and every idle socket has this buffer.
 const READ_BUFFER: usize = 1024;
@@ -32,14 +40,17 @@ const READ_BUFFER: usize = 1024;
 const WRITE_BUFFER: usize = 4096;
 /// Bytes that may wait to be written: more than the largest frame.
 const MAX_WRITE_BUFFER: usize = 8 * 1024 * 1024;
-/// Frames that a client may send for each message that it may.
+/// Frames that are no message of their own, for each message that a client may send.
 const FRAMES_PER_MESSAGE: u32 = 4;
 
-/// A WebSocket of ours.
-pub(in crate::live) type WebSocket = WebSocketStream<Counted<TokioIo<Upgraded>>>;
+/// A WebSocket.
+pub(in crate::live) struct WebSocket {
+    stream: WebSocketStream<Counted<TokioIo<Upgraded>>>,
+    has_ended: bool,
+}
 
 /// A WebSocket over a connection that was upgraded.
-pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSocket {
+pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> Box<WebSocket> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -52,7 +63,61 @@ pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSoc
         Instant::now(),
     );
     let counted = Counted { inner: TokioIo::new(upgraded), parser: Parser::default(), frames };
-    WebSocketStream::from_raw_socket(counted, Role::Server, Some(config)).await
+    let stream = WebSocketStream::from_raw_socket(counted, Role::Server, Some(config)).await;
+    Box::new(WebSocket { stream, has_ended: false })
+}
+
+impl Transport for WebSocket {
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+        Poll::Ready(match ready!(self.stream.poll_next_unpin(context)) {
+            Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
+            Some(Ok(Message::Binary(_))) => Ok(Incoming::Binary),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Incoming::Alive),
+            Some(Ok(Message::Close(_))) | None => Ok(Incoming::Gone),
+            Some(Err(error)) => Err(failure(&error)),
+        })
+    }
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.stream.poll_ready_unpin(context).map_err(|error| failure(&error))
+    }
+
+    fn send(&mut self, item: Item) -> Result<(), Failure> {
+        let message = match item {
+            Item::Frame(text, _) => Message::Text(text),
+            Item::Ping => Message::Ping(Bytes::new()),
+            Item::Close(close) => {
+                Message::Close(Some(CloseFrame { code: close.code().into(), reason: close.reason().into() }))
+            }
+        };
+        self.stream.start_send_unpin(message).map_err(|error| failure(&error))
+    }
+
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.stream.poll_flush_unpin(context).map_err(|error| failure(&error))
+    }
+
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // The answer to the peer's close frame goes out with the next read.
+        while !self.has_ended {
+            self.has_ended = !matches!(ready!(self.stream.poll_next_unpin(context)), Some(Ok(_)));
+        }
+        Pin::new(&mut self.stream).poll_close(context).map(drop)
+    }
+
+    fn answers(&self) -> bool {
+        true
+    }
+}
+
+fn failure(error: &Error) -> Failure {
+    tracing::debug!(error = error as &dyn std::error::Error, "a socket failed");
+    match error {
+        Error::Capacity(_) => Failure::Broken(Close::TooBig),
+        Error::Utf8(_) | Error::Protocol(_) => Failure::Broken(Close::Malformed),
+        error if is_flood(error) => Failure::Broken(Close::TooManyMessages),
+        _ => Failure::Gone,
+    }
 }
 
 /// More frames than a client may send.
@@ -61,13 +126,13 @@ pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> WebSoc
 struct TooManyFrames;
 
 /// Whether a socket failed because its peer sent too many frames.
-pub(in crate::live) fn is_flood(error: &Error) -> bool {
+fn is_flood(error: &Error) -> bool {
     let Error::Io(error) = error else { return false };
     error.get_ref().and_then(|source| source.downcast_ref::<TooManyFrames>()).is_some()
 }
 
 /// A connection whose frames are counted as they come in.
-pub(in crate::live) struct Counted<S> {
+struct Counted<S> {
     inner: S,
     parser: Parser,
     frames: TokenBucket,
@@ -82,10 +147,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(context, buffer);
         if let Poll::Ready(Ok(())) = read {
-            let begun = self.parser.feed(&buffer.filled()[before..]);
-            if begun > 0 {
+            let extra = self.parser.feed(&buffer.filled()[before..]);
+            if extra > 0 {
                 let now = Instant::now();
-                if !(0..begun).all(|_| self.frames.take(now)) {
+                if !(0..extra).all(|_| self.frames.take(now)) {
                     return Poll::Ready(Err(io::Error::other(TooManyFrames)));
                 }
             }
@@ -131,9 +196,9 @@ struct Parser {
 }
 
 impl Parser {
-    /// Takes bytes in; returns how many headers of frames ended in them.
+    /// Takes bytes in; returns how many headers ended in them of frames that are no whole message.
     fn feed(&mut self, mut bytes: &[u8]) -> usize {
-        let mut frames = 0;
+        let mut extra = 0;
         while !bytes.is_empty() {
             if self.payload > 0 {
                 let skipped = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len());
@@ -146,10 +211,15 @@ impl Parser {
             bytes = &bytes[1..];
             if let Some(payload) = self.complete() {
                 (self.have, self.payload) = (0, payload);
-                frames += 1;
+                extra += usize::from(!self.is_message());
             }
         }
-        frames
+        extra
+    }
+
+    /// Whether the header is that of a whole message of text or bytes.
+    fn is_message(&self) -> bool {
+        matches!(self.header[0], 0x81 | 0x82)
     }
 
     /// The length of the payload, once the header is complete.
@@ -175,9 +245,9 @@ impl Parser {
 mod tests {
     use super::*;
 
-    fn frame(payload: usize, masked: bool) -> Vec<u8> {
+    fn frame(first: u8, payload: usize, masked: bool) -> Vec<u8> {
         let mask = if masked { 0x80 } else { 0 };
-        let mut bytes = vec![0x80];
+        let mut bytes = vec![first];
         match (u8::try_from(payload), u16::try_from(payload)) {
             (Ok(short), _) if short < 126 => bytes.push(mask | short),
             (_, Ok(long)) => {
@@ -197,7 +267,9 @@ mod tests {
     #[test]
     fn frames_are_found_however_they_are_cut() {
         let sizes = [0, 1, 125, 126, 127, 65_535, 65_536, 0, 0, 3];
-        let bytes: Vec<u8> = sizes.iter().flat_map(|size| frame(*size, size % 2 == 0)).collect();
+        // Continuations, and between them whole messages, which are counted elsewhere.
+        let both = |size: &usize| [frame(0x80, *size, *size < 100), frame(0x81, *size, true)].concat();
+        let bytes: Vec<u8> = sizes.iter().flat_map(both).collect();
         for portion in [1, 2, 3, 7, 1024, bytes.len()] {
             let mut parser = Parser::default();
             let found: usize = bytes.chunks(portion).map(|portion| parser.feed(portion)).sum();

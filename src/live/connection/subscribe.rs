@@ -3,24 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use sqlx::PgPool;
-use tokio::{sync::Notify, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 use workroom_domain::refusal::Kind;
-use workroom_domain::{access::Action, ids::AccountId};
+use workroom_domain::{access::Action, ids::AccountId, workspace::Workspace};
 
 use crate::{
     application::Error,
     live::{
         Live,
+        connection::{messages::Since, subscription::Start},
         feed::{
             FeedId,
+            frames::Topic,
             rights::{Access, Change},
         },
-        socket::{
-            messages::{Since, Subscribe},
-            subscription::Start,
-        },
+        signal::Signal,
         subscriber::Registration,
+        transport::Place,
     },
 };
 
@@ -37,10 +37,16 @@ pub(in crate::live) struct Refused {
 }
 
 impl Refused {
-    const NOT_FOUND: Self = Self { code: "not_found", detail: "there is no such feed" };
-    const FORBIDDEN: Self = Self { code: "forbidden", detail: "you do not have the right to follow this feed" };
-    const UNAVAILABLE: Self = Self { code: "unavailable", detail: "the service is busy; try again" };
-    const INTERNAL: Self = Self { code: "internal", detail: "an internal error occurred" };
+    /// There is no such feed, or none that the account may know of.
+    pub(in crate::live) const NOT_FOUND: Self = Self { code: "not_found", detail: "there is no such feed" };
+    /// The account does not have the right.
+    pub(in crate::live) const FORBIDDEN: Self =
+        Self { code: "forbidden", detail: "you do not have the right to follow this feed" };
+    /// Not now.
+    pub(in crate::live) const UNAVAILABLE: Self =
+        Self { code: "unavailable", detail: "the service is busy; try again" };
+    /// The machine broke.
+    pub(in crate::live) const INTERNAL: Self = Self { code: "internal", detail: "an internal error occurred" };
 }
 
 impl From<Error> for Refused {
@@ -57,14 +63,35 @@ impl From<Error> for Refused {
     }
 }
 
+/// What is wanted of a feed.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::live) struct Wanted {
+    /// The last event that the client has; none: only what comes.
+    pub(in crate::live) since: Option<Since>,
+    /// Whether to send events.
+    pub(in crate::live) events: bool,
+    /// Whether the account is to be shown in the room, and told who is there.
+    pub(in crate::live) presence: bool,
+    /// Whether the client wants cursors.
+    pub(in crate::live) cursors: bool,
+}
+
 /// A subscription that may begin.
 pub(in crate::live) struct Admitted {
     /// What it starts from.
     pub(in crate::live) start: Start,
-    /// The current history.
-    pub(in crate::live) epoch: Uuid,
+    /// What is wanted.
+    pub(in crate::live) wanted: Wanted,
     /// Whether the client's place belongs to another history.
     pub(in crate::live) is_reset: bool,
+}
+
+impl Admitted {
+    /// Where the client is when it begins.
+    pub(in crate::live) fn place(&self) -> Place {
+        let Start { registration, cursor, epoch, .. } = &self.start;
+        Place { feed: registration.feed().id, epoch: *epoch, seq: *cursor }
+    }
 }
 
 /// Finds out whether somebody may follow a feed, registers with it, and finds where to begin.
@@ -74,12 +101,12 @@ pub(in crate::live) struct Admitted {
 pub(in crate::live) async fn admit(
     live: Live,
     account_id: AccountId,
-    feed: FeedId,
-    request: Subscribe,
-    wake: Arc<Notify>,
+    topic: Topic,
+    wanted: Wanted,
+    signal: Arc<Signal>,
 ) -> Result<Admitted, Refused> {
-    timeout(ADMISSION_TIMEOUT, try_admit(&live, account_id, feed, &request, wake)).await.unwrap_or_else(|_| {
-        tracing::warn!(feed_id = %feed.uuid(), "a subscription took too long");
+    timeout(ADMISSION_TIMEOUT, try_admit(&live, account_id, topic, wanted, signal)).await.unwrap_or_else(|_| {
+        tracing::warn!(feed_id = %topic.feed.uuid(), "a subscription took too long");
         Err(Refused::UNAVAILABLE)
     })
 }
@@ -87,20 +114,20 @@ pub(in crate::live) async fn admit(
 async fn try_admit(
     live: &Live,
     account_id: AccountId,
-    feed: FeedId,
-    request: &Subscribe,
-    wake: Arc<Notify>,
+    topic: Topic,
+    wanted: Wanted,
+    signal: Arc<Signal>,
 ) -> Result<Admitted, Refused> {
-    let hub = &live.hub;
-    let known = hub.join_open(feed, account_id, &wake);
+    let (hub, feed) = (&live.hub, topic.feed);
+    let known = hub.join_open(feed, account_id, &signal);
     let known = known.filter(|known| matches!(known.admit(), Some(Access::Follower(_))));
     let registration = match known {
         Some(registration) => registration,
-        None => admit_by_log(live, account_id, feed, wake).await?,
+        None => admit_by_log(live, account_id, feed, signal).await?,
     };
     let generation = registration.feed().ring().generation();
     // A place that this process has not heard of may have been told by another: the log knows.
-    if request.since.is_some_and(|since| since.seq > registration.feed().furthest()) {
+    if wanted.since.is_some_and(|since| since.seq > registration.feed().furthest()) {
         let _turn = hub.turn().await;
         let (epoch, head) = head_of(hub.pool(), feed).await.map_err(Error::from)?;
         if epoch != hub.epoch() {
@@ -109,11 +136,21 @@ async fn try_admit(
         registration.feed().expect(head);
     }
     let (epoch, head) = (hub.epoch(), registration.feed().furthest());
-    let (cursor, is_reset) = resume_point(request.since, epoch, head);
-    let role = registration.subscriber().role();
+    let (cursor, is_reset) = resume_point(wanted.since, epoch, head);
+    // After the registration: when it is closed later, that event is met.
+    find_workspace(live, topic).await?;
+    let follower = registration.subscriber().follower();
     let page_size = hub.config().page;
-    let start = Start { registration, cursor, head, generation, events: request.events, page_size, role };
-    Ok(Admitted { start, epoch, is_reset })
+    let start = Start { registration, cursor, head, epoch, generation, events: wanted.events, page_size, follower };
+    Ok(Admitted { start, wanted, is_reset })
+}
+
+/// Makes sure that a workspace belongs to the project that it is named with.
+async fn find_workspace(live: &Live, topic: Topic) -> Result<(), Refused> {
+    let (FeedId::Project(project_id), Some(workspace_id)) = (topic.feed, topic.workspace_id) else { return Ok(()) };
+    let _turn = live.hub.turn().await;
+    let workspace = live.hub.log().reload::<Workspace>(workspace_id.into()).await.map_err(Error::from)?;
+    workspace.state.of(project_id).map(drop).map_err(|_| Refused::NOT_FOUND)
 }
 
 /// Admits by what the log says now.
@@ -121,7 +158,7 @@ async fn admit_by_log(
     live: &Live,
     account_id: AccountId,
     feed: FeedId,
-    wake: Arc<Notify>,
+    signal: Arc<Signal>,
 ) -> Result<Registration, Refused> {
     {
         let _turn = live.hub.turn().await;
@@ -134,7 +171,7 @@ async fn admit_by_log(
     }
     for _ in 0..ADMISSION_ATTEMPTS {
         // Without a turn: the feed's own task reads for it.
-        let registration = live.hub.join(feed, account_id, Arc::clone(&wake)).await;
+        let registration = live.hub.join(feed, account_id, Arc::clone(&signal)).await;
         registration.feed().rights_known().await;
         match registration.admit() {
             Some(Access::Follower(_)) => return Ok(registration),

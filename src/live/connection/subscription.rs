@@ -1,4 +1,4 @@
-//! One subscription of one socket: a cursor into a feed.
+//! A connection's place in a feed: one for each feed, whatever it subscribes to there.
 //!
 //! The cursor moves by one. What follows it comes from the feed's ring, or, where the ring has lost it, from pages of
 //! history; the two cannot disagree, since both number the same log. A resume, a hole and a peer that was overtaken are
@@ -9,16 +9,19 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use workroom_domain::ids::WorkspaceId;
+
 use crate::live::{
+    connection::lanes::Lanes,
     feed::{
         EndReason, Feed, FeedId,
         frames::Frame,
         pages::Page,
-        rights::Change,
+        rights::{Change, Follower},
         ring::{Entry, Pulled},
     },
-    socket::outbox::Outbox,
     subscriber::Registration,
+    transport::Place,
 };
 
 /// Entries that are taken from the ring at a time.
@@ -59,17 +62,19 @@ pub(in crate::live) struct Start {
     pub(in crate::live) cursor: i64,
     /// The feed's head when it began.
     pub(in crate::live) head: i64,
+    /// The history that the cursor is a place in.
+    pub(in crate::live) epoch: Uuid,
     /// The feed's generation when it was registered.
     pub(in crate::live) generation: u32,
     /// Whether the client wants events.
     pub(in crate::live) events: bool,
     /// Entries in a full page of history.
     pub(in crate::live) page_size: i64,
-    /// The account's role.
-    pub(in crate::live) role: Option<&'static str>,
+    /// What the account may do.
+    pub(in crate::live) follower: Follower,
 }
 
-/// One subscription of one socket.
+/// A connection's place in a feed.
 pub(in crate::live) struct Subscription {
     registration: Registration,
     cursor: i64,
@@ -77,10 +82,16 @@ pub(in crate::live) struct Subscription {
     page: Option<Arc<Page>>,
     /// Entries in a full page.
     page_size: i64,
+    epoch: Uuid,
     generation: u32,
-    announced: u32,
+    /// The head that the client was told last.
+    told_head: i64,
     events: bool,
-    role: Option<&'static str>,
+    follower: Follower,
+    /// Whether the last turn left something to do.
+    has_more: bool,
+    /// Workspaces that were met at their end.
+    closed: Vec<WorkspaceId>,
 }
 
 impl Subscription {
@@ -90,10 +101,13 @@ impl Subscription {
             phase: Phase::CatchingUp { target: start.head },
             page: None,
             page_size: start.page_size,
+            epoch: start.epoch,
             generation: start.generation,
-            announced: start.registration.feed().announcement(),
+            told_head: start.head,
             events: start.events,
-            role: start.role,
+            follower: start.follower,
+            has_more: true,
+            closed: Vec::new(),
             registration: start.registration,
         }
     }
@@ -118,11 +132,52 @@ impl Subscription {
         self.registration.subscriber().is_revoked()
     }
 
+    /// Where the client is.
+    pub(in crate::live) fn place(&self) -> Place {
+        Place { feed: self.feed_id(), epoch: self.epoch, seq: self.cursor }
+    }
+
+    /// Whether the client gets events.
+    pub(in crate::live) fn sends_events(&self) -> bool {
+        self.events
+    }
+
+    /// No more events: nobody wants them.
+    pub(in crate::live) fn stop_events(&mut self) {
+        self.events = false;
+    }
+
+    /// What the account may do.
+    pub(in crate::live) fn follower(&self) -> Follower {
+        self.registration.subscriber().follower()
+    }
+
+    /// Whether what the account may do is in doubt for a moment.
+    pub(in crate::live) fn is_suspended(&self) -> bool {
+        self.registration.subscriber().is_suspended()
+    }
+
     /// The account's role, if it has become another.
     pub(in crate::live) fn new_role(&mut self) -> Option<&'static str> {
-        let role = self.registration.subscriber().role();
-        let before = std::mem::replace(&mut self.role, role);
-        role.filter(|_| before != role)
+        let follower = self.follower();
+        let before = std::mem::replace(&mut self.follower, follower);
+        follower.role.filter(|_| before.role != follower.role)
+    }
+
+    /// Whether there may be something to do.
+    pub(in crate::live) fn take_ready(&mut self) -> bool {
+        let is_ready = self.registration.subscriber().take_ready();
+        is_ready || self.has_more
+    }
+
+    /// It may go on where it had to wait for others of the same connection.
+    pub(in crate::live) fn look_again(&mut self) {
+        self.has_more = true;
+    }
+
+    /// The workspaces that were met at their end since the last call.
+    pub(in crate::live) fn take_closed(&mut self) -> Vec<WorkspaceId> {
+        std::mem::take(&mut self.closed)
     }
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
@@ -137,6 +192,7 @@ impl Subscription {
 
     /// Takes in a page of history.
     pub(in crate::live) fn supply(&mut self, page: &Arc<Page>) {
+        self.has_more = true;
         if page.key.generation == self.generation && page.key.after <= self.cursor && !page.entries.is_empty() {
             self.page = Some(Arc::clone(page));
         }
@@ -150,14 +206,20 @@ impl Subscription {
             .unwrap_or(self.cursor - self.cursor % self.page_size)
     }
 
-    /// Puts out the next portion. `epoch` is the current history, for a reset.
+    /// Puts out the next portion. `epoch` tells the current history, for a reset.
     pub(in crate::live) fn advance(
         &mut self,
         now: Instant,
         slow_grace: Duration,
-        epoch: Uuid,
-        outbox: &mut Outbox,
+        epoch: impl Fn() -> Uuid,
+        lanes: &mut Lanes,
     ) -> Step {
+        let step = self.step(now, slow_grace, epoch, lanes);
+        self.has_more = step == Step::More;
+        step
+    }
+
+    fn step(&mut self, now: Instant, slow_grace: Duration, epoch: impl Fn() -> Uuid, lanes: &mut Lanes) -> Step {
         if self.is_revoked() {
             return Step::Ended(EndReason::Revoked);
         }
@@ -166,7 +228,7 @@ impl Subscription {
         }
         let generation = self.feed().ring().generation();
         if generation != self.generation {
-            self.restart(generation, epoch, outbox);
+            self.restart(generation, epoch(), lanes);
             return Step::More;
         }
         let portion = match self.next_portion(now, slow_grace) {
@@ -175,13 +237,12 @@ impl Subscription {
         };
         let is_empty = portion.is_empty();
         for entry in portion {
-            if let Some(turn) = self.put(entry, outbox) {
+            if let Some(turn) = self.put(entry, lanes) {
                 return turn;
             }
         }
-        let caught_up = self.settle(outbox);
-        let announced = is_empty && self.announce(outbox);
-        if !is_empty || caught_up || announced {
+        let caught_up = self.settle(lanes);
+        if !is_empty || caught_up {
             return Step::More;
         }
         let is_over = self.registration.subscriber().is_deleted() && self.cursor >= self.feed().head();
@@ -217,7 +278,7 @@ impl Subscription {
         Ok(entries)
     }
 
-    fn put(&mut self, entry: Entry, outbox: &mut Outbox) -> Option<Step> {
+    fn put(&mut self, entry: Entry, lanes: &mut Lanes) -> Option<Step> {
         if entry.seq <= self.cursor {
             return None;
         }
@@ -228,40 +289,50 @@ impl Subscription {
             return Some(Step::Ended(EndReason::Deleted));
         }
         self.cursor = entry.seq;
+        self.closed.extend(entry.closes);
         if self.events {
-            outbox.durable(self.feed_id(), entry.frame);
+            lanes.durable(self.feed_id(), entry.frame, Some(self.place()));
         }
         None
     }
 
-    fn settle(&mut self, outbox: &mut Outbox) -> bool {
+    fn settle(&mut self, lanes: &mut Lanes) -> bool {
         let Phase::CatchingUp { target } = self.phase else { return false };
         if self.cursor < target {
             return false;
         }
         self.phase = Phase::Live;
-        outbox.durable(self.feed_id(), Frame::CaughtUp { feed: self.feed_id(), seq: self.cursor }.text());
+        self.tell_caught_up(lanes);
         true
     }
 
-    fn announce(&mut self, outbox: &mut Outbox) -> bool {
-        let announcement = self.feed().announcement();
-        if announcement == self.announced || self.phase != Phase::Live {
-            return false;
+    /// Says that history is done, if it is.
+    pub(in crate::live) fn tell_caught_up(&self, lanes: &mut Lanes) {
+        if !self.is_catching_up() {
+            let frame = Frame::CaughtUp { feed: self.feed_id(), seq: self.cursor }.text();
+            lanes.durable(self.feed_id(), frame, None);
         }
-        self.announced = announcement;
-        let seq = self.feed().head().max(self.cursor);
-        outbox.durable(self.feed_id(), Frame::Head { feed: self.feed_id(), seq }.text());
-        true
+    }
+
+    /// Says how far the feed is, if it has moved since that was said last.
+    pub(in crate::live) fn announce(&mut self, lanes: &mut Lanes) {
+        let head = self.feed().furthest().max(self.cursor);
+        let may_tell = self.phase == Phase::Live && !self.is_revoked() && !self.is_suspended();
+        if may_tell && head > self.told_head {
+            self.told_head = head;
+            lanes.durable(self.feed_id(), Frame::Head { feed: self.feed_id(), seq: head }.text(), None);
+        }
     }
 
     /// Another history: what the client has is worth nothing, and so is its place.
-    fn restart(&mut self, generation: u32, epoch: Uuid, outbox: &mut Outbox) {
+    fn restart(&mut self, generation: u32, epoch: Uuid, lanes: &mut Lanes) {
         let head = self.feed().head();
         self.generation = generation;
+        self.epoch = epoch;
         self.cursor = head;
+        self.told_head = head;
         self.phase = Phase::Live;
         self.page = None;
-        outbox.durable(self.feed_id(), Frame::Reset { feed: self.feed_id(), epoch, head }.text());
+        lanes.durable(self.feed_id(), Frame::Reset { feed: self.feed_id(), epoch, head }.text(), Some(self.place()));
     }
 }

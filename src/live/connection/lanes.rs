@@ -1,0 +1,214 @@
+//! What waits to be sent to one client, in lanes, whatever it is sent over.
+//!
+//! *Control* frames go first: answers must not wait behind history. *Durable* frames keep their order; frames that tell
+//! of it (`subscribed`, `caught_up`, `head`, `reset`) travel among them, or a client would read "caught up" before the
+//! events it speaks of. The lane is filled from the subscriptions' cursors only when it is empty, so it holds one portion
+//! a subscription at most. *Ephemeral* frames (presence, cursors, messages) go when nothing durable waits, and are taken from
+//! their rooms only then: whatever has been overtaken meanwhile was never taken.
+
+use std::{
+    collections::VecDeque,
+    task::{Context, Poll, ready},
+};
+
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::live::{
+    connection::close::Close,
+    feed::FeedId,
+    room::RoomId,
+    transport::{Failure, Incoming, Item, Place, Transport},
+};
+
+/// Capacity that an empty lane keeps.
+const KEPT: usize = 4;
+
+/// What happened on the way to a client, or from it.
+pub(in crate::live) enum Io {
+    /// Something came from the client.
+    Received(Incoming),
+    /// Everything that waited is sent.
+    Drained,
+    /// The transport failed.
+    Failed(Failure),
+}
+
+struct Durable {
+    feed: FeedId,
+    frame: Utf8Bytes,
+    place: Option<Place>,
+}
+
+/// What waits to be sent to one client.
+#[derive(Default)]
+pub(in crate::live) struct Lanes {
+    control: VecDeque<Item>,
+    durable: VecDeque<Durable>,
+    ephemeral: VecDeque<(RoomId, Utf8Bytes)>,
+    is_unflushed: bool,
+    blocked_since: Option<Instant>,
+}
+
+impl Lanes {
+    /// Puts a frame into the control lane.
+    pub(in crate::live) fn control(&mut self, frame: Utf8Bytes) {
+        self.control.push_back(Item::Frame(frame, None));
+    }
+
+    /// Asks the client whether it is there.
+    pub(in crate::live) fn ping(&mut self) {
+        self.control.push_back(Item::Ping);
+    }
+
+    /// Puts the end behind what is in the control lane, and withdraws all the rest.
+    pub(in crate::live) fn close(&mut self, close: Close) {
+        self.durable = VecDeque::new();
+        self.ephemeral = VecDeque::new();
+        self.control.push_back(Item::Close(close));
+    }
+
+    /// Puts a frame of a feed into the durable lane. With it the client is at `place`.
+    pub(in crate::live) fn durable(&mut self, feed: FeedId, frame: Utf8Bytes, place: Option<Place>) {
+        self.durable.push_back(Durable { feed, frame, place });
+    }
+
+    /// Puts a frame of a room into the ephemeral lane.
+    pub(in crate::live) fn ephemeral(&mut self, room: RoomId, frame: Utf8Bytes) {
+        self.ephemeral.push_back((room, frame));
+    }
+
+    /// Withdraws what waits of a feed and its rooms: nothing of it may follow.
+    pub(in crate::live) fn withdraw(&mut self, feed: FeedId) {
+        self.durable.retain(|one| one.feed != feed);
+        self.ephemeral.retain(|(room, _)| FeedId::Project(room.project_id) != feed);
+    }
+
+    /// Withdraws what waits of a room.
+    pub(in crate::live) fn withdraw_room(&mut self, room: RoomId) {
+        self.ephemeral.retain(|(of, _)| *of != room);
+    }
+
+    /// Frames in the control lane.
+    pub(in crate::live) fn control_len(&self) -> usize {
+        self.control.len()
+    }
+
+    /// Whether the durable lane takes another portion.
+    pub(in crate::live) fn wants_durable(&self) -> bool {
+        self.durable.is_empty() && self.blocked_since.is_none()
+    }
+
+    /// Whether the ephemeral lane takes another portion.
+    pub(in crate::live) fn wants_ephemeral(&self) -> bool {
+        self.wants_durable() && self.ephemeral.is_empty()
+    }
+
+    /// Since when the client has taken nothing.
+    pub(in crate::live) fn blocked_since(&self) -> Option<Instant> {
+        self.blocked_since
+    }
+
+    fn next(&mut self) -> Option<Item> {
+        let durable = || self.durable.pop_front().map(|one| Item::Frame(one.frame, one.place));
+        let item = self.control.pop_front().or_else(durable);
+        item.or_else(|| self.ephemeral.pop_front().map(|(_, frame)| Item::Frame(frame, None)))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.control.is_empty() && self.durable.is_empty() && self.ephemeral.is_empty()
+    }
+
+    /// Sends as much as the client takes (many frames, then one flush), and reads one message, if `reads`.
+    pub(in crate::live) fn poll(
+        &mut self,
+        transport: &mut dyn Transport,
+        reads: bool,
+        context: &mut Context<'_>,
+    ) -> Poll<Io> {
+        match self.poll_send(transport, context) {
+            Poll::Ready(Ok(true)) => return Poll::Ready(Io::Drained),
+            Poll::Ready(Err(failure)) => return Poll::Ready(Io::Failed(failure)),
+            Poll::Ready(Ok(false)) => {}
+            Poll::Pending => {
+                self.blocked_since.get_or_insert_with(Instant::now);
+            }
+        }
+        if !reads {
+            return Poll::Pending;
+        }
+        Poll::Ready(match ready!(transport.poll_receive(context)) {
+            Ok(incoming) => Io::Received(incoming),
+            Err(failure) => Io::Failed(failure),
+        })
+    }
+
+    /// Sends everything. Ready with whether there was anything.
+    pub(in crate::live) fn poll_send(
+        &mut self,
+        transport: &mut dyn Transport,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<bool, Failure>> {
+        while !self.is_empty() {
+            ready!(transport.poll_ready(context))?;
+            // It has taken something again.
+            self.blocked_since = None;
+            if let Some(item) = self.next() {
+                self.is_unflushed = true;
+                transport.send(item)?;
+            }
+        }
+        self.control.shrink_to(KEPT);
+        self.durable.shrink_to(KEPT);
+        self.ephemeral.shrink_to(KEPT);
+        if !self.is_unflushed {
+            return Poll::Ready(Ok(false));
+        }
+        ready!(transport.poll_flush(context))?;
+        self.is_unflushed = false;
+        self.blocked_since = None;
+        Poll::Ready(Ok(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+    use workroom_domain::ids::ProjectId;
+
+    use super::*;
+
+    fn texts(lanes: &mut Lanes) -> Vec<String> {
+        let text = |item| match item {
+            Item::Frame(text, _) => text.as_str().to_owned(),
+            other => format!("{other:?}"),
+        };
+        std::iter::from_fn(|| lanes.next()).map(text).collect()
+    }
+
+    #[test]
+    fn control_goes_first_and_what_is_ephemeral_last() {
+        let project = |id| ProjectId(Uuid::from_u128(id));
+        let (ours, theirs) = (project(1), project(2));
+        let room = |project_id| RoomId { project_id, workspace_id: None };
+        let fill = || {
+            let mut lanes = Lanes::default();
+            lanes.ephemeral(room(ours), "5".into());
+            lanes.ephemeral(room(theirs), "6".into());
+            lanes.durable(FeedId::Project(ours), "2".into(), None);
+            lanes.durable(FeedId::Project(theirs), "3".into(), None);
+            lanes.control("1".into());
+            lanes
+        };
+        assert_eq!(texts(&mut fill()), ["1", "2", "3", "5", "6"]);
+        let mut lanes = fill();
+        lanes.withdraw(FeedId::Project(ours));
+        assert_eq!(texts(&mut lanes), ["1", "3", "6"]);
+        let mut lanes = fill();
+        lanes.withdraw_room(room(theirs));
+        assert_eq!(texts(&mut lanes), ["1", "2", "3", "5"]);
+        let mut lanes = fill();
+        lanes.close(Close::Restarting);
+        assert_eq!(texts(&mut lanes), ["1", "Close(Restarting)"]);
+    }
+}

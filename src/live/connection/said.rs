@@ -1,0 +1,83 @@
+//! What a client shows the others in a room, where it points, and what it says to them.
+//!
+//! All of it is ephemeral, and has a budget of its own: whoever sends more is read later, and never closed for it.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{
+    identity::{Caller, Scope},
+    live::{
+        connection::{
+            Connection,
+            messages::{PointedCursor, Presence, Publish},
+        },
+        feed::frames::{MessageId, Topic},
+        room::{CustomMessage, RoomId, Visit},
+    },
+};
+
+/// How long nothing is read from whoever has sent too much.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Connection {
+    /// Counts something ephemeral: whoever sends too much of it is read later.
+    pub(in crate::live) fn count_ephemeral(&mut self) {
+        let now = Instant::now();
+        if !self.ephemeral.take(now) {
+            let at = now + PAUSE;
+            self.reads_at = Some(at);
+            self.timers.go_on_at(at);
+        }
+    }
+
+    /// The stay in a room, if it was subscribed to; else the client is told so.
+    fn visit(&mut self, id: RoomId, to: Option<&MessageId>) -> Option<&mut Visit> {
+        self.count_ephemeral();
+        let topic = Topic::from(id);
+        let place = self.joined.iter().position(|one| one.topic == topic);
+        if place.is_none() {
+            self.error("not_subscribed", "subscribe to the room first", Some(topic), to);
+        }
+        self.joined.get_mut(place?)?.visit.as_mut()
+    }
+
+    pub(in crate::live) fn show_state(&mut self, presence: &Presence, to: Option<&MessageId>) {
+        if let Some(visit) = self.visit(presence.room(), to) {
+            visit.set_state(presence.state.get());
+        }
+    }
+
+    pub(in crate::live) fn point(&mut self, cursor: PointedCursor, to: Option<&MessageId>) {
+        if let Some(visit) = self.visit(cursor.room(), to) {
+            visit.point(cursor.cursor());
+        }
+    }
+
+    pub(in crate::live) fn publish(&mut self, caller: &Caller, publish: Publish, to: Option<&MessageId>) {
+        let room = publish.room();
+        if self.visit(room, to).is_none() {
+            return;
+        }
+        let topic = Topic::from(room);
+        let feed = topic.feed;
+        let subscription = self.subscriptions.iter().find(|one| one.feed_id() == feed);
+        let is_in_doubt = subscription.is_none_or(|one| one.is_suspended() || one.is_revoked());
+        let may = subscription.is_some_and(|one| one.follower().may_publish) && caller.require(Scope::Write).is_ok();
+        if is_in_doubt {
+            return self.error("unavailable", "your rights are being looked into; try again", Some(topic), to);
+        }
+        if !may {
+            return self.error("forbidden", "you do not have the right to publish here", Some(topic), to);
+        }
+        if !self.published.take(Instant::now()) {
+            return self.error("too_many_messages", "publish less often", Some(topic), to);
+        }
+        let (from, connection_id) = (caller.account_id, Some(self.connection_id));
+        let message = CustomMessage { name: publish.name, from, connection_id, data: publish.data };
+        if let Some(visit) = self.joined.iter().find(|one| one.topic == topic).and_then(|one| one.visit.as_ref()) {
+            visit.publish(message);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A message that comes by a request, and not from a connection.
+
+use serde_json::value::RawValue;
+use workroom_domain::{
+    ids::{ProjectId, WorkspaceId},
+    refusal::{EMPTY, FORBIDDEN_CHARACTER, TOO_LONG},
+    workspace::Workspace,
+};
+
+use super::{CustomMessage, MAX_MESSAGE_BYTES, MAX_NAME, RoomId, keeper};
+use crate::{
+    application::{Error, Violation},
+    live::Live,
+};
+
+/// Whether a custom message may be like this.
+///
+/// # Errors
+/// [`Error::Invalid`], with all that does not hold.
+pub fn check_message(name: &str, data: &RawValue) -> Result<(), Error> {
+    let mut violations = Vec::new();
+    if name.is_empty() {
+        violations.push(Violation::new("/name", EMPTY, "must not be empty"));
+    }
+    if name.chars().count() > MAX_NAME {
+        violations.push(Violation::new("/name", TOO_LONG, format!("has at most {MAX_NAME} characters")));
+    }
+    if name.chars().any(char::is_control) {
+        violations.push(Violation::new("/name", FORBIDDEN_CHARACTER, "must not contain control characters"));
+    }
+    if data.get().len() > MAX_MESSAGE_BYTES {
+        violations.push(Violation::new("/data", TOO_LONG, format!("has at most {MAX_MESSAGE_BYTES} bytes of JSON")));
+    }
+    if violations.is_empty() { Ok(()) } else { Err(Error::Invalid(violations)) }
+}
+
+impl Live {
+    /// Says something to everybody who is connected to a project, or to one of its workspaces, wherever they are connected.
+    ///
+    /// # Errors
+    /// There is no such workspace, or the log cannot be read.
+    pub async fn publish(
+        &self,
+        project_id: ProjectId,
+        workspace_id: Option<WorkspaceId>,
+        message: CustomMessage,
+    ) -> Result<(), Error> {
+        if let Some(workspace_id) = workspace_id {
+            let workspace = self.hub.log().reload::<Workspace>(workspace_id.into()).await?;
+            workspace.state.of(project_id).map_err(|_| Error::not_found("workspace"))?;
+        }
+        keeper::publish(&self.hub, RoomId { project_id, workspace_id }, message).await;
+        Ok(())
+    }
+}

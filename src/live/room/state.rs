@@ -1,0 +1,523 @@
+//! A room: what it knows, and what changed when. It keeps no clock, and knows no connection but by name.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio::time::Instant;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use uuid::Uuid;
+use workroom_domain::ids::AccountId;
+
+use super::{
+    RoomId,
+    cursors::Cursors,
+    messages::{Messages, Said},
+    people::{Departure, Heard, People},
+    view::View,
+    wire::{Cursor, CustomMessage, MovedCursor, News, Person, Telling},
+};
+use crate::live::feed::frames::{Frame, Member};
+
+/// How often a process says which version of its people others should have.
+const BEAT: Duration = Duration::from_secs(5);
+/// A process that was not heard of for so long is gone.
+const SILENCE: Duration = Duration::from_secs(12);
+/// How long whoever has come waits for others' people.
+const ASKING: Duration = Duration::from_millis(100);
+/// The pause between two times that everybody is told, or asked for.
+const EVERYBODY_PAUSE: Duration = Duration::from_millis(500);
+/// How long changes of people are gathered before others are told.
+const GATHERING: Duration = Duration::from_millis(10);
+/// The pause between two times that an account's state is shown.
+const STATE_PAUSE: Duration = Duration::from_millis(100);
+/// How long it is known that somebody has left, or points nowhere any more.
+const TOMBSTONE: Duration = Duration::from_mins(1);
+
+/// What a room may.
+#[derive(Clone, Debug)]
+pub struct RoomLimits {
+    /// How long somebody whose connection ended is still shown.
+    pub leave_grace: Duration,
+    /// The time between two frames of cursors.
+    pub cursor_interval: Duration,
+}
+
+/// What changed, by version.
+pub(super) enum Item {
+    /// Somebody is here, or shows another state.
+    Here(AccountId),
+    /// Somebody has left who was here since that version.
+    Left(AccountId, u64),
+    /// A connection's cursor has moved.
+    Moved(Uuid),
+    /// Something was said.
+    Said(Said),
+}
+
+/// Somebody as everybody is shown them.
+struct Present {
+    person: Person,
+    /// The version in which they came.
+    joined: u64,
+    /// The version in which they were shown last, and when.
+    version: u64,
+    at: Instant,
+    joined_frame: OnceLock<Utf8Bytes>,
+    updated_frame: OnceLock<Utf8Bytes>,
+}
+
+/// What a room knows.
+pub(super) struct State {
+    id: RoomId,
+    gateway: Uuid,
+    limits: RoomLimits,
+    /// Counts what is shown.
+    version: u64,
+    changes: BTreeMap<u64, Item>,
+    present: HashMap<AccountId, Present>,
+    people: People,
+    cursors: Cursors,
+    messages: Messages,
+    /// Accounts whose state is shown later, and when.
+    late: BTreeSet<AccountId>,
+    late_at: Option<Instant>,
+    /// What is known to be over, for a while.
+    tombstones: VecDeque<(Instant, u64)>,
+    /// Whoever has seen less has missed that somebody left.
+    floor: u64,
+    /// The frame with everybody, and the version of the picture that it shows.
+    everybody: Option<(u64, Utf8Bytes)>,
+    picture: u64,
+    asking_until: Option<Instant>,
+    asks: Vec<Option<Uuid>>,
+    is_asked: bool,
+    may_tell_everybody_at: Instant,
+    tell_changes_at: Option<Instant>,
+    beat_at: Instant,
+    /// Messages that others are to be told, and their bytes.
+    said: Vec<CustomMessage>,
+    has_told: bool,
+}
+
+impl State {
+    /// An empty room of a process. `others`: whether there are other processes to ask.
+    pub(super) fn new(id: RoomId, gateway: Uuid, limits: RoomLimits, others: bool, now: Instant) -> Self {
+        Self {
+            id,
+            gateway,
+            version: 0,
+            changes: BTreeMap::new(),
+            present: HashMap::new(),
+            people: People::new(),
+            cursors: Cursors::new(limits.cursor_interval, now),
+            limits,
+            messages: Messages::default(),
+            late: BTreeSet::new(),
+            late_at: None,
+            tombstones: VecDeque::new(),
+            floor: 0,
+            everybody: None,
+            picture: 0,
+            asking_until: others.then_some(now + ASKING),
+            asks: if others { vec![None] } else { Vec::new() },
+            is_asked: false,
+            may_tell_everybody_at: now,
+            tell_changes_at: None,
+            beat_at: now + BEAT,
+            said: Vec::new(),
+            has_told: false,
+        }
+    }
+
+    /// Counts what is shown.
+    pub(super) fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn show(&mut self, item: Item) -> u64 {
+        self.version += 1;
+        self.changes.insert(self.version, item);
+        self.version
+    }
+
+    /// A connection of an account is here.
+    pub(super) fn join(&mut self, account_id: AccountId, connection_id: Uuid, now: Instant, wall: OffsetDateTime) {
+        self.people.join(account_id, connection_id, milliseconds(wall));
+        self.refresh(account_id, now);
+        self.tell_soon(now);
+    }
+
+    /// A connection of an account is here no more.
+    pub(super) fn leave(&mut self, account_id: AccountId, connection_id: Uuid, departure: Departure, now: Instant) {
+        let leaves_at = match departure {
+            Departure::AtOnce => None,
+            Departure::Held => Some(now + self.limits.leave_grace),
+        };
+        self.people.leave(account_id, connection_id, leaves_at);
+        if self.cursors.owner(connection_id).is_some() {
+            self.point(account_id, connection_id, Cursor::default(), now);
+        }
+        self.refresh(account_id, now);
+        self.tell_soon(now);
+    }
+
+    /// What an account shows the others, as JSON.
+    pub(super) fn set_state(&mut self, account_id: AccountId, state: Arc<str>, now: Instant, wall: OffsetDateTime) {
+        if self.people.set_state(account_id, state, milliseconds(wall)) {
+            self.refresh(account_id, now);
+            self.tell_soon(now);
+        }
+    }
+
+    /// A connection of this process points somewhere.
+    pub(super) fn point(&mut self, account_id: AccountId, connection_id: Uuid, cursor: Cursor, now: Instant) {
+        let moved = MovedCursor { account_id, connection_id, cursor };
+        self.moved(self.gateway, moved, now);
+    }
+
+    fn moved(&mut self, gateway: Uuid, moved: MovedCursor, now: Instant) {
+        let frame = Frame::Cursor {
+            room: self.id,
+            user_id: moved.account_id,
+            connection_id: moved.connection_id,
+            cursor: &moved.cursor,
+        };
+        let frame = frame.text();
+        self.cursors.moved(gateway, moved, frame, gateway == self.gateway);
+        self.show_cursors(now);
+    }
+
+    fn show_cursors(&mut self, now: Instant) {
+        while let Some(connection_id) = self.cursors.take_turn(now) {
+            let version = self.show(Item::Moved(connection_id));
+            if let Some(before) = self.cursors.set_version(connection_id, version) {
+                self.changes.remove(&before);
+            }
+            if self.cursors.get(connection_id).is_some_and(|cursor| !cursor.is_shown()) {
+                self.tombstones.push_back((now, version));
+            }
+        }
+    }
+
+    /// Somebody at this process says something.
+    pub(super) fn publish(&mut self, message: CustomMessage, now: Instant) {
+        self.say(&message, now);
+        self.said.push(message);
+    }
+
+    fn say(&mut self, message: &CustomMessage, now: Instant) {
+        let frame = Frame::Message {
+            room: self.id,
+            name: &message.name,
+            from: message.from,
+            connection_id: message.connection_id,
+            data: &message.data,
+        };
+        let frame = frame.text();
+        let bytes = frame.len();
+        let version = self.show(Item::Said(Said { frame, by: message.connection_id }));
+        for dropped in self.messages.keep(version, bytes, now) {
+            self.changes.remove(&dropped);
+        }
+    }
+
+    /// Shows an account as it is over all processes, if that has changed.
+    fn refresh(&mut self, account_id: AccountId, now: Instant) {
+        let together = self.people.together(account_id);
+        match (together, self.present.get(&account_id)) {
+            (None, None) => {}
+            (None, Some(present)) => {
+                let (version, joined) = (present.version, present.joined);
+                self.changes.remove(&version);
+                self.present.remove(&account_id);
+                let version = self.show(Item::Left(account_id, joined));
+                self.tombstones.push_back((now, version));
+                self.picture = version;
+            }
+            (Some(person), Some(present)) if present.person == person => {}
+            (Some(person), Some(present))
+                if present.person.connections == person.connections && now < present.at + STATE_PAUSE =>
+            {
+                let at = present.at + STATE_PAUSE;
+                self.late.insert(account_id);
+                self.late_at = Some(self.late_at.map_or(at, |late_at| late_at.min(at)));
+            }
+            (Some(person), present) => {
+                let (joined, before) = present.map(|present| (present.joined, present.version)).unzip();
+                if let Some(before) = before {
+                    self.changes.remove(&before);
+                }
+                let version = self.show(Item::Here(account_id));
+                let (joined_frame, updated_frame) = (OnceLock::new(), OnceLock::new());
+                let joined = joined.unwrap_or(version);
+                let present = Present { person, joined, version, at: now, joined_frame, updated_frame };
+                self.present.insert(account_id, present);
+                self.picture = version;
+            }
+        }
+    }
+
+    fn refresh_all(&mut self, accounts: Vec<AccountId>, now: Instant) {
+        for account_id in accounts {
+            self.refresh(account_id, now);
+        }
+    }
+
+    fn tell_soon(&mut self, now: Instant) {
+        if self.people.has_news() {
+            self.tell_changes_at.get_or_insert(now + GATHERING);
+        }
+    }
+
+    /// Another process tells something.
+    pub(super) fn hear(&mut self, telling: Telling, now: Instant) {
+        let gateway = telling.gateway;
+        if gateway == self.gateway {
+            return;
+        }
+        let heard = match telling.news {
+            News::People { from, version, people } => self.people.hear_changes(gateway, (from, version), people, now),
+            News::Everybody { version, part, is_last, people } => {
+                self.people.hear_everybody(gateway, (version, part, is_last), people, now)
+            }
+            News::Beat { version } => self.people.hear_beat(gateway, version, now),
+            News::Ask { of } => {
+                self.is_asked |= of.is_none_or(|of| of == self.gateway) && (of.is_some() || self.has_people_to_tell());
+                Heard::Changed(Vec::new())
+            }
+            News::Gone {} => return self.forget(gateway, now),
+            News::Cursors { cursors } => {
+                for moved in cursors {
+                    self.moved(gateway, moved, now);
+                }
+                Heard::Changed(Vec::new())
+            }
+            News::Message(message) => {
+                self.say(&message, now);
+                Heard::Changed(Vec::new())
+            }
+        };
+        match heard {
+            Heard::Changed(accounts) => self.refresh_all(accounts, now),
+            Heard::Missed => {
+                if self.people.asks(gateway, now, EVERYBODY_PAUSE) {
+                    self.asks.push(Some(gateway));
+                }
+            }
+        }
+    }
+
+    fn has_people_to_tell(&self) -> bool {
+        !self.people.is_empty_here()
+    }
+
+    fn forget(&mut self, gateway: Uuid, now: Instant) {
+        let accounts = self.people.forget(gateway);
+        self.refresh_all(accounts, now);
+        for connection_id in self.cursors.of_gateway(gateway) {
+            if let Some(account_id) = self.cursors.owner(connection_id) {
+                let gone = MovedCursor { account_id, connection_id, cursor: Cursor::default() };
+                self.moved(gateway, gone, now);
+            }
+        }
+    }
+
+    /// Does what is due; returns what others are to be told, if there are `others`.
+    pub(super) fn tick(&mut self, others: bool, now: Instant) -> Vec<News> {
+        let gone = self.people.depart(now);
+        self.refresh_all(gone, now);
+        self.tell_soon(now);
+        for gateway in self.people.silent(now, SILENCE) {
+            self.forget(gateway, now);
+        }
+        if self.late_at.is_some_and(|at| at <= now) {
+            self.late_at = None;
+            let late = std::mem::take(&mut self.late);
+            self.refresh_all(late.into_iter().collect(), now);
+        }
+        self.show_cursors(now);
+        self.expire(now);
+        self.asking_until = self.asking_until.filter(|until| now < *until);
+        let news = self.tell(now);
+        if others { news } else { Vec::new() }
+    }
+
+    /// Whether whoever has come still waits for others' people.
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking_until.is_some()
+    }
+
+    fn expire(&mut self, now: Instant) {
+        for version in self.messages.expire(now) {
+            self.changes.remove(&version);
+        }
+        while let Some((at, version)) = self.tombstones.front().copied()
+            && now - at >= TOMBSTONE
+        {
+            self.tombstones.pop_front();
+            match self.changes.get(&version) {
+                Some(Item::Left(..)) => {
+                    self.changes.remove(&version);
+                    self.floor = version;
+                }
+                Some(Item::Moved(connection_id)) => {
+                    let connection_id = *connection_id;
+                    self.changes.remove(&version);
+                    self.cursors.forget(connection_id);
+                }
+                // Somebody is here again, or points somewhere again.
+                Some(Item::Here(_) | Item::Said(_)) | None => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, now: Instant) -> Vec<News> {
+        let mut news: Vec<News> = std::mem::take(&mut self.asks).into_iter().map(|of| News::Ask { of }).collect();
+        if self.tell_changes_at.is_some_and(|at| at <= now) {
+            self.tell_changes_at = None;
+            news.extend(self.people.tell_changes());
+            self.has_told = true;
+        }
+        if self.is_asked && self.may_tell_everybody_at <= now {
+            self.is_asked = false;
+            self.may_tell_everybody_at = now + EVERYBODY_PAUSE;
+            // What has changed since is told first, so that nobody takes it twice.
+            news.extend(self.people.tell_changes());
+            news.extend(self.people.tell_everybody());
+            self.has_told = true;
+        }
+        if self.beat_at <= now {
+            self.beat_at = now + BEAT;
+            if self.has_told {
+                news.push(News::Beat { version: self.people.version() });
+            }
+        }
+        let cursors = self.cursors.tell(now);
+        if !cursors.is_empty() {
+            news.push(News::Cursors { cursors });
+        }
+        news.extend(self.said.drain(..).map(News::Message));
+        news
+    }
+
+    /// Tells others that nobody is here any more, if they were told that somebody is.
+    pub(super) fn end(&mut self) -> Option<News> {
+        std::mem::take(&mut self.has_told).then_some(News::Gone {})
+    }
+
+    /// Whether there is nothing to keep it for, once no connection looks at it.
+    pub(super) fn is_over(&self) -> bool {
+        self.people.is_empty_here() && !self.people.has_news() && self.said.is_empty()
+    }
+
+    /// When something is due.
+    pub(super) fn next_due(&self, now: Instant) -> Option<Instant> {
+        let is_urgent = !self.asks.is_empty() || !self.said.is_empty();
+        [
+            is_urgent.then_some(now),
+            self.people.next_departure(),
+            self.people.next_silence(SILENCE),
+            self.late_at,
+            self.cursors.next_turn(),
+            self.cursors.next_telling(),
+            self.messages.next_expiry(),
+            self.tombstones.front().map(|(at, _)| *at + TOMBSTONE),
+            self.asking_until,
+            self.tell_changes_at,
+            self.is_asked.then_some(self.may_tell_everybody_at),
+            (self.has_told || !self.people.is_empty_here()).then_some(self.beat_at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Puts out what lies behind what a view has seen, up to `limit` frames of changes; returns whether there is more.
+    pub(super) fn pull(&mut self, view: &mut View, limit: usize, mut put: impl FnMut(Utf8Bytes)) -> bool {
+        view.needs_everybody |= view.wants_people && view.seen < self.floor;
+        let mut count = 0;
+        for (version, item) in self.changes.range(view.seen + 1..) {
+            if count == limit {
+                return true;
+            }
+            if let Some(frame) = self.frame_for(view, item) {
+                put(frame);
+                count += 1;
+            }
+            view.seen = *version;
+        }
+        view.seen = self.version;
+        view.drained = self.version;
+        if view.needs_everybody && !self.is_asking() {
+            view.needs_everybody = false;
+            if view.wants_people {
+                put(self.everybody());
+            }
+            if view.wants_cursors {
+                self.cursors.all(view.connection_id).cloned().for_each(put);
+            }
+        }
+        false
+    }
+
+    fn frame_for(&self, view: &View, item: &Item) -> Option<Utf8Bytes> {
+        match item {
+            Item::Said(said) => (said.by != Some(view.connection_id)).then(|| said.frame.clone()),
+            // All of it comes with everybody.
+            _ if view.needs_everybody => None,
+            Item::Here(account_id) if view.wants_people => {
+                let present = self.present.get(account_id)?;
+                let is_new = present.joined > view.drained;
+                let frame = if is_new { &present.joined_frame } else { &present.updated_frame };
+                let write = || {
+                    let (room, member) = (self.id, Member::of(&present.person));
+                    let frame = if is_new {
+                        Frame::PresenceJoined { room, member }
+                    } else {
+                        Frame::PresenceUpdated { room, member }
+                    };
+                    frame.text()
+                };
+                Some(frame.get_or_init(write).clone())
+            }
+            Item::Left(account_id, joined) if view.wants_people && *joined <= view.seen => {
+                Some(Frame::PresenceLeft { room: self.id, user_id: *account_id }.text())
+            }
+            Item::Moved(connection_id) if view.wants_cursors && *connection_id != view.connection_id => {
+                self.cursors.get(*connection_id).map(|cursor| cursor.frame.clone())
+            }
+            Item::Here(_) | Item::Left(..) | Item::Moved(_) => None,
+        }
+    }
+
+    /// The frame with everybody, written once for all who come while nothing changes.
+    fn everybody(&mut self) -> Utf8Bytes {
+        if let Some((picture, frame)) = &self.everybody
+            && *picture == self.picture
+        {
+            return frame.clone();
+        }
+        let members = self.present.values().map(|present| Member::of(&present.person)).collect();
+        let frame = Frame::PresenceState { room: self.id, members }.text();
+        self.everybody = Some((self.picture, frame.clone()));
+        frame
+    }
+}
+
+fn milliseconds(wall: OffsetDateTime) -> i64 {
+    i64::try_from(wall.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+impl Member {
+    fn of(person: &Person) -> Self {
+        let since = OffsetDateTime::from_unix_timestamp_nanos(i128::from(person.since) * 1_000_000);
+        let since = since.ok().and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
+        let state = person.state.as_ref().and_then(|state| RawValue::from_string(state.to_string()).ok());
+        Self { user_id: person.account_id, connections: person.connections, since, state }
+    }
+}

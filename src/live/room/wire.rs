@@ -1,0 +1,108 @@
+//! What processes tell each other of a room. Sealed, over core NATS: what is lost is asked for again, or outdated soon.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+use workroom_domain::ids::{AccountId, FileId, WorkspaceId};
+
+/// The end of the subjects of rooms.
+pub(in crate::live) const ROOMS_SUFFIX: &str = ".rooms";
+
+/// Where processes tell each other of a project's rooms.
+pub(in crate::live) fn rooms_subject(project_id: Uuid) -> String {
+    format!("live.{project_id}{ROOMS_SUFFIX}")
+}
+
+/// A message from one process to the others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Telling {
+    /// Who tells.
+    pub(super) gateway: Uuid,
+    /// Of which of the project's rooms: a workspace, or the project itself.
+    pub(super) workspace_id: Option<WorkspaceId>,
+    #[serde(flatten)]
+    pub(super) news: News,
+}
+
+/// What is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "news", rename_all = "snake_case")]
+pub(super) enum News {
+    /// The people of a process have changed, from one version to another.
+    People { from: u64, version: u64, people: Vec<Person> },
+    /// All people of a process, in several parts where they are many.
+    Everybody { version: u64, part: u32, is_last: bool, people: Vec<Person> },
+    /// The version of a process' people that others should have.
+    Beat { version: u64 },
+    /// Who has come, or has missed something, asks for everybody: of one process, or of all.
+    Ask { of: Option<Uuid> },
+    /// The process leaves the room.
+    Gone {},
+    /// Cursors that have moved.
+    Cursors { cursors: Vec<MovedCursor> },
+    /// A custom message.
+    Message(CustomMessage),
+}
+
+/// An account that is connected to a process. Without connections, it is no longer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Person {
+    pub(super) account_id: AccountId,
+    pub(super) connections: usize,
+    /// Since when, in milliseconds of Unix time.
+    pub(super) since: i64,
+    /// What they show the others, as JSON, and since when.
+    pub(super) state: Option<Arc<str>>,
+    pub(super) state_at: i64,
+}
+
+/// A cursor, and whose it is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct MovedCursor {
+    pub(super) account_id: AccountId,
+    pub(super) connection_id: Uuid,
+    pub(super) cursor: Cursor,
+}
+
+/// Where somebody points: a place on a page, or in a file. Without either, the cursor is gone.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::live) struct Cursor {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) file_id: Option<FileId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) x: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) y: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) column: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) selection: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) color: Option<String>,
+}
+
+impl Cursor {
+    /// Whether it points anywhere.
+    pub(super) fn is_shown(&self) -> bool {
+        self.x.is_some() || self.y.is_some() || self.line.is_some() || self.column.is_some() || self.selection.is_some()
+    }
+}
+
+/// What somebody says to everybody in a room.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CustomMessage {
+    /// What kind of message it is, for those who get it.
+    pub name: String,
+    /// Who says it.
+    pub from: AccountId,
+    /// The connection that it came by, which does not get it back; none, when it came by a request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<Uuid>,
+    /// What is said: any JSON.
+    pub data: Box<RawValue>,
+}
