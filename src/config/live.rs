@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::section::section;
-use crate::live::{HubConfig, Limits};
+use crate::live::{HubConfig, Limits, RoomLimits};
 
 section! {
     /// How many sockets may be open, and how they are served, for the role `live`.
@@ -49,14 +49,26 @@ section! {
         messages_per_second: u32 = 50,
         /// Messages that a client may send at once.
         message_burst: u32 = 100,
+        /// Presence states, cursors and custom messages a second that a client may send on average; who sends more is read later.
+        ephemeral_per_second: u32 = 200,
+        /// Custom messages a second that a client may send on average.
+        published_per_second: u32 = 50,
+        /// Frames of cursors a second that a room sends to each of its clients.
+        cursor_frames_per_second: u32 = 20,
+        /// How long somebody whose connection ended is still shown as present, in milliseconds.
+        leave_grace_ms: u64 = 3_000,
         /// How often a peer is pinged, in milliseconds; silent for two of these, it is taken for gone.
         ping_ms: u64 = 20_000,
+        /// How long a peer may take to answer a ping, in milliseconds; after that it is not shown as present.
+        absent_ms: u64 = 5_000,
         /// How long a socket lives on after its token has expired, in milliseconds.
         expiry_grace_ms: u64 = 25_000,
         /// How long a peer that takes nothing may hold up its socket once its feed has moved past it, in milliseconds.
         stall_ms: u64 = 1_000,
         /// How long a peer that reads too slowly may take to draw level, in milliseconds.
         slow_grace_ms: u64 = 5_000,
+        /// Over how long the sockets of a process that ends are told so, in milliseconds: they must not all come back at once.
+        restart_jitter_ms: u64 = 1_000,
     }
 }
 
@@ -78,6 +90,10 @@ impl LiveSettings {
             sockets: live.sockets,
             sockets_per_address: bound(self.sockets_per_address),
             sockets_per_account: bound(self.sockets_per_account),
+            rooms: RoomLimits {
+                leave_grace: Duration::from_millis(live.leave_grace_ms),
+                cursor_interval: Duration::from_secs(1) / live.cursor_frames_per_second.max(1),
+            },
             ..HubConfig::default()
         }
     }
@@ -93,6 +109,11 @@ impl LiveSettings {
             message_bytes: live.message_bytes,
             messages_per_second: live.messages_per_second,
             message_burst: live.message_burst,
+            ephemeral_per_second: live.ephemeral_per_second,
+            ephemeral_burst: live.ephemeral_per_second.saturating_mul(2),
+            published_per_second: live.published_per_second,
+            absent_after: Duration::from_millis(live.absent_ms),
+            restart_jitter: Duration::from_millis(live.restart_jitter_ms),
             stall: Duration::from_millis(live.stall_ms),
             slow_grace: Duration::from_millis(live.slow_grace_ms),
             ..Limits::default()

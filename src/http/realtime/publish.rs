@@ -41,7 +41,6 @@ pub struct PublishedMessage {
     /// The project.
     project_id: Uuid,
     /// The workspace, if it went to no more than that.
-    #[serde(skip_serializing_if = "Option::is_none")]
     workspace_id: Option<Uuid>,
     /// What kind of message it is.
     name: String,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::{Value, value::RawValue};
+use serde_json::{Number, Value, value::RawValue};
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, FileId, OrganizationId, ProjectId, WorkspaceId};
 
@@ -150,8 +150,8 @@ message! {
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
         file_id: Option<FileId>,
-        x: Option<f64>,
-        y: Option<f64>,
+        x: Option<Number>,
+        y: Option<Number>,
         line: Option<u32>,
         column: Option<u32>,
         selection: Option<Box<RawValue>>,
@@ -441,7 +441,7 @@ mod tests {
         assert_eq!(refusal(&presence(&text(MAX_STATE_BYTES + 1))), "too_large");
         let cursor = |more: &str| format!(r#"{{"type":"cursor","project_id":"{ID}"{more}}}"#);
         let Ok(ClientMessage::Cursor(pointed)) = message(&cursor(r#","x":1.5,"y":-2"#)) else { panic!() };
-        assert_eq!((pointed.x, pointed.y), (Some(1.5), Some(-2.0)));
+        assert_eq!((pointed.x, pointed.y), (Number::from_f64(1.5), Some(Number::from(-2))));
         assert!(message(&cursor(&format!(r#","file_id":"{ID}","line":1,"column":0,"selection":{{"to":3}}"#))).is_ok());
         assert_eq!(refusal(&cursor(&format!(r#","selection":{}"#, text(MAX_SELECTION_BYTES + 1)))), "too_large");
         for wrong in [r#","x":"1""#, r#","line":-1"#, r#","line":1.5"#, r#","x":1e999"#, r#","z":1"#] {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{Number, value::RawValue};
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, FileId, WorkspaceId};
 
@@ -22,13 +22,12 @@ pub(super) struct Telling {
     pub(super) gateway: Uuid,
     /// Of which of the project's rooms: a workspace, or the project itself.
     pub(super) workspace_id: Option<WorkspaceId>,
-    #[serde(flatten)]
     pub(super) news: News,
 }
 
 /// What is told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(tag = "news", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum News {
     /// The people of a process have changed, from one version to another.
     People { from: u64, version: u64, people: Vec<Person> },
@@ -73,9 +72,9 @@ pub(in crate::live) struct Cursor {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::live) file_id: Option<FileId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::live) x: Option<f64>,
+    pub(in crate::live) x: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(in crate::live) y: Option<f64>,
+    pub(in crate::live) y: Option<Number>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::live) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -105,4 +104,38 @@ pub struct CustomMessage {
     pub connection_id: Option<Uuid>,
     /// What is said: any JSON.
     pub data: Box<RawValue>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_heard_as_it_was_told() {
+        let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
+        let cursor = Cursor { selection: Some(raw(r#"{"to": 1.50}"#)), x: Number::from_f64(0.5), ..Cursor::default() };
+        let (account_id, connection_id) = (AccountId(Uuid::from_u128(1)), Uuid::from_u128(2));
+        let person =
+            Person { account_id, connections: 2, since: 7, state: Some(r#"{"a": 1}"#.into()), state_at: 8 };
+        let everything = [
+            News::People { from: 1, version: 2, people: vec![person.clone()] },
+            News::Everybody { version: 2, part: 0, is_last: true, people: vec![person] },
+            News::Beat { version: 3 },
+            News::Ask { of: None },
+            News::Gone {},
+            News::Cursors { cursors: vec![MovedCursor { account_id, connection_id, cursor }] },
+            News::Message(CustomMessage {
+                name: "a".to_owned(),
+                from: account_id,
+                connection_id: Some(connection_id),
+                data: raw("[1.50, null]"),
+            }),
+        ];
+        for news in everything {
+            let telling = Telling { gateway: Uuid::from_u128(3), workspace_id: None, news };
+            let told = serde_json::to_string(&telling).unwrap();
+            let heard: Telling = serde_json::from_str(&told).unwrap();
+            assert_eq!(serde_json::to_string(&heard).unwrap(), told);
+        }
+    }
 }

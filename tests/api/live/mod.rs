@@ -13,7 +13,9 @@ mod raw;
 mod resume;
 mod shutdown;
 mod sign_in;
+mod rooms;
 mod slow;
+mod streams;
 mod subscribe;
 mod ways;
 

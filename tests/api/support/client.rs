@@ -138,6 +138,11 @@ impl Client {
         self.token.as_deref().expect("somebody signed in")
     }
 
+    /// Whether somebody signed in.
+    pub fn is_signed_in(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Where the service listens.
     pub fn address(&self) -> &str {
         &self.address

@@ -11,6 +11,7 @@
 
 mod client;
 mod described;
+mod event_stream;
 mod machine;
 mod mail_server;
 mod pooler;
@@ -19,6 +20,7 @@ mod socket;
 mod world;
 
 pub use client::{Client, Person, Reply};
+pub use event_stream::EventStream;
 pub use machine::{bubblewrap, data_dir, eventually, rounds_of, workroom, workroom_dev};
 pub use mail_server::{MailServer, Manner};
 pub use pooler::{Pooler, Pooling};
