@@ -8,7 +8,7 @@ mod background;
 mod beside;
 pub mod client_address;
 pub mod comments;
-mod docs;
+pub mod docs;
 mod drain;
 mod envelope;
 pub mod extract;

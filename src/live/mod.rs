@@ -4,28 +4,28 @@
 //!   own commits            NATS live.<feed>, events.<feed>.>      Postgres (truth)
 //!        │ publisher            │ other processes, relay             │ heads, holes, history
 //!        ▼                      ▼                                    ▼
-//!   ┌─ feed: ring of recent frames, subscribers ◄── follow: one task a feed
-//!   └──► subscription: a cursor ──► outbox ──► socket
+//!   ┌─ feed: ring of recent frames, subscribers ◄── follow: one task a feed ──► room: who is here, cursors, messages
+//!   └──► subscription: a cursor ──► lanes ──► transport: WebSocket, server-sent events  ◄── visit: a view ──┘
 //!                                    ▲
-//!   heads: one task a process ───────┘ announces heads, heals what NATS lost, re-checks members
+//!   heads: one task a process ───────┘ heals what NATS lost
 //! ```
 //!
 //! An event comes by several ways, and the first copy counts. The ring drops the others, keeps for a moment what comes before its
 //! predecessors, and is filled from Postgres where something stays missing.
 //!
-//! Nothing is pushed to a socket: a feed's task appends to the feed's ring and wakes its subscribers; each socket's own
+//! Nothing is pushed to a client: a feed's task appends to the feed's ring and wakes its subscribers; each connection's own
 //! task takes what lies behind its cursor, as fast as its peer reads. So order, completeness and uniqueness hold by
 //! construction (a cursor moves by one, the ring has no hole, what the ring has lost comes from Postgres), a slow peer
-//! costs nobody memory, and an idle one only its buffers.
+//! costs nobody memory, and an idle one only its buffers. Rooms work in the same way, but keep only the latest of each thing.
 //!
-//! Three queues a socket: *control* (replies; first, bounded), *durable* (events, in order; bounded by the ring, then
-//! 4508) and, with a later issue, *ephemeral* (latest per key, may drop); see `socket/outbox.rs`.
+//! Three lanes a connection: *control* (replies; first, bounded), *durable* (events, in order; bounded by the ring, then
+//! 4508) and *ephemeral* (what rooms tell; may be overtaken); see `connection/lanes.rs`.
 //!
-//! [`feed`] is the side of the feeds, [`socket`] that of the sockets; between them stand the [`hub`], which has the feeds of this
-//! process, and the [`subscriber`], which is what a feed knows of a socket.
+//! [`feed`] is the side of the feeds, [`connection`] that of the clients, [`transport`] how frames get to them; between feeds and
+//! clients stand the [`hub`], which has the feeds of this process, and the [`subscriber`], which is what a feed knows of a client.
 //!
-//! To add a client message: a variant in `socket/messages.rs`, an arm in `socket/dispatch.rs`. To add a server frame: a variant in
-//! `feed/frames.rs`.
+//! To add a client message: a struct in `connection/messages.rs`, an arm in `connection/dispatch.rs`. To add a server frame: a
+//! variant in `feed/frames.rs`. Both are described in `src/http/docs/asyncapi.json`.
 
 mod connection;
 mod feed;

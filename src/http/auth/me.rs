@@ -12,8 +12,9 @@ use crate::{
     http::{
         State,
         client_address::ClientAddress,
-        extract::{AccountOwner, Caller, IfMatch, IfNoneMatch, Json, RequestBody, double_option},
-        reply::{NoContent, OkOrNotModified, Representation, Updated, uncancellable},
+        extract::{AccountOwner, Caller, IfMatch, IfNoneMatch, Json, Query, RequestBody, double_option},
+        projects::read::ReadParams,
+        reply::{NoContent, OkOrNotModified, Representation, Updated, at_position, uncancellable},
     },
     identity::ProfilePatch,
 };
@@ -23,8 +24,10 @@ use crate::{
 pub async fn me(
     Extract(state): Extract<State>,
     caller: Caller,
+    Query(params): Query<ReadParams>,
     known: IfNoneMatch,
 ) -> Result<OkOrNotModified<Account>, Error> {
+    at_position(&state, params.min_position).await?;
     let account = accounts::find(state.app.pool(), caller.identity.account_id.into()).await?.ok_or(ACCOUNT_ERASED)?;
     let representation = Representation::by_content_if(account.email_verified);
     OkOrNotModified::new(&known, account.version, representation, &Account::from(account))

@@ -13,6 +13,7 @@ use crate::{
         State,
         extract::{AccountOwner, Body, ClientKey, Query, RequestBody, TokenPath},
         page::{Items, PageParams},
+        projects::read::ReadParams,
         reply::{Created, List, NoContent, Shown, at_position, rendered, uncancellable},
     },
     identity::{NewToken, Scope, TokenSummary},
@@ -145,7 +146,9 @@ pub async fn read_token(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     TokenPath { token_id }: TokenPath,
+    Query(params): Query<ReadParams>,
 ) -> Result<Shown<Token>, Error> {
+    at_position(&state, params.min_position).await?;
     let token = state.identity.token(caller.identity.account_id, token_id).await?;
     Ok(Shown(token.into()))
 }

@@ -1,5 +1,7 @@
-//! `/docs`: the OpenAPI document and Swagger UI to browse it with. Everything comes from this process: no page of it asks the
+//! `/docs`: the OpenAPI document, and Swagger UI to browse it with; beside it the AsyncAPI document of what is live. Everything comes from this process: no page of it asks the
 //! network for more.
+
+pub mod asyncapi;
 
 use std::{io::Read, sync::LazyLock};
 
@@ -17,6 +19,9 @@ use crate::application::Error;
 
 /// Where the document is.
 const DOCUMENT: &str = "/api/v1/openapi.json";
+
+/// Where the document of what is live is.
+const LIVE_DOCUMENT: &str = "/api/v1/asyncapi.json";
 
 /// Files of this project: name, media type, content.
 const OWN: [(&str, &str, &str); 2] = [
@@ -38,10 +43,18 @@ const COMPRESSED: [(&str, &str, &[u8]); 3] = [
 /// The document as it is sent: made once.
 static WRITTEN: LazyLock<Bytes> = LazyLock::new(|| document().to_json().map(Bytes::from).unwrap_or_default());
 
-/// The document, and the page.
+/// The document of what is live, as it is sent: made once.
+static LIVE_WRITTEN: LazyLock<Bytes> = LazyLock::new(|| {
+    let written = asyncapi::document().and_then(|document| serde_json::to_vec(&document));
+    written.map(Bytes::from).unwrap_or_default()
+});
+
+/// The documents, and the page.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let written = get(async || content("application/json", WRITTEN.clone()));
-    let mut routes = Router::new().route(DOCUMENT, written).route("/docs", get(async || Redirect::permanent("/docs/")));
+    let live_written = get(async || content("application/json", LIVE_WRITTEN.clone()));
+    let routes = Router::new().route(LIVE_DOCUMENT, live_written);
+    let mut routes = routes.route(DOCUMENT, written).route("/docs", get(async || Redirect::permanent("/docs/")));
     for (name, media_type, text) in OWN {
         let file = get(async move || content(media_type, Bytes::from_static(text.as_bytes())));
         routes = routes.route(&format!("/docs/{name}"), file);

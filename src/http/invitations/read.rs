@@ -12,8 +12,9 @@ use crate::{
     },
     http::{
         State,
-        extract::{Caller, IfNoneMatch, InvitationPath, OrganizationInvitationPath},
-        reply::{OkOrNotModified, Representation},
+        extract::{Caller, IfNoneMatch, InvitationPath, OrganizationInvitationPath, Query},
+        projects::read::ReadParams,
+        reply::{OkOrNotModified, Representation, at_position},
     },
 };
 
@@ -27,8 +28,10 @@ pub async fn read_invitation(
     Extract(state): Extract<State>,
     caller: Caller,
     InvitationPath { project_id, invitation_id }: InvitationPath,
+    Query(params): Query<ReadParams>,
     known: IfNoneMatch,
 ) -> Result<OkOrNotModified<Invitation>, Error> {
+    at_position(&state, params.min_position).await?;
     read(&state, &caller, Host::Project(project_id), invitation_id, &known).await
 }
 
@@ -39,8 +42,10 @@ pub async fn read_organization_invitation(
     Extract(state): Extract<State>,
     caller: Caller,
     OrganizationInvitationPath { organization_id, invitation_id }: OrganizationInvitationPath,
+    Query(params): Query<ReadParams>,
     known: IfNoneMatch,
 ) -> Result<OkOrNotModified<Invitation>, Error> {
+    at_position(&state, params.min_position).await?;
     read(&state, &caller, Host::Organization(organization_id), invitation_id, &known).await
 }
 

@@ -174,7 +174,11 @@ impl Connection {
             next_admission: 0,
             messages: TokenBucket::new(limits.messages_per_second, limits.message_burst, now),
             ephemeral: TokenBucket::new(limits.ephemeral_per_second, limits.ephemeral_burst, now),
-            published: TokenBucket::new(limits.published_per_second, limits.published_per_second.saturating_mul(2), now),
+            published: TokenBucket::new(
+                limits.published_per_second,
+                limits.published_per_second.saturating_mul(2),
+                now,
+            ),
             errors: TokenBucket::new(1, limits.error_burst, now),
             reads_at: None,
             transport,

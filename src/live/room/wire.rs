@@ -115,8 +115,7 @@ mod tests {
         let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
         let cursor = Cursor { selection: Some(raw(r#"{"to": 1.50}"#)), x: Number::from_f64(0.5), ..Cursor::default() };
         let (account_id, connection_id) = (AccountId(Uuid::from_u128(1)), Uuid::from_u128(2));
-        let person =
-            Person { account_id, connections: 2, since: 7, state: Some(r#"{"a": 1}"#.into()), state_at: 8 };
+        let person = Person { account_id, connections: 2, since: 7, state: Some(r#"{"a": 1}"#.into()), state_at: 8 };
         let everything = [
             News::People { from: 1, version: 2, people: vec![person.clone()] },
             News::Everybody { version: 2, part: 0, is_last: true, people: vec![person] },

@@ -108,6 +108,14 @@ fn table() -> Vec<Row> {
         ("post", "/projects", Some(json!({"name": "Another"})), Own(201)),
         ("get", "/projects/{project_id}", None, Project([200, 200, 200, 200])),
         ("get", "/projects/{project_id}/events", None, Project([200, 200, 200, 200])),
+        ("get", "/projects/{project_id}/events/stream", None, Project([200, 200, 200, 403])),
+        ("get", "/events/stream", None, Project([200, 200, 200, 403])),
+        (
+            "post",
+            "/projects/{project_id}/realtime",
+            Some(json!({"name": "saved", "data": null})),
+            Project([202, 202, 403, 403]),
+        ),
         ("get", "/projects/{project_id}/members", None, Project([200, 200, 200, 403])),
         ("get", "/projects/{project_id}/members/{user_id}", None, Project([200, 200, 200, 403])),
         ("get", "/jobs", None, Project([200, 200, 200, 403])),
@@ -298,7 +306,8 @@ async fn meets(client: &Client, who: &str, row: &Row, stage: &Stage, cast: &Cast
             .replace("{email}", &cast.stranger.email)
     };
     let method = method.to_uppercase().parse().expect("a method");
-    let query = if *path == "/jobs" { format!("?project_id={}", stage.project) } else { String::new() };
+    let of_project = ["/jobs", "/events/stream"].contains(path);
+    let query = if of_project { format!("?project_id={}", stage.project) } else { String::new() };
     let path_and_query = format!("{}{}", fill(path), if method == Method::GET { query.as_str() } else { "" });
     let client = if *path == CONTENT { &client.with_header("content-type", "text/plain") } else { client };
     let reply = client.send(method, &path_and_query, body.as_ref().map(|body| fill(&body.to_string()))).await;

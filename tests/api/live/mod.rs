@@ -1,6 +1,7 @@
 //! The live gateway, as subscribers meet it.
 
 mod access;
+mod document;
 mod expiry;
 mod feeds;
 mod frames;
@@ -11,9 +12,9 @@ mod origin;
 mod outage;
 mod raw;
 mod resume;
+mod rooms;
 mod shutdown;
 mod sign_in;
-mod rooms;
 mod slow;
 mod streams;
 mod subscribe;

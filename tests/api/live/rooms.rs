@@ -221,7 +221,10 @@ async fn messages_reach_everybody_but_their_sender() {
     let request = json!({"name": "built", "data": null});
     let path = format!("/projects/{project}/realtime");
     let said = ada.at(&two.address).post(&path, request.clone()).await.is(202).json;
-    assert_eq!(said, json!({"project_id": project, "workspace_id": null, "name": "built", "from": ada.id, "data": null}));
+    assert_eq!(
+        said,
+        json!({"project_id": project, "workspace_id": null, "name": "built", "from": ada.id, "data": null})
+    );
     for socket in &mut sockets {
         assert_eq!(socket.expect("message").await["name"], "built");
     }
@@ -256,7 +259,8 @@ async fn a_workspace_is_a_room_of_its_own_and_ends_with_it() {
 
     let mut inside = Socket::open(&ada).await;
     super::follow(&mut inside, &project).await;
-    let subscribe = json!({"type": "subscribe", "project_id": project, "workspace_id": workspace, "presence": true, "id": 1});
+    let subscribe =
+        json!({"type": "subscribe", "project_id": project, "workspace_id": workspace, "presence": true, "id": 1});
     inside.send(subscribe.clone()).await;
     let subscribed = inside.expect("subscribed").await;
     assert_eq!((&subscribed["workspace_id"], &subscribed["ref"]), (&json!(workspace), &json!(1)));

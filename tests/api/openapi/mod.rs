@@ -93,7 +93,11 @@ async fn the_document_is_sound_openapi_3_1() {
                 let schema = &response["content"]["application/problem+json"]["schema"]["$ref"];
                 assert_eq!(schema, "#/components/schemas/ProblemDetails", "{at}: {status}");
             } else if !["101", "204", "304"].contains(&status.as_str()) {
-                let media_type = if (method, path) == ("get", CONTENT) { "text/plain" } else { "application/json" };
+                let media_type = match (method, path) {
+                    ("get", CONTENT) => "text/plain",
+                    (_, path) if path.ends_with("/events/stream") => "text/event-stream",
+                    _ => "application/json",
+                };
                 assert!(response["content"][media_type]["schema"].is_object(), "{at}: {status}");
             }
         }
@@ -181,6 +185,28 @@ async fn every_operation_asks_for_a_signed_in_caller_but_those_that_sign_in() {
     assert_eq!(public, expected);
 }
 
+/// Events come before the views show them: whoever reads on receipt of an event says for what to wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_read_waits_for_a_position() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let document = document(&server.client()).await;
+    let ada = server.person("ada").await;
+    let reads = operations(&document)
+        .into_iter()
+        .filter(|(method, path, _)| *method == "get" && !BESIDE.contains(path) && !path.ends_with("/events/stream"));
+    for (_, path, operation) in reads {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let takes = parameters.filter(|one| one["in"] == "query").any(|one| one["name"] == "min_position");
+        assert!(takes, "{path}");
+        let address: Vec<_> = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { Uuid::now_v7().to_string() } else { part.to_owned() })
+            .collect();
+        ada.get(&format!("{}?min_position=-1", address.join("/"))).await.refused_field("/min_position", "out-of-range");
+    }
+}
+
 const ROOM: &str = "/projects/{project_id}/workspaces/{workspace_id}";
 const FILES: &str = "/projects/{project_id}/workspaces/{workspace_id}/files";
 const FILE: &str = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}";
@@ -199,7 +225,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/auth/tokens", "200 401 403"),
     ("post", "/auth/tokens", "201 401 403 409 422"),
     ("delete", "/auth/tokens/{token_id}", "204 401 404"),
-    ("get", "/auth/tokens/{token_id}", "200 401 404"),
+    ("get", "/auth/tokens/{token_id}", "200 401 404 422 503"),
     ("post", "/auth/password", "204 401 403 409 422 429"),
     ("post", "/auth/password/forgot", "202 422"),
     ("post", "/auth/password/reset", "200 422"),
@@ -207,7 +233,7 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("post", "/auth/email/verification", "202 401"),
     ("post", "/webhooks/identity", "204 401 404 422"),
     ("post", "/auth/refresh", "200 400 401 413 415 422"),
-    ("get", "/auth/me", "200 304 401"),
+    ("get", "/auth/me", "200 304 401 422 503"),
     ("get", "/auth/me/events", "200 401 403 422 503"),
     ("post", "/organizations", "201 401 409 422"),
     ("get", "/organizations", "200 401"),
@@ -250,10 +276,10 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("put", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "200 401 403 404 412 422"),
     ("delete", "/projects/{project_id}/tasks/{task_id}/comments/{comment_id}", "204 401 403 404 412"),
     ("get", "/projects/{project_id}/invitations", "200 401 403 404 422"),
-    ("get", "/projects/{project_id}/invitations/{invitation_id}", "200 304 401 403 404"),
+    ("get", "/projects/{project_id}/invitations/{invitation_id}", "200 304 401 403 404 422 503"),
     ("delete", "/projects/{project_id}/invitations/{invitation_id}", "204 401 403 404 409"),
     ("get", "/organizations/{organization_id}/invitations", "200 401 403 404 422"),
-    ("get", "/organizations/{organization_id}/invitations/{invitation_id}", "200 304 401 403 404"),
+    ("get", "/organizations/{organization_id}/invitations/{invitation_id}", "200 304 401 403 404 422 503"),
     ("delete", "/organizations/{organization_id}/invitations/{invitation_id}", "204 401 403 404 409"),
     ("post", "/invitations/{token}/accept", "200 401 403 404 409"),
     ("post", "/invitations/{token}/block", "204 404"),
@@ -274,7 +300,10 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("post", "/jobs", "202 400 401 403 404 409 413 415 422 503"),
     ("get", "/jobs", "200 401 403 404 422 503"),
     ("get", "/jobs/{job_id}", "200 304 401 403 404"),
-    ("post", "/realtime/tickets", "201 401 409 422"),
+    ("post", "/realtime/tickets", "201 400 401 409 415 422"),
+    ("post", "/projects/{project_id}/realtime", "202 400 401 403 404 415 422"),
+    ("get", "/projects/{project_id}/events/stream", "200 400 401 403 404 422 429 503"),
+    ("get", "/events/stream", "200 400 401 403 404 422 429 503"),
     ("get", "/realtime", "101 400 401 403 426 429 503"),
     ("get", "/health", "200"),
     ("get", "/ready", "200 503"),
@@ -354,8 +383,14 @@ async fn every_operation_documents_the_headers_that_it_takes_and_sends() {
         assert!(!statuses.contains_key("304") || told.contains("ETag"), "{at}");
         assert_eq!(told.contains("Workroom-Position"), told.contains("Workroom-Visible"), "{at}");
         // What appends nothing has no position in the log.
-        let appends_nothing =
-            ["/auth/login", "/auth/refresh", "/auth/password/forgot", "/auth/email/verification", "/realtime/tickets"];
+        let appends_nothing = [
+            "/auth/login",
+            "/auth/refresh",
+            "/auth/password/forgot",
+            "/auth/email/verification",
+            "/realtime/tickets",
+            "/projects/{project_id}/realtime",
+        ];
         assert_eq!(method != "get" && !appends_nothing.contains(&path), told.contains("Workroom-Position"), "{at}");
         let is_new = statuses.contains_key("201") && path != "/realtime/tickets";
         assert_eq!(is_new || path == "/jobs" && method == "post", told.contains("Location"), "{at}");

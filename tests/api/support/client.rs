@@ -200,7 +200,9 @@ impl Client {
         }
         let reply = request.send().await?;
         let (status, headers) = (reply.status(), reply.headers().clone());
-        let text = reply.text().await?;
+        // A stream of events has no end to wait for.
+        let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_stream { String::new() } else { reply.text().await? };
         let json = serde_json::from_str(&text).unwrap_or_default();
         assert!(status != StatusCode::INTERNAL_SERVER_ERROR, "an internal error: {path}: {text}");
         let reply = Reply { status: status.as_u16(), headers, json, text };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use serde_json::Value;
 
-use super::client::Client;
+use super::{client::Client, described_frames::assert_frame_described};
 
 /// How long an event may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -93,11 +93,12 @@ impl EventStream {
                 other => panic!("{other:?} in {block}"),
             }
         }
-        (!data.is_empty()).then(|| StreamEvent {
-            name,
-            id: self.last_id.clone(),
-            data: serde_json::from_str(&data.join("\n")).expect("JSON"),
-        })
+        if data.is_empty() {
+            return None;
+        }
+        let data = serde_json::from_str(&data.join("\n")).expect("JSON");
+        assert_frame_described(&data);
+        Some(StreamEvent { name, id: self.last_id.clone(), data })
     }
 
     /// The next event of a name, passing over `head`s and nothing else.

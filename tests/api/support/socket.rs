@@ -10,7 +10,7 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest, http::Request},
 };
 
-use super::client::Client;
+use super::{client::Client, described_frames::assert_frame_described};
 
 /// How long a frame may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,7 +83,11 @@ impl Socket {
         loop {
             let message = tokio::time::timeout(PATIENCE, self.stream.next()).await.expect("a frame in time");
             match message {
-                Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).expect("a JSON frame")),
+                Some(Ok(Message::Text(text))) => {
+                    let frame = serde_json::from_str(&text).expect("a JSON frame");
+                    assert_frame_described(&frame);
+                    return Ok(frame);
+                }
                 Some(Ok(Message::Close(frame))) => return Err(Closed(frame.map_or(1005, |frame| frame.code.into()))),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return Err(Closed(1006)),

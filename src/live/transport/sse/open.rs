@@ -27,7 +27,7 @@ use crate::{
         extract::ProjectPath,
         problem::codes::{INVALID_VALUE, MISSING_FIELD, TOO_MANY_SOCKETS, UNAVAILABLE, UNKNOWN_FIELD},
     },
-    identity::codes::CREDENTIALS_MISSING,
+    identity::{Caller, codes::CREDENTIALS_MISSING},
     live::{
         Live,
         connection::{Admitted, Connection, Refused, Since, Wanted, admit},
@@ -89,12 +89,13 @@ pub async fn stream_project_events(
     headers: HeaderMap,
 ) -> Response {
     let opened = async {
+        let caller = signed_in(&live, &headers, query.as_deref()).await?;
         let asked = Asked::read(query.as_deref(), false)?;
         let since = match asked.since(&headers) {
             Some(text) => Some(place::read(text).ok_or_else(|| malformed("<epoch>.<seq>"))?),
             None => None,
         };
-        open(live, address, &headers, asked.ticket.as_deref(), vec![(project_id, since)], true).await
+        open(live, address, caller, vec![(project_id, since)], true).await
     };
     opened.await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -119,6 +120,7 @@ pub async fn stream_events(
     headers: HeaderMap,
 ) -> Response {
     let opened = async {
+        let caller = signed_in(&live, &headers, query.as_deref()).await?;
         let asked = Asked::read(query.as_deref(), true)?;
         let mut since = match asked.since(&headers) {
             Some(text) => {
@@ -127,7 +129,7 @@ pub async fn stream_events(
             None => HashMap::new(),
         };
         let projects = asked.projects.iter().map(|id| (*id, since.remove(&id.uuid()))).collect();
-        open(live, address, &headers, asked.ticket.as_deref(), projects, false).await
+        open(live, address, caller, projects, false).await
     };
     opened.await.unwrap_or_else(IntoResponse::into_response)
 }
@@ -136,12 +138,19 @@ fn malformed(form: &str) -> Error {
     Error::invalid("/since", INVALID_VALUE, format!("since and Last-Event-ID have the form {form}"))
 }
 
-/// The query string of a stream.
+/// Who asks. Told before anything else is looked at.
+async fn signed_in(live: &Live, headers: &HeaderMap, query: Option<&str>) -> Result<Caller, Error> {
+    let mut fields = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let ticket = fields.find(|(name, _)| name == "ticket").map(|(_, ticket)| ticket);
+    Ok(transport::caller(live, headers, ticket.as_deref()).await?.ok_or(CREDENTIALS_MISSING)?)
+}
+
+/// The query string of a stream, without its ticket.
 #[derive(Default)]
 struct Asked {
     projects: Vec<ProjectId>,
     since: Option<String>,
-    ticket: Option<String>,
+    has_ticket: bool,
 }
 
 impl Asked {
@@ -157,7 +166,7 @@ impl Asked {
                     }
                 }
                 "since" if asked.since.is_none() => asked.since = Some(value.into_owned()),
-                "ticket" if asked.ticket.is_none() => asked.ticket = Some(value.into_owned()),
+                "ticket" if !asked.has_ticket => asked.has_ticket = true,
                 other => {
                     let detail = format!("the query string is not valid: unknown or repeated field `{other}`");
                     return Err(Error::invalid("", UNKNOWN_FIELD, detail));
@@ -184,8 +193,7 @@ impl Asked {
 async fn open(
     live: Live,
     ClientAddress(address): ClientAddress,
-    headers: &HeaderMap,
-    ticket: Option<&str>,
+    caller: Caller,
     projects: Vec<(ProjectId, Option<Since>)>,
     is_single: bool,
 ) -> Result<Response, Error> {
@@ -195,7 +203,6 @@ async fn open(
     let count = live.hub.admit_socket().ok_or_else(|| Error::later(UNAVAILABLE, Duration::from_secs(5)))?;
     let too_many = || Error::later(TOO_MANY_SOCKETS, Duration::from_secs(5));
     let permit = live.hub.socket_quota().for_address(address).ok_or_else(too_many)?;
-    let caller = transport::caller(&live, headers, ticket).await?.ok_or(CREDENTIALS_MISSING)?;
     let signal = Arc::<Signal>::default();
     let admitted = try_join_all(projects.into_iter().map(|one| follow(&live, caller.account_id, one, &signal))).await?;
     let places = admitted.iter().map(|(_, admitted)| admitted.place());
@@ -232,7 +239,6 @@ async fn follow(
 fn respond(body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store")),
         // A proxy that gathers what it passes on would hold back what has happened.
         (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
