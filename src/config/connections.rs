@@ -16,6 +16,10 @@ section! {
         owner_url: Option<String> = None,
         /// Connections to Postgres that queries share.
         database_connections: u32 = 16,
+        /// How long the stream `EVENTS` keeps its copy of an event, in hours.
+        events_max_age_hours: u64 = 72,
+        /// Bytes that the stream `EVENTS` keeps.
+        events_max_bytes: u32 = 1024 * 1024 * 1024,
         /// NATS, as a URL.
         nats_url: String = "nats://127.0.0.1:4222".to_owned(),
         /// The authorities that may vouch for NATS, in PEM; the system's when not given. TLS is required with it.

@@ -1,13 +1,19 @@
 //! Names and sizes.
 
+use std::time::Duration;
+
 /// What the relay's streams are called. Two deployments that share a NATS account must not share streams: each would
 /// take the other's events for a lost future. Give each an account.
 #[derive(Clone, Debug)]
 pub struct RelayConfig {
-    /// The stream that holds a copy of the log.
+    /// The stream that holds a copy of what the log has had lately.
     pub events_stream: String,
     /// The work queue.
     pub jobs_stream: String,
+    /// How long the stream keeps an event.
+    pub max_age: Duration,
+    /// Bytes of events that the stream keeps.
+    pub max_bytes: i64,
     /// Copies that a NATS cluster keeps of each stream, when the relay creates it.
     pub replicas: usize,
     /// How many events are read, and may wait for their acknowledgement, at a time.
@@ -16,6 +22,13 @@ pub struct RelayConfig {
 
 impl Default for RelayConfig {
     fn default() -> Self {
-        Self { events_stream: "EVENTS".to_owned(), jobs_stream: "JOBS".to_owned(), replicas: 1, batch: 512 }
+        Self {
+            events_stream: "EVENTS".to_owned(),
+            jobs_stream: "JOBS".to_owned(),
+            max_age: Duration::from_hours(72),
+            max_bytes: 1024 * 1024 * 1024,
+            replicas: 1,
+            batch: 512,
+        }
     }
 }

@@ -21,7 +21,7 @@ use super::{
     copy::{check_contiguous, publish_events, publish_jobs},
     error::{DATABASE_DEADLINE, RelayError, answer},
     jobs,
-    resync::{Cursor, holds_everything, resync},
+    resync::{Cursor, resync},
     revive::revive,
     streams,
 };
@@ -303,9 +303,6 @@ impl Relay {
         let info = stream.cached_info();
         if streams::epoch_of(&info.config) != Some(cursor.epoch) || info.state.last_sequence != cursor.sequence {
             return doubt("somebody else changed it");
-        }
-        if cursor.complete && !holds_everything(info.state.messages, cursor.position) {
-            return doubt("messages are gone from it");
         }
         match streams::find(jetstream, &self.config.jobs_stream).await? {
             Some(jobs) => streams::ensure_workers(&jobs).await,

@@ -1,4 +1,4 @@
-//! The relay: copies the log to JetStream, in order and each event once, and hands jobs to the work queue.
+//! The relay: copies the log to JetStream as it grows, in order and each event once, and hands jobs to the work queue.
 //!
 //! The log is the truth and the streams are copies, so the relay keeps no memory of its own that could be wrong. It
 //! trusts what it published as long as every acknowledgement says what it must; after any doubt (start, reconnect,
@@ -8,8 +8,11 @@
 //! Each publish names the sequence that the stream must have before it, so two relays at once (a deposed leader that
 //! does not know it yet) or a late retry cannot double or reorder anything: all but the one in place are refused.
 //!
-//! Where the stream contradicts the log, the log wins. A stream that lacks something is emptied and filled again from
-//! the first position; one that is *ahead* of the log, or tells another history, means that Postgres was restored to an
+//! The stream of events keeps what the log has had lately: it is bounded by age and size, and one that was wiped goes on from where
+//! the copy was. Nothing live waits for it.
+//!
+//! Where the stream contradicts the log, the log wins. A stream whose end is gone, or holds somebody else's message, is emptied; one
+//! that is *ahead* of the log, or tells another history, means that Postgres was restored to an
 //! earlier state: the log begins a new epoch, by which everybody who saw the lost future can tell, and the stream is
 //! made anew.
 //!
@@ -17,7 +20,7 @@
 //! room it is made anew ([`revive`]).
 //!
 //! Each copy carries a [seal](crate::messaging::seal), which names its place in the stream: so a message that somebody else put there
-//! is never taken for a copy, and the stream is filled again.
+//! is never taken for a copy, and the stream is emptied.
 //!
 //! One relay leads, elected as the projection runners are ([`leader`](workroom_projections::leader)); a relay without NATS does
 //! not stand for election.

@@ -11,7 +11,7 @@ use workroom_projections::log;
 use super::{
     RelayConfig,
     error::{EMPTYING_EVENTS, EMPTYING_JOBS, RelayError, answer},
-    streams::{self, Stamp},
+    streams,
 };
 use crate::messaging::seal::Seal;
 
@@ -26,17 +26,17 @@ pub(super) struct Cursor {
     pub(super) sequence: u64,
     /// The last position whose job was handed on.
     pub(super) jobs_position: i64,
-    /// Whether the stream may be expected to hold every event up to `position`.
-    pub(super) complete: bool,
 }
 
 /// What the stream of events shows, compared with the log.
 #[derive(Debug, PartialEq, Eq)]
 enum Comparison {
-    /// It holds the log up to this position.
+    /// Its last message is the event at this position.
     Holds(i64),
-    /// Something of the log is missing in it, or something else is in it: fill it again.
-    Incomplete(&'static str),
+    /// It holds nothing.
+    Empty,
+    /// Something is in it that is not the relay's, or its end is gone: empty it.
+    Unusable(&'static str),
     /// It holds what the log does not: the log was restored to an earlier state.
     Contradicts(&'static str),
 }
@@ -50,30 +50,73 @@ pub(super) async fn resync(
 ) -> Result<Cursor, RelayError> {
     let epoch = answer(log::epoch(&mut *connection)).await?;
     let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
-        let stream = streams::create(jetstream, streams::events_config(config, epoch)).await?;
-        return finish(jetstream, config, connection, epoch, &stream, 0).await;
+        let stream = create(jetstream, config, epoch).await?;
+        return begin(jetstream, config, connection, epoch, &stream).await;
     };
     match compare(&stream, epoch, seal, connection).await? {
-        Comparison::Holds(position) => finish(jetstream, config, connection, epoch, &stream, position).await,
-        Comparison::Incomplete(reason) => {
-            tracing::warn!(stream = config.events_stream, reason, "the copy of the log is incomplete: filling it anew");
+        Comparison::Holds(position) => {
+            limit(jetstream, config, &stream, epoch).await?;
+            finish(jetstream, config, connection, epoch, &stream, position).await
+        }
+        Comparison::Empty => {
+            limit(jetstream, config, &stream, epoch).await?;
+            begin(jetstream, config, connection, epoch, &stream).await
+        }
+        Comparison::Unusable(reason) => {
+            tracing::warn!(stream = config.events_stream, reason, "the copy of the log is not usable: emptying it");
             stream.purge().await.map_err(RelayError::nats(EMPTYING_EVENTS))?;
-            if streams::epoch_of(&stream.cached_info().config).is_none() {
-                let adopted = streams::events_config(config, epoch);
-                jetstream.update_stream(adopted).await.map_err(RelayError::nats("updating a stream"))?;
-            }
-            let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
-                return Err(RelayError::Doubt("it vanished".to_owned()));
-            };
-            finish(jetstream, config, connection, epoch, &stream, 0).await
+            limit(jetstream, config, &stream, epoch).await?;
+            let stream = find(jetstream, config).await?;
+            begin(jetstream, config, connection, epoch, &stream).await
         }
         Comparison::Contradicts(reason) => {
             let epoch = begin_epoch(connection, epoch, reason).await?;
             jetstream.delete_stream(&config.events_stream).await.map_err(RelayError::nats("deleting a stream"))?;
-            let stream = streams::create(jetstream, streams::events_config(config, epoch)).await?;
-            finish(jetstream, config, connection, epoch, &stream, 0).await
+            let stream = create(jetstream, config, epoch).await?;
+            begin(jetstream, config, connection, epoch, &stream).await
         }
     }
+}
+
+/// Sees to it that the stream keeps as much as it should, and says which history it is of.
+async fn limit(
+    jetstream: &Context,
+    config: &RelayConfig,
+    stream: &Stream<Info>,
+    epoch: Uuid,
+) -> Result<(), RelayError> {
+    let known = &stream.cached_info().config;
+    if streams::has_limits(known, config) && streams::epoch_of(known).is_some() {
+        return Ok(());
+    }
+    streams::limit_events(jetstream, config, epoch, true).await
+}
+
+async fn create(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<Stream<Info>, RelayError> {
+    streams::limit_events(jetstream, config, epoch, false).await?;
+    find(jetstream, config).await
+}
+
+async fn find(jetstream: &Context, config: &RelayConfig) -> Result<Stream<Info>, RelayError> {
+    let stream = streams::find(jetstream, &config.events_stream).await?;
+    stream.ok_or_else(|| RelayError::Doubt("it vanished".to_owned()))
+}
+
+/// Goes on in an empty stream from where the copy was: what was copied before is not copied again, however long the log is.
+async fn begin(
+    jetstream: &Context,
+    config: &RelayConfig,
+    connection: &mut PgConnection,
+    epoch: Uuid,
+    stream: &Stream<Info>,
+) -> Result<Cursor, RelayError> {
+    if stream.cached_info().state.messages > 0 {
+        // A leader that was deposed, and does not know it yet, filled what was just made or emptied: its events are not
+        // to be copied again behind themselves.
+        return Err(RelayError::Doubt("another leader fills it".to_owned()));
+    }
+    let position = stored(connection, &config.events_stream).await?;
+    finish(jetstream, config, connection, epoch, stream, position).await
 }
 
 async fn finish(
@@ -85,22 +128,15 @@ async fn finish(
     position: i64,
 ) -> Result<Cursor, RelayError> {
     ensure_jobs(jetstream, config, epoch).await?;
-    let stored =
-        sqlx::query_scalar("SELECT position FROM relay_checkpoints WHERE stream = $1").bind(&config.jobs_stream);
+    let jobs_position = stored(connection, &config.jobs_stream).await?;
+    Ok(Cursor { epoch, position, sequence: stream.cached_info().state.last_sequence, jobs_position })
+}
+
+/// How far a stream was, as it was stored last, and never behind the end of the log: that may have been restored.
+async fn stored(connection: &mut PgConnection, stream: &str) -> Result<i64, RelayError> {
+    let stored = sqlx::query_scalar("SELECT position FROM relay_checkpoints WHERE stream = $1").bind(stream);
     let stored: Option<i64> = answer(stored.fetch_optional(&mut *connection)).await?;
-    let info = stream.cached_info();
-    if position == 0 && info.state.messages > 0 {
-        // A leader that was deposed, and does not know it yet, filled what was just made or emptied: its events are not
-        // to be copied again behind themselves.
-        return Err(RelayError::Doubt("another leader fills it".to_owned()));
-    }
-    Ok(Cursor {
-        epoch,
-        position,
-        sequence: info.state.last_sequence,
-        jobs_position: stored.unwrap_or(0).min(answer(log::head(connection)).await?),
-        complete: !streams::is_limited(&info.config),
-    })
+    Ok(stored.unwrap_or(0).min(answer(log::head(connection)).await?))
 }
 
 /// Compares the stream with the log.
@@ -116,10 +152,10 @@ async fn compare(
         return Ok(Comparison::Contradicts("the stream carries another epoch"));
     }
     if state.messages == 0 {
-        return Ok(if bound.is_some() { Comparison::Holds(0) } else { Comparison::Incomplete("another made it") });
+        return Ok(Comparison::Empty);
     }
     let Some(Some(last)) = streams::stamp(stream, state.last_sequence, seal).await? else {
-        return Ok(Comparison::Incomplete("its last message is gone, or is not the relay's"));
+        return Ok(Comparison::Unusable("its last message is gone, or is not the relay's"));
     };
     let recorded = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1").bind(last.position);
     let recorded: Option<Uuid> = answer(recorded.fetch_optional(connection)).await?;
@@ -130,25 +166,7 @@ async fn compare(
         }
         Some(_) => {}
     }
-    if bound.is_none() {
-        return Ok(Comparison::Incomplete("another made it"));
-    }
-    if streams::is_limited(&info.config) {
-        return Ok(Comparison::Holds(last.position));
-    }
-    let first = streams::stamp(stream, state.first_sequence, seal).await?;
-    if !matches!(first, Some(Some(Stamp { position: 1, .. }))) {
-        return Ok(Comparison::Incomplete("its beginning is gone"));
-    }
-    if !holds_everything(state.messages, last.position) {
-        return Ok(Comparison::Incomplete("messages are missing within it"));
-    }
-    Ok(Comparison::Holds(last.position))
-}
-
-/// Whether a stream with so many messages, the last of this position, can hold every event.
-pub(super) fn holds_everything(messages: u64, position: i64) -> bool {
-    i64::try_from(messages).is_ok_and(|messages| messages == position)
+    Ok(if bound.is_some() { Comparison::Holds(last.position) } else { Comparison::Unusable("another made it") })
 }
 
 /// Begins a new epoch of the log. Guarded, so that of several relays only one does.

@@ -7,7 +7,7 @@ use async_nats::{
     jetstream::{
         Context, ErrorCode,
         consumer::{AckPolicy, pull},
-        context::GetStreamErrorKind,
+        context::{CreateStreamErrorKind, GetStreamErrorKind},
         stream::{Config, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
     },
 };
@@ -21,6 +21,8 @@ const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
 /// The consumer that all workers of this job type share. The relay makes it, so that a worker need not have the right to: whoever
 /// makes a consumer may choose any subject to have messages delivered to.
 pub const WORKERS: &str = "code_execution";
+/// Bytes that the stream of events keeps at least.
+const LEAST_BYTES: i64 = 1024 * 1024;
 /// How long a message may be in a worker's hands before its attempt is started; after that the queue gives it to another.
 const ACK_WAIT: Duration = Duration::from_secs(30);
 /// What a stream's description ends in. (The description, for the client has no stream metadata without opting out of
@@ -41,6 +43,8 @@ pub(super) fn events_config(config: &RelayConfig, epoch: Uuid) -> Config {
         subjects: vec!["events.>".to_owned()],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
+        max_age: config.max_age,
+        max_bytes: config.max_bytes,
         num_replicas: config.replicas,
         duplicate_window: DUPLICATE_WINDOW,
         allow_direct: true,
@@ -83,13 +87,45 @@ pub(super) fn epoch_of(config: &Config) -> Option<Uuid> {
     Uuid::try_parse(epoch).ok()
 }
 
-/// Whether somebody limited the stream, so that the relay may not expect it to hold everything.
-pub(super) fn is_limited(config: &Config) -> bool {
-    let unlimited = config.max_messages <= 0
-        && config.max_bytes <= 0
-        && config.max_messages_per_subject <= 0
-        && config.max_age.is_zero();
-    !unlimited
+/// Whether the stream of events keeps as much as it should, or less, because the server has no more room.
+pub(super) fn has_limits(stream: &Config, config: &RelayConfig) -> bool {
+    stream.max_age == config.max_age && (1..=config.max_bytes).contains(&stream.max_bytes)
+}
+
+/// Creates the stream of events, or changes its limits if it `exists`. A server sets aside the bytes that a stream may keep: one
+/// that has not so many gets a stream that keeps less.
+pub(super) async fn limit_events(
+    jetstream: &Context,
+    config: &RelayConfig,
+    epoch: Uuid,
+    exists: bool,
+) -> Result<(), RelayError> {
+    let mut events = events_config(config, epoch);
+    loop {
+        let outcome = if exists {
+            jetstream.update_stream(&events).await.map(drop)
+        } else {
+            tracing::info!(stream = events.name, bytes = events.max_bytes, "creating a JetStream stream");
+            jetstream.create_stream(events.clone()).await.map(drop)
+        };
+        match outcome {
+            Err(error) if lacks_room(&error.kind()) && events.max_bytes / 2 >= LEAST_BYTES => {
+                events.max_bytes /= 2;
+                tracing::warn!(stream = events.name, bytes = events.max_bytes, "NATS has little room: it keeps less");
+            }
+            outcome => return outcome.map_err(RelayError::nats("creating a stream, or setting its limits")),
+        }
+    }
+}
+
+fn lacks_room(kind: &CreateStreamErrorKind) -> bool {
+    let CreateStreamErrorKind::JetStream(error) = kind else { return false };
+    matches!(
+        error.error_code(),
+        ErrorCode::INSUFFICIENT_RESOURCES
+            | ErrorCode::STORAGE_RESOURCES_EXCEEDED
+            | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
+    )
 }
 
 /// A stream as it is now; none when it is missing.

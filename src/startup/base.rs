@@ -1,6 +1,6 @@
 //! What all roles share.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sqlx::{PgPool, postgres::PgConnectOptions};
 use tokio::sync::watch;
@@ -59,7 +59,11 @@ impl Base {
         let progress = Progress::of(positions, pool.clone());
         let app = App::new(pool.clone(), log.clone(), progress.clone(), config.identity.email_proof());
         let shutdown = CancellationToken::new();
-        let relay_config = RelayConfig::default();
+        let relay_config = RelayConfig {
+            max_age: Duration::from_hours(config.connections.events_max_age_hours.clamp(1, 100 * 365 * 24)),
+            max_bytes: i64::from(config.connections.events_max_bytes.max(1024 * 1024)),
+            ..RelayConfig::default()
+        };
         let config = Arc::new(config);
         Ok(Self { config, database, options, pool, log, epoch, progress, app, messaging, shutdown, relay_config })
     }

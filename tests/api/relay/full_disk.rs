@@ -2,6 +2,7 @@
 
 use std::{fs::File, io::Write, path::PathBuf, process::Stdio, time::Duration};
 
+use async_nats::jetstream::stream::Stream;
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use workroom::messaging::Messaging;
@@ -98,13 +99,18 @@ async fn after_a_full_disk_the_copy_is_made_whole_again() {
     let ada = server.person("ada").await;
     let messaging = Messaging::connect(&nats.url).await.expect("an address");
     messaging.connected().await;
-    let copied = async || match messaging.jetstream().get_stream("EVENTS").await {
-        Ok(stream) => i64::try_from(stream.cached_info().state.messages).expect("a number"),
-        Err(_) => 0,
+    let position = async |sequence: u64, stream: &Stream| {
+        let message = stream.get_raw_message(sequence).await.ok()?;
+        message.headers.get("Workroom-Position")?.as_str().parse::<i64>().ok()
+    };
+    // The position of the last event that was copied.
+    let copied = async || {
+        let stream = messaging.jetstream().get_stream("EVENTS").await.ok()?;
+        position(stream.cached_info().state.last_sequence, &stream).await
     };
     let project = ada.project("Apollo").await;
     let head = log::head(&pool).await.expect("a head");
-    eventually("the log is copied", async || copied().await == head).await;
+    eventually("the log is copied", async || copied().await == Some(head)).await;
     ada.get("//ready").await.is(200);
 
     nats.fill();
@@ -119,7 +125,8 @@ async fn after_a_full_disk_the_copy_is_made_whole_again() {
         reply.status == 503 && detail.contains("relay: stuck: EVENTS at") && detail.contains("publishing an event")
     })
     .await;
-    assert!(copied().await < log::head(&pool).await.expect("a head"), "there was room left");
+    let stuck = copied().await.expect("a copy");
+    assert!(stuck < log::head(&pool).await.expect("a head"), "there was room left");
 
     nats.free();
     for number in 10..20 {
@@ -129,12 +136,12 @@ async fn after_a_full_disk_the_copy_is_made_whole_again() {
     let deadline = freed + Duration::from_secs(40);
     loop {
         let head = log::head(&pool).await.expect("a head");
-        if copied().await == head && ada.get("//ready").await.status == 200 {
+        if copied().await == Some(head) && ada.get("//ready").await.status == 200 {
             break;
         }
         assert!(
             std::time::Instant::now() < deadline,
-            "{} of {head}: {}",
+            "{:?} of {head}: {}",
             copied().await,
             ada.get("//ready").await.text
         );
@@ -142,14 +149,14 @@ async fn after_a_full_disk_the_copy_is_made_whole_again() {
     }
     eprintln!("whole again {:?} after there was room", freed.elapsed());
     assert_eq!(ada.finished(&job).await["status"], "completed");
-    let messages: Vec<String> = sqlx::query_scalar("SELECT event_id::text FROM events ORDER BY position")
-        .fetch_all(&pool)
-        .await
-        .expect("the log");
+    // From where the copy was, without a hole, up to the end.
     let stream = messaging.jetstream().get_stream("EVENTS").await.expect("a stream");
-    for (sequence, event_id) in (1..).zip(&messages) {
-        let message = stream.get_raw_message(sequence).await.expect("a message");
-        assert_eq!(message.headers.get("Workroom-Event-Id").map(ToString::to_string).as_ref(), Some(event_id));
+    let state = stream.cached_info().state.clone();
+    let mut positions = Vec::new();
+    for sequence in state.first_sequence..=state.last_sequence {
+        positions.push(position(sequence, &stream).await.expect("a position"));
     }
+    assert!(positions[0] <= stuck + 1, "{} begins behind {stuck}", positions[0]);
+    assert!(positions.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{positions:?}");
     nats.stop().await;
 }

@@ -157,10 +157,13 @@ async fn copied(world: &World) -> Vec<(u64, i64, Uuid, Uuid)> {
 
 /// Asserts that the stream of events is the log: each event once, in order, in this history.
 async fn assert_copied(world: &World, pool: &PgPool) {
-    let log: Vec<(i64, Uuid)> = sqlx::query_as("SELECT position, event_id FROM events ORDER BY position")
-        .fetch_all(pool)
-        .await
-        .expect("the log");
+    assert_copied_behind(world, pool, 0).await;
+}
+
+/// Asserts that the stream of events is the log behind a position.
+async fn assert_copied_behind(world: &World, pool: &PgPool, position: i64) {
+    let behind = "SELECT position, event_id FROM events WHERE position > $1 ORDER BY position";
+    let log: Vec<(i64, Uuid)> = sqlx::query_as(behind).bind(position).fetch_all(pool).await.expect("the log");
     let epoch = epoch(pool).await;
     let copied = copied(world).await;
     assert_eq!(copied.len(), log.len());

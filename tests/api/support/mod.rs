@@ -21,7 +21,7 @@ mod socket;
 mod world;
 
 pub use client::{Client, Person, Reply};
-pub use described_frames::{assert_frame_described, is_message_described};
+pub use described_frames::is_message_described;
 pub use event_stream::EventStream;
 pub use machine::{bubblewrap, data_dir, eventually, rounds_of, workroom, workroom_dev};
 pub use mail_server::{MailServer, Manner};
