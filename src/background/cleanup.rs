@@ -69,7 +69,15 @@ pub fn rules() -> Vec<Rule> {
         rule("webhook_messages", "webhook_messages", "received_at < now() - interval '1 day'", 1000, 5),
         rule("ended_credentials", "ended_credentials", &age("ended_at", identity::ENDED_CREDENTIALS_KEPT), 5000, 5),
         rule("throttles", "throttles", "free_at < now()", 5000, 5),
-        rule("tickets", "realtime_tickets", "expires_at < now()", 5000, 1),
+        // One that rests on what has ended must be gone before it is forgotten that it has.
+        rule(
+            "tickets",
+            "realtime_tickets",
+            "expires_at < now() OR EXISTS (
+                 SELECT FROM ended_credentials e WHERE e.id IN (credential_id, account_id, rests_on))",
+            5000,
+            1,
+        ),
     ]
 }
 

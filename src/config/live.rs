@@ -23,6 +23,8 @@ section! {
     pub struct LiveConfig {
         /// Sockets of one process.
         sockets: usize = 50_000,
+        /// Sockets of one process that nobody has signed in to; a tenth of them from one address.
+        anonymous_sockets: usize = 10_000,
         /// How often heads of feeds are read from Postgres while NATS delivers, in milliseconds.
         heads_ms: u64 = 3_000,
         /// The same while NATS is away or was found to have lost something.
@@ -43,6 +45,8 @@ section! {
         renderers: usize = 2,
         /// Subscriptions of one socket.
         subscriptions: usize = 100,
+        /// Bytes that the kernel keeps for a WebSocket whose peer does not take them; it takes twice as much. 0: as many as it likes.
+        send_buffer_bytes: u32 = 64 * 1024,
         /// Bytes in one message of a client.
         message_bytes: usize = 64 * 1024,
         /// Messages a second that a client may send on average.
@@ -88,6 +92,7 @@ impl LiveSettings {
             page_cache_bytes: live.page_cache_bytes,
             renderers: live.renderers.max(1),
             sockets: live.sockets,
+            anonymous_sockets: live.anonymous_sockets,
             sockets_per_address: bound(self.sockets_per_address),
             sockets_per_account: bound(self.sockets_per_account),
             rooms: RoomLimits {
@@ -106,6 +111,7 @@ impl LiveSettings {
             ping_interval: Duration::from_millis(live.ping_ms.max(1)),
             expiry_grace: Duration::from_millis(live.expiry_grace_ms),
             subscriptions: live.subscriptions,
+            send_buffer: live.send_buffer_bytes,
             message_bytes: live.message_bytes,
             messages_per_second: live.messages_per_second,
             message_burst: live.message_burst,

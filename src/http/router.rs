@@ -183,6 +183,7 @@ fn cors(allowed: &[String]) -> CorsLayer {
             header::IF_MATCH,
             header::IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
             HeaderName::from_static("traceparent"),
             request::REQUEST_ID.clone(),
         ])

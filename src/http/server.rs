@@ -19,9 +19,12 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 /// documented form.
 const HEADERS_READ: usize = 2 * super::envelope::MAX_HEADERS;
 /// What an HTTP/2 connection begins with (RFC 9113, 3.4); no request of HTTP/1.1 does.
-const HTTP2_PREFACE: &[u8] = b"PRI ";
-/// The pause before looking again at a connection that has said less than that.
-const PREFACE_PAUSE: Duration = Duration::from_millis(5);
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// The pauses before looking again at a connection that has said a part of that.
+const PREFACE_PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+/// Bytes of headers of HTTP/2 that are read at all: more than a request may have, so that whoever sends too many is told in the
+/// documented form.
+const HTTP2_HEADER_BYTES: u32 = 256 * 1024;
 /// Requests at a time over one HTTP/2 connection.
 const STREAMS: u32 = 256;
 /// How often an HTTP/2 connection is asked whether it is there, and how long it may take to answer.
@@ -73,7 +76,7 @@ impl Protocols {
         let mut http1 = http1::Builder::new();
         http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_headers(HEADERS_READ);
         let mut http2 = http2::Builder::new(TokioExecutor::new());
-        http2.timer(TokioTimer::new()).max_concurrent_streams(STREAMS);
+        http2.timer(TokioTimer::new()).max_concurrent_streams(STREAMS).max_header_list_size(HTTP2_HEADER_BYTES);
         http2.keep_alive_interval(HTTP2_PING).keep_alive_timeout(HTTP2_PING);
         Self { http1, http2 }
     }
@@ -119,9 +122,11 @@ impl Protocols {
     }
 }
 
-/// Finds out what a connection speaks, by its first bytes, which stay where they are.
+/// Finds out what a connection speaks, by its first bytes, which stay where they are. Nobody is waited for behind this without a time
+/// limit: hyper has none for the rest of the preface.
 async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
     let mut first = [0; HTTP2_PREFACE.len()];
+    let (mut pause, longest) = PREFACE_PAUSES;
     loop {
         let length = stream.peek(&mut first).await?;
         if length == 0 || !HTTP2_PREFACE.starts_with(&first[..length]) {
@@ -130,7 +135,8 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         if length == HTTP2_PREFACE.len() {
             return Ok(true);
         }
-        tokio::time::sleep(PREFACE_PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(longest);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
     live::{
         feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
         limits::HubConfig,
+        publish_quota::PublishQuota,
         publisher::{Outgoing, publish},
         room::{Rooms, keep},
         signal::{Signal, reason},
@@ -53,6 +54,7 @@ struct Inner {
     renderers: Semaphore,
     pages: Pages,
     rooms: Rooms,
+    publish_quota: PublishQuota,
     peers: Arc<Peers>,
     /// Connections that are to be told when the process ends.
     signals: Mutex<HashMap<Uuid, Arc<Signal>>>,
@@ -87,11 +89,16 @@ impl Hub {
                 feeds: Mutex::default(),
                 epoch: Mutex::new(epoch),
                 sockets: AtomicUsize::new(0),
-                socket_quota: SocketQuota::new(config.sockets_per_address, config.sockets_per_account),
+                socket_quota: SocketQuota::new(
+                    config.sockets_per_address,
+                    config.sockets_per_account,
+                    config.anonymous_sockets,
+                ),
                 readers: Semaphore::new(config.readers),
                 renderers: Semaphore::new(config.renderers),
                 pages: Pages::default(),
                 rooms: Rooms::new(config.rooms.clone()),
+                publish_quota: PublishQuota::default(),
                 peers: Arc::clone(&outgoing.peers),
                 signals: Mutex::default(),
                 doubt: AtomicBool::new(false),
@@ -152,6 +159,16 @@ impl Hub {
     /// The rooms of this process.
     pub(in crate::live) fn rooms(&self) -> &Rooms {
         &self.inner.rooms
+    }
+
+    /// What accounts may say in rooms.
+    pub(in crate::live) fn publish_quota(&self) -> &PublishQuota {
+        &self.inner.publish_quota
+    }
+
+    /// Whether any connection is open.
+    pub(in crate::live) fn has_connections(&self) -> bool {
+        !self.signals().is_empty()
     }
 
     /// Whether other processes are there, and can be told something.

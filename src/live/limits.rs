@@ -47,6 +47,8 @@ pub struct HubConfig {
     pub sockets_per_address: usize,
     /// Of these, of one account; one more is closed with 4429.
     pub sockets_per_account: usize,
+    /// Of these, those that nobody has signed in to; a tenth of them from one address. One more is refused with 429.
+    pub anonymous_sockets: usize,
     /// What rooms may.
     pub rooms: RoomLimits,
 }
@@ -74,6 +76,7 @@ impl Default for HubConfig {
             sockets: 50_000,
             sockets_per_address: 25_000,
             sockets_per_account: 10_000,
+            anonymous_sockets: 10_000,
             rooms: RoomLimits { leave_grace: Duration::from_secs(3), cursor_interval: Duration::from_millis(50) },
         }
     }
@@ -94,6 +97,8 @@ pub struct Limits {
     pub expiry_grace: Duration,
     /// Subscriptions of one socket.
     pub subscriptions: usize,
+    /// Bytes that the kernel keeps for a WebSocket whose peer does not take them; it takes twice as much for itself. 0: as it likes.
+    pub send_buffer: u32,
     /// Bytes in one message of the client.
     pub message_bytes: usize,
     /// Messages a second that a client may send on average, then 4429.
@@ -131,6 +136,7 @@ impl Default for Limits {
             absent_after: Duration::from_secs(5),
             expiry_grace: Duration::from_secs(25),
             subscriptions: 100,
+            send_buffer: 64 * 1024,
             message_bytes: 64 * 1024,
             messages_per_second: 50,
             message_burst: 100,

@@ -31,6 +31,7 @@ mod connection;
 mod feed;
 mod hub;
 mod limits;
+mod publish_quota;
 pub(crate) mod publisher;
 mod room;
 mod signal;

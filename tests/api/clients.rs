@@ -42,19 +42,61 @@ async fn document(work: &Path) {
     tokio::fs::write(work.join("openapi.json"), document).await.expect("a file");
 }
 
+/// The folder of the TypeScript story, with a compiler in it: installed once, whoever needs it.
+async fn typescript() -> PathBuf {
+    static INSTALLED: tokio::sync::OnceCell<PathBuf> = tokio::sync::OnceCell::const_new();
+    let install = async || {
+        let (story, work) = folders("typescript").await;
+        copy(&story, &work, &["package.json", "tsconfig.json", "story.ts"]).await;
+        if !work.join("node_modules/.bin/tsc").exists() {
+            run(&work, "npm", &["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]).await;
+        }
+        work
+    };
+    INSTALLED.get_or_init(install).await.clone()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typescript_client_plays_the_story() {
     let world = World::new().await;
     let server = world.server().await;
-    let (story, work) = folders("typescript").await;
-    copy(&story, &work, &["package.json", "tsconfig.json", "story.ts"]).await;
+    let work = typescript().await;
     document(&work).await;
-    if !work.join("node_modules/.bin/tsc").exists() {
-        run(&work, "npm", &["install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]).await;
-    }
     run(&work, work.join("node_modules/.bin/openapi-typescript"), &["openapi.json", "--output", "schema.ts"]).await;
     run(&work, work.join("node_modules/.bin/tsc"), &[]).await;
     run(&work, "node", &["out/story.js", &format!("http://{}/api/v1", server.client().address())]).await;
+}
+
+/// The project's own client: its suite, against a service. It writes 500 events through a proxy that drops, stalls and cuts, and more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_javascript_client_passes_its_suite() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let compiler = typescript().await.join("node_modules/typescript/bin/tsc");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let tests: Vec<_> = std::fs::read_dir(root.join("clients/js/test")).expect("tests").collect();
+    let is_test = |name: &String| name.ends_with(".test.js");
+    let mut names: Vec<_> = tests
+        .into_iter()
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
+        .filter(is_test)
+        .map(|name| format!("test/{name}"))
+        .collect();
+    names.sort();
+    assert!(names.len() > 5, "{names:?}");
+    let output = Command::new("node")
+        .args(["--test", "--test-concurrency=2"])
+        .args(&names)
+        .env("TSC", compiler)
+        .env("WORKROOM_URL", format!("http://{}", server.address))
+        .current_dir(root.join("clients/js"))
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .expect("node");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(told.contains("\n# skipped 0"), "all of it was run: {told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,6 +142,8 @@ pub async fn rotate(pool: &PgPool, lead: Duration, compromised: bool) -> anyhow:
             .bind(ids)
             .execute(&mut *transaction)
             .await?;
+        // Tickets that rest on other keys are nobody's proof either.
+        sqlx::query("DELETE FROM realtime_tickets WHERE kind = 'session'").execute(&mut *transaction).await?;
         let kid = insert(&mut transaction, Duration::ZERO).await?;
         transaction.commit().await?;
         return Ok(kid);

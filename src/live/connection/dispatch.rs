@@ -141,6 +141,7 @@ impl Connection {
     pub(in crate::live) fn welcome(&mut self, caller: Caller, to: Option<&MessageId>) -> Result<(), Close> {
         let permit = self.live.hub.socket_quota().for_account(caller.account_id);
         self.permit = Some(permit.ok_or(Close::TooManySockets)?);
+        self.anonymous = None;
         self.caller = Some(caller);
         self.watch = Some(self.live.identity.watch(&caller, &self.ended()));
         self.timers.signed_in(Instant::now(), now(), caller.expires_at);
@@ -213,10 +214,22 @@ impl Connection {
         let (feed, epoch, head, role, events) =
             (topic.feed, start.epoch, start.head, start.follower.role, start.events);
         let subscribed = Frame::Subscribed { topic, epoch, head, role, reply: Reply { to } }.text();
-        match self.subscriptions.iter_mut().find(|one| one.feed_id() == feed) {
+        let known = self.subscriptions.iter_mut().find(|one| one.feed_id() == feed);
+        let is_before = |one: &Subscription| wanted.since.is_some_and(|since| !is_reset && since.seq < one.started());
+        match known {
             // Events of a feed are sent once, by however many ways they are wanted.
-            Some(one) if one.sends_events() || !events => {
+            Some(one) if one.sends_events() && events && is_before(one) => {
+                let detail = "events of this project are sent already, from a later place: unsubscribe first";
+                return self.error("already_subscribed", detail, Some(topic), to);
+            }
+            Some(one) if one.sends_events() || !events || wanted.since.is_none() => {
                 self.lanes.durable(feed, subscribed, None);
+                if is_reset {
+                    self.lanes.durable(feed, Frame::Reset { feed, epoch, head }.text(), None);
+                }
+                if events && !one.sends_events() {
+                    one.start_events();
+                }
                 one.tell_caught_up(&mut self.lanes);
             }
             known => {
@@ -257,7 +270,7 @@ impl Connection {
             self.leave(joined);
             self.review_events(topic.feed);
             if !self.subscriptions.iter().any(|one| one.feed_id() == topic.feed && one.sends_events()) {
-                self.lanes.withdraw(topic.feed);
+                self.lanes.withdraw_events(topic.feed);
             }
         }
         self.say(&Frame::Unsubscribed { topic, reason: "requested", reply: Reply { to } });

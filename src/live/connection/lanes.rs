@@ -38,6 +38,7 @@ struct Durable {
     feed: FeedId,
     frame: Utf8Bytes,
     place: Option<Place>,
+    is_event: bool,
 }
 
 /// What waits to be sent to one client.
@@ -70,7 +71,17 @@ impl Lanes {
 
     /// Puts a frame of a feed into the durable lane. With it the client is at `place`.
     pub(in crate::live) fn durable(&mut self, feed: FeedId, frame: Utf8Bytes, place: Option<Place>) {
-        self.durable.push_back(Durable { feed, frame, place });
+        self.durable.push_back(Durable { feed, frame, place, is_event: false });
+    }
+
+    /// Puts an event into the durable lane.
+    pub(in crate::live) fn event(&mut self, frame: Utf8Bytes, place: Place) {
+        self.durable.push_back(Durable { feed: place.feed, frame, place: Some(place), is_event: true });
+    }
+
+    /// Withdraws the events that wait of a feed.
+    pub(in crate::live) fn withdraw_events(&mut self, feed: FeedId) {
+        self.durable.retain(|one| one.feed != feed || !one.is_event);
     }
 
     /// Puts a frame of a room into the ephemeral lane.

@@ -118,6 +118,8 @@ pub(in crate::live) struct Connection {
     pub(in crate::live) watch: Option<Watch>,
     /// Counts it as one of the account's sockets.
     pub(in crate::live) permit: Option<SocketPermit>,
+    /// Counts it as one that nobody has signed in to.
+    pub(in crate::live) anonymous: Option<[SocketPermit; 2]>,
     pub(in crate::live) lanes: Lanes,
     pub(in crate::live) timers: Timers,
     /// Places in feeds, one for each.
@@ -165,8 +167,9 @@ impl Connection {
             caller,
             watch: None,
             permit: None,
+            anonymous: None,
             lanes: Lanes::default(),
-            timers: Timers::new(now, limits, transport.answers()),
+            timers: Timers::new(now, limits, !transport.is_one_way()),
             subscriptions: Vec::new(),
             joined: Vec::new(),
             pending: Vec::new(),
@@ -192,6 +195,11 @@ impl Connection {
             signal,
             live,
         }
+    }
+
+    /// Counts it with these permits until somebody has signed in.
+    pub(in crate::live) fn until_signed_in(self, anonymous: Option<[SocketPermit; 2]>) -> Self {
+        Self { anonymous, ..self }
     }
 
     /// Runs until the peer or the gateway ends it.
@@ -289,7 +297,7 @@ impl Connection {
         if reasons & reason::RIGHTS != 0 {
             self.review_rights()?;
         }
-        self.feeds_ready |= reasons & reason::FEED != 0;
+        self.feeds_ready |= reasons & (reason::FEED | reason::RIGHTS) != 0;
         self.rooms_ready |= reasons & reason::ROOM != 0;
         Ok(())
     }
@@ -349,6 +357,10 @@ impl Connection {
         }
         if self.rooms_ready && self.lanes.wants_ephemeral() {
             self.refill_from_rooms();
+        }
+        if self.transport.is_one_way() && self.joined.is_empty() && self.lanes.wants_durable() {
+            // Nobody can subscribe to anything else here.
+            return Err(Close::AccessRevoked);
         }
         Ok(())
     }
@@ -509,9 +521,16 @@ impl Connection {
     }
 
     fn refill_from_rooms(&mut self) {
-        let lanes = &mut self.lanes;
+        let (lanes, subscriptions) = (&mut self.lanes, &self.subscriptions);
         self.rooms_ready = false;
-        for visit in self.joined.iter_mut().filter_map(|one| one.visit.as_mut()) {
+        for joined in &mut self.joined {
+            let Some(visit) = &mut joined.visit else { continue };
+            let feed = joined.topic.feed;
+            if subscriptions.iter().any(|one| one.feed_id() == feed && one.is_in_doubt()) {
+                // Looked at again when the rights are known.
+                self.rooms_ready = true;
+                continue;
+            }
             let id = visit.id();
             self.rooms_ready |= visit.pull(ROOM_PORTION, |frame| lanes.ephemeral(id, frame));
         }
@@ -543,10 +562,18 @@ impl Connection {
         let Self { mut lanes, mut transport, .. } = self;
         let closing = async {
             let sent = poll_fn(|context| {
-                let sent = lanes.poll_send(transport.as_mut(), context);
-                // What the peer still says is of no interest, but must not keep it from reading.
-                while sent.is_pending() && matches!(transport.poll_receive(context), Poll::Ready(Ok(_))) {}
-                sent
+                if let Poll::Ready(sent) = lanes.poll_send(transport.as_mut(), context) {
+                    return Poll::Ready(sent);
+                }
+                // What the peer still says is of no interest, but must not keep it from reading. Once it has gone, nothing is read
+                // again, nor sent.
+                loop {
+                    match transport.poll_receive(context) {
+                        Poll::Ready(Ok(Incoming::Text(_) | Incoming::Binary | Incoming::Alive)) => {}
+                        Poll::Ready(Ok(Incoming::Gone) | Err(_)) => return Poll::Ready(Err(Failure::Gone)),
+                        Poll::Pending => return Poll::Pending,
+                    }
+                }
             });
             if sent.await.is_ok() {
                 poll_fn(|context| transport.poll_end(context)).await;

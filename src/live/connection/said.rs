@@ -32,15 +32,19 @@ impl Connection {
         }
     }
 
-    /// The stay in a room, if it was subscribed to; else the client is told so.
+    /// The stay in a room, if it was subscribed to and the rights are beyond doubt; else the client is told so.
     fn visit(&mut self, id: RoomId, to: Option<&MessageId>) -> Option<&mut Visit> {
         self.count_ephemeral();
         let topic = Topic::from(id);
-        let place = self.joined.iter().position(|one| one.topic == topic);
-        if place.is_none() {
+        let Some(place) = self.joined.iter().position(|one| one.topic == topic) else {
             self.error("not_subscribed", "subscribe to the room first", Some(topic), to);
+            return None;
+        };
+        if self.subscriptions.iter().any(|one| one.feed_id() == topic.feed && one.is_in_doubt()) {
+            self.error("unavailable", "your rights are being looked into; try again", Some(topic), to);
+            return None;
         }
-        self.joined.get_mut(place?)?.visit.as_mut()
+        self.joined.get_mut(place)?.visit.as_mut()
     }
 
     pub(in crate::live) fn show_state(&mut self, presence: &Presence, to: Option<&MessageId>) {
@@ -56,23 +60,18 @@ impl Connection {
     }
 
     pub(in crate::live) fn publish(&mut self, caller: &Caller, publish: Publish, to: Option<&MessageId>) {
-        let room = publish.room();
-        if self.visit(room, to).is_none() {
+        let topic = Topic::from(publish.room());
+        if self.visit(publish.room(), to).is_none() {
             return;
         }
-        let topic = Topic::from(room);
-        let feed = topic.feed;
-        let subscription = self.subscriptions.iter().find(|one| one.feed_id() == feed);
-        let is_in_doubt = subscription.is_none_or(|one| one.is_suspended() || one.is_revoked());
-        let may = subscription.is_some_and(|one| one.follower().may_publish) && caller.require(Scope::Write).is_ok();
-        if is_in_doubt {
-            return self.error("unavailable", "your rights are being looked into; try again", Some(topic), to);
-        }
-        if !may {
+        let subscription = self.subscriptions.iter().find(|one| one.feed_id() == topic.feed);
+        if !subscription.is_some_and(|one| one.follower().may_publish) || caller.require(Scope::Write).is_err() {
             return self.error("forbidden", "you do not have the right to publish here", Some(topic), to);
         }
-        if !self.published.take(Instant::now()) {
-            return self.error("too_many_messages", "publish less often", Some(topic), to);
+        let now = Instant::now();
+        let bytes = publish.name.len() + publish.data.get().len();
+        if !self.published.take(now) || !self.live.hub.publish_quota().take(caller.account_id, bytes, now) {
+            return self.error("too_many_messages", "publish less often, or less at a time", Some(topic), to);
         }
         let (from, connection_id) = (caller.account_id, Some(self.connection_id));
         let message = CustomMessage { name: publish.name, from, connection_id, data: publish.data };

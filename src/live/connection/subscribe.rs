@@ -137,6 +137,8 @@ async fn try_admit(
     }
     let (epoch, head) = (hub.epoch(), registration.feed().furthest());
     let (cursor, is_reset) = resume_point(wanted.since, epoch, head);
+    // Whoever wants no events needs no history.
+    let cursor = if wanted.events { cursor } else { head };
     // After the registration: when it is closed later, that event is met.
     find_workspace(live, topic).await?;
     let follower = registration.subscriber().follower();

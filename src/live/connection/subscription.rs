@@ -82,6 +82,7 @@ pub(in crate::live) struct Subscription {
     page: Option<Arc<Page>>,
     /// Entries in a full page.
     page_size: i64,
+    started: i64,
     epoch: Uuid,
     generation: u32,
     /// The head that the client was told last.
@@ -101,6 +102,7 @@ impl Subscription {
             phase: Phase::CatchingUp { target: start.head },
             page: None,
             page_size: start.page_size,
+            started: start.cursor,
             epoch: start.epoch,
             generation: start.generation,
             told_head: start.head,
@@ -152,9 +154,20 @@ impl Subscription {
         self.registration.subscriber().follower()
     }
 
-    /// Whether what the account may do is in doubt for a moment.
-    pub(in crate::live) fn is_suspended(&self) -> bool {
-        self.registration.subscriber().is_suspended()
+    /// Whether what the account may do is in doubt for a moment, or it may do nothing any more.
+    pub(in crate::live) fn is_in_doubt(&self) -> bool {
+        self.registration.subscriber().is_suspended() || self.is_revoked()
+    }
+
+    /// The place behind which it has sent everything.
+    pub(in crate::live) fn started(&self) -> i64 {
+        self.started
+    }
+
+    /// Events from here on.
+    pub(in crate::live) fn start_events(&mut self) {
+        self.events = true;
+        self.started = self.cursor;
     }
 
     /// The account's role, if it has become another.
@@ -291,7 +304,7 @@ impl Subscription {
         self.cursor = entry.seq;
         self.closed.extend(entry.closes);
         if self.events {
-            lanes.durable(self.feed_id(), entry.frame, Some(self.place()));
+            lanes.event(entry.frame, self.place());
         }
         None
     }
@@ -317,7 +330,7 @@ impl Subscription {
     /// Says how far the feed is, if it has moved since that was said last.
     pub(in crate::live) fn announce(&mut self, lanes: &mut Lanes) {
         let head = self.feed().furthest().max(self.cursor);
-        let may_tell = self.phase == Phase::Live && !self.is_revoked() && !self.is_suspended();
+        let may_tell = self.phase == Phase::Live && !self.is_in_doubt();
         if may_tell && head > self.told_head {
             self.told_head = head;
             lanes.durable(self.feed_id(), Frame::Head { feed: self.feed_id(), seq: head }.text(), None);
@@ -330,6 +343,7 @@ impl Subscription {
         self.generation = generation;
         self.epoch = epoch;
         self.cursor = head;
+        self.started = head;
         self.told_head = head;
         self.phase = Phase::Live;
         self.page = None;

@@ -18,14 +18,30 @@ impl TokenBucket {
 
     /// Takes one token; `false` when there is none.
     pub(in crate::live) fn take(&mut self, now: Instant) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes so many tokens; `false` when there are fewer.
+    pub(in crate::live) fn take_many(&mut self, count: u32, now: Instant) -> bool {
+        self.fill(now);
+        let count = f64::from(count);
+        if self.tokens < count {
+            return false;
+        }
+        self.tokens -= count;
+        true
+    }
+
+    /// Whether it has all its tokens.
+    pub(in crate::live) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.burst
+    }
+
+    fn fill(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.filled).as_secs_f64();
         self.tokens = elapsed.mul_add(self.per_second, self.tokens).min(self.burst);
         self.filled = now;
-        if self.tokens < 1.0 {
-            return false;
-        }
-        self.tokens -= 1.0;
-        true
     }
 }
 

@@ -1,7 +1,7 @@
 //! Follows one feed: what other processes wrote comes over NATS, and what NATS did not bring from Postgres. (What this process
 //! wrote the [publisher](crate::live::publisher) offers to the feed itself.)
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use async_nats::{HeaderValue, Message, Subscriber};
 use futures::{
@@ -10,6 +10,7 @@ use futures::{
 };
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use uuid::Uuid;
+use workroom_domain::ids::ProjectId;
 use workroom_projections::history::{self, PublishedEvent};
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         },
         hub::Hub,
         publisher::live_subject,
-        room::{ROOMS_SUFFIX, rooms_subject},
+        room::rooms_subject,
     },
     messaging::header,
 };
@@ -38,6 +39,25 @@ pub(in crate::live) async fn follow(hub: Hub, feed: Arc<Feed>) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = run(&hub, &feed) => {}
+        never = listen_to_rooms(&hub, &feed) => match never {},
+    }
+}
+
+/// Hears what other processes tell of a project's rooms. Beside the events, which may have to wait for the database. What is lost is
+/// asked for again, or outdated soon.
+async fn listen_to_rooms(hub: &Hub, feed: &Feed) -> Infallible {
+    let FeedId::Project(project_id) = feed.id else { return std::future::pending().await };
+    loop {
+        // async-nats subscribes again by itself after each reconnect.
+        match hub.nats().subscribe(rooms_subject(project_id.uuid())).await {
+            Ok(mut messages) => {
+                while let Some(message) = messages.next().await {
+                    hear_of_rooms(hub, project_id, &message);
+                }
+            }
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "rooms cannot be heard of"),
+        }
+        sleep(RETRY).await;
     }
 }
 
@@ -116,8 +136,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-/// What tells of a feed over NATS: the copies of those who wrote the events, and the relay's, of which whichever comes first counts;
-/// and what other processes tell of a project's rooms.
+/// What tells of a feed over NATS: the copies of those who wrote the events, and the relay's. Whichever comes first counts.
 type Copies = SelectAll<Subscriber>;
 
 /// Subscribes, and makes sure that the server knows: `flush` only empties our own buffer, so a message published right
@@ -130,14 +149,10 @@ async fn listen(hub: &Hub, feed: &Feed) -> Option<Copies> {
     let listening = async {
         let written = nats.subscribe(live_subject(feed.id.uuid())).await.ok()?;
         let relayed = nats.subscribe(format!("events.{}.>", feed.id.uuid())).await.ok()?;
-        let mut all = vec![written, relayed];
-        if let FeedId::Project(id) = feed.id {
-            all.push(nats.subscribe(rooms_subject(id.uuid())).await.ok()?);
-        }
         let inbox = nats.new_inbox();
         let mut echo = nats.subscribe(inbox.clone()).await.ok()?;
         nats.publish(inbox, "".into()).await.ok()?;
-        Some((select_all(all), echo.next().await))
+        Some((select_all([written, relayed]), echo.next().await))
     };
     if let Ok(Some((messages, Some(_)))) = timeout(hub.config().barrier, listening).await {
         return Some(messages);
@@ -183,10 +198,6 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
     let mut is_complete = true;
     let last = feed.ring().last();
     for message in batch {
-        if message.subject.ends_with(ROOMS_SUFFIX) {
-            hear_of_rooms(hub, feed, message);
-            continue;
-        }
         match parse(hub, feed, message, last) {
             Received::Event(entry) => entries.push(entry),
             Received::Old => {}
@@ -201,9 +212,7 @@ async fn receive(hub: &Hub, feed: &Feed, batch: &[Message]) {
     }
 }
 
-/// What another process tells of a project's rooms. What is lost here is asked for again, or outdated soon.
-fn hear_of_rooms(hub: &Hub, feed: &Feed, message: &Message) {
-    let FeedId::Project(project_id) = feed.id else { return };
+fn hear_of_rooms(hub: &Hub, project_id: ProjectId, message: &Message) {
     let epoch = message.headers.as_ref().and_then(|headers| headers.get(header::EPOCH)).map(HeaderValue::as_str);
     let is_ours = epoch.is_some_and(|epoch| Uuid::try_parse(epoch) == Ok(hub.epoch())) && hub.seal().holds(message);
     if is_ours {

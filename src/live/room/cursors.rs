@@ -12,11 +12,17 @@ use workroom_domain::ids::AccountId;
 
 use super::wire::{Cursor, MovedCursor};
 
+/// Bytes of cursors in one message, and those that one takes beside its frame.
+const PART_BYTES: usize = 256 * 1024;
+const CURSOR_BYTES: usize = 64;
+
 /// A connection's cursor.
 pub(super) struct Shown {
     gateway: Uuid,
     account_id: AccountId,
     cursor: Cursor,
+    /// How often it has moved.
+    moves: u64,
     /// The frame that tells of it.
     pub(super) frame: Utf8Bytes,
     /// The version of the room in which it was shown.
@@ -56,9 +62,17 @@ impl Cursors {
         }
     }
 
-    /// A cursor has moved. `frame` tells of it.
+    /// How often a connection's cursor has moved, as a process told. Another one counts anew.
+    pub(super) fn moves(&self, gateway: Uuid, connection_id: Uuid) -> u64 {
+        self.shown.get(&connection_id).filter(|shown| shown.gateway == gateway).map_or(0, |shown| shown.moves)
+    }
+
+    /// A cursor has moved. `frame` tells of it. What is known already changes nothing.
     pub(super) fn moved(&mut self, gateway: Uuid, moved: MovedCursor, frame: Utf8Bytes, is_ours: bool) {
-        let MovedCursor { account_id, connection_id, cursor } = moved;
+        let MovedCursor { account_id, connection_id, moves, cursor } = moved;
+        if moves <= self.moves(gateway, connection_id) {
+            return;
+        }
         if is_ours {
             self.untold.insert(connection_id);
         }
@@ -66,16 +80,22 @@ impl Cursors {
             gateway,
             account_id,
             cursor: Cursor::default(),
+            moves: 0,
             frame: frame.clone(),
             version: None,
             is_queued: false,
         });
-        shown.cursor = cursor;
-        shown.frame = frame;
+        (shown.gateway, shown.cursor, shown.moves, shown.frame) = (gateway, cursor, moves, frame);
         if !shown.is_queued {
             shown.is_queued = true;
             self.queue.push_back(connection_id);
         }
+    }
+
+    /// Every cursor.
+    #[cfg(test)]
+    pub(super) fn everything(&self) -> impl Iterator<Item = (Uuid, &Shown)> {
+        self.shown.iter().map(|(connection_id, shown)| (*connection_id, shown))
     }
 
     /// Whose cursor a connection's is, if it has one.
@@ -134,17 +154,51 @@ impl Cursors {
         (!self.untold.is_empty()).then_some(self.next_telling)
     }
 
-    /// What others are to be told now.
-    pub(super) fn tell(&mut self, now: Instant) -> Vec<MovedCursor> {
+    /// What others are to be told now, in parts.
+    pub(super) fn tell(&mut self, now: Instant) -> Vec<Vec<MovedCursor>> {
         if self.untold.is_empty() || now < self.next_telling {
             return Vec::new();
         }
         self.next_telling = now + self.interval;
         let untold = std::mem::take(&mut self.untold);
-        let moved = |connection_id| {
-            let shown = self.shown.get(&connection_id)?;
-            Some(MovedCursor { account_id: shown.account_id, connection_id, cursor: shown.cursor.clone() })
-        };
-        untold.into_iter().filter_map(moved).collect()
+        self.parts(untold.into_iter())
+    }
+
+    /// Whatever was not told yet, in parts.
+    pub(super) fn tell_untold(&mut self) -> Vec<Vec<MovedCursor>> {
+        let untold = std::mem::take(&mut self.untold);
+        self.parts(untold.into_iter())
+    }
+
+    /// All cursors of a process, and whatever of them was not told yet, in parts.
+    pub(super) fn tell_all(&mut self, gateway: Uuid) -> Vec<Vec<MovedCursor>> {
+        let mut all = std::mem::take(&mut self.untold);
+        all.extend(self.of_gateway(gateway));
+        self.parts(all.into_iter())
+    }
+
+    /// How often each of a process' cursors has moved that point anywhere. Whatever of them was not told yet must be told before.
+    pub(super) fn beat(&self, gateway: Uuid) -> Vec<(Uuid, u64)> {
+        let is_theirs = |(_, shown): &(&Uuid, &Shown)| shown.gateway == gateway && shown.is_shown();
+        self.shown.iter().filter(is_theirs).map(|(connection_id, shown)| (*connection_id, shown.moves)).collect()
+    }
+
+    fn parts(&self, connections: impl Iterator<Item = Uuid>) -> Vec<Vec<MovedCursor>> {
+        let mut parts = Vec::new();
+        let (mut part, mut bytes) = (Vec::new(), 0);
+        for connection_id in connections {
+            let Some(shown) = self.shown.get(&connection_id) else { continue };
+            let Shown { account_id, moves, cursor, frame, .. } = shown;
+            bytes += frame.len() + CURSOR_BYTES;
+            part.push(MovedCursor { account_id: *account_id, connection_id, moves: *moves, cursor: cursor.clone() });
+            if bytes >= PART_BYTES {
+                parts.push(std::mem::take(&mut part));
+                bytes = 0;
+            }
+        }
+        if !part.is_empty() {
+            parts.push(part);
+        }
+        parts
     }
 }

@@ -38,7 +38,7 @@ pub use state::RoomLimits;
 use view::View;
 pub(in crate::live) use visit::Visit;
 pub use wire::CustomMessage;
-pub(in crate::live) use wire::{Cursor, ROOMS_SUFFIX, rooms_subject};
+pub(in crate::live) use wire::{Cursor, rooms_subject};
 
 /// Where people meet: a project, or one of its workspaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,7 +1,7 @@
 //! Who is here: the people of each process, and the picture that all of them together make.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -75,6 +75,8 @@ pub(super) struct People {
     changes: BTreeMap<u64, AccountId>,
     changed: HashMap<AccountId, u64>,
     told: u64,
+    /// Who may be back in a moment, and when they are gone; the next one first.
+    departures: VecDeque<(Instant, AccountId)>,
     slices: HashMap<Uuid, Slice>,
 }
 
@@ -86,6 +88,7 @@ impl People {
             changes: BTreeMap::new(),
             changed: HashMap::new(),
             told: 0,
+            departures: VecDeque::new(),
             slices: HashMap::new(),
         }
     }
@@ -125,8 +128,9 @@ impl People {
         if !local.connections.is_empty() {
             return self.note(account_id);
         }
-        if leaves_at.is_some() {
+        if let Some(at) = leaves_at {
             local.leaves_at = leaves_at;
+            self.departures.push_back((at, account_id));
         } else {
             self.local.remove(&account_id);
             self.note(account_id);
@@ -144,23 +148,34 @@ impl People {
 
     /// Lets go of whoever has not come back.
     pub(super) fn depart(&mut self, now: Instant) -> Vec<AccountId> {
-        let is_due = |(_, local): &(&AccountId, &Local)| local.leaves_at.is_some_and(|at| at <= now);
-        let gone: Vec<_> = self.local.iter().filter(is_due).map(|(account_id, _)| *account_id).collect();
-        for account_id in &gone {
-            self.local.remove(account_id);
-            self.note(*account_id);
+        let mut gone = Vec::new();
+        while let Some((at, account_id)) = self.departures.front().copied()
+            && at <= now
+        {
+            self.departures.pop_front();
+            if self.local.get(&account_id).is_some_and(|local| local.leaves_at == Some(at)) {
+                self.local.remove(&account_id);
+                self.note(account_id);
+                gone.push(account_id);
+            }
         }
         gone
     }
 
     /// When the next of those who may come back is gone.
     pub(super) fn next_departure(&self) -> Option<Instant> {
-        self.local.values().filter_map(|local| local.leaves_at).min()
+        self.departures.front().map(|(at, _)| *at)
     }
 
     /// Whether nobody is connected to this process, or may be back in a moment.
     pub(super) fn is_empty_here(&self) -> bool {
         self.local.is_empty()
+    }
+
+    /// How many connections are here, those that may come back among them.
+    #[cfg(test)]
+    pub(super) fn count_here(&self) -> usize {
+        self.local.values().map(|local| local.connections.len().max(1)).sum()
     }
 
     /// Whether others should be told of something.
@@ -318,6 +333,18 @@ impl People {
         asks
     }
 
+    /// Another process was heard of.
+    pub(super) fn heard(&mut self, gateway: Uuid, now: Instant) {
+        self.slice(gateway, now);
+    }
+
+    /// A process is gone; its people are, too, when it has been silent for `silence`, which is in `left` from now.
+    pub(super) fn silence(&mut self, gateway: Uuid, silence: Duration, left: Duration, now: Instant) {
+        if let (Some(slice), Some(at)) = (self.slices.get_mut(&gateway), (now + left).checked_sub(silence)) {
+            slice.heard_at = at;
+        }
+    }
+
     /// A process is gone, and its people with it.
     pub(super) fn forget(&mut self, gateway: Uuid) -> Vec<AccountId> {
         self.slices.remove(&gateway).map(|slice| slice.people.into_keys().collect()).unwrap_or_default()
@@ -339,7 +366,9 @@ impl People {
         let here = self.local.get(&account_id).map(|local| local.person(account_id));
         let elsewhere = self.slices.values().filter_map(|slice| slice.people.get(&account_id).cloned());
         here.into_iter().chain(elsewhere).reduce(|one, other| {
-            let later = if other.state_at > one.state_at { &other } else { &one };
+            // The same everywhere, also where two were shown at the same moment.
+            let is_later = (other.state_at, &other.state) > (one.state_at, &one.state);
+            let later = if is_later { &other } else { &one };
             Person {
                 account_id,
                 connections: one.connections + other.connections,

@@ -17,7 +17,7 @@ use super::{
     state::{RoomLimits, State},
     view::{View, Viewer},
     visit::Visit,
-    wire::{Cursor, CustomMessage, News, Telling},
+    wire::{Cursor, CustomMessage, Telling},
 };
 use crate::live::signal::Signal;
 
@@ -47,15 +47,14 @@ impl Room {
 
     /// Changes the room, wakes whoever is to see it, and has done in time what follows from it.
     fn change<T>(&self, now: Instant, change: impl FnOnce(&mut State) -> T) -> T {
-        let (outcome, is_news, due) = {
+        let (outcome, news, due) = {
             let mut state = self.state();
-            let before = (state.version(), state.is_asking());
             let outcome = change(&mut state);
-            (outcome, (state.version(), state.is_asking()) != before, state.next_due(now))
+            (outcome, state.take_news(), state.next_due(now))
         };
-        if is_news {
+        if news != 0 {
             for viewer in self.viewers().values() {
-                viewer.wake();
+                viewer.wake(news);
             }
         }
         if let Some(due) = due {
@@ -120,7 +119,6 @@ impl Keeper {
 
 /// The rooms of this process.
 pub(in crate::live) struct Rooms {
-    gateway: Uuid,
     limits: RoomLimits,
     rooms: Mutex<HashMap<RoomId, Arc<Room>>>,
     keeper: Arc<Keeper>,
@@ -129,7 +127,7 @@ pub(in crate::live) struct Rooms {
 impl Rooms {
     /// No rooms yet.
     pub(in crate::live) fn new(limits: RoomLimits) -> Self {
-        Self { gateway: Uuid::new_v4(), limits, rooms: Mutex::default(), keeper: Arc::default() }
+        Self { limits, rooms: Mutex::default(), keeper: Arc::default() }
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<RoomId, Arc<Room>>> {
@@ -148,12 +146,12 @@ impl Rooms {
         let now = Instant::now();
         let mut rooms = self.map();
         let room = rooms.entry(id).or_insert_with(|| {
-            let state = State::new(id, self.gateway, self.limits.clone(), others, now);
+            let state = State::new(id, self.limits.clone(), others, now);
             let keeper = Arc::clone(&self.keeper);
             Arc::new(Room { id, state: Mutex::new(state), viewers: Mutex::default(), keeper })
         });
         let version = room.state().version();
-        let viewer = Arc::new(Viewer::new(signal));
+        let viewer = Arc::new(Viewer::new(signal, wants));
         room.viewers().insert(connection_id, Arc::clone(&viewer));
         self.keeper.schedule(now, id);
         let view = View::new(viewer, connection_id, wants, version);
@@ -176,11 +174,6 @@ impl Rooms {
             let now = Instant::now();
             room.change(now, |state| state.hear(telling, now));
         }
-    }
-
-    /// What others are to be told of something that is said in a room which nobody looks at here.
-    pub(super) fn telling(&self, room: RoomId, news: News) -> Telling {
-        Telling { gateway: self.gateway, workspace_id: room.workspace_id, news }
     }
 
     /// Waits until a room has something to do.
@@ -211,22 +204,22 @@ impl Rooms {
     }
 
     /// Does what is due in a room; returns what others are to be told. A room that nobody needs is gone.
-    pub(super) fn tick(&self, id: RoomId, others: bool) -> Vec<News> {
+    pub(super) fn tick(&self, id: RoomId, others: bool) -> Vec<Telling> {
         let Some(room) = self.find(id) else { return Vec::new() };
         let now = Instant::now();
-        let mut news = room.change(now, |state| state.tick(others, now));
+        let mut tellings = room.change(now, |state| state.tick(others, now));
         let mut rooms = self.map();
         let is_over = room.viewers().is_empty() && room.state().is_over();
         if is_over {
             rooms.remove(&id);
-            news.extend(room.state().end().filter(|_| others));
+            tellings.extend(room.state().end(false).filter(|_| others));
         }
-        news
+        tellings
     }
 
-    /// The end of all rooms: what others are to be told.
-    pub(super) fn end(&self) -> Vec<(RoomId, News)> {
+    /// The end of all rooms: what others are to be told. The people here may be back in a moment, elsewhere.
+    pub(super) fn end(&self) -> Vec<(RoomId, Telling)> {
         let rooms = std::mem::take(&mut *self.map());
-        rooms.into_iter().filter_map(|(id, room)| room.state().end().map(|news| (id, news))).collect()
+        rooms.into_iter().filter_map(|(id, room)| room.state().end(true).map(|telling| (id, telling))).collect()
     }
 }

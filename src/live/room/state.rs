@@ -38,6 +38,19 @@ const STATE_PAUSE: Duration = Duration::from_millis(100);
 /// How long it is known that somebody has left, or points nowhere any more.
 const TOMBSTONE: Duration = Duration::from_mins(1);
 
+/// Most of what is known to be over.
+const TOMBSTONES: usize = 4096;
+
+/// What may have changed, as bits.
+pub(super) mod kind {
+    /// Who is here.
+    pub(in crate::live::room) const PEOPLE: u8 = 1;
+    /// Where somebody points.
+    pub(in crate::live::room) const CURSORS: u8 = 2;
+    /// Something was said.
+    pub(in crate::live::room) const SAID: u8 = 4;
+}
+
 /// What a room may.
 #[derive(Clone, Debug)]
 pub struct RoomLimits {
@@ -74,10 +87,13 @@ struct Present {
 /// What a room knows.
 pub(super) struct State {
     id: RoomId,
+    /// What this process is known by to the others in this room.
     gateway: Uuid,
     limits: RoomLimits,
     /// Counts what is shown.
     version: u64,
+    /// The kinds of what was shown lately.
+    news: u8,
     changes: BTreeMap<u64, Item>,
     present: HashMap<AccountId, Present>,
     people: People,
@@ -105,12 +121,14 @@ pub(super) struct State {
 }
 
 impl State {
-    /// An empty room of a process. `others`: whether there are other processes to ask.
-    pub(super) fn new(id: RoomId, gateway: Uuid, limits: RoomLimits, others: bool, now: Instant) -> Self {
+    /// An empty room. `others`: whether there are other processes to ask.
+    pub(super) fn new(id: RoomId, limits: RoomLimits, others: bool, now: Instant) -> Self {
         Self {
             id,
-            gateway,
+            // A room that is made again counts its versions anew.
+            gateway: Uuid::new_v4(),
             version: 0,
+            news: 0,
             changes: BTreeMap::new(),
             present: HashMap::new(),
             people: People::new(),
@@ -140,6 +158,11 @@ impl State {
     }
 
     fn show(&mut self, item: Item) -> u64 {
+        self.news |= match item {
+            Item::Here(_) | Item::Left(..) => kind::PEOPLE,
+            Item::Moved(_) => kind::CURSORS,
+            Item::Said(_) => kind::SAID,
+        };
         self.version += 1;
         self.changes.insert(self.version, item);
         self.version
@@ -176,8 +199,8 @@ impl State {
 
     /// A connection of this process points somewhere.
     pub(super) fn point(&mut self, account_id: AccountId, connection_id: Uuid, cursor: Cursor, now: Instant) {
-        let moved = MovedCursor { account_id, connection_id, cursor };
-        self.moved(self.gateway, moved, now);
+        let moves = self.cursors.moves(self.gateway, connection_id) + 1;
+        self.moved(self.gateway, MovedCursor { account_id, connection_id, moves, cursor }, now);
     }
 
     fn moved(&mut self, gateway: Uuid, moved: MovedCursor, now: Instant) {
@@ -280,17 +303,23 @@ impl State {
         if gateway == self.gateway {
             return;
         }
+        // Of everybody who tells anything it is known how long ago that was: whoever is silent is gone, with all that is theirs.
+        self.people.heard(gateway, now);
         let heard = match telling.news {
             News::People { from, version, people } => self.people.hear_changes(gateway, (from, version), people, now),
             News::Everybody { version, part, is_last, people } => {
                 self.people.hear_everybody(gateway, (version, part, is_last), people, now)
             }
-            News::Beat { version } => self.people.hear_beat(gateway, version, now),
+            News::Beat { version, cursors } => match self.hear_cursors(gateway, &cursors, now) {
+                Heard::Missed => Heard::Missed,
+                Heard::Changed(_) => self.people.hear_beat(gateway, version, now),
+            },
             News::Ask { of } => {
-                self.is_asked |= of.is_none_or(|of| of == self.gateway) && (of.is_some() || self.has_people_to_tell());
+                self.is_asked |= of.is_none_or(|of| of == self.gateway) && (of.is_some() || self.has_told);
                 Heard::Changed(Vec::new())
             }
-            News::Gone {} => return self.forget(gateway, now),
+            News::Gone { held: false } => return self.forget(gateway, now),
+            News::Gone { held: true } => return self.people.silence(gateway, SILENCE, self.limits.leave_grace, now),
             News::Cursors { cursors } => {
                 for moved in cursors {
                     self.moved(gateway, moved, now);
@@ -312,23 +341,36 @@ impl State {
         }
     }
 
-    fn has_people_to_tell(&self) -> bool {
-        !self.people.is_empty_here()
+    /// Compares a process' cursors with what is known of them.
+    fn hear_cursors(&mut self, gateway: Uuid, cursors: &[(Uuid, u64)], now: Instant) -> Heard {
+        let told: HashMap<_, _> = cursors.iter().copied().collect();
+        for connection_id in self.cursors.of_gateway(gateway) {
+            if !told.contains_key(&connection_id) {
+                self.remove_cursor(gateway, connection_id, now);
+            }
+        }
+        let is_known = |(connection_id, moves): &(Uuid, u64)| self.cursors.moves(gateway, *connection_id) >= *moves;
+        if cursors.iter().all(is_known) { Heard::Changed(Vec::new()) } else { Heard::Missed }
+    }
+
+    fn remove_cursor(&mut self, gateway: Uuid, connection_id: Uuid, now: Instant) {
+        let is_shown = self.cursors.get(connection_id).is_some_and(super::cursors::Shown::is_shown);
+        if let Some(account_id) = self.cursors.owner(connection_id).filter(|_| is_shown) {
+            let moves = self.cursors.moves(gateway, connection_id) + 1;
+            self.moved(gateway, MovedCursor { account_id, connection_id, moves, cursor: Cursor::default() }, now);
+        }
     }
 
     fn forget(&mut self, gateway: Uuid, now: Instant) {
         let accounts = self.people.forget(gateway);
         self.refresh_all(accounts, now);
         for connection_id in self.cursors.of_gateway(gateway) {
-            if let Some(account_id) = self.cursors.owner(connection_id) {
-                let gone = MovedCursor { account_id, connection_id, cursor: Cursor::default() };
-                self.moved(gateway, gone, now);
-            }
+            self.remove_cursor(gateway, connection_id, now);
         }
     }
 
     /// Does what is due; returns what others are to be told, if there are `others`.
-    pub(super) fn tick(&mut self, others: bool, now: Instant) -> Vec<News> {
+    pub(super) fn tick(&mut self, others: bool, now: Instant) -> Vec<Telling> {
         let gone = self.people.depart(now);
         self.refresh_all(gone, now);
         self.tell_soon(now);
@@ -342,14 +384,21 @@ impl State {
         }
         self.show_cursors(now);
         self.expire(now);
-        self.asking_until = self.asking_until.filter(|until| now < *until);
+        if self.asking_until.is_some_and(|until| until <= now) {
+            self.asking_until = None;
+            self.news |= kind::PEOPLE | kind::CURSORS;
+        }
         let news = self.tell(now);
-        if others { news } else { Vec::new() }
+        if others { news.into_iter().map(|news| self.telling(news)).collect() } else { Vec::new() }
     }
 
-    /// Whether whoever has come still waits for others' people.
-    pub(super) fn is_asking(&self) -> bool {
-        self.asking_until.is_some()
+    fn telling(&self, news: News) -> Telling {
+        Telling { gateway: self.gateway, workspace_id: self.id.workspace_id, news }
+    }
+
+    /// What kinds of things have changed since the last call.
+    pub(super) fn take_news(&mut self) -> u8 {
+        std::mem::take(&mut self.news)
     }
 
     fn expire(&mut self, now: Instant) {
@@ -357,7 +406,7 @@ impl State {
             self.changes.remove(&version);
         }
         while let Some((at, version)) = self.tombstones.front().copied()
-            && now - at >= TOMBSTONE
+            && (now - at >= TOMBSTONE || self.tombstones.len() > TOMBSTONES)
         {
             self.tombstones.pop_front();
             match self.changes.get(&version) {
@@ -389,25 +438,28 @@ impl State {
             // What has changed since is told first, so that nobody takes it twice.
             news.extend(self.people.tell_changes());
             news.extend(self.people.tell_everybody());
+            news.extend(self.cursors.tell_all(self.gateway).into_iter().map(|cursors| News::Cursors { cursors }));
             self.has_told = true;
         }
-        if self.beat_at <= now {
+        let is_beat = self.beat_at <= now;
+        // Before the beat that counts them.
+        let cursors = if is_beat { self.cursors.tell_untold() } else { self.cursors.tell(now) };
+        self.has_told |= !cursors.is_empty();
+        news.extend(cursors.into_iter().map(|cursors| News::Cursors { cursors }));
+        if is_beat {
             self.beat_at = now + BEAT;
             if self.has_told {
-                news.push(News::Beat { version: self.people.version() });
+                let cursors = self.cursors.beat(self.gateway);
+                news.push(News::Beat { version: self.people.version(), cursors });
             }
-        }
-        let cursors = self.cursors.tell(now);
-        if !cursors.is_empty() {
-            news.push(News::Cursors { cursors });
         }
         news.extend(self.said.drain(..).map(News::Message));
         news
     }
 
-    /// Tells others that nobody is here any more, if they were told that somebody is.
-    pub(super) fn end(&mut self) -> Option<News> {
-        std::mem::take(&mut self.has_told).then_some(News::Gone {})
+    /// Tells others that nobody is here any more, if they were told that somebody is. `held`: they may be back in a moment.
+    pub(super) fn end(&mut self, held: bool) -> Option<Telling> {
+        std::mem::take(&mut self.has_told).then(|| self.telling(News::Gone { held }))
     }
 
     /// Whether there is nothing to keep it for, once no connection looks at it.
@@ -453,7 +505,7 @@ impl State {
         }
         view.seen = self.version;
         view.drained = self.version;
-        if view.needs_everybody && !self.is_asking() {
+        if view.needs_everybody && self.asking_until.is_none() {
             view.needs_everybody = false;
             if view.wants_people {
                 put(self.everybody());
@@ -519,5 +571,183 @@ impl Member {
         let since = since.ok().and_then(|since| since.format(&Rfc3339).ok()).unwrap_or_default();
         let state = person.state.as_ref().and_then(|state| RawValue::from_string(state.to_string()).ok());
         Self { user_id: person.account_id, connections: person.connections, since, state }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use workroom_domain::ids::ProjectId;
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_millis(50);
+
+    fn room(now: Instant) -> State {
+        let id = RoomId { project_id: ProjectId(Uuid::nil()), workspace_id: None };
+        State::new(id, RoomLimits { leave_grace: GRACE, cursor_interval: Duration::from_millis(50) }, true, now)
+    }
+
+    fn account(number: u8) -> AccountId {
+        AccountId(Uuid::from_u128(u128::from(number) + 1))
+    }
+
+    fn connection(process: usize, number: u8) -> Uuid {
+        Uuid::from_u128((process as u128 + 1) * 1000 + u128::from(number))
+    }
+
+    /// What everybody is shown of a room: people with their connections and states, and cursors.
+    type Picture = (BTreeMap<String, (usize, Option<String>)>, BTreeMap<Uuid, String>);
+
+    fn picture(room: &State) -> Picture {
+        let people = room.present.iter().map(|(account_id, present)| {
+            let state = present.person.state.as_ref().map(ToString::to_string);
+            (account_id.to_string(), (present.person.connections, state))
+        });
+        let cursors = room.cursors.everything().filter(|(_, shown)| shown.is_shown());
+        (people.collect(), cursors.map(|(id, shown)| (id, shown.frame.as_str().to_owned())).collect())
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Join(u8),
+        Leave(u8, bool),
+        Show(u8, u8),
+        Point(u8, u8),
+        /// Nothing, for so many milliseconds.
+        Pass(u16),
+        /// The process is another one from now on.
+        Restart,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        prop_oneof![
+            (0..4_u8).prop_map(Act::Join),
+            (0..4_u8, any::<bool>()).prop_map(|(number, held)| Act::Leave(number, held)),
+            (0..4_u8, any::<u8>()).prop_map(|(number, state)| Act::Show(number, state)),
+            (0..4_u8, any::<u8>()).prop_map(|(number, x)| Act::Point(number, x)),
+            (1..400_u16).prop_map(Act::Pass),
+            Just(Act::Restart),
+        ]
+    }
+
+    fn perform(rooms: &mut [State], process: usize, act: &Act, now: Instant) {
+        let wall = OffsetDateTime::UNIX_EPOCH;
+        let room = &mut rooms[process];
+        let of = |number: u8| (account(number), connection(process, number));
+        match *act {
+            Act::Join(number) => room.join(of(number).0, of(number).1, now, wall),
+            Act::Leave(number, held) => {
+                let departure = if held { Departure::Held } else { Departure::AtOnce };
+                room.leave(of(number).0, of(number).1, departure, now);
+            }
+            Act::Show(number, state) => room.set_state(of(number).0, state.to_string().into(), now, wall),
+            Act::Point(number, x) => {
+                let cursor = Cursor { x: Some(x.into()), ..Cursor::default() };
+                room.point(of(number).0, of(number).1, cursor, now);
+            }
+            Act::Pass(_) => {}
+            Act::Restart => rooms[process] = super::tests::room(now),
+        }
+    }
+
+    /// Lets everything that is due happen, and tells the others what `is_lost` does not lose.
+    fn settle(rooms: &mut [State], now: Instant, mut is_lost: impl FnMut() -> bool) {
+        for process in 0..rooms.len() {
+            for telling in rooms[process].tick(true, now) {
+                for (other, room) in rooms.iter_mut().enumerate() {
+                    if other != process && !is_lost() {
+                        let telling = serde_json::to_string(&telling).expect("JSON");
+                        room.hear(serde_json::from_str(&telling).expect("the same"), now);
+                    }
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_lost_on_the_way_everybody_comes_to_the_same_picture(
+            acts in proptest::collection::vec((0..3_usize, act(), any::<u16>()), 0..60),
+        ) {
+            let mut now = Instant::now();
+            let mut rooms = [room(now), room(now), room(now)];
+            for (process, act, luck) in &acts {
+                perform(&mut rooms, *process, act, now);
+                now += Duration::from_millis(if let Act::Pass(pause) = act { u64::from(*pause) } else { 7 });
+                let mut luck = *luck;
+                settle(&mut rooms, now, || {
+                    luck = luck.rotate_left(3).wrapping_mul(31).wrapping_add(7);
+                    luck % 3 == 0
+                });
+            }
+            // Nothing is lost any more: two beats, what is asked for after each, and the silence of those who restarted.
+            for _ in 0..2000 {
+                now += Duration::from_millis(10);
+                settle(&mut rooms, now, || false);
+            }
+            let pictures = rooms.each_ref().map(picture);
+            prop_assert_eq!(&pictures[0], &pictures[1]);
+            prop_assert_eq!(&pictures[0], &pictures[2]);
+            let here: usize = rooms.iter().map(|room| room.people.count_here()).sum();
+            let shown: usize = pictures[0].0.values().map(|(connections, _)| connections).sum();
+            prop_assert_eq!(here, shown, "nobody is a ghost, and nobody is missing");
+        }
+
+        #[test]
+        fn a_view_that_follows_the_changes_has_the_picture_of_one_that_comes_last(
+            acts in proptest::collection::vec((act(), 0..3_usize), 0..60),
+        ) {
+            let mut now = Instant::now();
+            let mut rooms = [room(now)];
+            let view = |room: &State| {
+                let viewer = Arc::new(super::super::view::Viewer::new(Arc::default(), (true, false)));
+                View::new(viewer, Uuid::nil(), (true, false), room.version())
+            };
+            let mut follower = view(&rooms[0]);
+            let mut followed: BTreeMap<String, serde_json::Value> = BTreeMap::new();
+            let follow = |room: &mut State, view: &mut View, limit: usize, known: &mut BTreeMap<_, _>| {
+                room.pull(view, limit, |frame| take(known, &frame))
+            };
+            for (act, pull) in &acts {
+                if !matches!(act, Act::Restart) {
+                    perform(&mut rooms, 0, act, now);
+                }
+                now += Duration::from_millis(if let Act::Pass(pause) = act { u64::from(*pause) } else { 7 });
+                rooms[0].tick(false, now);
+                if *pull > 0 {
+                    follow(&mut rooms[0], &mut follower, *pull, &mut followed);
+                }
+            }
+            now += Duration::from_secs(1);
+            rooms[0].tick(false, now);
+            while follow(&mut rooms[0], &mut follower, 1, &mut followed) {}
+            let mut last = view(&rooms[0]);
+            let mut known = BTreeMap::new();
+            follow(&mut rooms[0], &mut last, 1, &mut known);
+            prop_assert_eq!(followed, known);
+        }
+    }
+
+    /// What a client makes of a frame.
+    fn take(known: &mut BTreeMap<String, serde_json::Value>, frame: &str) {
+        let mut frame: serde_json::Value = serde_json::from_str(frame).expect("JSON");
+        let user = |member: &serde_json::Value| member["user_id"].as_str().expect("an account").to_owned();
+        match frame["type"].as_str().expect("a type") {
+            "presence.state" => {
+                let members = frame["members"].as_array().expect("members");
+                *known = members.iter().map(|member| (user(member), member.clone())).collect();
+            }
+            "presence.joined" | "presence.updated" => {
+                let user = user(&frame);
+                let fields = frame.as_object_mut().expect("fields");
+                fields.retain(|name, _| !["type", "project_id"].contains(&name.as_str()));
+                known.insert(user, frame);
+            }
+            "presence.left" => drop(known.remove(&user(&frame))),
+            other => panic!("{other}"),
+        }
     }
 }

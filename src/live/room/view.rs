@@ -7,6 +7,7 @@ use std::sync::{
 
 use uuid::Uuid;
 
+use super::state::kind;
 use crate::live::signal::{Signal, reason};
 
 /// A connection that looks at a room, as the room knows it.
@@ -14,15 +15,22 @@ pub(super) struct Viewer {
     signal: Arc<Signal>,
     /// Whether something has changed since it looked last.
     is_ready: AtomicBool,
+    /// The kinds of changes that it wants to see.
+    wants: u8,
 }
 
 impl Viewer {
-    pub(super) fn new(signal: Arc<Signal>) -> Self {
-        Self { signal, is_ready: AtomicBool::new(true) }
+    pub(super) fn new(signal: Arc<Signal>, (wants_people, wants_cursors): (bool, bool)) -> Self {
+        let people = if wants_people { kind::PEOPLE } else { 0 };
+        let cursors = if wants_cursors { kind::CURSORS } else { 0 };
+        Self { signal, is_ready: AtomicBool::new(true), wants: people | cursors | kind::SAID }
     }
 
-    /// Something has changed.
-    pub(super) fn wake(&self) {
+    /// Something of these kinds has changed.
+    pub(super) fn wake(&self, kinds: u8) {
+        if kinds & self.wants == 0 {
+            return;
+        }
         self.is_ready.store(true, Ordering::SeqCst);
         self.signal.raise(reason::ROOM);
     }

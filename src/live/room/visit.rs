@@ -19,13 +19,26 @@ pub(in crate::live) struct Visit {
     is_shown: bool,
     /// Whether its peer answers, as far as is known.
     is_awake: bool,
+    /// What it shows, for when its peer answers again.
+    state: Option<Arc<str>>,
+    cursor: Option<Cursor>,
     departure: Departure,
 }
 
 impl Visit {
     pub(super) fn new(room: Arc<Room>, view: View, account_id: AccountId, connection_id: Uuid) -> Self {
         let departure = Departure::Held;
-        Self { room, view, account_id, connection_id, is_shown: false, is_awake: true, departure }
+        Self {
+            room,
+            view,
+            account_id,
+            connection_id,
+            is_shown: false,
+            is_awake: true,
+            state: None,
+            cursor: None,
+            departure,
+        }
     }
 
     /// Which room.
@@ -40,24 +53,36 @@ impl Visit {
         }
     }
 
-    /// Whether the peer answers: one that does not is not here.
+    /// Whether the peer answers: one that does not is not here, and shows what it showed when it does again.
     pub(in crate::live) fn set_awake(&mut self, is_awake: bool) {
         let was_awake = std::mem::replace(&mut self.is_awake, is_awake);
-        match (was_awake, is_awake) {
-            (false, true) if self.is_shown => self.room.join(self.account_id, self.connection_id, now()),
-            (true, false) => self.room.leave(self.account_id, self.connection_id, Departure::AtOnce),
-            _ => {}
+        if was_awake && !is_awake {
+            self.room.leave(self.account_id, self.connection_id, Departure::AtOnce);
+        }
+        if is_awake && !was_awake {
+            if self.is_shown {
+                self.room.join(self.account_id, self.connection_id, now());
+            }
+            if let Some(state) = self.state.clone() {
+                self.room.set_state(self.account_id, state, now());
+            }
+            if let Some(cursor) = self.cursor.clone() {
+                self.room.point(self.account_id, self.connection_id, cursor);
+            }
         }
     }
 
     /// What the account shows the others, as JSON. From then on it is here.
     pub(in crate::live) fn set_state(&mut self, state: &str) {
         self.show();
-        self.room.set_state(self.account_id, state.into(), now());
+        let state: Arc<str> = state.into();
+        self.state = Some(Arc::clone(&state));
+        self.room.set_state(self.account_id, state, now());
     }
 
     /// Points somewhere.
-    pub(in crate::live) fn point(&self, cursor: Cursor) {
+    pub(in crate::live) fn point(&mut self, cursor: Cursor) {
+        self.cursor = Some(cursor.clone());
         self.room.point(self.account_id, self.connection_id, cursor);
     }
 

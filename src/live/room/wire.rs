@@ -7,18 +7,15 @@ use serde_json::{Number, value::RawValue};
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, FileId, WorkspaceId};
 
-/// The end of the subjects of rooms.
-pub(in crate::live) const ROOMS_SUFFIX: &str = ".rooms";
-
 /// Where processes tell each other of a project's rooms.
 pub(in crate::live) fn rooms_subject(project_id: Uuid) -> String {
-    format!("live.{project_id}{ROOMS_SUFFIX}")
+    format!("live.{project_id}.rooms")
 }
 
 /// A message from one process to the others.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Telling {
-    /// Who tells.
+    /// Who tells: a process, for as long as it keeps the room.
     pub(super) gateway: Uuid,
     /// Of which of the project's rooms: a workspace, or the project itself.
     pub(super) workspace_id: Option<WorkspaceId>,
@@ -33,12 +30,12 @@ pub(super) enum News {
     People { from: u64, version: u64, people: Vec<Person> },
     /// All people of a process, in several parts where they are many.
     Everybody { version: u64, part: u32, is_last: bool, people: Vec<Person> },
-    /// The version of a process' people that others should have.
-    Beat { version: u64 },
+    /// The version of a process' people that others should have, and how often each of its cursors has moved.
+    Beat { version: u64, cursors: Vec<(Uuid, u64)> },
     /// Who has come, or has missed something, asks for everybody: of one process, or of all.
     Ask { of: Option<Uuid> },
-    /// The process leaves the room.
-    Gone {},
+    /// The process leaves the room. `held`: its people may be back in a moment, elsewhere.
+    Gone { held: bool },
     /// Cursors that have moved.
     Cursors { cursors: Vec<MovedCursor> },
     /// A custom message.
@@ -62,6 +59,8 @@ pub(super) struct Person {
 pub(super) struct MovedCursor {
     pub(super) account_id: AccountId,
     pub(super) connection_id: Uuid,
+    /// How often it has moved.
+    pub(super) moves: u64,
     pub(super) cursor: Cursor,
 }
 
@@ -119,10 +118,10 @@ mod tests {
         let everything = [
             News::People { from: 1, version: 2, people: vec![person.clone()] },
             News::Everybody { version: 2, part: 0, is_last: true, people: vec![person] },
-            News::Beat { version: 3 },
+            News::Beat { version: 3, cursors: vec![(connection_id, 4)] },
             News::Ask { of: None },
-            News::Gone {},
-            News::Cursors { cursors: vec![MovedCursor { account_id, connection_id, cursor }] },
+            News::Gone { held: true },
+            News::Cursors { cursors: vec![MovedCursor { account_id, connection_id, moves: 4, cursor }] },
             News::Message(CustomMessage {
                 name: "a".to_owned(),
                 from: account_id,

@@ -79,8 +79,8 @@ pub(in crate::live) trait Transport: Send {
     /// Ready once the client has hung up, after the close was sent by either side.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()>;
 
-    /// Whether the client answers pings.
-    fn answers(&self) -> bool;
+    /// Whether nothing comes from the client: no answers to pings, and no messages.
+    fn is_one_way(&self) -> bool;
 }
 
 /// Finds out who a request comes from, by its header or by a ticket.

@@ -142,10 +142,14 @@ async fn who_does_not_answer_is_not_here() {
     let subscribe = json!({"type": "subscribe", "project_id": project, "presence": true}).to_string();
     asleep.send(Message::text(subscribe)).await.expect("an open socket");
     here.expect("presence.joined").await;
-    // It reads nothing, and so answers no ping; then it wakes up.
+    let state = json!({"type": "presence", "project_id": project, "state": {"busy": true}}).to_string();
+    asleep.send(Message::text(state)).await.expect("an open socket");
+    here.expect("presence.updated").await;
+    // It reads nothing, and so answers no ping; then it wakes up, and shows what it showed.
     assert_eq!(here.expect("presence.left").await["user_id"], bob.id);
     let woken = tokio::spawn(async move { while let Some(Ok(_)) = asleep.next().await {} });
     assert_eq!(here.expect("presence.joined").await["user_id"], bob.id);
+    assert_eq!(here.expect("presence.updated").await["state"], json!({"busy": true}));
     woken.abort();
 }
 
@@ -194,6 +198,56 @@ async fn cursors_are_bounded_and_the_last_place_is_always_told() {
         }
     };
     assert_eq!(gone.get("x"), None, "{gone}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cursor_that_rests_is_seen_by_who_comes_to_another_instance() {
+    let world = World::new().await;
+    let (one, two) = (world.server().await, world.server().await);
+    let ada = one.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let (mut here, _) = enter(&ada, &project).await;
+    here.send(json!({"type": "cursor", "project_id": project, "line": 3, "column": 7, "id": 1})).await;
+    is_quiet(&mut here).await;
+    // Nobody of the other instance was there to be told.
+    let (mut there, _) = enter(&ada.at(&two.address), &project).await;
+    let cursor = there.expect("cursor").await;
+    assert_eq!((&cursor["line"], &cursor["column"]), (&json!(3), &json!(7)));
+    // With its connection it is gone, and who comes later does not see it.
+    drop(here);
+    let mut frames = [there.next().await.expect("an open socket"), there.next().await.expect("an open socket")];
+    frames.sort_by_key(|frame| frame["type"].as_str().expect("a type").to_owned());
+    let [gone, updated] = frames;
+    assert_eq!((&gone["type"], gone.get("line")), (&json!("cursor"), None), "{gone}");
+    assert_eq!(updated["connections"], 1, "{updated}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_second_subscription_wants_of_the_past_is_not_left_out_silently() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let workspace = ada.post(&format!("/projects/{project}/workspaces"), json!({"name": "Lab"})).await.is(201).id();
+    let mut socket = Socket::open(&ada).await;
+    let head = super::follow(&mut socket, &project).await["head"].as_i64().expect("a place");
+    let room =
+        |since: Value| json!({"type": "subscribe", "project_id": project, "workspace_id": workspace, "since": since});
+    socket.send(room(json!({"seq": 0}))).await;
+    assert_eq!(socket.expect("error").await["code"], "already_subscribed");
+    socket.send(room(json!({"seq": 0, "epoch": uuid::Uuid::now_v7()}))).await;
+    socket.expect("subscribed").await;
+    assert_eq!(socket.expect("reset").await["head"], head);
+    socket.expect("caught_up").await;
+    // To leave one of them takes nothing from the other.
+    socket.send(json!({"type": "unsubscribe", "project_id": project})).await;
+    socket.expect("unsubscribed").await;
+    super::edit(&ada, &project).await;
+    assert_eq!(socket.event().await["seq"], head + 1);
+    socket.send(json!({"type": "unsubscribe", "project_id": project, "workspace_id": workspace})).await;
+    socket.expect("unsubscribed").await;
+    super::edit(&ada, &project).await;
+    is_quiet(&mut socket).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

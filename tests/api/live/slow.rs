@@ -28,6 +28,39 @@ async fn read_to(raw: &mut Raw, frame_type: &str) {
     }
 }
 
+/// A peer that breaks the rules while it takes nothing cannot be told so. That must not keep the process busy: it has one thread
+/// here, and each of the peers would have taken it for good.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_nothing_and_breaks_the_rules_costs_nothing() {
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("TOKIO_WORKER_THREADS", "1")]).await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let mut notes = Notes::of(&project, world.pool().await).await;
+    for _ in 0..10 {
+        notes.write(10, &"x".repeat(100_000)).await;
+    }
+    let mut peers = Vec::new();
+    for text in ["x".repeat(70_000), "\u{1}".to_owned()] {
+        let (mut peer, _) = raw::open(&ada, &[], Some(8 * 1024)).await;
+        let subscribe = json!({"type": "subscribe", "project_id": project, "since": {"seq": 0}}).to_string();
+        peer.send(Message::text(subscribe)).await.expect("an open socket");
+        read_to(&mut peer, "event").await;
+        for _ in 0..if text.len() > 1 { 1 } else { 200 } {
+            // The service may have had enough before it has it all.
+            if peer.send(Message::text(text.clone())).await.is_err() {
+                break;
+            }
+        }
+        peers.push(peer);
+    }
+    let mut socket = Socket::open(&ada).await;
+    for _ in 0..20 {
+        super::is_quiet(&mut socket).await;
+    }
+    drop(peers);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_read_is_cut_and_holds_up_nobody() {
     let world = World::new().await;

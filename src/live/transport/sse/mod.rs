@@ -9,13 +9,15 @@ mod place;
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use axum::body::Body;
 use bytes::{BufMut, Bytes, BytesMut};
-use futures::future::BoxFuture;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Fuse},
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::PollSender;
 use uuid::Uuid;
@@ -33,7 +35,7 @@ const RETRY: &str = "retry: 1000\n\n";
 /// A stream of events.
 struct EventStream {
     chunks: PollSender<Bytes>,
-    closed: BoxFuture<'static, ()>,
+    closed: Fuse<BoxFuture<'static, ()>>,
     buffer: BytesMut,
     /// Where the client is, by project.
     places: BTreeMap<Uuid, Place>,
@@ -44,10 +46,10 @@ struct EventStream {
 /// A stream that begins at these places, and the body that carries it.
 fn event_stream(places: impl IntoIterator<Item = Place>, is_single: bool) -> (EventStream, Body) {
     let (sender, mut receiver) = mpsc::channel(1);
-    let closed = Box::pin({
+    let closed = {
         let sender = sender.clone();
-        async move { sender.closed().await }
-    });
+        async move { sender.closed().await }.boxed().fuse()
+    };
     let places = places.into_iter().map(|place| (place.feed.uuid(), place)).collect();
     let buffer = BytesMut::from(RETRY);
     let stream = EventStream { chunks: PollSender::new(sender), closed, buffer, places, is_single };
@@ -100,7 +102,7 @@ fn type_of(frame: &str) -> &str {
 
 impl Transport for EventStream {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
-        Pin::new(&mut self.closed).as_mut().poll(context).map(|()| Ok(Incoming::Gone))
+        self.closed.poll_unpin(context).map(|()| Ok(Incoming::Gone))
     }
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
@@ -131,8 +133,8 @@ impl Transport for EventStream {
         Poll::Ready(())
     }
 
-    fn answers(&self) -> bool {
-        false
+    fn is_one_way(&self) -> bool {
+        true
     }
 }
 

@@ -229,8 +229,10 @@ async fn follow(
     let wanted = Wanted { since, events: true, presence: false, cursors: false };
     let admitted = admit(live.clone(), account_id, topic, wanted, Arc::clone(signal)).await;
     admitted.map(|admitted| (topic, admitted)).map_err(|refused| match refused {
-        Refused::NOT_FOUND => Error::refused(NOT_FOUND, "there is no such project"),
-        Refused::FORBIDDEN => FORBIDDEN.into(),
+        Refused::NOT_FOUND => Error::refused(NOT_FOUND, format!("there is no such project: {project_id}")),
+        Refused::FORBIDDEN => {
+            Error::refused(FORBIDDEN, format!("you do not have the right to follow this project: {project_id}"))
+        }
         Refused::UNAVAILABLE => Error::later(UNAVAILABLE, Duration::from_secs(1)),
         _ => INTERNAL.into(),
     })

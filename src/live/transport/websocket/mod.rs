@@ -16,8 +16,10 @@ use axum::body::Bytes;
 use futures::{Sink, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
     time::Instant,
 };
 use tokio_tungstenite::{
@@ -43,14 +45,35 @@ const MAX_WRITE_BUFFER: usize = 8 * 1024 * 1024;
 /// Frames that are no message of their own, for each message that a client may send.
 const FRAMES_PER_MESSAGE: u32 = 4;
 
-/// A WebSocket.
-pub(in crate::live) struct WebSocket {
-    stream: WebSocketStream<Counted<TokioIo<Upgraded>>>,
+/// A WebSocket over a connection.
+pub(in crate::live) struct WebSocket<S> {
+    stream: WebSocketStream<Counted<S>>,
     has_ended: bool,
 }
 
 /// A WebSocket over a connection that was upgraded.
-pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> Box<WebSocket> {
+pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> Box<dyn Transport> {
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let stream = parts.io.into_inner();
+            if limits.send_buffer > 0 {
+                // Else the kernel takes in megabytes for a peer that takes nothing.
+                let size = usize::try_from(limits.send_buffer).unwrap_or(usize::MAX);
+                if let Err(error) = SockRef::from(&stream).set_send_buffer_size(size) {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a socket's buffer could not be set");
+                }
+            }
+            over(stream, parts.read_buf.to_vec(), limits).await
+        }
+        Err(upgraded) => over(TokioIo::new(upgraded), Vec::new(), limits).await,
+    }
+}
+
+/// A WebSocket over a connection of which so much has been read already.
+async fn over<S>(inner: S, read: Vec<u8>, limits: &Limits) -> Box<dyn Transport>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -62,12 +85,15 @@ pub(in crate::live) async fn open(upgraded: Upgraded, limits: &Limits) -> Box<We
         limits.message_burst.saturating_mul(FRAMES_PER_MESSAGE),
         Instant::now(),
     );
-    let counted = Counted { inner: TokioIo::new(upgraded), parser: Parser::default(), frames };
-    let stream = WebSocketStream::from_raw_socket(counted, Role::Server, Some(config)).await;
+    let mut parser = Parser::default();
+    // A header's worth of frames at most, which nobody needs to count.
+    parser.feed(&read);
+    let counted = Counted { inner, parser, frames };
+    let stream = WebSocketStream::from_partially_read(counted, read, Role::Server, Some(config)).await;
     Box::new(WebSocket { stream, has_ended: false })
 }
 
-impl Transport for WebSocket {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for WebSocket<S> {
     fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
         Poll::Ready(match ready!(self.stream.poll_next_unpin(context)) {
             Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
@@ -105,8 +131,8 @@ impl Transport for WebSocket {
         Pin::new(&mut self.stream).poll_close(context).map(drop)
     }
 
-    fn answers(&self) -> bool {
-        true
+    fn is_one_way(&self) -> bool {
+        false
     }
 }
 

@@ -79,11 +79,18 @@ pub async fn realtime(
     }
     let Some(count) = live.hub.admit_socket() else { return unavailable(5) };
     let Some(permit) = live.hub.socket_quota().for_address(address) else {
-        return Error::later(TOO_MANY_SOCKETS, std::time::Duration::from_secs(5)).into_response();
+        return Error::later(TOO_MANY_SOCKETS, Duration::from_secs(5)).into_response();
     };
     let caller = match transport::caller(&live, headers, query.ticket.as_deref()).await {
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
+    };
+    let anonymous = match caller {
+        Some(_) => None,
+        None => match live.hub.socket_quota().for_anonymous(address) {
+            Some(permits) => Some(permits),
+            None => return Error::later(TOO_MANY_SOCKETS, Duration::from_secs(5)).into_response(),
+        },
     };
     let speaks = speaks_our_protocol(headers);
     let token = live.hub.tasks().token();
@@ -91,7 +98,7 @@ pub async fn realtime(
         match upgrade.await {
             Ok(upgraded) => {
                 let socket = websocket::open(upgraded, &live.limits).await;
-                Connection::new(live, socket, caller, Arc::<Signal>::default()).run().await;
+                Connection::new(live, socket, caller, Arc::<Signal>::default()).until_signed_in(anonymous).run().await;
             }
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a socket was not opened"),
         }
