@@ -1,0 +1,2 @@
+export { Workroom } from "./client.js";
+export { WorkroomError } from "./errors.js";
