@@ -4,6 +4,7 @@
 mod commands;
 mod hot;
 mod http_client;
+mod live;
 mod logins;
 mod mail_sink;
 mod pgbench;
@@ -36,6 +37,9 @@ enum Benchmark {
     /// Sixty-four clients on one project beside the same on a project each, through one and two instances; an append of
     /// 10,000 events to one feed beside 10,000 feeds.
     Hot(Options),
+    /// How long an event takes to a socket, beside its command's reply; deliveries a second at 64 writers and 100 readers; what an
+    /// idle socket costs.
+    Live(Options),
     /// What a flood of sign-ins costs those who are signed in, in time and memory.
     Logins(Options),
     /// Reads and lists at 100,000 tasks beside a bare health request, creating tasks beside changing projects, and the
@@ -52,7 +56,8 @@ pub struct Options {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds.
+    /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds;
+    /// latency, deliveries, idle.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
                     match benchmark {
                         Benchmark::Commands(options) => commands::run(&options).await,
                         Benchmark::Hot(options) => hot::run(&options).await,
+                        Benchmark::Live(options) => live::run(&options).await,
                         Benchmark::Logins(options) => logins::run(&options).await,
                         Benchmark::Tasks(options) => tasks::run(&options).await,
                     }

@@ -61,11 +61,10 @@ impl SocketQuota {
 
     fn take(&self, owner: Owner, most: usize) -> Option<SocketPermit> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(owner).or_default();
-        if *count >= most {
+        if open.get(&owner).copied().unwrap_or_default() >= most {
             return None;
         }
-        *count += 1;
+        *open.entry(owner).or_default() += 1;
         Some(SocketPermit { quota: self.clone(), owner })
     }
 }

@@ -89,11 +89,11 @@ async fn limit(
     if streams::has_limits(known, config) && streams::epoch_of(known).is_some() {
         return Ok(());
     }
-    streams::limit_events(jetstream, config, epoch, true).await
+    streams::limit_events(jetstream, config, epoch, Some(known)).await
 }
 
 async fn create(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<Stream<Info>, RelayError> {
-    streams::limit_events(jetstream, config, epoch, false).await?;
+    streams::limit_events(jetstream, config, epoch, None).await?;
     find(jetstream, config).await
 }
 

@@ -92,17 +92,28 @@ pub(super) fn has_limits(stream: &Config, config: &RelayConfig) -> bool {
     stream.max_age == config.max_age && (1..=config.max_bytes).contains(&stream.max_bytes)
 }
 
-/// Creates the stream of events, or changes its limits if it `exists`. A server sets aside the bytes that a stream may keep: one
-/// that has not so many gets a stream that keeps less.
+/// Creates the stream of events, or changes the limits and the description of the `known` one, and nothing else: how many copies a
+/// cluster keeps is the operator's to say. A server sets aside the bytes that a stream may keep: one that has not so many gets a
+/// stream that keeps less.
 pub(super) async fn limit_events(
     jetstream: &Context,
     config: &RelayConfig,
     epoch: Uuid,
-    exists: bool,
+    known: Option<&Config>,
 ) -> Result<(), RelayError> {
-    let mut events = events_config(config, epoch);
+    let wanted = events_config(config, epoch);
+    let mut events = match known {
+        Some(known) => Config {
+            description: wanted.description,
+            subjects: wanted.subjects,
+            max_age: wanted.max_age,
+            max_bytes: wanted.max_bytes,
+            ..known.clone()
+        },
+        None => wanted,
+    };
     loop {
-        let outcome = if exists {
+        let outcome = if known.is_some() {
             jetstream.update_stream(&events).await.map(drop)
         } else {
             tracing::info!(stream = events.name, bytes = events.max_bytes, "creating a JetStream stream");
@@ -122,7 +133,8 @@ fn lacks_room(kind: &CreateStreamErrorKind) -> bool {
     let CreateStreamErrorKind::JetStream(error) = kind else { return false };
     matches!(
         error.error_code(),
-        ErrorCode::INSUFFICIENT_RESOURCES
+        ErrorCode::CLUSTER_NO_PEERS
+            | ErrorCode::INSUFFICIENT_RESOURCES
             | ErrorCode::STORAGE_RESOURCES_EXCEEDED
             | ErrorCode::ACCOUNT_RESOURCES_EXCEEDED
     )

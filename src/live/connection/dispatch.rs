@@ -222,27 +222,27 @@ impl Connection {
                 let detail = "events of this project are sent already, from a later place: unsubscribe first";
                 return self.error("already_subscribed", detail, Some(topic), to);
             }
-            Some(one) if one.sends_events() || !events || wanted.since.is_none() => {
+            Some(one) => {
                 self.lanes.durable(feed, subscribed, None);
+                let starts = events && !one.sends_events();
                 if is_reset {
+                    let head = if starts { head } else { one.cursor() };
                     self.lanes.durable(feed, Frame::Reset { feed, epoch, head }.text(), None);
                 }
-                if events && !one.sends_events() {
-                    one.start_events();
+                if starts {
+                    one.start_events(start.cursor, head);
+                } else {
+                    one.tell_caught_up(&mut self.lanes);
                 }
-                one.tell_caught_up(&mut self.lanes);
             }
-            known => {
+            None => {
                 let fresh = Subscription::new(start);
-                let head_of_feed = Place { feed, epoch, seq: head };
                 self.lanes.durable(feed, subscribed, Some(fresh.place()));
                 if is_reset {
-                    self.lanes.durable(feed, Frame::Reset { feed, epoch, head }.text(), Some(head_of_feed));
+                    let place = Place { feed, epoch, seq: head };
+                    self.lanes.durable(feed, Frame::Reset { feed, epoch, head }.text(), Some(place));
                 }
-                match known {
-                    Some(known) => *known = fresh,
-                    None => self.subscriptions.push(fresh),
-                }
+                self.subscriptions.push(fresh);
             }
         }
         let visit = topic.room().zip(self.caller).map(|(id, caller)| {
@@ -273,7 +273,13 @@ impl Connection {
                 self.lanes.withdraw_events(topic.feed);
             }
         }
-        self.say(&Frame::Unsubscribed { topic, reason: "requested", reply: Reply { to } });
+        let frame = Frame::Unsubscribed { topic, reason: "requested", reply: Reply { to } };
+        if self.lanes.has_durable(topic.feed) {
+            // Not before what tells that the subscription has begun.
+            self.lanes.durable(topic.feed, frame.text(), None);
+        } else {
+            self.say(&frame);
+        }
     }
 }
 

@@ -79,6 +79,11 @@ impl Lanes {
         self.durable.push_back(Durable { feed: place.feed, frame, place: Some(place), is_event: true });
     }
 
+    /// Whether anything durable waits of a feed.
+    pub(in crate::live) fn has_durable(&self, feed: FeedId) -> bool {
+        self.durable.iter().any(|one| one.feed == feed)
+    }
+
     /// Withdraws the events that wait of a feed.
     pub(in crate::live) fn withdraw_events(&mut self, feed: FeedId) {
         self.durable.retain(|one| one.feed != feed || !one.is_event);

@@ -164,10 +164,14 @@ impl Subscription {
         self.started
     }
 
-    /// Events from here on.
-    pub(in crate::live) fn start_events(&mut self) {
+    /// Sends events, too: those behind `after`, and says so when it has come to `head`.
+    pub(in crate::live) fn start_events(&mut self, after: i64, head: i64) {
         self.events = true;
-        self.started = self.cursor;
+        self.started = after;
+        self.cursor = self.cursor.min(after);
+        self.page = None;
+        self.phase = Phase::CatchingUp { target: head };
+        self.has_more = true;
     }
 
     /// The account's role, if it has become another.
@@ -303,7 +307,7 @@ impl Subscription {
         }
         self.cursor = entry.seq;
         self.closed.extend(entry.closes);
-        if self.events {
+        if self.events && entry.seq > self.started {
             lanes.event(entry.frame, self.place());
         }
         None

@@ -98,6 +98,16 @@ impl Cursors {
         self.shown.iter().map(|(connection_id, shown)| (*connection_id, shown))
     }
 
+    /// Hides a cursor for a process that is silent, or does not name it any more. What that process tells of it next is news.
+    pub(super) fn hide(&mut self, connection_id: Uuid, frame: Utf8Bytes) {
+        let Some(shown) = self.shown.get_mut(&connection_id) else { return };
+        (shown.cursor, shown.moves, shown.frame) = (Cursor::default(), 0, frame);
+        if !shown.is_queued {
+            shown.is_queued = true;
+            self.queue.push_back(connection_id);
+        }
+    }
+
     /// Whose cursor a connection's is, if it has one.
     pub(super) fn owner(&self, connection_id: Uuid) -> Option<AccountId> {
         self.shown.get(&connection_id).map(|shown| shown.account_id)

@@ -98,6 +98,8 @@ pub(super) struct State {
     present: HashMap<AccountId, Present>,
     people: People,
     cursors: Cursors,
+    /// How often cursors have moved here.
+    moves: u64,
     messages: Messages,
     /// Accounts whose state is shown later, and when.
     late: BTreeSet<AccountId>,
@@ -133,6 +135,7 @@ impl State {
             present: HashMap::new(),
             people: People::new(),
             cursors: Cursors::new(limits.cursor_interval, now),
+            moves: 0,
             limits,
             messages: Messages::default(),
             late: BTreeSet::new(),
@@ -199,8 +202,9 @@ impl State {
 
     /// A connection of this process points somewhere.
     pub(super) fn point(&mut self, account_id: AccountId, connection_id: Uuid, cursor: Cursor, now: Instant) {
-        let moves = self.cursors.moves(self.gateway, connection_id) + 1;
-        self.moved(self.gateway, MovedCursor { account_id, connection_id, moves, cursor }, now);
+        // One count for all, which never begins anew.
+        self.moves += 1;
+        self.moved(self.gateway, MovedCursor { account_id, connection_id, moves: self.moves, cursor }, now);
     }
 
     fn moved(&mut self, gateway: Uuid, moved: MovedCursor, now: Instant) {
@@ -346,18 +350,19 @@ impl State {
         let told: HashMap<_, _> = cursors.iter().copied().collect();
         for connection_id in self.cursors.of_gateway(gateway) {
             if !told.contains_key(&connection_id) {
-                self.remove_cursor(gateway, connection_id, now);
+                self.hide_cursor(connection_id, now);
             }
         }
         let is_known = |(connection_id, moves): &(Uuid, u64)| self.cursors.moves(gateway, *connection_id) >= *moves;
         if cursors.iter().all(is_known) { Heard::Changed(Vec::new()) } else { Heard::Missed }
     }
 
-    fn remove_cursor(&mut self, gateway: Uuid, connection_id: Uuid, now: Instant) {
+    fn hide_cursor(&mut self, connection_id: Uuid, now: Instant) {
         let is_shown = self.cursors.get(connection_id).is_some_and(super::cursors::Shown::is_shown);
-        if let Some(account_id) = self.cursors.owner(connection_id).filter(|_| is_shown) {
-            let moves = self.cursors.moves(gateway, connection_id) + 1;
-            self.moved(gateway, MovedCursor { account_id, connection_id, moves, cursor: Cursor::default() }, now);
+        if let Some(user_id) = self.cursors.owner(connection_id).filter(|_| is_shown) {
+            let frame = Frame::Cursor { room: self.id, user_id, connection_id, cursor: &Cursor::default() }.text();
+            self.cursors.hide(connection_id, frame);
+            self.show_cursors(now);
         }
     }
 
@@ -365,7 +370,7 @@ impl State {
         let accounts = self.people.forget(gateway);
         self.refresh_all(accounts, now);
         for connection_id in self.cursors.of_gateway(gateway) {
-            self.remove_cursor(gateway, connection_id, now);
+            self.hide_cursor(connection_id, now);
         }
     }
 
@@ -442,6 +447,10 @@ impl State {
             self.has_told = true;
         }
         let is_beat = self.beat_at <= now;
+        if is_beat {
+            // Before the beat that names their version.
+            news.extend(self.people.tell_changes());
+        }
         // Before the beat that counts them.
         let cursors = if is_beat { self.cursors.tell_untold() } else { self.cursors.tell(now) };
         self.has_told |= !cursors.is_empty();
@@ -618,6 +627,8 @@ mod tests {
         Point(u8, u8),
         /// Nothing, for so many milliseconds.
         Pass(u16),
+        /// Nobody hears of it for longer than others wait.
+        CutOff,
         /// The process is another one from now on.
         Restart,
     }
@@ -630,6 +641,7 @@ mod tests {
             (0..4_u8, any::<u8>()).prop_map(|(number, x)| Act::Point(number, x)),
             (1..400_u16).prop_map(Act::Pass),
             Just(Act::Restart),
+            Just(Act::CutOff),
         ]
     }
 
@@ -648,7 +660,7 @@ mod tests {
                 let cursor = Cursor { x: Some(x.into()), ..Cursor::default() };
                 room.point(of(number).0, of(number).1, cursor, now);
             }
-            Act::Pass(_) => {}
+            Act::Pass(_) | Act::CutOff => {}
             Act::Restart => rooms[process] = super::tests::room(now),
         }
     }
@@ -676,6 +688,12 @@ mod tests {
             let mut rooms = [room(now), room(now), room(now)];
             for (process, act, luck) in &acts {
                 perform(&mut rooms, *process, act, now);
+                if matches!(act, Act::CutOff) {
+                    for _ in 0..130 {
+                        now += Duration::from_millis(100);
+                        settle(&mut rooms, now, || true);
+                    }
+                }
                 now += Duration::from_millis(if let Act::Pass(pause) = act { u64::from(*pause) } else { 7 });
                 let mut luck = *luck;
                 settle(&mut rooms, now, || {

@@ -186,24 +186,21 @@ async fn a_forged_event_is_shown_to_nobody_and_displaces_none() {
     let subject = format!("events.{}.{}.{}", first.feed_id, first.aggregate_type, first.event_type);
     publish(&nats, &subject, HeaderMap::new(), &serde_json::to_vec(&first).expect("JSON")).await;
 
-    // The copy of the log is as if nothing had been: nobody took the forgeries for a future that was lost.
-    let head = log::head(&pool).await.expect("the head");
+    // The copy of the log goes on as if nothing had been: nobody took the forgeries for a future that was lost.
+    change(&ada, &project, "the last").await;
     let events: Vec<Uuid> =
         sqlx::query_scalar("SELECT event_id FROM events ORDER BY position").fetch_all(&pool).await.expect("events");
     eventually("the copy is the log", async || {
         let jetstream = async_nats::jetstream::new(nats.clone());
         let Ok(stream) = jetstream.get_stream("EVENTS").await else { return false };
         let state = stream.cached_info().state.clone();
-        if i64::try_from(state.messages) != Ok(head) {
-            return false;
-        }
         let mut copied = Vec::new();
         for sequence in state.first_sequence..=state.last_sequence {
             let Ok(message) = stream.get_raw_message(sequence).await else { return false };
             let id = message.headers.get(header::EVENT_ID).map(|id| id.as_str().to_owned());
             copied.extend(id.and_then(|id| Uuid::try_parse(&id).ok()));
         }
-        copied == events
+        !copied.is_empty() && events.ends_with(&copied)
     })
     .await;
     assert_eq!(log::epoch(&pool).await.expect("the epoch"), epoch);
