@@ -90,7 +90,7 @@ fn drill_the_example_of_adding_a_command_compiles() {
     for folder in ["src", "domain", "projections", "credentials", "devtools", "bench", "migrations"] {
         copy(&root.join(folder), &tree.path().join(folder));
     }
-    for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
+    for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "build.rs"] {
         fs::copy(root.join(file), tree.path().join(file)).expect("a copy");
     }
     // Cargo wants every target that the manifest names.
