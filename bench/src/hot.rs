@@ -1,10 +1,7 @@
 //! `./dev bench hot`: the worst shapes. Sixty-four clients that all change one project, beside the same sixty-four on a project
 //! each; the same one project through two instances; and one append of 10,000 events to one feed, beside 10,000 feeds.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use futures::future::try_join_all;
@@ -15,10 +12,7 @@ use workroom::{
     database,
     event_store::{AppendLimits, AppendRequest, EventLog, Expected, NewEvent, StreamAppend},
 };
-use workroom_dev::{
-    child::{own_bin, workroom_bin},
-    services::{Services, ServicesOptions},
-};
+use workroom_dev::{child::workroom_bin, services::Services};
 
 use crate::{
     Options,
@@ -26,7 +20,7 @@ use crate::{
     http_client::Connection,
     report::{line, progress},
     samples::{Figures, median},
-    server::Server,
+    server::{Server, services},
 };
 
 const CLIENTS: usize = 64;
@@ -94,16 +88,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 impl Stage {
     async fn prepare() -> anyhow::Result<Self> {
         let binary = workroom_bin()?;
-        let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
-        let services = Services::start(ServicesOptions {
-            data_dir,
-            ephemeral: true,
-            database_url: None,
-            nats_url: None,
-            own_bin: own_bin()?,
-            durable: true,
-        })
-        .await?;
+        let services = services().await?;
         let here = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let there = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let mut connection = Connection::open(&here.address).await?;

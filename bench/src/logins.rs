@@ -5,7 +5,6 @@
 //! the flood makes the service occupy, and what one verification of an access token costs.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,10 +19,7 @@ use workroom::identity::{
     access_token::{AccessTokenConfig, AccessTokenIssuer, AccessTokenVerifier},
     signing_key::{KeyRing, SharedKeyRing, SigningKey},
 };
-use workroom_dev::{
-    child::{own_bin, workroom_bin},
-    services::{Services, ServicesOptions},
-};
+use workroom_dev::{child::workroom_bin, services::Services};
 
 use crate::{
     Options,
@@ -31,7 +27,7 @@ use crate::{
     http_client::Connection,
     report::{line, progress},
     samples::{Figures, median},
-    server::Server,
+    server::{Server, services},
 };
 
 /// Sign-ins a second.
@@ -96,16 +92,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 impl Stage {
     async fn prepare() -> anyhow::Result<Self> {
         let binary = workroom_bin()?;
-        let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
-        let services = Services::start(ServicesOptions {
-            data_dir,
-            ephemeral: true,
-            database_url: None,
-            nats_url: None,
-            own_bin: own_bin()?,
-            durable: true,
-        })
-        .await?;
+        let services = services().await?;
         let server = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let mut reader = Connection::open(&server.address).await?;
         sign_in(&mut reader).await?;

@@ -1,12 +1,37 @@
 //! The service under measurement, as a process of its own.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use anyhow::Context;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
+use workroom_dev::{
+    child::own_bin,
+    services::{Services, ServicesOptions},
+};
+
+/// Postgres and NATS of their own, for one benchmark, on a disk that is synced.
+///
+/// # Errors
+/// They cannot be had, or do not start.
+pub async fn services() -> anyhow::Result<Services> {
+    let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
+    let options = ServicesOptions {
+        data_dir,
+        ephemeral: true,
+        database_url: None,
+        nats_url: None,
+        own_bin: own_bin()?,
+        durable: true,
+    };
+    Services::start(options).await
+}
 
 /// A running service; killed when dropped.
 pub struct Server {

@@ -3,7 +3,6 @@
 //! take that are due at one moment.
 
 use std::{
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,10 +12,7 @@ use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use workroom_dev::{
-    child::{own_bin, workroom_bin},
-    services::{Services, ServicesOptions},
-};
+use workroom_dev::{child::workroom_bin, services::Services};
 
 use crate::{
     Options,
@@ -25,7 +21,7 @@ use crate::{
     mail_sink::MailSink,
     report::{line, progress},
     samples::{Figures, median},
-    server::Server,
+    server::{Server, services},
 };
 
 /// Tasks in the project that is read.
@@ -82,16 +78,7 @@ fn task(number: usize, assignee: Option<&str>, due_at: Option<OffsetDateTime>) -
 impl Stage {
     async fn prepare() -> anyhow::Result<Self> {
         let binary = workroom_bin()?;
-        let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
-        let services = Services::start(ServicesOptions {
-            data_dir,
-            ephemeral: true,
-            database_url: None,
-            nats_url: None,
-            own_bin: own_bin()?,
-            durable: true,
-        })
-        .await?;
+        let services = services().await?;
         let mails = MailSink::start().await?;
         let variables = [("WORKROOM_SMTP_URL", mails.url())];
         let server = Server::start_with(&binary, services.owner_url(), services.nats_url(), &variables).await?;

@@ -1,7 +1,11 @@
 //! Serving connections: HTTP/1.1, and HTTP/2 without TLS by prior knowledge (RFC 9113, 3.3), as proxies speak it. Not `axum::serve`:
 //! it lets a half-sent request header hold a connection for as long as its sender likes.
 
-use std::{convert::Infallible, pin::pin, time::Duration};
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    time::Duration,
+};
 
 use axum::{Router, extract::ConnectInfo};
 use hyper::server::conn::{http1, http2};
@@ -99,26 +103,29 @@ impl Protocols {
         let Ok(Ok(speaks_http2)) = speaks_http2 else { return };
         let stream = TokioIo::new(stream);
         if speaks_http2 {
-            let mut connection = pin!(self.http2.serve_connection(stream, service));
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            note(ended);
+            drive(self.http2.serve_connection(stream, service), &shutdown, http2::Connection::graceful_shutdown).await;
         } else {
-            let mut connection = pin!(self.http1.serve_connection(stream, service).with_upgrades());
-            let ended = tokio::select! {
-                ended = &mut connection => ended,
-                () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            note(ended);
+            let connection = self.http1.serve_connection(stream, service).with_upgrades();
+            drive(connection, &shutdown, http1::UpgradeableConnection::graceful_shutdown).await;
         }
+    }
+}
+
+/// Serves a connection to its end; at shutdown it takes no new requests.
+async fn drive<C>(connection: C, shutdown: &CancellationToken, end: impl FnOnce(Pin<&mut C>))
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = shutdown.cancelled() => {
+            end(connection.as_mut());
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
     }
 }
 
@@ -137,11 +144,5 @@ async fn speaks_http2(stream: &TcpStream) -> std::io::Result<bool> {
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(longest);
-    }
-}
-
-fn note(ended: Result<(), impl std::error::Error + 'static>) {
-    if let Err(error) = ended {
-        tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended badly");
     }
 }

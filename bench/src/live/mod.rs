@@ -6,7 +6,6 @@
 mod reader;
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,10 +18,7 @@ use futures::future::try_join_all;
 use hyper::{Method, body::Bytes};
 use serde_json::{Map, Value, json};
 use tokio::time::{MissedTickBehavior, interval};
-use workroom_dev::{
-    child::{own_bin, workroom_bin},
-    services::{Services, ServicesOptions},
-};
+use workroom_dev::{child::workroom_bin, services::Services};
 
 use crate::{
     Options,
@@ -30,7 +26,7 @@ use crate::{
     http_client::Connection,
     report::{line, progress},
     samples::{Figures, median},
-    server::Server,
+    server::{Server, services},
 };
 use reader::Reader;
 
@@ -77,16 +73,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
 impl Stage {
     async fn prepare() -> anyhow::Result<Self> {
         let binary = workroom_bin()?;
-        let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
-        let services = Services::start(ServicesOptions {
-            data_dir,
-            ephemeral: true,
-            database_url: None,
-            nats_url: None,
-            own_bin: own_bin()?,
-            durable: true,
-        })
-        .await?;
+        let services = services().await?;
         let server = Server::start(&binary, services.owner_url(), services.nats_url()).await?;
         let token = sign_in(&mut Connection::open(&server.address).await?).await?;
         Ok(Self { services, server, token })
