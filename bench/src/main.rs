@@ -37,8 +37,8 @@ enum Benchmark {
     /// Sixty-four clients on one project beside the same on a project each, through one and two instances; an append of
     /// 10,000 events to one feed beside 10,000 feeds.
     Hot(Options),
-    /// How long an event takes to a socket, beside its command's reply; deliveries a second at 64 writers and 100 readers; what an
-    /// idle socket costs.
+    /// How long an event takes to a socket; deliveries a second at 64 writers and 100 readers, beside Socket.IO, and what one
+    /// costs; what idle sockets cost, those that come back, and those that do not read; how long a lost right lasts.
     Live(Options),
     /// What a flood of sign-ins costs those who are signed in, in time and memory.
     Logins(Options),
@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds;
-    /// latency, deliveries, idle.
+    /// latency, deliveries, idle, resume, storm, slow, rights.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.

@@ -16,6 +16,9 @@ use workroom_dev::{
     services::{Services, ServicesOptions},
 };
 
+/// Linux tells processor time in these, on every architecture (`USER_HZ`).
+const TICKS_PER_SECOND: u64 = 100;
+
 /// Postgres and NATS of their own, for one benchmark, on a disk that is synced.
 ///
 /// # Errors
@@ -93,6 +96,15 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
         let kib: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
         Some(kib / 1024.0)
+    }
+
+    /// Processor time that the service has used, in user and system mode (Linux only).
+    pub fn processor_time(&self) -> Option<Duration> {
+        // proc_pid_stat(5): fields 14 and 15, counted behind the name, which is in parentheses.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()?)).ok()?;
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+        let ticks: u64 = fields.next()?.parse::<u64>().ok()? + fields.next()?.parse::<u64>().ok()?;
+        Some(Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND))
     }
 
     /// Ends the service.
