@@ -290,7 +290,7 @@ fn may_open(caller: &Caller, feed: FeedId) -> bool {
 
 /// Finds out who brings a token. (Not of the socket: what it awaits must not hold on to one.)
 async fn authenticate(identity: Identity, token: &str) -> Result<Caller, Close> {
-    identity.authenticate(token, now()).await.map_err(|error| match error {
+    Box::pin(identity.authenticate(token, now())).await.map_err(|error| match error {
         error if error.kind() == Kind::Unauthenticated => Close::BadCredentials,
         error => {
             tracing::warn!(error = &error as &dyn std::error::Error, "a token could not be judged");

@@ -21,8 +21,9 @@ use crate::live::{
     transport::{Failure, Incoming, Item, Place, Transport},
 };
 
-/// Capacity that an empty lane keeps.
-const KEPT: usize = 4;
+/// Capacity that an empty lane keeps for what comes next, and for as long as nothing comes.
+const KEPT: usize = 64;
+const KEPT_IDLE: usize = 4;
 
 /// What happened on the way to a client, or from it.
 pub(in crate::live) enum Io {
@@ -59,6 +60,7 @@ impl Lanes {
 
     /// Asks the client whether it is there.
     pub(in crate::live) fn ping(&mut self) {
+        self.shrink_to(KEPT_IDLE);
         self.control.push_back(Item::Ping);
     }
 
@@ -131,6 +133,12 @@ impl Lanes {
         item.or_else(|| self.ephemeral.pop_front().map(|(_, frame)| Item::Frame(frame, None)))
     }
 
+    fn shrink_to(&mut self, capacity: usize) {
+        self.control.shrink_to(capacity);
+        self.durable.shrink_to(capacity);
+        self.ephemeral.shrink_to(capacity);
+    }
+
     fn is_empty(&self) -> bool {
         self.control.is_empty() && self.durable.is_empty() && self.ephemeral.is_empty()
     }
@@ -174,9 +182,7 @@ impl Lanes {
                 transport.send(item)?;
             }
         }
-        self.control.shrink_to(KEPT);
-        self.durable.shrink_to(KEPT);
-        self.ephemeral.shrink_to(KEPT);
+        self.shrink_to(KEPT);
         if !self.is_unflushed {
             return Poll::Ready(Ok(false));
         }

@@ -152,17 +152,18 @@ pub(in crate::live) struct Connection {
 }
 
 impl Connection {
-    /// A connection that has just opened, with what its request proved, and with what wakes it.
+    /// A connection that has just opened, with what its request proved, and with what wakes it. In a box: a future that owns it would
+    /// hold room for it in each of its parts.
     pub(in crate::live) fn new(
         live: Live,
         transport: Box<dyn Transport>,
         caller: Option<Caller>,
         signal: Arc<Signal>,
-    ) -> Self {
+    ) -> Box<Self> {
         let now = Instant::now();
         let limits = &live.limits;
         let connection_id = Uuid::now_v7();
-        Self {
+        Box::new(Self {
             connection_id,
             caller,
             watch: None,
@@ -194,16 +195,17 @@ impl Connection {
             _connected: live.hub.connect(connection_id, &signal),
             signal,
             live,
-        }
+        })
     }
 
     /// Counts it with these permits until somebody has signed in.
-    pub(in crate::live) fn until_signed_in(self, anonymous: Option<[SocketPermit; 2]>) -> Self {
-        Self { anonymous, ..self }
+    pub(in crate::live) fn until_signed_in(mut self: Box<Self>, anonymous: Option<[SocketPermit; 2]>) -> Box<Self> {
+        self.anonymous = anonymous;
+        self
     }
 
     /// Runs until the peer or the gateway ends it.
-    pub(in crate::live) async fn run(mut self) {
+    pub(in crate::live) async fn run(mut self: Box<Self>) {
         let end = match self.caller.map_or(Ok(()), |caller| self.welcome(caller, None)) {
             Ok(()) => self.serve().await,
             Err(close) => End::Ours(close),
@@ -215,10 +217,12 @@ impl Connection {
         match end {
             End::Ours(close) => {
                 tracing::debug!(connection_id = %self.connection_id, code = close.code(), "a connection is closed");
-                self.finish(close).await;
+                // Boxed, as whatever is awaited seldom: each idle connection would have room for it.
+                Box::pin(self.finish(close)).await;
             }
             End::Theirs => {
-                let _ = timeout(CLOSE_TIMEOUT, poll_fn(|context| self.transport.poll_end(context))).await;
+                let end = poll_fn(|context| self.transport.poll_end(context));
+                let _ = Box::pin(timeout(CLOSE_TIMEOUT, end)).await;
             }
         }
     }
@@ -311,7 +315,7 @@ impl Connection {
             self.set_awake(true);
         }
         match incoming {
-            Incoming::Text(text) => self.dispatch(&text).await,
+            Incoming::Text(text) => Box::pin(self.dispatch(&text)).await,
             Incoming::Binary => {
                 self.count().and_then(|()| self.reject("binary frames are not part of the protocol", None))
             }
@@ -549,7 +553,7 @@ impl Connection {
     }
 
     /// Sends what is on the control lane, then the close frame, and waits for the peer's.
-    async fn finish(mut self, close: Close) {
+    async fn finish(mut self: Box<Self>, close: Close) {
         let (stops, limits) = (self.live.hub.stopped().clone(), self.live.limits.clone());
         let over = async {
             tokio::select! {
@@ -559,7 +563,7 @@ impl Connection {
             }
         };
         self.lanes.close(close);
-        let Self { mut lanes, mut transport, .. } = self;
+        let Self { mut lanes, mut transport, .. } = *self;
         let closing = async {
             let sent = poll_fn(|context| {
                 if let Poll::Ready(sent) = lanes.poll_send(transport.as_mut(), context) {
@@ -589,5 +593,21 @@ impl Connection {
 fn rearm(timer: Pin<&mut Sleep>, at: Instant) {
     if timer.deadline() != at {
         timer.reset(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<Argument, Fut: Future>(_: impl Fn(Argument) -> Fut) -> usize {
+        size_of::<Fut>()
+    }
+
+    /// Thousands of connections are idle: what is awaited seldom must not take room in each of them.
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection>() <= 1024, "{}", size_of::<Connection>());
+        assert!(size_of_future(Connection::run) <= 512, "{}", size_of_future(Connection::run));
     }
 }

@@ -18,7 +18,7 @@ use crate::live::{
         frames::Frame,
         pages::Page,
         rights::{Change, Follower},
-        ring::{Entry, Pulled},
+        ring::{Entry, Lost},
     },
     subscriber::Registration,
     transport::Place,
@@ -54,6 +54,15 @@ pub(in crate::live) enum Step {
     Hole,
 }
 
+/// Why a portion was not put out, or not whole.
+enum Interrupted {
+    /// The feed has begun anew, in this generation.
+    Restarted(u32),
+    /// The ring has lost what is next.
+    Lost,
+    By(Step),
+}
+
 /// What a subscription starts from.
 pub(in crate::live) struct Start {
     /// The registration with the feed.
@@ -74,42 +83,81 @@ pub(in crate::live) struct Start {
     pub(in crate::live) follower: Follower,
 }
 
+/// How far the client is in the feed.
+struct Progress {
+    feed: FeedId,
+    epoch: Uuid,
+    /// The last event that was put out.
+    cursor: i64,
+    /// The place behind which it gets events.
+    started: i64,
+    /// Whether it gets events.
+    events: bool,
+    /// Workspaces that were met at their end.
+    closed: Vec<WorkspaceId>,
+}
+
+impl Progress {
+    fn place(&self) -> Place {
+        Place { feed: self.feed, epoch: self.epoch, seq: self.cursor }
+    }
+
+    /// Puts out entries, each the next.
+    fn put<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>, lanes: &mut Lanes) -> Result<(), Step> {
+        for entry in entries {
+            if entry.seq <= self.cursor {
+                continue;
+            }
+            if entry.seq != self.cursor + 1 {
+                return Err(Step::Hole);
+            }
+            if entry.change == Some(Change::Closed) {
+                return Err(Step::Ended(EndReason::Deleted));
+            }
+            self.cursor = entry.seq;
+            self.closed.extend(entry.closes);
+            if self.events && entry.seq > self.started {
+                lanes.event(entry.frame.clone(), self.place());
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A connection's place in a feed.
 pub(in crate::live) struct Subscription {
     registration: Registration,
-    cursor: i64,
+    progress: Progress,
     phase: Phase,
     page: Option<Arc<Page>>,
     /// Entries in a full page.
     page_size: i64,
-    started: i64,
-    epoch: Uuid,
     generation: u32,
     /// The head that the client was told last.
     told_head: i64,
-    events: bool,
     follower: Follower,
     /// Whether the last turn left something to do.
     has_more: bool,
-    /// Workspaces that were met at their end.
-    closed: Vec<WorkspaceId>,
 }
 
 impl Subscription {
     pub(in crate::live) fn new(start: Start) -> Self {
         Self {
-            cursor: start.cursor,
+            progress: Progress {
+                feed: start.registration.feed().id,
+                epoch: start.epoch,
+                cursor: start.cursor,
+                started: start.cursor,
+                events: start.events,
+                closed: Vec::new(),
+            },
             phase: Phase::CatchingUp { target: start.head },
             page: None,
             page_size: start.page_size,
-            started: start.cursor,
-            epoch: start.epoch,
             generation: start.generation,
             told_head: start.head,
-            events: start.events,
             follower: start.follower,
             has_more: true,
-            closed: Vec::new(),
             registration: start.registration,
         }
     }
@@ -121,7 +169,7 @@ impl Subscription {
 
     /// The last event that was put out.
     pub(in crate::live) fn cursor(&self) -> i64 {
-        self.cursor
+        self.progress.cursor
     }
 
     /// Changes when the feed begins anew.
@@ -136,17 +184,17 @@ impl Subscription {
 
     /// Where the client is.
     pub(in crate::live) fn place(&self) -> Place {
-        Place { feed: self.feed_id(), epoch: self.epoch, seq: self.cursor }
+        self.progress.place()
     }
 
     /// Whether the client gets events.
     pub(in crate::live) fn sends_events(&self) -> bool {
-        self.events
+        self.progress.events
     }
 
     /// No more events: nobody wants them.
     pub(in crate::live) fn stop_events(&mut self) {
-        self.events = false;
+        self.progress.events = false;
     }
 
     /// What the account may do.
@@ -161,14 +209,14 @@ impl Subscription {
 
     /// The place behind which it has sent everything.
     pub(in crate::live) fn started(&self) -> i64 {
-        self.started
+        self.progress.started
     }
 
     /// Sends events, too: those behind `after`, and says so when it has come to `head`.
     pub(in crate::live) fn start_events(&mut self, after: i64, head: i64) {
-        self.events = true;
-        self.started = after;
-        self.cursor = self.cursor.min(after);
+        self.progress.events = true;
+        self.progress.started = after;
+        self.progress.cursor = self.progress.cursor.min(after);
         self.page = None;
         self.phase = Phase::CatchingUp { target: head };
         self.has_more = true;
@@ -194,12 +242,12 @@ impl Subscription {
 
     /// The workspaces that were met at their end since the last call.
     pub(in crate::live) fn take_closed(&mut self) -> Vec<WorkspaceId> {
-        std::mem::take(&mut self.closed)
+        std::mem::take(&mut self.progress.closed)
     }
 
     /// Whether the feed's ring has moved past it. In the middle of history that is no fault of the peer's.
     pub(in crate::live) fn is_overtaken(&self) -> bool {
-        !self.is_catching_up() && self.registration.feed().ring().has_lost(self.cursor)
+        !self.is_catching_up() && self.registration.feed().ring().has_lost(self.progress.cursor)
     }
 
     /// Whether it is in the middle of history.
@@ -210,7 +258,8 @@ impl Subscription {
     /// Takes in a page of history.
     pub(in crate::live) fn supply(&mut self, page: &Arc<Page>) {
         self.has_more = true;
-        if page.key.generation == self.generation && page.key.after <= self.cursor && !page.entries.is_empty() {
+        if page.key.generation == self.generation && page.key.after <= self.progress.cursor && !page.entries.is_empty()
+        {
             self.page = Some(Arc::clone(page));
         }
     }
@@ -219,8 +268,8 @@ impl Subscription {
     fn next_page(&mut self) -> i64 {
         let ended = self.page.take().map(|page| page.last());
         ended
-            .filter(|ended| *ended <= self.cursor && *ended > self.cursor - self.page_size)
-            .unwrap_or(self.cursor - self.cursor % self.page_size)
+            .filter(|ended| *ended <= self.progress.cursor && *ended > self.progress.cursor - self.page_size)
+            .unwrap_or(self.progress.cursor - self.progress.cursor % self.page_size)
     }
 
     /// Puts out the next portion. `epoch` tells the current history, for a reset.
@@ -243,26 +292,21 @@ impl Subscription {
         if self.registration.subscriber().is_suspended() {
             return Step::Idle;
         }
-        let generation = self.feed().ring().generation();
-        if generation != self.generation {
-            self.restart(generation, epoch(), lanes);
-            return Step::More;
-        }
-        let portion = match self.next_portion(now, slow_grace) {
-            Ok(portion) => portion,
-            Err(turn) => return turn,
-        };
-        let is_empty = portion.is_empty();
-        for entry in portion {
-            if let Some(turn) = self.put(entry, lanes) {
-                return turn;
+        let before = self.progress.cursor;
+        match self.put_portion(now, slow_grace, lanes) {
+            Ok(()) => {}
+            Err(Interrupted::Restarted(generation)) => {
+                self.restart(generation, epoch(), lanes);
+                return Step::More;
             }
+            Err(Interrupted::Lost) => return Step::NeedsPage(self.next_page()),
+            Err(Interrupted::By(step)) => return step,
         }
         let caught_up = self.settle(lanes);
-        if !is_empty || caught_up {
+        if self.progress.cursor > before || caught_up {
             return Step::More;
         }
-        let is_over = self.registration.subscriber().is_deleted() && self.cursor >= self.feed().head();
+        let is_over = self.registration.subscriber().is_deleted() && self.progress.cursor >= self.feed().head();
         if is_over { Step::Ended(EndReason::Deleted) } else { Step::Idle }
     }
 
@@ -270,52 +314,42 @@ impl Subscription {
         self.registration.feed()
     }
 
-    /// Entries behind the cursor; none when there are none yet.
-    fn next_portion(&mut self, now: Instant, slow_grace: Duration) -> Result<Vec<Entry>, Step> {
+    /// Puts out what is behind the cursor; nothing when there is nothing yet.
+    fn put_portion(&mut self, now: Instant, slow_grace: Duration, lanes: &mut Lanes) -> Result<(), Interrupted> {
+        let Self { registration, progress, page, phase, generation, .. } = self;
+        let ring = registration.feed().ring();
+        if ring.generation() != *generation {
+            return Err(Interrupted::Restarted(ring.generation()));
+        }
+        let (cursor, last) = (progress.cursor, ring.last());
         // A page can be ahead of the feed: what that has not had yet may take the right to see what follows.
-        let last = self.feed().ring().last();
-        if let Some(page) = self.page.as_deref().filter(|page| page.last() > self.cursor && self.cursor < last) {
-            let sent = page.entries.partition_point(|entry| entry.seq <= self.cursor);
+        if let Some(page) = page.as_deref().filter(|page| page.last() > cursor && cursor < last) {
+            drop(ring);
+            let sent = page.entries.partition_point(|entry| entry.seq <= cursor);
             let shown = page.entries[sent..].iter().take_while(|entry| entry.seq <= last);
-            return Ok(shown.take(PORTION).cloned().collect());
+            return progress.put(shown.take(PORTION), lanes).map_err(Interrupted::By);
         }
-        let mut entries = Vec::new();
-        let pulled = self.feed().ring().pull(self.cursor, PORTION, &mut entries);
-        match (pulled, self.phase) {
-            (Pulled::Nothing, Phase::Overtaken { .. }) => self.phase = Phase::Live,
-            (Pulled::Some | Pulled::Nothing, _) => {}
-            (Pulled::Lost, Phase::Live) => {
-                self.phase = Phase::Overtaken { since: now };
-                return Err(Step::NeedsPage(self.next_page()));
+        match (ring.behind(cursor), *phase) {
+            (Ok(entries), _) => {
+                progress.put(entries.take(PORTION), lanes).map_err(Interrupted::By)?;
+                if cursor >= last && matches!(phase, Phase::Overtaken { .. }) {
+                    *phase = Phase::Live;
+                }
+                *page = None;
+                Ok(())
             }
-            (Pulled::Lost, Phase::Overtaken { since }) if now - since > slow_grace => return Err(Step::TooSlow),
-            (Pulled::Lost, _) => return Err(Step::NeedsPage(self.next_page())),
+            (Err(Lost), Phase::Overtaken { since }) if now - since > slow_grace => Err(Interrupted::By(Step::TooSlow)),
+            (Err(Lost), Phase::Live) => {
+                *phase = Phase::Overtaken { since: now };
+                Err(Interrupted::Lost)
+            }
+            (Err(Lost), _) => Err(Interrupted::Lost),
         }
-        self.page = None;
-        Ok(entries)
-    }
-
-    fn put(&mut self, entry: Entry, lanes: &mut Lanes) -> Option<Step> {
-        if entry.seq <= self.cursor {
-            return None;
-        }
-        if entry.seq != self.cursor + 1 {
-            return Some(Step::Hole);
-        }
-        if entry.change == Some(Change::Closed) {
-            return Some(Step::Ended(EndReason::Deleted));
-        }
-        self.cursor = entry.seq;
-        self.closed.extend(entry.closes);
-        if self.events && entry.seq > self.started {
-            lanes.event(entry.frame, self.place());
-        }
-        None
     }
 
     fn settle(&mut self, lanes: &mut Lanes) -> bool {
         let Phase::CatchingUp { target } = self.phase else { return false };
-        if self.cursor < target {
+        if self.progress.cursor < target {
             return false;
         }
         self.phase = Phase::Live;
@@ -326,14 +360,14 @@ impl Subscription {
     /// Says that history is done, if it is.
     pub(in crate::live) fn tell_caught_up(&self, lanes: &mut Lanes) {
         if !self.is_catching_up() {
-            let frame = Frame::CaughtUp { feed: self.feed_id(), seq: self.cursor }.text();
+            let frame = Frame::CaughtUp { feed: self.feed_id(), seq: self.progress.cursor }.text();
             lanes.durable(self.feed_id(), frame, None);
         }
     }
 
     /// Says how far the feed is, if it has moved since that was said last.
     pub(in crate::live) fn announce(&mut self, lanes: &mut Lanes) {
-        let head = self.feed().furthest().max(self.cursor);
+        let head = self.feed().furthest().max(self.progress.cursor);
         let may_tell = self.phase == Phase::Live && !self.is_in_doubt();
         if may_tell && head > self.told_head {
             self.told_head = head;
@@ -345,9 +379,9 @@ impl Subscription {
     fn restart(&mut self, generation: u32, epoch: Uuid, lanes: &mut Lanes) {
         let head = self.feed().head();
         self.generation = generation;
-        self.epoch = epoch;
-        self.cursor = head;
-        self.started = head;
+        self.progress.epoch = epoch;
+        self.progress.cursor = head;
+        self.progress.started = head;
         self.told_head = head;
         self.phase = Phase::Live;
         self.page = None;

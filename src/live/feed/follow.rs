@@ -40,6 +40,7 @@ pub(in crate::live) async fn follow(hub: Hub, feed: Arc<Feed>) {
         () = stop.cancelled() => {}
         () = run(&hub, &feed) => {}
         never = listen_to_rooms(&hub, &feed) => match never {},
+        never = feed.wake_later() => match never {},
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod follow;
 pub(super) mod frames;
+mod gathering;
 pub(super) mod heads;
 mod id;
 pub(super) mod pages;
@@ -10,6 +11,7 @@ pub(super) mod ring;
 
 use std::{
     collections::HashMap,
+    convert::Infallible,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -18,13 +20,14 @@ use std::{
 
 use tokio::{
     sync::{Notify, watch},
-    time::Instant,
+    time::{Instant, sleep_until},
 };
 
 pub(in crate::live) use id::FeedId;
 
 use crate::live::{
     feed::{
+        gathering::{Gathering, Wake},
         rights::{Access, Change, Rights},
         ring::{Entry, Offered, Ring},
     },
@@ -67,6 +70,9 @@ pub(in crate::live) struct Feed {
     /// Rings when the feed's task has something to look at.
     pub(in crate::live) bell: Notify,
     ring: RwLock<Ring>,
+    gathering: Mutex<Gathering>,
+    /// Rings when subscribers are to be woken later.
+    gathered: Notify,
     subscribers: Mutex<HashMap<u64, Arc<Subscriber>>>,
     next_subscriber: AtomicI64,
     head: AtomicI64,
@@ -85,6 +91,8 @@ impl Feed {
             id,
             bell: Notify::new(),
             ring: RwLock::new(Ring::new(0)),
+            gathering: Mutex::default(),
+            gathered: Notify::new(),
             subscribers: Mutex::default(),
             next_subscriber: AtomicI64::new(0),
             head: AtomicI64::new(0),
@@ -258,7 +266,7 @@ impl Feed {
             }
         }
         if is_news {
-            self.wake_all();
+            self.announce(now);
         }
         if outcome == Offered::Early {
             self.bell.notify_one();
@@ -266,10 +274,35 @@ impl Feed {
         outcome
     }
 
-    fn wake_all(&self) {
-        for subscriber in self.subscribers().values() {
-            subscriber.wake();
+    fn gathering(&self) -> MutexGuard<'_, Gathering> {
+        self.gathering.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes the subscribers for something that has come, at once or soon.
+    fn announce(&self, now: Instant) {
+        let subscribers = self.subscribers();
+        match self.gathering().news(now, subscribers.len()) {
+            Wake::Now => subscribers.values().for_each(|one| one.wake()),
+            Wake::At(_) => self.gathered.notify_one(),
+            Wake::Due => {}
         }
+    }
+
+    /// Wakes the subscribers whenever that was put off, for ever.
+    pub(in crate::live) async fn wake_later(&self) -> Infallible {
+        loop {
+            self.gathered.notified().await;
+            let due = self.gathering().due();
+            if let Some(due) = due {
+                sleep_until(due).await;
+                self.gathering().wake(Instant::now());
+                self.wake_all();
+            }
+        }
+    }
+
+    fn wake_all(&self) {
+        self.subscribers().values().for_each(|one| one.wake());
     }
 
     /// How far Postgres says the feed is.

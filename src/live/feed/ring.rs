@@ -54,15 +54,9 @@ pub(in crate::live) enum Offered {
     Early,
 }
 
-/// What lies behind a cursor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::live) enum Pulled {
-    Some,
-    /// The cursor is at the last entry, or ahead of it.
-    Nothing,
-    /// More than the ring still has.
-    Lost,
-}
+/// More lies behind a place than the ring still has.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::live) struct Lost;
 
 /// The recent frames of a feed.
 pub(in crate::live) struct Ring {
@@ -187,18 +181,16 @@ impl Ring {
         after + 1 < self.first()
     }
 
-    /// Takes up to `limit` entries behind `after`.
-    pub(in crate::live) fn pull(&self, after: i64, limit: usize, into: &mut Vec<Entry>) -> Pulled {
-        if after >= self.last {
-            return Pulled::Nothing;
+    /// The entries behind `after`; none, where that is the last entry, or ahead of it.
+    ///
+    /// # Errors
+    /// The first of them are gone.
+    pub(in crate::live) fn behind(&self, after: i64) -> Result<impl Iterator<Item = &Entry>, Lost> {
+        if self.has_lost(after) {
+            return Err(Lost);
         }
-        let first = self.first();
-        if after + 1 < first {
-            return Pulled::Lost;
-        }
-        let skip = usize::try_from(after + 1 - first).unwrap_or(usize::MAX);
-        into.extend(self.entries.iter().skip(skip).take(limit).map(|(_, entry)| entry.clone()));
-        Pulled::Some
+        let skip = usize::try_from(after + 1 - self.first()).unwrap_or(usize::MAX);
+        Ok(self.entries.iter().skip(skip).map(|(_, entry)| entry))
     }
 }
 
@@ -214,10 +206,8 @@ mod tests {
         HubConfig { ring_frames: 3, ..HubConfig::default() }
     }
 
-    fn pull(ring: &Ring, after: i64) -> (Pulled, Vec<i64>) {
-        let mut taken = Vec::new();
-        let pulled = ring.pull(after, 2, &mut taken);
-        (pulled, taken.iter().map(|entry| entry.seq).collect())
+    fn behind(ring: &Ring, after: i64) -> Result<Vec<i64>, Lost> {
+        Ok(ring.behind(after)?.map(|entry| entry.seq).collect())
     }
 
     #[test]
@@ -264,15 +254,15 @@ mod tests {
     #[test]
     fn a_cursor_finds_what_follows_it_or_learns_that_it_is_lost() {
         let mut ring = Ring::new(0);
-        assert_eq!(pull(&ring, 0).0, Pulled::Nothing);
+        assert_eq!(behind(&ring, 0), Ok(vec![]));
         for seq in 1..=5 {
             ring.offer(entry(seq), Instant::now(), &config());
         }
-        assert_eq!(pull(&ring, 1), (Pulled::Lost, vec![]));
-        assert_eq!(pull(&ring, 2), (Pulled::Some, vec![3, 4]));
-        assert_eq!(pull(&ring, 4), (Pulled::Some, vec![5]));
-        assert_eq!(pull(&ring, 5), (Pulled::Nothing, vec![]));
-        assert_eq!(pull(&ring, 9), (Pulled::Nothing, vec![]), "ahead: the database was read after the ring");
+        assert_eq!(behind(&ring, 1), Err(Lost));
+        assert_eq!(behind(&ring, 2), Ok(vec![3, 4, 5]));
+        assert_eq!(behind(&ring, 4), Ok(vec![5]));
+        assert_eq!(behind(&ring, 5), Ok(vec![]));
+        assert_eq!(behind(&ring, 9), Ok(vec![]), "ahead: the database was read after the ring");
         assert!(ring.has_lost(1) && !ring.has_lost(2) && !ring.has_lost(9));
     }
 
@@ -284,12 +274,12 @@ mod tests {
         for seq in 1..=5 {
             ring.offer(entry(seq), start + Duration::from_secs(u64::try_from(seq).unwrap()), &small);
         }
-        assert_eq!(pull(&ring, 2).0, Pulled::Lost);
-        assert_eq!(pull(&ring, 3), (Pulled::Some, vec![4, 5]));
+        assert_eq!(behind(&ring, 2), Err(Lost));
+        assert_eq!(behind(&ring, 3), Ok(vec![4, 5]));
         ring.expire(start + Duration::from_secs(10), Duration::from_secs(5));
-        assert_eq!(pull(&ring, 3), (Pulled::Lost, vec![]));
+        assert_eq!(behind(&ring, 3), Err(Lost));
         ring.expire(start + Duration::from_secs(11), Duration::from_secs(5));
-        assert_eq!(pull(&ring, 5).0, Pulled::Nothing);
+        assert_eq!(behind(&ring, 5), Ok(vec![]));
         assert_eq!(ring.bytes, 0);
     }
 

@@ -4,6 +4,7 @@
 //! nothing but the reader's time until it is whole; and pings are answered. So frames that are no whole message are counted
 //! before the reader sees them.
 
+mod outgoing;
 pub(crate) mod upgrade;
 
 use std::{
@@ -30,6 +31,7 @@ use tokio_tungstenite::{
     },
 };
 
+use self::outgoing::Outgoing;
 use super::{Failure, Incoming, Item, Transport};
 use crate::live::{
     connection::{close::Close, token_bucket::TokenBucket},
@@ -39,15 +41,15 @@ use crate::live::{
 /// Bytes that a socket reads at a time: clients say little, and every idle socket has this buffer.
 const READ_BUFFER: usize = 1024;
 /// Bytes that are gathered before they are written.
-const WRITE_BUFFER: usize = 4096;
-/// Bytes that may wait to be written: more than the largest frame.
-const MAX_WRITE_BUFFER: usize = 8 * 1024 * 1024;
+const GATHERED: usize = 64 * 1024;
+/// Bytes of answers (to pings, to a close frame) that may wait where [`Outgoing`] takes no more.
+const MAX_ANSWERS: usize = 64 * 1024;
 /// Frames that are no message of their own, for each message that a client may send.
 const FRAMES_PER_MESSAGE: u32 = 4;
 
 /// A WebSocket over a connection.
 pub(in crate::live) struct WebSocket<S> {
-    stream: WebSocketStream<Counted<S>>,
+    stream: WebSocketStream<Wire<S>>,
     has_ended: bool,
 }
 
@@ -76,8 +78,8 @@ where
 {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(MAX_WRITE_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MAX_ANSWERS)
         .max_message_size(Some(limits.message_bytes))
         .max_frame_size(Some(limits.message_bytes));
     let frames = TokenBucket::new(
@@ -88,8 +90,8 @@ where
     let mut parser = Parser::default();
     // A header's worth of frames at most, which nobody needs to count.
     parser.feed(&read);
-    let counted = Counted { inner, parser, frames };
-    let stream = WebSocketStream::from_partially_read(counted, read, Role::Server, Some(config)).await;
+    let wire = Wire { inner, parser, frames, outgoing: Outgoing::default() };
+    let stream = WebSocketStream::from_partially_read(wire, read, Role::Server, Some(config)).await;
     Box::new(WebSocket { stream, has_ended: false })
 }
 
@@ -105,13 +107,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for WebSocket<S> {
     }
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.stream.get_ref().outgoing.waiting() >= GATHERED {
+            ready!(self.stream.get_mut().poll_write_out(context)).map_err(|error| failure(&error.into()))?;
+        }
         self.stream.poll_ready_unpin(context).map_err(|error| failure(&error))
     }
 
     fn send(&mut self, item: Item) -> Result<(), Failure> {
         let message = match item {
-            Item::Frame(text, _) => Message::Text(text),
-            Item::Ping => Message::Ping(Bytes::new()),
+            Item::Frame(text, _) => {
+                self.stream.get_mut().outgoing.text(text.into());
+                return Ok(());
+            }
+            Item::Ping => {
+                self.stream.get_mut().outgoing.shrink();
+                Message::Ping(Bytes::new())
+            }
             Item::Close(close) => {
                 Message::Close(Some(CloseFrame { code: close.code().into(), reason: close.reason().into() }))
             }
@@ -127,6 +138,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for WebSocket<S> {
         // The answer to the peer's close frame goes out with the next read.
         while !self.has_ended {
             self.has_ended = !matches!(ready!(self.stream.poll_next_unpin(context)), Some(Ok(_)));
+        }
+        // It takes the connection for closed as soon as its answer is appended here.
+        if ready!(self.stream.get_mut().poll_write_out(context)).is_err() {
+            return Poll::Ready(());
         }
         Pin::new(&mut self.stream).poll_close(context).map(drop)
     }
@@ -157,14 +172,24 @@ fn is_flood(error: &Error) -> bool {
     error.get_ref().and_then(|source| source.downcast_ref::<TooManyFrames>()).is_some()
 }
 
-/// A connection whose frames are counted as they come in.
-struct Counted<S> {
+/// A connection whose frames are counted as they come in, and gathered as they go out.
+///
+/// Messages go to the client from [`Outgoing`]. What the reader answers by itself (to pings, to a close frame) is appended there as
+/// whole frames, so that it never gets into the middle of a message.
+struct Wire<S> {
     inner: S,
     parser: Parser,
     frames: TokenBucket,
+    outgoing: Outgoing,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+impl<S: AsyncWrite + Unpin> Wire<S> {
+    fn poll_write_out(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outgoing.poll_write(&mut self.inner, context)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -185,29 +210,23 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        if self.outgoing.waiting() >= GATHERED {
+            ready!(self.poll_write_out(context))?;
+        }
+        self.outgoing.frames(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_out(context))?;
         Pin::new(&mut self.inner).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write_out(context))?;
         Pin::new(&mut self.inner).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
     }
 }
 

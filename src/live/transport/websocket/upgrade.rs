@@ -97,7 +97,7 @@ pub async fn realtime(
     tokio::spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let socket = websocket::open(upgraded, &live.limits).await;
+                let socket = Box::pin(websocket::open(upgraded, &live.limits)).await;
                 Connection::new(live, socket, caller, Arc::<Signal>::default()).until_signed_in(anonymous).run().await;
             }
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a socket was not opened"),
