@@ -1,4 +1,4 @@
-//! How much an account may say in rooms, over all its connections to this process.
+//! How much an account may say in rooms, over all its connections and requests to this process.
 
 use std::{
     collections::HashMap,

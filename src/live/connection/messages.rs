@@ -1,8 +1,9 @@
 //! What a client says. Unknown types and unknown fields are refused, so that a slip of the pen is not silence.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, de::IgnoredAny};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny},
+};
 use serde_json::{Number, Value, value::RawValue};
 use uuid::Uuid;
 use workroom_domain::ids::{AccountId, FileId, OrganizationId, ProjectId, WorkspaceId};
@@ -87,6 +88,7 @@ message! {
         account: Option<bool>,
         workspace_id: Option<WorkspaceId>,
         /// The last event the client has; none: only what comes.
+        #[serde(default, deserialize_with = "place")]
         since: Option<Since>,
         /// Whether to send durable events.
         #[serde(default = "yes")]
@@ -226,6 +228,15 @@ pub(in crate::live) struct Since {
     pub(in crate::live) seq: i64,
 }
 
+/// Reads a place, which is an object: serde would take its fields from an array, too.
+fn place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Since>, D::Error> {
+    let Some(json) = Option::<&RawValue>::deserialize(deserializer)? else { return Ok(None) };
+    if !json.get().starts_with('{') {
+        return Err(D::Error::custom("since is an object"));
+    }
+    serde_json::from_str(json.get()).map_err(D::Error::custom)
+}
+
 /// Why a message was not understood.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::live) struct ParseError {
@@ -244,9 +255,9 @@ impl ParseError {
 }
 
 #[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
+struct Envelope {
+    #[serde(rename = "type")]
+    kind: Option<Value>,
     id: Option<Value>,
 }
 
@@ -269,7 +280,7 @@ pub(in crate::live) fn read(text: &str) -> Received {
     if !text.trim_start().starts_with('{') {
         return bad("a message is a JSON object".to_owned());
     }
-    let envelope = match serde_json::from_str::<Envelope<'_>>(text) {
+    let envelope = match serde_json::from_str::<Envelope>(text) {
         Ok(envelope) => envelope,
         Err(error) => return bad(error.to_string()),
     };
@@ -281,7 +292,12 @@ pub(in crate::live) fn read(text: &str) -> Received {
             None => return bad(format!("id is a whole number, or a text of at most {MAX_ID} characters")),
         },
     };
-    Received { id, message: message(envelope.kind.as_deref(), text).and_then(checked) }
+    let kind = match &envelope.kind {
+        None | Some(Value::Null) => None,
+        Some(Value::String(kind)) => Some(kind.as_str()),
+        Some(_) => return Received { id, message: Err(ParseError::bad("type is a text")) },
+    };
+    Received { id, message: message(kind, text).and_then(checked) }
 }
 
 fn message(kind: Option<&str>, text: &str) -> Result<ClientMessage, ParseError> {

@@ -1,6 +1,9 @@
 //! A message that comes by a request, and not from a connection.
 
+use std::time::Duration;
+
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 use workroom_domain::{
     ids::{ProjectId, WorkspaceId},
     refusal::{EMPTY, FORBIDDEN_CHARACTER, TOO_LONG},
@@ -10,8 +13,12 @@ use workroom_domain::{
 use super::{CustomMessage, MAX_MESSAGE_BYTES, MAX_NAME, RoomId, keeper};
 use crate::{
     application::{Error, Violation},
+    http::problem::codes::TOO_MANY_REQUESTS,
     live::Live,
 };
+
+/// After how long somebody who has said too much may say something again.
+const QUOTA_PAUSE: Duration = Duration::from_secs(1);
 
 /// Whether a custom message may be like this.
 ///
@@ -38,13 +45,17 @@ impl Live {
     /// Says something to everybody who is connected to a project, or to one of its workspaces, wherever they are connected.
     ///
     /// # Errors
-    /// There is no such workspace, or the log cannot be read.
+    /// There is no such workspace, the log cannot be read, or the account has said too much.
     pub async fn publish(
         &self,
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
         message: CustomMessage,
     ) -> Result<(), Error> {
+        let bytes = message.name.len() + message.data.get().len();
+        if !self.hub.publish_quota().take(message.from, bytes, Instant::now()) {
+            return Err(Error::later(TOO_MANY_REQUESTS, QUOTA_PAUSE));
+        }
         if let Some(workspace_id) = workspace_id {
             let workspace = self.hub.log().reload::<Workspace>(workspace_id.into()).await?;
             workspace.state.of(project_id).map_err(|_| Error::not_found("workspace"))?;

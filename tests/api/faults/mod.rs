@@ -10,6 +10,7 @@ mod frozen_leader;
 pub mod load;
 mod nats;
 mod postgres;
+mod preface;
 mod recovery;
 mod removal;
 mod server;
