@@ -17,6 +17,7 @@ pub mod health;
 pub mod history;
 pub mod invitations;
 pub mod jobs;
+mod live_page;
 pub mod members;
 mod openapi;
 pub mod organizations;

@@ -14,7 +14,7 @@ use utoipa_axum::router::UtoipaMethodRouterExt;
 use workroom_domain::refusal::NOT_FOUND;
 
 use super::{
-    Probes, State, auth, comments, docs, envelope, files, health, history, invitations, jobs, members,
+    Probes, State, auth, comments, docs, envelope, files, health, history, invitations, jobs, live_page, members,
     openapi::{Operations, documented_operation},
     organizations,
     problem::Problem,
@@ -120,7 +120,11 @@ pub fn router(state: State) -> Router {
     let mut service = probes();
     if config.process.roles.contains(&Role::Api) {
         let (api, _) = api().split();
-        service = service.nest(BASE, api).route("/.well-known/jwks.json", get(auth::jwks::jwks)).merge(docs::routes());
+        service = service
+            .nest(BASE, api)
+            .route("/.well-known/jwks.json", get(auth::jwks::jwks))
+            .merge(docs::routes())
+            .merge(live_page::routes());
     }
     if config.process.roles.contains(&Role::Live) {
         service = service

@@ -13,7 +13,7 @@ export interface LiveOptions {
   connectTimeout?: number;
   /** Attempts without a welcome after which events come over server-sent events. */
   fallbackAfter?: number;
-  /** How often the WebSocket is tried again from there, in milliseconds. */
+  /** How often the WebSocket is tried again from there in the end, in milliseconds; sooner at first. */
   retryWebSocket?: number;
   /** Milliseconds of silence before a ping; else what the service says. */
   pingInterval?: number;

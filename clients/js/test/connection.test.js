@@ -99,6 +99,26 @@ test("bad credentials are refreshed once, and then it waits for a sign-in", quic
   }
 });
 
+test("a stream that came first after the service was away gives way to a WebSocket soon", quick, async () => {
+  let isAway = true;
+  const Sockets = fakeSockets((socket) => isAway && socket.drop(1006));
+  const fetch = fakeFetch(() => {
+    isAway = false;
+    const frames = [
+      { type: "welcome", connection_id: "c", user_id: "u", ping_interval: 20, epoch: "e1" },
+      { type: "subscribed", project_id: "p", epoch: "e1", head: 0, role: "owner" },
+    ];
+    const body = new ReadableStream({
+      start: (stream) => frames.forEach((frame) => stream.enqueue(new TextEncoder().encode(`data: ${JSON.stringify(frame)}\n\n`))),
+    });
+    return new Response(body, { headers: { "content-type": "text/event-stream" } });
+  });
+  const { workroom } = follow(Sockets, { fetch, options: { presence: true } });
+  await next(workroom, "status", ({ state, transport }) => state === "online" && transport === "sse");
+  await next(workroom, "status", ({ state, transport }) => state === "online" && transport === "websocket");
+  workroom.close();
+});
+
 test("an expired token is exchanged, and a session that has ended stops it", quick, async () => {
   const Sockets = fakeSockets((socket, number) => number === 1 && queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => socket.drop(4501)))));
   let isOver = false;

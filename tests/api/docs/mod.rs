@@ -87,7 +87,7 @@ fn drill_the_example_of_adding_a_command_compiles() {
     let blocks = blocks(&page);
     assert!(blocks.len() >= 10, "the page has lost its blocks");
     let tree = tempfile::tempdir().expect("a folder");
-    for folder in ["src", "domain", "projections", "credentials", "devtools", "bench", "migrations"] {
+    for folder in ["src", "domain", "projections", "credentials", "devtools", "bench", "clients", "migrations"] {
         copy(&root.join(folder), &tree.path().join(folder));
     }
     for file in ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "build.rs"] {

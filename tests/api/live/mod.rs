@@ -1,15 +1,23 @@
 //! The live gateway, as subscribers meet it.
 
 mod access;
+mod browser;
 mod document;
+mod doubt;
+mod drills;
 mod expiry;
 mod feeds;
 mod frames;
+mod frozen_nats;
 mod heads;
 mod hole;
 mod large;
+mod lost_rights;
+mod malformed;
+mod order;
 mod origin;
 mod outage;
+mod publish_quota;
 mod raw;
 mod resume;
 mod rooms;
@@ -18,6 +26,7 @@ mod sign_in;
 mod slow;
 mod streams;
 mod subscribe;
+mod tickets;
 mod ways;
 
 use std::ops::RangeInclusive;

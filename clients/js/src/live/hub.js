@@ -1,7 +1,7 @@
 /** @module Keeps one connection for all subscriptions, for as long as there are any: chooses it, loses it, gets it back. */
 
 import { WorkroomError } from "../errors.js";
-import { signalOf, sleep } from "../timing.js";
+import { backoff, signalOf, sleep } from "../timing.js";
 import { OWN } from "./link.js";
 import { Past, isOfCredentials } from "./past.js";
 import { SocketLink } from "./socket-link.js";
@@ -14,9 +14,12 @@ const DEFAULTS = {
   connectTimeout: 10_000,
   /** Attempts without a welcome after which events go another way. */
   fallbackAfter: 3,
-  /** How often the WebSocket is tried from there. */
+  /** How often the WebSocket is tried from there, in the end. */
   retryWebSocket: 60_000,
 };
+/** How soon it is tried first: a service that was away looks like one that WebSockets do not reach. */
+const FIRST_PROBE = 1_000;
+
 export class Hub {
   #subscriptions = new Set();
   #lacking = new Set();
@@ -177,7 +180,9 @@ export class Hub {
   }
 
   /** Tries the WebSocket beside the stream, and goes back to it when it works. */
-  #probeLater() {
+  #probeLater(attempt = 0) {
+    const stream = this.#link;
+    const wait = backoff(attempt, { min: FIRST_PROBE, max: this.#options.retryWebSocket });
     this.probeTimer = setTimeout(async () => {
       let works = false;
       this.probe = this.#socket((link) => {
@@ -185,11 +190,12 @@ export class Hub {
         link.finish(OWN.done, "it works");
       });
       await this.probe.run();
-      if (!(this.#link instanceof StreamLink)) return;
-      if (!works) return this.#probeLater();
+      // Another stream has its own probes.
+      if (this.#link !== stream) return;
+      if (!works) return this.#probeLater(attempt + 1);
       this.#past.socketWorks();
-      this.#link.finish(OWN.renew, "a WebSocket can be opened again");
-    }, this.#options.retryWebSocket);
+      stream.finish(OWN.renew, "a WebSocket can be opened again");
+    }, wait);
   }
 
   /** After a connection: what to do before the next one. */
