@@ -57,7 +57,7 @@ pub struct Options {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds;
-    /// latency, deliveries, idle, resume, storm, slow, rights.
+    /// latency, deliveries, idle, resume, storm, slow, rights, wiped.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.

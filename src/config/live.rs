@@ -43,6 +43,8 @@ section! {
         page_cache_bytes: usize = 16 * 1024 * 1024,
         /// Pages of history that a process reads at a time.
         renderers: usize = 2,
+        /// Sockets of one process that send history at a time; on machines with many processors there can be more.
+        history_senders: usize = 1,
         /// Subscriptions of one socket.
         subscriptions: usize = 100,
         /// Bytes that the kernel keeps for a WebSocket whose peer does not take them; it takes twice as much. 0: as many as it likes.
@@ -91,6 +93,7 @@ impl LiveSettings {
             ring_age: Duration::from_millis(live.ring_ms),
             page_cache_bytes: live.page_cache_bytes,
             renderers: live.renderers.max(1),
+            history_senders: live.history_senders.max(1),
             sockets: live.sockets,
             anonymous_sockets: live.anonymous_sockets,
             sockets_per_address: bound(self.sockets_per_address),

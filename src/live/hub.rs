@@ -12,7 +12,7 @@ use std::{
 use async_nats::connection::State;
 use sqlx::PgPool;
 use tokio::{
-    sync::{Notify, Semaphore, SemaphorePermit},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -52,6 +52,7 @@ struct Inner {
     socket_quota: SocketQuota,
     readers: Semaphore,
     renderers: Semaphore,
+    history: Arc<Semaphore>,
     pages: Pages,
     rooms: Rooms,
     publish_quota: PublishQuota,
@@ -96,6 +97,7 @@ impl Hub {
                 ),
                 readers: Semaphore::new(config.readers),
                 renderers: Semaphore::new(config.renderers),
+                history: Arc::new(Semaphore::new(config.history_senders)),
                 pages: Pages::default(),
                 rooms: Rooms::new(config.rooms.clone()),
                 publish_quota: PublishQuota::default(),
@@ -286,6 +288,18 @@ impl Hub {
     /// A turn at reading a page of history.
     pub(in crate::live) async fn render_turn(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.renderers.acquire().await.ok()
+    }
+
+    /// A turn at sending a page of history. Sockets that come back all at once must not take all processors from the commands.
+    pub(in crate::live) fn history_turn(&self) -> impl Future<Output = OwnedSemaphorePermit> + Send + use<> {
+        let history = Arc::clone(&self.inner.history);
+        async move {
+            match history.acquire_owned().await {
+                Ok(turn) => turn,
+                // It is never closed.
+                Err(_) => std::future::pending().await,
+            }
+        }
     }
 
     /// The pages of history of this process.

@@ -39,6 +39,8 @@ pub struct HubConfig {
     pub page_age: Duration,
     /// Pages that are read at a time.
     pub renderers: usize,
+    /// Sockets that send history at a time.
+    pub history_senders: usize,
     /// Sockets of this process that may ask the database at the same time.
     pub readers: usize,
     /// Sockets of this process; one more is refused with 503.
@@ -72,6 +74,7 @@ impl Default for HubConfig {
             page_cache_bytes: 16 * 1024 * 1024,
             page_age: Duration::from_secs(10),
             renderers: 2,
+            history_senders: 1,
             readers: 8,
             sockets: 50_000,
             sockets_per_address: 25_000,

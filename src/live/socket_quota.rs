@@ -21,10 +21,12 @@ enum Owner {
     AnonymousOf([u8; 16]),
 }
 
-/// Counts open sockets. Cheap to clone.
-#[derive(Clone)]
+/// How many sockets are open.
+type Open = Arc<Mutex<HashMap<Owner, usize>>>;
+
+/// Counts open sockets.
 pub(in crate::live) struct SocketQuota {
-    open: Arc<Mutex<HashMap<Owner, usize>>>,
+    open: Open,
     per_address: usize,
     per_account: usize,
     anonymous: usize,
@@ -32,7 +34,7 @@ pub(in crate::live) struct SocketQuota {
 
 /// Lets a socket be open; given back when it is dropped.
 pub(in crate::live) struct SocketPermit {
-    quota: SocketQuota,
+    open: Open,
     owner: Owner,
 }
 
@@ -49,9 +51,9 @@ impl SocketQuota {
 
     /// A permit for a socket that nobody has signed in to. No address has more than a tenth of them, so that one cannot keep all
     /// others from signing in.
-    pub(in crate::live) fn for_anonymous(&self, address: IpAddr) -> Option<[SocketPermit; 2]> {
+    pub(in crate::live) fn for_anonymous(&self, address: IpAddr) -> Option<Box<[SocketPermit; 2]>> {
         let own = self.take(Owner::AnonymousOf(network(address)), self.anonymous.div_ceil(10))?;
-        Some([own, self.take(Owner::Anonymous, self.anonymous)?])
+        Some(Box::new([own, self.take(Owner::Anonymous, self.anonymous)?]))
     }
 
     /// A permit for a socket of an account.
@@ -65,13 +67,14 @@ impl SocketQuota {
             return None;
         }
         *open.entry(owner).or_default() += 1;
-        Some(SocketPermit { quota: self.clone(), owner })
+        drop(open);
+        Some(SocketPermit { open: Arc::clone(&self.open), owner })
     }
 }
 
 impl Drop for SocketPermit {
     fn drop(&mut self) {
-        let mut open = self.quota.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.owner) {
             *count -= 1;
             if *count == 0 {

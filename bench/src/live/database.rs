@@ -45,6 +45,14 @@ impl Database {
         Ok(rows.into_iter().collect())
     }
 
+    /// How many events the log holds.
+    ///
+    /// # Errors
+    /// They cannot be counted.
+    pub async fn events(&self) -> anyhow::Result<i64> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM events").fetch_one(&self.pool).await?)
+    }
+
     /// Transactions so far, of all that were begun before; takes ten seconds.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ mod slow;
 mod socket;
 mod socket_io;
 mod storm;
+mod wiped;
 mod writers;
 
 use std::time::Duration;
@@ -66,6 +67,9 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.wants("rights") {
         keep("rights", rights::measure(&stage, options).await?);
+    }
+    if options.wants("wiped") {
+        keep("wiped", wiped::measure(&stage).await?);
     }
     stage.server.stop().await;
     stage.database.close().await;

@@ -25,9 +25,9 @@ const TIMES: usize = 10;
 enum Way {
     /// A member is removed from the project.
     ProjectMember,
-    /// A member is removed from the organization, and sees its projects no more.
+    /// An admin of the organization, who is no member of the project, is removed from it.
     OrganizationMember,
-    /// An admin of the organization, who is no member of the project, becomes a plain member.
+    /// Such an admin becomes a plain member.
     Demotion,
     /// The session ends.
     SignOut,
@@ -78,16 +78,13 @@ async fn lose(stage: &Stage, other: &Server, way: Way) -> anyhow::Result<u32> {
     let (id, email) = (text(&me["id"])?, text(&me["email"])?);
     let organization = owner.json(Method::POST, "/api/v1/organizations", &json!({"name": "bench"})).await?;
     let organization = format!("/api/v1/organizations/{}", text(&organization["id"])?);
-    let visibility = if matches!(way, Way::OrganizationMember) { "organization" } else { "private" };
-    let project =
-        json!({"name": "bench", "visibility": visibility, "organization_id": organization.rsplit('/').next()});
+    let project = json!({"name": "bench", "organization_id": organization.rsplit('/').next()});
     let project = owner.json(Method::POST, "/api/v1/projects", &project).await?;
     let project_id = text(&project["id"])?;
     let project = format!("/api/v1/projects/{project_id}");
     let (members, role) = match way {
         Way::ProjectMember | Way::SignOut => (format!("{project}/members"), "collaborator"),
-        Way::OrganizationMember => (format!("{organization}/members"), "member"),
-        Way::Demotion => (format!("{organization}/members"), "admin"),
+        Way::OrganizationMember | Way::Demotion => (format!("{organization}/members"), "admin"),
     };
     owner.json(Method::POST, &members, &json!({"email": email, "role": role})).await?;
     let mut reader = Reader::follow(&other.address, &token, &project_id).await?;

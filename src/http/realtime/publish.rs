@@ -51,7 +51,8 @@ pub struct PublishedMessage {
     data: Box<RawValue>,
 }
 
-/// Send a message to everybody who is connected to the project now. It is not stored, and nobody who is away gets it later.
+/// Send a message to everybody who is connected to the project now. It is not stored, and nobody who is away gets it later. An account
+/// may publish 1 MiB a second, and 4 MiB at once, to one instance, over the WebSocket and here together; then 429.
 #[utoipa::path(post, path = "/projects/{project_id}/realtime", tag = "realtime", operation_id = "publishMessage")]
 pub async fn publish(
     Extract(state): Extract<State>,

@@ -201,6 +201,9 @@ impl Connection {
             return; // Called off meanwhile.
         };
         let Pending { topic, id, is_over, .. } = self.pending.swap_remove(place);
+        if self.pending.is_empty() {
+            self.pending.shrink_to_fit();
+        }
         match outcome {
             Ok(_) if is_over => self.error("not_found", "the workspace was deleted", Some(topic), id.as_ref()),
             Ok(admitted) => self.join(topic, admitted, id.as_ref()),
@@ -242,6 +245,8 @@ impl Connection {
                     let place = Place { feed, epoch, seq: head };
                     self.lanes.durable(feed, Frame::Reset { feed, epoch, head }.text(), Some(place));
                 }
+                // Most have one, and a vector would make room for four.
+                self.subscriptions.reserve_exact(1);
                 self.subscriptions.push(fresh);
             }
         }
@@ -254,6 +259,7 @@ impl Connection {
             }
             visit
         });
+        self.joined.reserve_exact(1);
         self.joined.push(Joined { topic, events, visit });
         self.feeds_ready = true;
         self.rooms_ready = true;

@@ -21,9 +21,8 @@ use crate::live::{
     transport::{Failure, Incoming, Item, Place, Transport},
 };
 
-/// Capacity that an empty lane keeps for what comes next, and for as long as nothing comes.
+/// Capacity that an empty lane keeps for what comes next, until the next ping.
 const KEPT: usize = 64;
-const KEPT_IDLE: usize = 4;
 
 /// What happened on the way to a client, or from it.
 pub(in crate::live) enum Io {
@@ -60,7 +59,7 @@ impl Lanes {
 
     /// Asks the client whether it is there.
     pub(in crate::live) fn ping(&mut self) {
-        self.shrink_to(KEPT_IDLE);
+        self.shrink_to(0);
         self.control.push_back(Item::Ping);
     }
 

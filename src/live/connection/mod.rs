@@ -22,7 +22,10 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -72,6 +75,8 @@ pub(in crate::live) struct Pending {
 
 /// What came of looking into a subscription, by its number.
 pub(in crate::live) type Admission = (u64, Result<Admitted, Refused>);
+/// A page of history that waits for the connection's turn to send some.
+type Turn = Pin<Box<dyn Future<Output = (OwnedSemaphorePermit, Arc<Page>)> + Send>>;
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// Something that the client has subscribed to.
@@ -106,6 +111,7 @@ enum Woken {
     Io(Io),
     Admission(Admission),
     Page(Arc<Page>),
+    Turn(OwnedSemaphorePermit, Arc<Page>),
     OnTime,
 }
 
@@ -119,7 +125,7 @@ pub(in crate::live) struct Connection {
     /// Counts it as one of the account's sockets.
     pub(in crate::live) permit: Option<SocketPermit>,
     /// Counts it as one that nobody has signed in to.
-    pub(in crate::live) anonymous: Option<[SocketPermit; 2]>,
+    pub(in crate::live) anonymous: Option<Box<[SocketPermit; 2]>>,
     pub(in crate::live) lanes: Lanes,
     pub(in crate::live) timers: Timers,
     /// Places in feeds, one for each.
@@ -139,6 +145,10 @@ pub(in crate::live) struct Connection {
     pub(in crate::live) reads_at: Option<Instant>,
     transport: Box<dyn Transport>,
     reading: Option<Reading>,
+    /// What it has read, until it may send it.
+    next_turn: Option<Turn>,
+    /// Held while it sends history.
+    sends_history: Option<OwnedSemaphorePermit>,
     /// Whose turn it is, so that no project waits behind another's history.
     turn: usize,
     /// Why it was woken, as far as it has not been looked into.
@@ -187,6 +197,8 @@ impl Connection {
             reads_at: None,
             transport,
             reading: None,
+            next_turn: None,
+            sends_history: None,
             turn: 0,
             reasons: 0,
             feeds_ready: false,
@@ -199,7 +211,10 @@ impl Connection {
     }
 
     /// Counts it with these permits until somebody has signed in.
-    pub(in crate::live) fn until_signed_in(mut self: Box<Self>, anonymous: Option<[SocketPermit; 2]>) -> Box<Self> {
+    pub(in crate::live) fn until_signed_in(
+        mut self: Box<Self>,
+        anonymous: Option<Box<[SocketPermit; 2]>>,
+    ) -> Box<Self> {
         self.anonymous = anonymous;
         self
     }
@@ -214,6 +229,8 @@ impl Connection {
         self.subscriptions.clear();
         self.admissions.clear();
         self.reading = None;
+        self.next_turn = None;
+        self.sends_history = None;
         match end {
             End::Ours(close) => {
                 tracing::debug!(connection_id = %self.connection_id, code = close.code(), "a connection is closed");
@@ -245,6 +262,12 @@ impl Connection {
                     Ok(())
                 }
                 Woken::Page(page) => {
+                    let turn = self.live.hub.history_turn();
+                    self.next_turn = Some(Box::pin(async move { (turn.await, page) }));
+                    Ok(())
+                }
+                Woken::Turn(turn, page) => {
+                    self.sends_history = Some(turn);
                     self.supply(&page);
                     Ok(())
                 }
@@ -285,6 +308,12 @@ impl Connection {
             self.reading = None;
             return Poll::Ready(Woken::Page(page));
         }
+        if let Some(turn) = &mut self.next_turn
+            && let Poll::Ready((turn, page)) = turn.poll_unpin(context)
+        {
+            self.next_turn = None;
+            return Poll::Ready(Woken::Turn(turn, page));
+        }
         timer.poll(context).map(|()| Woken::OnTime)
     }
 
@@ -314,6 +343,8 @@ impl Connection {
         if !self.is_awake {
             self.set_awake(true);
         }
+        // What a message asks for can take time, and others wait for the turn.
+        self.sends_history = None;
         match incoming {
             Incoming::Text(text) => Box::pin(self.dispatch(&text)).await,
             Incoming::Binary => {
@@ -353,11 +384,15 @@ impl Connection {
             return Err(Close::TooSlow);
         }
         if let Some(since) = self.lanes.blocked_since() {
+            self.sends_history = None;
             return self.review_blocked(since);
         }
         self.timers.look_at(None);
         if self.feeds_ready && self.lanes.wants_durable() {
             self.refill(Instant::now())?;
+        }
+        if self.lanes.wants_durable() {
+            self.sends_history = None;
         }
         if self.rooms_ready && self.lanes.wants_ephemeral() {
             self.refill_from_rooms();
@@ -467,7 +502,7 @@ impl Connection {
                     Step::Idle => {}
                     Step::More => has_more = true,
                     Step::NeedsPage(after) => {
-                        if self.reading.is_none() {
+                        if self.reading.is_none() && self.next_turn.is_none() {
                             let key = PageKey {
                                 feed: one.feed_id(),
                                 epoch: hub.epoch(),

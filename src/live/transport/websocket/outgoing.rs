@@ -19,9 +19,8 @@ const LENGTH_64: u8 = 127;
 const LONGEST_HEADER: usize = 10;
 /// Frames that are written at a time; each is two slices.
 const AT_A_TIME: usize = 32;
-/// Frames that an empty queue keeps room for, and for as long as nothing comes.
+/// Frames that an empty queue keeps room for, until the next ping.
 const KEPT: usize = 64;
-const KEPT_IDLE: usize = 4;
 
 struct Frame {
     header: [u8; LONGEST_HEADER],
@@ -90,7 +89,7 @@ impl Outgoing {
 
     /// Gives back room that was needed once.
     pub(super) fn shrink(&mut self) {
-        self.frames.shrink_to(KEPT_IDLE);
+        self.frames.shrink_to_fit();
     }
 
     fn push(&mut self, frame: Frame) {
