@@ -12,7 +12,7 @@ use std::{
 use async_nats::connection::State;
 use sqlx::PgPool;
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore, SemaphorePermit},
+    sync::{Notify, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,6 +23,7 @@ use crate::{
     event_store::EventLog,
     live::{
         feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
+        history_turns::HistoryTurns,
         limits::HubConfig,
         publish_quota::PublishQuota,
         publisher::{Outgoing, publish},
@@ -52,7 +53,7 @@ struct Inner {
     socket_quota: SocketQuota,
     readers: Semaphore,
     renderers: Semaphore,
-    history: Arc<Semaphore>,
+    history_turns: HistoryTurns,
     pages: Pages,
     rooms: Rooms,
     publish_quota: PublishQuota,
@@ -97,7 +98,7 @@ impl Hub {
                 ),
                 readers: Semaphore::new(config.readers),
                 renderers: Semaphore::new(config.renderers),
-                history: Arc::new(Semaphore::new(config.history_senders)),
+                history_turns: HistoryTurns::new(config.history_senders),
                 pages: Pages::default(),
                 rooms: Rooms::new(config.rooms.clone()),
                 publish_quota: PublishQuota::default(),
@@ -290,16 +291,14 @@ impl Hub {
         self.inner.renderers.acquire().await.ok()
     }
 
-    /// A turn at sending a page of history. Sockets that come back all at once must not take all processors from the commands.
-    pub(in crate::live) fn history_turn(&self) -> impl Future<Output = OwnedSemaphorePermit> + Send + use<> {
-        let history = Arc::clone(&self.inner.history);
-        async move {
-            match history.acquire_owned().await {
-                Ok(turn) => turn,
-                // It is never closed.
-                Err(_) => std::future::pending().await,
-            }
-        }
+    /// Turns at sending history.
+    pub(in crate::live) fn history_turns(&self) -> &HistoryTurns {
+        &self.inner.history_turns
+    }
+
+    /// Whether a feed is followed.
+    pub(in crate::live) fn follows(&self, id: FeedId) -> bool {
+        self.map().get(&id.uuid()).is_some_and(|feed| feed.id == id)
     }
 
     /// The pages of history of this process.

@@ -29,6 +29,7 @@
 
 mod connection;
 mod feed;
+mod history_turns;
 mod hub;
 mod limits;
 mod publish_quota;

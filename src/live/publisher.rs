@@ -14,7 +14,7 @@ use workroom_projections::{
 
 use crate::{
     live::{
-        feed::{Feed, ring::Entry},
+        feed::{Feed, FeedId, ring::Entry},
         hub::Hub,
     },
     messaging::{copy, peers::Peers},
@@ -72,7 +72,10 @@ fn offer(hub: &Hub, outgoing: &Outgoing, tapped: &Tapped) {
             by_feed.entry(stored.feed_id).or_insert_with(|| (feed, Vec::new())).1.push(entry);
         }
     }
-    for (feed, entries) in by_feed.into_values() {
+    let mut by_feed: Vec<_> = by_feed.into_values().collect();
+    // What an organization decides of its projects comes before what happens in them.
+    by_feed.sort_by_key(|(feed, _)| matches!(feed.id, FeedId::Project(_)));
+    for (feed, entries) in by_feed {
         feed.offer_while(entries, hub.config(), || outgoing.recent.generation() == tapped.generation);
     }
 }

@@ -86,6 +86,11 @@ async fn lose(stage: &Stage, other: &Server, way: Way) -> anyhow::Result<u32> {
         Way::ProjectMember | Way::SignOut => (format!("{project}/members"), "collaborator"),
         Way::OrganizationMember | Way::Demotion => (format!("{organization}/members"), "admin"),
     };
+    if role == "collaborator" {
+        // A project takes members of its organization.
+        let path = format!("{organization}/members");
+        owner.json(Method::POST, &path, &json!({"email": email, "role": "member"})).await?;
+    }
     owner.json(Method::POST, &members, &json!({"email": email, "role": role})).await?;
     let mut reader = Reader::follow(&other.address, &token, &project_id).await?;
     let member = format!("{members}/{id}");

@@ -154,6 +154,9 @@ impl Lanes {
             Poll::Ready(Err(failure)) => return Poll::Ready(Io::Failed(failure)),
             Poll::Ready(Ok(false)) => {}
             Poll::Pending => {
+                if transport.has_taken() {
+                    self.blocked_since = None;
+                }
                 self.blocked_since.get_or_insert_with(Instant::now);
             }
         }
@@ -172,10 +175,13 @@ impl Lanes {
         transport: &mut dyn Transport,
         context: &mut Context<'_>,
     ) -> Poll<Result<bool, Failure>> {
+        if self.blocked_since.is_some() {
+            // A client that takes nothing gets nothing new: that the transport has room is no sign that the client takes it.
+            ready!(transport.poll_flush(context))?;
+            self.blocked_since = None;
+        }
         while !self.is_empty() {
             ready!(transport.poll_ready(context))?;
-            // It has taken something again.
-            self.blocked_since = None;
             if let Some(item) = self.next() {
                 self.is_unflushed = true;
                 transport.send(item)?;
@@ -231,5 +237,62 @@ mod tests {
         let mut lanes = fill();
         lanes.close(Close::Restarting);
         assert_eq!(texts(&mut lanes), ["1", "Close(Restarting)"]);
+    }
+
+    /// Has room for everything, and a client that takes nothing, or now and then something.
+    #[derive(Default)]
+    struct Full {
+        given: usize,
+        takes_some: bool,
+    }
+
+    impl Transport for Full {
+        fn poll_receive(&mut self, _: &mut Context<'_>) -> Poll<Result<Incoming, Failure>> {
+            Poll::Pending
+        }
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn send(&mut self, _: Item) -> Result<(), Failure> {
+            self.given += 1;
+            Ok(())
+        }
+
+        fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+            Poll::Pending
+        }
+
+        fn has_taken(&mut self) -> bool {
+            std::mem::take(&mut self.takes_some)
+        }
+
+        fn poll_end(&mut self, _: &mut Context<'_>) -> Poll<()> {
+            Poll::Ready(())
+        }
+
+        fn is_one_way(&self) -> bool {
+            false
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_nothing_is_blocked_whatever_it_is_owed() {
+        let (mut lanes, mut transport) = (Lanes::default(), Full::default());
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        lanes.control("an answer".into());
+        assert!(lanes.poll(&mut transport, true, &mut context).is_pending());
+        let since = lanes.blocked_since().expect("blocked");
+        for _ in 0..3 {
+            tokio::time::advance(std::time::Duration::from_secs(1)).await;
+            lanes.control("another answer".into());
+            assert!(lanes.poll(&mut transport, true, &mut context).is_pending());
+        }
+        assert_eq!(lanes.blocked_since(), Some(since));
+        assert_eq!((transport.given, lanes.control_len()), (1, 3), "what waits is counted here");
+        transport.takes_some = true;
+        assert!(lanes.poll(&mut transport, true, &mut context).is_pending());
+        assert_eq!(lanes.blocked_since(), Some(Instant::now()), "it has taken something now");
     }
 }

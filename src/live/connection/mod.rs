@@ -22,10 +22,7 @@ use std::{
 };
 
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
-use tokio::{
-    sync::OwnedSemaphorePermit,
-    time::{Instant, Sleep, sleep, sleep_until, timeout},
-};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
 use crate::{
@@ -45,6 +42,7 @@ use crate::{
             frames::{Frame, MessageId, Reply, Topic},
             pages::{Page, PageKey, Reading},
         },
+        history_turns::HistoryTurn,
         hub::Connected,
         room::Visit,
         signal::{Signal, reason},
@@ -76,7 +74,7 @@ pub(in crate::live) struct Pending {
 /// What came of looking into a subscription, by its number.
 pub(in crate::live) type Admission = (u64, Result<Admitted, Refused>);
 /// A page of history that waits for the connection's turn to send some.
-type Turn = Pin<Box<dyn Future<Output = (OwnedSemaphorePermit, Arc<Page>)> + Send>>;
+type Turn = Pin<Box<dyn Future<Output = (HistoryTurn, Arc<Page>)> + Send>>;
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// Something that the client has subscribed to.
@@ -111,7 +109,7 @@ enum Woken {
     Io(Io),
     Admission(Admission),
     Page(Arc<Page>),
-    Turn(OwnedSemaphorePermit, Arc<Page>),
+    Turn(HistoryTurn, Arc<Page>),
     OnTime,
 }
 
@@ -148,7 +146,7 @@ pub(in crate::live) struct Connection {
     /// What it has read, until it may send it.
     next_turn: Option<Turn>,
     /// Held while it sends history.
-    sends_history: Option<OwnedSemaphorePermit>,
+    sends_history: Option<HistoryTurn>,
     /// Whose turn it is, so that no project waits behind another's history.
     turn: usize,
     /// Why it was woken, as far as it has not been looked into.
@@ -262,7 +260,7 @@ impl Connection {
                     Ok(())
                 }
                 Woken::Page(page) => {
-                    let turn = self.live.hub.history_turn();
+                    let turn = self.live.hub.history_turns().next();
                     self.next_turn = Some(Box::pin(async move { (turn.await, page) }));
                     Ok(())
                 }

@@ -162,15 +162,26 @@ async fn admit_by_log(
     feed: FeedId,
     signal: Arc<Signal>,
 ) -> Result<Registration, Refused> {
-    {
-        let _turn = live.hub.turn().await;
-        match feed {
-            FeedId::Project(id) => drop(live.app.project_for(account_id, id, Action::JoinLive).await?),
-            FeedId::Organization(id) => drop(live.app.organization_for(account_id, id).await?),
-            // Only one's own can be named.
-            FeedId::Account(_) => {}
-        }
+    // Many may come at once, such as all who were cut off: what the first one finds out is of use to the others.
+    if let Some(registration) = admit_with_others(live, account_id, feed, &signal).await {
+        return Ok(registration);
     }
+    let mut turn = live.hub.turn().await;
+    if live.hub.follows(feed) {
+        // Nobody waits for the feed with a turn.
+        drop(turn);
+        if let Some(registration) = admit_with_others(live, account_id, feed, &signal).await {
+            return Ok(registration);
+        }
+        turn = live.hub.turn().await;
+    }
+    match feed {
+        FeedId::Project(id) => drop(live.app.project_for(account_id, id, Action::JoinLive).await?),
+        FeedId::Organization(id) => drop(live.app.organization_for(account_id, id).await?),
+        // Only one's own can be named.
+        FeedId::Account(_) => {}
+    }
+    drop(turn);
     for _ in 0..ADMISSION_ATTEMPTS {
         // Without a turn: the feed's own task reads for it.
         let registration = live.hub.join(feed, account_id, Arc::clone(&signal)).await;
@@ -185,6 +196,21 @@ async fn admit_by_log(
         }
     }
     Err(Refused::NOT_FOUND)
+}
+
+/// Admits by the feed, if somebody else has made the process follow it and it is about to open. `None`: the log has to be asked.
+async fn admit_with_others(
+    live: &Live,
+    account_id: AccountId,
+    feed: FeedId,
+    signal: &Arc<Signal>,
+) -> Option<Registration> {
+    if !live.hub.follows(feed) {
+        return None;
+    }
+    let registration = live.hub.join(feed, account_id, Arc::clone(signal)).await;
+    registration.feed().rights_known().await;
+    matches!(registration.admit(), Some(Access::Follower(_))).then_some(registration)
 }
 
 /// The current history and a feed's head, of one moment.

@@ -286,11 +286,12 @@ impl Subscription {
     }
 
     fn step(&mut self, now: Instant, slow_grace: Duration, epoch: impl Fn() -> Uuid, lanes: &mut Lanes) -> Step {
-        if self.is_revoked() {
-            return Step::Ended(EndReason::Revoked);
-        }
         if self.registration.subscriber().is_suspended() {
             return Step::Idle;
+        }
+        // In this order: rights end a subscription before they let it go on.
+        if self.is_revoked() {
+            return Step::Ended(EndReason::Revoked);
         }
         let before = self.progress.cursor;
         match self.put_portion(now, slow_grace, lanes) {
@@ -318,6 +319,11 @@ impl Subscription {
     fn put_portion(&mut self, now: Instant, slow_grace: Duration, lanes: &mut Lanes) -> Result<(), Interrupted> {
         let Self { registration, progress, page, phase, generation, .. } = self;
         let ring = registration.feed().ring();
+        // Under the lock: who may lose the right by an entry was suspended before the entry was appended.
+        let subscriber = registration.subscriber();
+        if subscriber.is_suspended() || subscriber.is_revoked() {
+            return Err(Interrupted::By(Step::Idle));
+        }
         if ring.generation() != *generation {
             return Err(Interrupted::Restarted(ring.generation()));
         }

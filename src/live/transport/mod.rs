@@ -76,6 +76,11 @@ pub(in crate::live) trait Transport: Send {
     /// Ready when everything that was taken is on its way.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>>;
 
+    /// Whether the client has taken anything since the last call, as far as that is known before all is on its way.
+    fn has_taken(&mut self) -> bool {
+        false
+    }
+
     /// Ready once the client has hung up, after the close was sent by either side.
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()>;
 

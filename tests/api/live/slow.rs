@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -120,6 +121,34 @@ async fn who_does_not_read_history_is_cut_too() {
     read_to(&mut sleeper, "event").await;
     // It takes nothing for longer than anybody may.
     tokio::time::sleep(5 * GRACE).await;
+    let mut code = None;
+    while let Some(Ok(message)) = sleeper.next().await {
+        if let Message::Close(Some(frame)) = message {
+            code = Some(u16::from(frame.code));
+        }
+    }
+    assert_eq!(code, Some(4508));
+}
+
+/// That it sends something is no sign that it takes anything.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_answers_pings_and_reads_nothing_is_cut_too() {
+    const PING: Duration = Duration::from_millis(500);
+    let world = World::new().await;
+    let server = world.server_with(&[], &[("WORKROOM_LIVE__PING_MS", "500")]).await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let (mut sleeper, _) = raw::open(&ada, &[], Some(8 * 1024)).await;
+    let subscribe = json!({"type": "subscribe", "project_id": project}).to_string();
+    sleeper.send(Message::text(subscribe)).await.expect("an open socket");
+    read_to(&mut sleeper, "caught_up").await;
+    // More than the kernel holds for it; most of it waits where there is room for more.
+    Notes::of(&project, world.pool().await).await.write(130, &"x".repeat(1000)).await;
+    let mut beats = tokio::time::interval(PING / 5);
+    for _ in 0..30 {
+        beats.tick().await;
+        sleeper.send(Message::Pong(Bytes::new())).await.expect("it may still read the end");
+    }
     let mut code = None;
     while let Some(Ok(message)) = sleeper.next().await {
         if let Message::Close(Some(frame)) = message {

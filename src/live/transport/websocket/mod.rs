@@ -108,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for WebSocket<S> {
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
         if self.stream.get_ref().outgoing.waiting() >= GATHERED {
-            ready!(self.stream.get_mut().poll_write_out(context)).map_err(|error| failure(&error.into()))?;
+            ready!(self.stream.poll_flush_unpin(context)).map_err(|error| failure(&error))?;
         }
         self.stream.poll_ready_unpin(context).map_err(|error| failure(&error))
     }
@@ -134,16 +134,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Transport for WebSocket<S> {
         self.stream.poll_flush_unpin(context).map_err(|error| failure(&error))
     }
 
+    fn has_taken(&mut self) -> bool {
+        self.stream.get_mut().outgoing.take_progress()
+    }
+
     fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
         // The answer to the peer's close frame goes out with the next read.
         while !self.has_ended {
             self.has_ended = !matches!(ready!(self.stream.poll_next_unpin(context)), Some(Ok(_)));
         }
-        // It takes the connection for closed as soon as its answer is appended here.
-        if ready!(self.stream.get_mut().poll_write_out(context)).is_err() {
-            return Poll::Ready(());
-        }
-        Pin::new(&mut self.stream).poll_close(context).map(drop)
+        // It appends what is left, and takes the connection for closed before that is written.
+        let _ = ready!(Pin::new(&mut self.stream).poll_close(context));
+        self.stream.get_mut().poll_write_out(context).map(drop)
     }
 
     fn is_one_way(&self) -> bool {
@@ -212,7 +214,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.outgoing.waiting() >= GATHERED {
+        // Answers to a client that takes nothing stay with the reader, whose buffer is bounded: here each would cost a frame.
+        if self.outgoing.waiting() > 0 {
             ready!(self.poll_write_out(context))?;
         }
         self.outgoing.frames(bytes);

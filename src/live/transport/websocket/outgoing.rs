@@ -68,12 +68,19 @@ pub(super) struct Outgoing {
     written: usize,
     /// Bytes that are not.
     waiting: usize,
+    /// Whether any were since somebody asked.
+    has_progressed: bool,
 }
 
 impl Outgoing {
     /// Bytes that wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Whether anything was written since the last call.
+    pub(super) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.has_progressed)
     }
 
     /// Appends a text message.
@@ -130,6 +137,7 @@ impl Outgoing {
 
     fn advance(&mut self, written: usize) {
         self.waiting -= written;
+        self.has_progressed = true;
         self.written += written;
         while let Some(first) = self.frames.front()
             && self.written >= first.len()
