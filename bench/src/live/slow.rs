@@ -24,6 +24,8 @@ const PAGE_KIB: f64 = 4.0;
 /// Something fails.
 pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
     let project = found_project(&mut stage.connect().await?).await?;
+    // Until what was measured before has left the kernel.
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let (memory, kernel) = (stage.resident_mib()?, tcp_pages()?);
     let mut sockets = Vec::with_capacity(SOCKETS);
     for _ in 0..SOCKETS {

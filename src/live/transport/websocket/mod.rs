@@ -39,7 +39,7 @@ use crate::live::{
 };
 
 /// Bytes that a socket reads at a time: clients say little, and every idle socket has this buffer.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 /// Bytes that are gathered before they are written.
 const GATHERED: usize = 64 * 1024;
 /// Bytes of answers (to pings, to a close frame) that may wait where [`Outgoing`] takes no more.
