@@ -43,7 +43,7 @@ section! {
         page_cache_bytes: usize = 16 * 1024 * 1024,
         /// Pages of history that a process reads at a time.
         renderers: usize = 2,
-        /// Sockets of one process that send history at a time; on machines with many processors there can be more.
+        /// Sockets of one process that send history at a time. Raise it on machines with many processors.
         history_senders: usize = 1,
         /// Subscriptions of one socket.
         subscriptions: usize = 100,

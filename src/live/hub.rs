@@ -23,7 +23,7 @@ use crate::{
     event_store::EventLog,
     live::{
         feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
-        history_turns::HistoryTurns,
+        history_permits::HistoryPermits,
         limits::HubConfig,
         publish_quota::PublishQuota,
         publisher::{Outgoing, publish},
@@ -53,7 +53,7 @@ struct Inner {
     socket_quota: SocketQuota,
     readers: Semaphore,
     renderers: Semaphore,
-    history_turns: HistoryTurns,
+    history_permits: HistoryPermits,
     pages: Pages,
     rooms: Rooms,
     publish_quota: PublishQuota,
@@ -98,7 +98,7 @@ impl Hub {
                 ),
                 readers: Semaphore::new(config.readers),
                 renderers: Semaphore::new(config.renderers),
-                history_turns: HistoryTurns::new(config.history_senders),
+                history_permits: HistoryPermits::new(config.history_senders),
                 pages: Pages::default(),
                 rooms: Rooms::new(config.rooms.clone()),
                 publish_quota: PublishQuota::default(),
@@ -244,6 +244,21 @@ impl Hub {
         registration
     }
 
+    /// As [`Hub::join`], if the feed is followed already.
+    pub(in crate::live) async fn join_followed(
+        &self,
+        id: FeedId,
+        account: AccountId,
+        signal: &Arc<Signal>,
+    ) -> Option<Registration> {
+        let registration = {
+            let feeds = self.map();
+            register(feeds.get(&id.uuid()).filter(|feed| feed.id == id)?, account, Arc::clone(signal))
+        };
+        registration.feed().opened().await;
+        Some(registration)
+    }
+
     /// Follows a feed for another whose rights it changes.
     pub(in crate::live) fn follow_for(&self, id: FeedId, dependent: &Arc<Feed>) -> Arc<Feed> {
         let mut feeds = self.map();
@@ -291,9 +306,9 @@ impl Hub {
         self.inner.renderers.acquire().await.ok()
     }
 
-    /// Turns at sending history.
-    pub(in crate::live) fn history_turns(&self) -> &HistoryTurns {
-        &self.inner.history_turns
+    /// Permits to send history.
+    pub(in crate::live) fn history_permits(&self) -> &HistoryPermits {
+        &self.inner.history_permits
     }
 
     /// Whether a feed is followed.

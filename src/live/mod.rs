@@ -29,7 +29,7 @@
 
 mod connection;
 mod feed;
-mod history_turns;
+mod history_permits;
 mod hub;
 mod limits;
 mod publish_quota;

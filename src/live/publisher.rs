@@ -73,7 +73,7 @@ fn offer(hub: &Hub, outgoing: &Outgoing, tapped: &Tapped) {
         }
     }
     let mut by_feed: Vec<_> = by_feed.into_values().collect();
-    // What an organization decides of its projects comes before what happens in them.
+    // Organizations first: their events may suspend subscribers of their projects.
     by_feed.sort_by_key(|(feed, _)| matches!(feed.id, FeedId::Project(_)));
     for (feed, entries) in by_feed {
         feed.offer_while(entries, hub.config(), || outgoing.recent.generation() == tapped.generation);

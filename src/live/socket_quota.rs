@@ -22,11 +22,11 @@ enum Owner {
 }
 
 /// How many sockets are open.
-type Open = Arc<Mutex<HashMap<Owner, usize>>>;
+type OpenSockets = Arc<Mutex<HashMap<Owner, usize>>>;
 
 /// Counts open sockets.
 pub(in crate::live) struct SocketQuota {
-    open: Open,
+    open: OpenSockets,
     per_address: usize,
     per_account: usize,
     anonymous: usize,
@@ -34,7 +34,7 @@ pub(in crate::live) struct SocketQuota {
 
 /// Lets a socket be open; given back when it is dropped.
 pub(in crate::live) struct SocketPermit {
-    open: Open,
+    open: OpenSockets,
     owner: Owner,
 }
 

@@ -156,6 +156,7 @@ impl Connection {
     }
 
     async fn refresh(&mut self, caller: Caller, token: &str) -> Result<(), Close> {
+        self.leave_history_queue();
         let fresh = authenticate(self.live.identity.clone(), token).await?;
         if fresh.account_id != caller.account_id {
             return Err(Close::BadCredentials);

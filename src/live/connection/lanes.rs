@@ -2,8 +2,8 @@
 //!
 //! *Control* frames go first: answers must not wait behind history. *Durable* frames keep their order; frames that tell
 //! of it (`subscribed`, `caught_up`, `head`, `reset`) travel among them, or a client would read "caught up" before the
-//! events it speaks of. The lane is filled from the subscriptions' cursors only when it is empty, so it holds one portion
-//! a subscription at most. *Ephemeral* frames (presence, cursors, messages) go when nothing durable waits, and are taken from
+//! events it speaks of. The lane is filled from the subscriptions' cursors only when it is empty, so it holds a few
+//! portions a subscription at most. *Ephemeral* frames (presence, cursors, messages) go when nothing durable waits, and are taken from
 //! their rooms only then: whatever has been overtaken meanwhile was never taken.
 
 use std::{
@@ -169,13 +169,14 @@ impl Lanes {
         })
     }
 
-    /// Sends everything. Ready with whether there was anything.
+    /// Sends everything. Ready with whether there was anything, or the client had taken nothing before.
     pub(in crate::live) fn poll_send(
         &mut self,
         transport: &mut dyn Transport,
         context: &mut Context<'_>,
     ) -> Poll<Result<bool, Failure>> {
-        if self.blocked_since.is_some() {
+        let was_blocked = self.blocked_since.is_some();
+        if was_blocked {
             // A client that takes nothing gets nothing new: that the transport has room is no sign that the client takes it.
             ready!(transport.poll_flush(context))?;
             self.blocked_since = None;
@@ -189,7 +190,7 @@ impl Lanes {
         }
         self.shrink_to(KEPT);
         if !self.is_unflushed {
-            return Poll::Ready(Ok(false));
+            return Poll::Ready(Ok(was_blocked));
         }
         ready!(transport.poll_flush(context))?;
         self.is_unflushed = false;

@@ -42,7 +42,7 @@ use crate::{
             frames::{Frame, MessageId, Reply, Topic},
             pages::{Page, PageKey, Reading},
         },
-        history_turns::HistoryTurn,
+        history_permits::HistoryPermit,
         hub::Connected,
         room::Visit,
         signal::{Signal, reason},
@@ -73,8 +73,8 @@ pub(in crate::live) struct Pending {
 
 /// What came of looking into a subscription, by its number.
 pub(in crate::live) type Admission = (u64, Result<Admitted, Refused>);
-/// A page of history that waits for the connection's turn to send some.
-type Turn = Pin<Box<dyn Future<Output = (HistoryTurn, Arc<Page>)> + Send>>;
+/// A page of history that waits for a permit to be sent.
+type WaitingPage = Pin<Box<dyn Future<Output = (HistoryPermit, Arc<Page>)> + Send>>;
 type Admissions = FuturesUnordered<Pin<Box<dyn Future<Output = Admission> + Send>>>;
 
 /// Something that the client has subscribed to.
@@ -109,7 +109,7 @@ enum Woken {
     Io(Io),
     Admission(Admission),
     Page(Arc<Page>),
-    Turn(HistoryTurn, Arc<Page>),
+    Permit(HistoryPermit, Arc<Page>),
     OnTime,
 }
 
@@ -144,9 +144,9 @@ pub(in crate::live) struct Connection {
     transport: Box<dyn Transport>,
     reading: Option<Reading>,
     /// What it has read, until it may send it.
-    next_turn: Option<Turn>,
+    waiting_page: Option<WaitingPage>,
     /// Held while it sends history.
-    sends_history: Option<HistoryTurn>,
+    sends_history: Option<HistoryPermit>,
     /// Whose turn it is, so that no project waits behind another's history.
     turn: usize,
     /// Why it was woken, as far as it has not been looked into.
@@ -195,7 +195,7 @@ impl Connection {
             reads_at: None,
             transport,
             reading: None,
-            next_turn: None,
+            waiting_page: None,
             sends_history: None,
             turn: 0,
             reasons: 0,
@@ -227,7 +227,7 @@ impl Connection {
         self.subscriptions.clear();
         self.admissions.clear();
         self.reading = None;
-        self.next_turn = None;
+        self.waiting_page = None;
         self.sends_history = None;
         match end {
             End::Ours(close) => {
@@ -260,12 +260,12 @@ impl Connection {
                     Ok(())
                 }
                 Woken::Page(page) => {
-                    let turn = self.live.hub.history_turns().next();
-                    self.next_turn = Some(Box::pin(async move { (turn.await, page) }));
+                    let permit = self.live.hub.history_permits().next();
+                    self.waiting_page = Some(Box::pin(async move { (permit.await, page) }));
                     Ok(())
                 }
-                Woken::Turn(turn, page) => {
-                    self.sends_history = Some(turn);
+                Woken::Permit(permit, page) => {
+                    self.sends_history = Some(permit);
                     self.supply(&page);
                     Ok(())
                 }
@@ -295,6 +295,10 @@ impl Connection {
             // Just now it has begun to take nothing.
             return Poll::Ready(Woken::By(0));
         }
+        if self.feeds_ready && self.lanes.wants_durable() {
+            // The last turns put nothing out, and there is more.
+            return Poll::Ready(Woken::By(0));
+        }
         if !self.admissions.is_empty()
             && let Poll::Ready(Some(admission)) = self.admissions.poll_next_unpin(context)
         {
@@ -306,11 +310,11 @@ impl Connection {
             self.reading = None;
             return Poll::Ready(Woken::Page(page));
         }
-        if let Some(turn) = &mut self.next_turn
-            && let Poll::Ready((turn, page)) = turn.poll_unpin(context)
+        if let Some(waiting) = &mut self.waiting_page
+            && let Poll::Ready((permit, page)) = waiting.poll_unpin(context)
         {
-            self.next_turn = None;
-            return Poll::Ready(Woken::Turn(turn, page));
+            self.waiting_page = None;
+            return Poll::Ready(Woken::Permit(permit, page));
         }
         timer.poll(context).map(|()| Woken::OnTime)
     }
@@ -341,7 +345,7 @@ impl Connection {
         if !self.is_awake {
             self.set_awake(true);
         }
-        // What a message asks for can take time, and others wait for the turn.
+        // What a message asks for can take time, and others wait for the permit.
         self.sends_history = None;
         match incoming {
             Incoming::Text(text) => Box::pin(self.dispatch(&text)).await,
@@ -500,7 +504,7 @@ impl Connection {
                     Step::Idle => {}
                     Step::More => has_more = true,
                     Step::NeedsPage(after) => {
-                        if self.reading.is_none() && self.next_turn.is_none() {
+                        if self.reading.is_none() && self.waiting_page.is_none() {
                             let key = PageKey {
                                 feed: one.feed_id(),
                                 epoch: hub.epoch(),
@@ -554,6 +558,14 @@ impl Connection {
             && let Some(one) = self.subscriptions.iter_mut().find(|one| one.feed_id() == feed)
         {
             one.stop_events();
+        }
+    }
+
+    /// Leaves the queue for history. A permit that reaches a task which awaits something else would hold up all others.
+    pub(in crate::live) fn leave_history_queue(&mut self) {
+        if self.waiting_page.take().is_some() {
+            self.subscriptions.iter_mut().for_each(Subscription::look_again);
+            self.feeds_ready = true;
         }
     }
 

@@ -163,11 +163,12 @@ async fn admit_by_log(
     signal: Arc<Signal>,
 ) -> Result<Registration, Refused> {
     // Many may come at once, such as all who were cut off: what the first one finds out is of use to the others.
+    let was_followed = live.hub.follows(feed);
     if let Some(registration) = admit_with_others(live, account_id, feed, &signal).await {
         return Ok(registration);
     }
     let mut turn = live.hub.turn().await;
-    if live.hub.follows(feed) {
+    if !was_followed && live.hub.follows(feed) {
         // Nobody waits for the feed with a turn.
         drop(turn);
         if let Some(registration) = admit_with_others(live, account_id, feed, &signal).await {
@@ -205,10 +206,7 @@ async fn admit_with_others(
     feed: FeedId,
     signal: &Arc<Signal>,
 ) -> Option<Registration> {
-    if !live.hub.follows(feed) {
-        return None;
-    }
-    let registration = live.hub.join(feed, account_id, Arc::clone(signal)).await;
+    let registration = live.hub.join_followed(feed, account_id, signal).await?;
     registration.feed().rights_known().await;
     matches!(registration.admit(), Some(Access::Follower(_))).then_some(registration)
 }

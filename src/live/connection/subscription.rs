@@ -130,6 +130,10 @@ pub(in crate::live) struct Subscription {
     progress: Progress,
     phase: Phase,
     page: Option<Arc<Page>>,
+    /// Where the last page ended. Kept without the page: a request may be put off while another feed's page is read.
+    page_ended: i64,
+    /// Since when it waits for a page: that is not the peer's fault.
+    waits_since: Option<Instant>,
     /// Entries in a full page.
     page_size: i64,
     generation: u32,
@@ -153,6 +157,8 @@ impl Subscription {
             },
             phase: Phase::CatchingUp { target: start.head },
             page: None,
+            page_ended: 0,
+            waits_since: None,
             page_size: start.page_size,
             generation: start.generation,
             told_head: start.head,
@@ -218,6 +224,8 @@ impl Subscription {
         self.progress.started = after;
         self.progress.cursor = self.progress.cursor.min(after);
         self.page = None;
+        self.page_ended = 0;
+        self.waits_since = None;
         self.phase = Phase::CatchingUp { target: head };
         self.has_more = true;
     }
@@ -258,18 +266,25 @@ impl Subscription {
     /// Takes in a page of history.
     pub(in crate::live) fn supply(&mut self, page: &Arc<Page>) {
         self.has_more = true;
-        if page.key.generation == self.generation && page.key.after <= self.progress.cursor && !page.entries.is_empty()
+        if let Some(waited) = self.waits_since.take()
+            && let Phase::Overtaken { since } = &mut self.phase
         {
+            *since += waited.elapsed();
+        }
+        let is_ours = page.key.epoch == self.progress.epoch && page.key.generation == self.generation;
+        if is_ours && page.key.after <= self.progress.cursor && !page.entries.is_empty() {
             self.page = Some(Arc::clone(page));
         }
     }
 
     /// Where the next page begins: behind the one before, where that has ended, or where all pages begin.
     fn next_page(&mut self) -> i64 {
-        let ended = self.page.take().map(|page| page.last());
-        ended
-            .filter(|ended| *ended <= self.progress.cursor && *ended > self.progress.cursor - self.page_size)
-            .unwrap_or(self.progress.cursor - self.progress.cursor % self.page_size)
+        if let Some(page) = self.page.take() {
+            self.page_ended = page.last();
+        }
+        let (ended, cursor) = (self.page_ended, self.progress.cursor);
+        let is_near = ended <= cursor && ended > cursor - self.page_size;
+        if is_near { ended } else { cursor - cursor % self.page_size }
     }
 
     /// Puts out the next portion. `epoch` tells the current history, for a reset.
@@ -289,7 +304,7 @@ impl Subscription {
         if self.registration.subscriber().is_suspended() {
             return Step::Idle;
         }
-        // In this order: rights end a subscription before they let it go on.
+        // In this order: whoever sets the rights marks it revoked before it is resumed.
         if self.is_revoked() {
             return Step::Ended(EndReason::Revoked);
         }
@@ -300,7 +315,10 @@ impl Subscription {
                 self.restart(generation, epoch(), lanes);
                 return Step::More;
             }
-            Err(Interrupted::Lost) => return Step::NeedsPage(self.next_page()),
+            Err(Interrupted::Lost) => {
+                self.waits_since.get_or_insert(now);
+                return Step::NeedsPage(self.next_page());
+            }
             Err(Interrupted::By(step)) => return step,
         }
         let caught_up = self.settle(lanes);
@@ -317,7 +335,7 @@ impl Subscription {
 
     /// Puts out what is behind the cursor; nothing when there is nothing yet.
     fn put_portion(&mut self, now: Instant, slow_grace: Duration, lanes: &mut Lanes) -> Result<(), Interrupted> {
-        let Self { registration, progress, page, phase, generation, .. } = self;
+        let Self { registration, progress, page, phase, generation, waits_since, .. } = self;
         let ring = registration.feed().ring();
         // Under the lock: who may lose the right by an entry was suspended before the entry was appended.
         let subscriber = registration.subscriber();
@@ -342,9 +360,12 @@ impl Subscription {
                     *phase = Phase::Live;
                 }
                 *page = None;
+                *waits_since = None;
                 Ok(())
             }
-            (Err(Lost), Phase::Overtaken { since }) if now - since > slow_grace => Err(Interrupted::By(Step::TooSlow)),
+            (Err(Lost), Phase::Overtaken { since }) if waits_since.is_none() && now - since > slow_grace => {
+                Err(Interrupted::By(Step::TooSlow))
+            }
             (Err(Lost), Phase::Live) => {
                 *phase = Phase::Overtaken { since: now };
                 Err(Interrupted::Lost)
@@ -391,6 +412,8 @@ impl Subscription {
         self.told_head = head;
         self.phase = Phase::Live;
         self.page = None;
+        self.page_ended = 0;
+        self.waits_since = None;
         lanes.durable(self.feed_id(), Frame::Reset { feed: self.feed_id(), epoch, head }.text(), Some(self.place()));
     }
 }

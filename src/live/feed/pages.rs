@@ -1,8 +1,8 @@
 //! Pages of history: read and written as frames once, and shared by all sockets that need them.
 //!
 //! Sockets that come back together need the same pages. So pages begin at the same places for all, one reading serves all who
-//! wait for it, and a page is kept for a moment for those who come a little later. What is kept is bounded in bytes; a socket
-//! holds one page at a time.
+//! wait for it, and a page is kept for a moment for those who come a little later. What is kept is bounded in bytes; a
+//! subscription holds one page at a time, and a connection one more while it waits for its permit to send.
 
 use std::{
     collections::{HashMap, VecDeque},

@@ -1,13 +1,16 @@
 //! Coming back: no hole and no duplicate, whatever happens to the connection.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use serde_json::json;
 
-use super::{edit, head};
+use super::{Notes, edit, head};
 use crate::support::{Person, Socket, World};
 
 const WRITERS: usize = 4;
@@ -93,6 +96,47 @@ async fn broken_connections_cost_nothing() {
         broken += connections - 1;
     }
     assert!(u64::from(broken) > READERS, "the connections broke only {broken} times");
+}
+
+/// Pages of both are cut short by their bytes, and read by turns.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_long_histories_come_over_one_connection() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let mut projects = Vec::new();
+    for name in ["Apollo", "Gemini", "Mercury"] {
+        let project = ada.project(name).await;
+        let mut notes = Notes::of(&project, world.pool().await).await;
+        for _ in 0..12 {
+            notes.write(50, &"x".repeat(2_000)).await;
+        }
+        projects.push(project);
+    }
+    // Far enough behind for the rings to have lost it.
+    let other = world.server().await;
+    let mut socket = Socket::open(&ada.at(&other.address)).await;
+    for project in &projects {
+        socket.send(json!({"type": "subscribe", "project_id": project, "since": {"seq": 0}})).await;
+    }
+    let mut last: HashMap<String, i64> = HashMap::new();
+    let mut caught_up = 0;
+    while caught_up < projects.len() {
+        let frame = socket.next().await.expect("an open socket");
+        let place = last.entry(frame["project_id"].as_str().unwrap_or_default().to_owned()).or_default();
+        match frame["type"].as_str() {
+            Some("event") => {
+                *place += 1;
+                assert_eq!(frame["seq"], *place);
+            }
+            Some("caught_up") => {
+                assert_eq!(frame["seq"], *place);
+                caught_up += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(projects.iter().all(|project| last[project] > 600), "{last:?}");
 }
 
 /// A feed that is followed again must not be shown pages of the history before.
