@@ -271,8 +271,8 @@ impl Subscription {
         {
             *since += waited.elapsed();
         }
-        let is_ours = page.key.epoch == self.progress.epoch && page.key.generation == self.generation;
-        if is_ours && page.key.after <= self.progress.cursor && !page.entries.is_empty() {
+        if page.key.generation == self.generation && page.key.after <= self.progress.cursor && !page.entries.is_empty()
+        {
             self.page = Some(Arc::clone(page));
         }
     }
