@@ -11,6 +11,12 @@ pub fn pause(attempt: u32, longest: Duration) -> Duration {
     ceiling(Duration::from_secs(1), attempt, longest).mul_f64(0.5 + share() / 2.0)
 }
 
+/// The pause after the first of so many failures more, with full jitter: at random up to a ceiling, which doubles from a second
+/// up to `longest` (AWS Architecture Blog, "Exponential Backoff and Jitter", 2015).
+pub fn full_jitter(failures: u32, longest: Duration) -> Duration {
+    ceiling(Duration::from_secs(1), failures, longest).mul_f64(share())
+}
+
 /// The pauses between the attempts at one thing: each up to twice as long as the one before it.
 #[derive(Clone, Debug)]
 pub struct Backoff {

@@ -14,6 +14,7 @@ pub mod http;
 pub mod identity;
 pub mod jobs;
 pub mod live;
+pub mod log_tree;
 mod logging;
 pub mod messaging;
 pub mod network;

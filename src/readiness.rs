@@ -21,6 +21,7 @@ use crate::{
     background::Statuses,
     database,
     http::{Need, Readiness, Report},
+    log_tree::{self, Lag, TreeStatus},
     messaging::Messaging,
     notify,
     relay::{RelayConfig, RelayStatus},
@@ -31,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const STUCK: Duration = Duration::from_secs(5);
 /// How long a mail may be overdue while none leaves.
 const MAIL_OVERDUE: Duration = Duration::from_mins(2);
+
+/// An event that is not signed after so long is told of.
+const UNSIGNED: Duration = Duration::from_secs(10);
 
 type Check = (&'static str, Need);
 
@@ -45,6 +49,10 @@ pub struct Probe {
     pub followers: Followers,
     /// This process' relay, if it has one.
     pub relay: Option<watch::Receiver<RelayStatus>>,
+    /// The log tree of this process, if it may lead it.
+    pub tree: Option<watch::Receiver<TreeStatus>>,
+    /// Whether this process may read how far the log tree is.
+    pub tells_of_tree: bool,
     /// Whether this process may know if mails leave.
     pub tells_of_mails: bool,
     /// On a worker: its sandbox, or why there is none.
@@ -56,18 +64,34 @@ pub struct Probe {
 /// Asks each need in turn.
 pub fn probe(probe: Probe) -> Readiness {
     Arc::new(move || {
-        let Probe { pool, messaging, progress, followers, relay, tells_of_mails, sandbox, background } = probe.clone();
+        let Probe {
+            pool,
+            messaging,
+            progress,
+            followers,
+            relay,
+            tree,
+            tells_of_tree,
+            tells_of_mails,
+            sandbox,
+            background,
+        } = probe.clone();
         async move {
             let status = relay.map(|status| status.borrow().clone());
             let mails = async { if tells_of_mails { mails(&pool).await } else { None } };
-            let (postgres, projections, mails) =
-                tokio::join!(postgres(&pool), projections(&pool, &progress, &followers), mails);
+            let tree = tree.map(|status| status.borrow().clone());
+            let tree = async { if tells_of_tree { log_tree(&pool, tree.as_ref()).await } else { None } };
+            let (postgres, projections, mails, tree) =
+                tokio::join!(postgres(&pool), projections(&pool, &progress, &followers), mails, tree);
             let mut checks: Vec<Check> = vec![
                 ("postgres", postgres.into()),
                 ("nats", nats(&messaging).into()),
                 ("projections", projections.into()),
                 ("relay", relay_check(status.as_ref(), &followers).into()),
             ];
+            if let Some(tree) = tree {
+                checks.push(("log_tree", tree));
+            }
             if let Some(mails) = mails {
                 checks.push(("mails", mails));
             }
@@ -145,6 +169,33 @@ fn relay_check(status: Option<&RelayStatus>, followers: &Followers) -> Result<St
         Some(_) => Ok("standing by".to_owned()),
         None => Ok("another process'".to_owned()),
     }
+}
+
+/// Whether the log is signed. That it is not is told, but takes nobody out of service: nothing waits for it.
+async fn log_tree(pool: &PgPool, status: Option<&TreeStatus>) -> Option<Need> {
+    // Without an answer that is told already.
+    let lag = timeout(PATIENCE, log_tree::lag(pool)).await.ok()?.ok()?;
+    let error = status.and_then(|status| status.last_error.as_deref());
+    if let Some(status) = status.filter(|status| status.halted) {
+        return Some(Need::Impaired(format!("halted: {}", status.last_error.as_deref().unwrap_or_default())));
+    }
+    let behind = lag.head - lag.signed;
+    if behind > 0 && lag.waits.is_some_and(|waits| waits > UNSIGNED.as_secs_f64()) {
+        let reason = error.map(|error| format!(" ({error})")).unwrap_or_default();
+        let Lag { size, head, .. } = lag;
+        let text = format!("{behind} events are not signed: the tree is at {size} of {head}{reason}");
+        return Some(Need::Impaired(text));
+    }
+    if let Some(error) = status.and_then(|status| status.folder_error.as_deref()) {
+        return Some(Need::Impaired(format!("checkpoints are not written to their folder: {error}")));
+    }
+    let role = match status {
+        Some(status) if status.leading => "leading",
+        Some(_) => "standing by",
+        None => "another process'",
+    };
+    let age = lag.age.map(|age| format!(", checkpoint {age:.0} s old")).unwrap_or_default();
+    Some(Need::Met(format!("{role}, size {}, {behind} behind{age}", lag.size)))
 }
 
 /// Whether mails leave. That they do not is told, but takes nobody out of service: everything else works without.
@@ -251,7 +302,7 @@ async fn look(pool: &PgPool, relay: &RelayConfig) -> Result<(i64, BTreeMap<(Kind
     .await?;
     let mut head = 0;
     let mut found: BTreeMap<_, _> = GROUPS.iter().map(|group| ((Kind::Views, (*group).to_owned()), 0)).collect();
-    found.extend([&relay.events_stream, &relay.jobs_stream].map(|stream| ((Kind::Relay, stream.clone()), 0)));
+    found.insert((Kind::Relay, relay.events_stream.clone()), 0);
     for (what, name, position) in rows {
         match what.as_str() {
             "log" => head = position,

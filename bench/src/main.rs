@@ -1,9 +1,11 @@
 //! Benchmarks of Workroom, each measured beside a yardstick in the same run on the same machine: the ratio is the
 //! result, the absolute figures only say how fast the machine was. `./dev bench` runs them from a fresh clone.
 
+mod audit;
 mod commands;
 mod hot;
 mod http_client;
+mod jobs;
 mod live;
 mod logins;
 mod mail_sink;
@@ -31,12 +33,18 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Benchmark {
+    /// The whole log at 1,000,000 events: replaying it into fresh views, exporting it beside psql's COPY, verifying the export on
+    /// one core, a project as it was, how far signed checkpoints are behind, and the memory of each.
+    Audit(audit::AuditOptions),
     /// Commands: pgbench's one-row insert, appends into the log, and whole commands over HTTP, at 1, 16 and 64
     /// connections; and commands on aggregates with short and long histories.
     Commands(Options),
     /// Sixty-four clients on one project beside the same on a project each, through one and two instances; an append of
     /// 10,000 events to one feed beside 10,000 feeds.
     Hot(Options),
+    /// Jobs from end to end, jobs that wait, and how soon they start, beside two job queues of Node; what the sandbox
+    /// adds; how soon a cancelled job is dead, and a job of a killed worker runs again.
+    Jobs(Options),
     /// How long an event takes to a socket; deliveries a second at 64 writers and 100 readers, beside Socket.IO, and what one
     /// costs; what idle sockets cost, those that come back, and those that do not read; how long a lost right lasts.
     Live(Options),
@@ -57,7 +65,8 @@ pub struct Options {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Measure only these: insert, append, command, history; create, lists, reminders; projects, feeds;
-    /// latency, deliveries, idle, resume, storm, slow, rights, wiped.
+    /// latency, deliveries, idle, resume, storm, slow, rights, wiped; throughput, drain, start, delayed, sandbox,
+    /// cancel, killed, bullmq, graphile (these two with what is compared with them); replay, export, verify, lag, tree, `as_of`.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Also write the figures to this file, as one JSON object.
@@ -83,8 +92,10 @@ fn main() -> ExitCode {
             |runtime| {
                 runtime.block_on(async {
                     match benchmark {
+                        Benchmark::Audit(options) => audit::run(&options).await,
                         Benchmark::Commands(options) => commands::run(&options).await,
                         Benchmark::Hot(options) => hot::run(&options).await,
+                        Benchmark::Jobs(options) => jobs::run(&options).await,
                         Benchmark::Live(options) => live::run(&options).await,
                         Benchmark::Logins(options) => logins::run(&options).await,
                         Benchmark::Tasks(options) => tasks::run(&options).await,

@@ -90,6 +90,11 @@ impl Server {
         Ok(Self { child, address })
     }
 
+    /// The id of its process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Memory that the service occupies, in MiB (Linux only).
     pub fn resident_mib(&self) -> Option<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;

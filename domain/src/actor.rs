@@ -20,8 +20,10 @@ pub enum Actor {
 pub enum SystemActor {
     /// Runs jobs and reports their outcome.
     Worker,
-    /// Finds jobs whose worker was lost.
+    /// Does what follows from events elsewhere.
     Reconciler,
+    /// Hands out jobs, and finds those whose worker was lost.
+    Dispatcher,
     /// Guards accounts: refuses who is not who they say.
     Identity,
     /// Whoever runs the service, at its command line.
@@ -44,6 +46,7 @@ impl fmt::Display for Actor {
             Self::Account(id) => write!(f, "account:{id}"),
             Self::System(SystemActor::Worker) => f.write_str("system:worker"),
             Self::System(SystemActor::Reconciler) => f.write_str("system:reconciler"),
+            Self::System(SystemActor::Dispatcher) => f.write_str("system:dispatcher"),
             Self::System(SystemActor::Identity) => f.write_str("system:identity"),
             Self::System(SystemActor::Operator) => f.write_str("system:operator"),
         }
@@ -65,6 +68,7 @@ impl FromStr for Actor {
             }
             Some(("system", "worker")) => Ok(Self::System(SystemActor::Worker)),
             Some(("system", "reconciler")) => Ok(Self::System(SystemActor::Reconciler)),
+            Some(("system", "dispatcher")) => Ok(Self::System(SystemActor::Dispatcher)),
             Some(("system", "identity")) => Ok(Self::System(SystemActor::Identity)),
             Some(("system", "operator")) => Ok(Self::System(SystemActor::Operator)),
             _ => Err(UnknownActor(text.to_owned())),
@@ -82,6 +86,7 @@ mod tests {
             Actor::Account(AccountId(Uuid::from_u128(7))),
             Actor::System(SystemActor::Worker),
             Actor::System(SystemActor::Reconciler),
+            Actor::System(SystemActor::Dispatcher),
             Actor::System(SystemActor::Identity),
             Actor::System(SystemActor::Operator),
         ];

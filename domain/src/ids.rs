@@ -47,6 +47,8 @@ id_types! {
     ProjectId,
     /// A piece of background work.
     JobId,
+    /// A job that is submitted again and again.
+    ScheduleId,
     /// One sign-in of an account on one device.
     SessionId,
     /// A personal access token; not its secret.
@@ -61,4 +63,6 @@ id_types! {
     FileId,
     /// An invitation; not its token.
     InvitationId,
+    /// A place that a project's events are sent to.
+    WebhookId,
 }

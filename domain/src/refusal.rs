@@ -117,9 +117,13 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         CODES,
         crate::account::refusal::CODES,
         crate::invitation::refusal::CODES,
+        crate::job::refusal::CODES,
         crate::membership::refusal::CODES,
         crate::organization::refusal::CODES,
         crate::project::refusal::CODES,
+        crate::redaction::refusal::CODES,
+        crate::schedule::refusal::CODES,
+        crate::webhook::refusal::CODES,
         crate::workspace::refusal::CODES,
         crate::text::CODES,
     ]

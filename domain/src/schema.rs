@@ -5,6 +5,7 @@
 //! by its enum's derive. `tests/domain/schemas.rs` compares the schemas with what is written, and with what was ever stored.
 
 mod change;
+mod former;
 mod variant;
 
 use std::collections::BTreeMap;
@@ -32,8 +33,8 @@ pub trait EventTypes {
 pub struct EventSchema {
     /// The event's name, as in the log's `event_type`.
     pub event_type: &'static str,
-    /// The name of its aggregate, as in the log's `aggregate_type`.
-    pub aggregate_type: &'static str,
+    /// The names of its aggregates, as in the log's `aggregate_type`. Most events are of one.
+    pub aggregate_types: Vec<&'static str>,
     /// A sentence about what happened: the doc comment of the event's variant.
     pub description: String,
     /// The schema of the payload: an object whose `type` is the event's name. It holds for every version that was ever stored.
@@ -43,6 +44,12 @@ pub struct EventSchema {
 /// The fields that a later version of an event brought. History shows events as they were stored, so earlier ones lack them.
 const ADDED_LATER: [(&str, &str); 3] =
     [("AccountDeactivated", "by"), ("AccountReactivated", "by"), ("InvitationSent", "invited_by")];
+
+/// The events that had another form in an earlier version, and the component that shows it.
+const FORMER_FORMS: [(&str, &str); 1] = [("JobRequested", former::JOB_REQUEST)];
+
+/// Values that only earlier versions of events have, by component.
+const FORMER_VALUES: [(&str, &str); 1] = [("EventLimitHit", "timeout")];
 
 /// Calls a function for each aggregate.
 macro_rules! call {
@@ -64,12 +71,20 @@ where
 {
     let mut variants = variant::of(A::Event::schema());
     for event_type in A::Event::EVENT_TYPES {
+        // An event of several aggregates is the same in each.
+        if let Some(known) = found.iter_mut().find(|known| known.event_type == *event_type) {
+            known.aggregate_types.push(A::TYPE);
+            continue;
+        }
         if let Some(mut variant) = variants.remove(*event_type) {
             for (_, field) in ADDED_LATER.iter().filter(|(later, _)| later == event_type) {
                 variant.may_lack(field);
             }
+            for (_, component) in FORMER_FORMS.iter().filter(|(former, _)| former == event_type) {
+                variant.may_be(component);
+            }
             let (description, schema) = variant.finish();
-            found.push(EventSchema { event_type, aggregate_type: A::TYPE, description, schema });
+            found.push(EventSchema { event_type, aggregate_types: vec![A::TYPE], description, schema });
         }
     }
 }
@@ -78,7 +93,14 @@ where
 pub fn components() -> Components {
     let mut found = Vec::new();
     each_aggregate!(call, add_components, found);
-    found.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect()
+    former::add_components(&mut found);
+    let mut components: BTreeMap<_, _> = found.into_iter().collect();
+    for (name, value) in FORMER_VALUES {
+        if let Some(RefOr::T(Schema::Object(schema))) = components.get_mut(name) {
+            schema.enum_values.get_or_insert_default().push(value.into());
+        }
+    }
+    components.into_iter().collect()
 }
 
 fn add_components<A: Decide>(found: &mut Components)

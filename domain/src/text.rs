@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::{self, Code, Refusal};
+use crate::{
+    redaction::PLACEHOLDER,
+    refusal::{self, Code, Refusal},
+};
 
 crate::codes! {
     NOT_A_WEB_ADDRESS = "not-a-web-address", Field,
@@ -81,6 +84,11 @@ impl Name {
         Ok(Self(text.to_owned()))
     }
 
+    /// What stands for a name that was redacted.
+    pub(crate) fn redacted() -> Self {
+        Self(PLACEHOLDER.to_owned())
+    }
+
     /// The name without white space at its ends.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -123,6 +131,11 @@ impl Prose {
             return Err(TextRefused::Empty);
         }
         Self::parse(text)
+    }
+
+    /// What stands for a text that was redacted.
+    pub(crate) fn redacted() -> Self {
+        Self(PLACEHOLDER.to_owned())
     }
 
     /// The text as it was given, not trimmed.

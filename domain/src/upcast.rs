@@ -6,7 +6,9 @@
 //! and leave the snapshot test of the old JSON in place: it proves that old history still reads.
 
 use cqrs_es::persist::{EventUpcaster, SemanticVersionEventUpcaster, SerializedEvent};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::job::Priority;
 
 /// All upcasters, oldest first, so that one event may climb several versions.
 pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
@@ -15,7 +17,24 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
         lift("AccountDeactivated", "2", |payload| payload["by"] = "operator".into()),
         lift("AccountReactivated", "2", |payload| payload["by"] = "operator".into()),
         lift("InvitationSent", "2", |payload| payload["invited_by"] = Value::Null),
+        lift("JobRequested", "2", keep_source_inline),
+        // The limit is called `time` since.
+        lift("JobAttemptFailed", "2", |payload| {
+            if let Some(limit) = payload.pointer_mut("/failure/outcome/limit_hit").filter(|limit| *limit == "timeout") {
+                *limit = "time".into();
+            }
+        }),
     ]
+}
+
+/// Programs stood in the event, and all jobs were equally urgent.
+fn keep_source_inline(payload: &mut Value) {
+    let Some(fields) = payload.as_object_mut() else { return };
+    let inline: serde_json::Map<_, _> =
+        ["code", "stdin"].into_iter().filter_map(|name| Some((name.to_owned(), fields.remove(name)?))).collect();
+    fields.insert("source".to_owned(), json!({ "inline": inline }));
+    fields.insert("organization_id".to_owned(), Value::Null);
+    fields.insert("priority".to_owned(), Priority::default().number().into());
 }
 
 /// Lifts events of one type to a version, from the one before.
@@ -40,8 +59,6 @@ pub fn upcast(upcasters: &[Box<dyn EventUpcaster>], event: SerializedEvent) -> S
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

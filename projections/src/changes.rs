@@ -8,12 +8,14 @@
 //! The statements of a group become one function of the session ([`ViewWriter::prepare`]), planned once; a batch calls it with the
 //! rows of all of them, as JSON.
 
+mod memory;
 mod row;
 mod rows;
 mod table;
 mod value;
 mod writer;
 
+pub use memory::{Column, Difference, Kept, Memory, Stored, Unkept};
 pub use row::Row;
 pub use table::Table;
 pub use value::{At, Bytea};
@@ -89,6 +91,16 @@ impl Changes {
     /// Deletes all rows that belong to something, by a column that the table names as [`Table::part_of`].
     pub fn delete_parts(&mut self, table: &'static Table, of: Uuid) {
         self.rows(table).delete_parts(of);
+    }
+
+    /// Whether a row is written: created, changed or deleted, itself or with all that belongs to one of `part_of`.
+    pub(crate) fn writes(&self, table: &Table, key: &[Uuid], part_of: &[Uuid]) -> bool {
+        let key = match key {
+            [first, second] => Key::from((*first, *second)),
+            [first] => Key::from(*first),
+            _ => return false,
+        };
+        self.tables.get(table.name()).is_some_and(|rows| rows.writes(&key, part_of))
     }
 
     fn rows(&mut self, table: &'static Table) -> &mut Rows {

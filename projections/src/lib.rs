@@ -14,6 +14,7 @@ pub mod comments;
 pub mod describe;
 pub mod history;
 pub mod incarnation;
+pub mod job_rules;
 pub mod jobs;
 pub mod leader;
 pub mod locks;
@@ -29,8 +30,11 @@ pub mod recent;
 pub mod relation;
 #[allow(clippy::disallowed_methods, reason = "its transactions are on sessions of its own")]
 pub mod runner;
+pub mod schedules;
 pub mod session;
+pub mod state;
 pub mod tasks;
+pub mod webhooks;
 pub mod workspaces;
 
 use changes::{Changes, Table};
@@ -89,8 +93,17 @@ pub fn groups() -> Vec<Group> {
                 Box::new(tasks::Tasks),
                 Box::new(comments::Comments),
                 Box::new(workspaces::Workspaces),
+                Box::new(webhooks::Webhooks),
             ],
         },
-        Group { name: jobs, projections: vec![Box::new(jobs::Jobs)] },
+        Group {
+            name: jobs,
+            projections: vec![
+                Box::new(jobs::Jobs),
+                Box::new(job_rules::JobRules),
+                Box::new(webhooks::WebhookDeliveries),
+                Box::new(schedules::Schedules),
+            ],
+        },
     ]
 }

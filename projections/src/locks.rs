@@ -51,6 +51,36 @@ pub const ADVISORY_LOCKS: &[AdvisoryLock] = &[
         purpose: "make the roles of Postgres, and give them their rights",
         files: &["src/database/grants.sql", "src/database/roles.sql"],
     },
+    AdvisoryLock {
+        number: 7_770_014,
+        purpose: "count the webhooks of a project, by the project",
+        files: &["src/application/webhooks/create.rs"],
+    },
+    AdvisoryLock {
+        number: 7_770_015,
+        purpose: "count the schedules of an owner, by the owner",
+        files: &["src/application/schedules/slots.rs"],
+    },
+    AdvisoryLock {
+        number: 7_770_016,
+        purpose: "count the rules for jobs of an owner, by the owner",
+        files: &["src/application/job_rules/slots.rs"],
+    },
+    AdvisoryLock {
+        number: 7_770_017,
+        purpose: "save or forget what was folded of a project, by the project",
+        files: &["migrations/0045_project_states.sql"],
+    },
+    AdvisoryLock {
+        number: 7_770_018,
+        purpose: "save or forget the snapshot of an aggregate, by the aggregate",
+        files: &["migrations/0047_redaction.sql"],
+    },
+    AdvisoryLock {
+        number: 7_770_019,
+        purpose: "store what a job prints, or redact in its feed, by the feed",
+        files: &["migrations/0048_redacted_jobs.sql", "src/application/redaction/tables.rs"],
+    },
 ];
 
 #[cfg(test)]
@@ -84,7 +114,9 @@ mod tests {
     fn each_lock_is_taken_where_the_list_says_and_nowhere_else() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let mut files = Vec::new();
-        for folder in ["src", "projections/src", "domain/src", "credentials/src", "migrations", "devtools/src"] {
+        for folder in
+            ["src", "projections/src", "domain/src", "credentials/src", "proofs/src", "migrations", "devtools/src"]
+        {
             sources(&root.join(folder), &mut files);
         }
         let taken: BTreeSet<_> = files

@@ -184,7 +184,35 @@ impl LogReader {
         Ok(entries)
     }
 
-    fn decode(&self, row: &PgRow) -> Result<Entry, LogError> {
+    /// The last event of each of these aggregates, redactions of others aside, all as they stood at one moment; of those without an event none. In no
+    /// order.
+    ///
+    /// # Errors
+    /// See [`LogError`].
+    pub async fn last_of_each(
+        &self,
+        executor: impl PgExecutor<'_>,
+        aggregate_type: &str,
+        ids: &[Uuid],
+    ) -> Result<Vec<Recorded>, LogError> {
+        let ids: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+        // One statement sees one state of the log: events are committed in the order of their positions.
+        let rows = sqlx::query(
+            "SELECT e.position, e.event_id, e.feed_id, e.feed_seq, e.aggregate_type, e.aggregate_id, e.sequence,
+                    e.event_type, e.event_version, e.recorded_at, e.payload::text AS payload,
+                    e.metadata::text AS metadata
+             FROM unnest($2::text[]) AS a (id) CROSS JOIN LATERAL (
+                 SELECT * FROM events e WHERE e.aggregate_type = $1 AND e.aggregate_id = a.id
+                   AND e.event_type <> 'PayloadRedacted' ORDER BY e.sequence DESC LIMIT 1) AS e",
+        )
+        .bind(aggregate_type)
+        .bind(ids)
+        .fetch_all(executor)
+        .await?;
+        rows.iter().filter_map(|row| self.decode(row).map(|entry| entry.recorded).transpose()).collect()
+    }
+
+    pub(crate) fn decode(&self, row: &PgRow) -> Result<Entry, LogError> {
         let position: i64 = row.try_get("position")?;
         let Some(payload) = row.try_get::<Option<&str>, _>("payload")? else {
             return Ok(Entry { position, recorded: None });

@@ -4,13 +4,15 @@
 //! more rows there are happens before: the replay, and the comparison, which sees live tables and replay at one position in
 //! one snapshot while the runner goes on.
 
+mod comparison;
 mod twin;
 
 use std::time::Duration;
 
-use sqlx::{Acquire, PgConnection, Row};
+use sqlx::{Acquire, PgConnection};
 
-use self::twin::Twin;
+pub use self::comparison::{Comparison, Difference, RowDifference, TableDifference, WrittenBy};
+use self::{comparison::compare, twin::Twin};
 use crate::{
     Group,
     changes::{UnusableChange, ViewWriter},
@@ -33,32 +35,6 @@ const VACUUM_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Told how far a replay is: positions done, and in all.
 pub type Report<'a> = &'a (dyn Fn(i64, i64) + Send + Sync);
-
-/// What a comparison found in one table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TableDifference {
-    /// Name of the table, without its schema.
-    pub table: &'static str,
-    /// Rows that only the live table has, or has otherwise.
-    pub only_live: i64,
-    /// Rows that only the replay has, or has otherwise.
-    pub only_replayed: i64,
-    /// One of those rows, as JSON.
-    pub example: Option<String>,
-}
-
-/// What came of verifying or rebuilding a group.
-#[derive(Clone, Debug)]
-pub struct Comparison {
-    /// Name of the group that was compared.
-    pub group: &'static str,
-    /// The position at which live views and replay were compared.
-    pub position: i64,
-    /// Rows of the replay, in all tables of the group together.
-    pub rows: i64,
-    /// Tables that differ.
-    pub differences: Vec<TableDifference>,
-}
 
 impl From<sqlx::Error> for ReplayError {
     fn from(error: sqlx::Error) -> Self {
@@ -356,37 +332,4 @@ async fn replay_batch(
     let changes = writer.changes(group, &events).map_err(|source| ReplayError::Change { position: last, source })?;
     writer.change(connection, changes).await.map_err(|source| ReplayError::Apply { position: last, source })?;
     Ok(last)
-}
-
-async fn compare(
-    connection: &mut PgConnection,
-    group: &Group,
-    schema: &str,
-    position: i64,
-) -> Result<Comparison, sqlx::Error> {
-    let mut comparison = Comparison { group: group.name, position, rows: 0, differences: Vec::new() };
-    for table in group.tables() {
-        let row = sqlx::query(&format!(
-            "WITH only_live AS (TABLE {LIVE}.{table} EXCEPT TABLE {schema}.{table}),
-                  only_replayed AS (TABLE {schema}.{table} EXCEPT TABLE {LIVE}.{table})
-             SELECT (SELECT count(*) FROM {schema}.{table}) AS rows,
-                    (SELECT count(*) FROM only_live) AS only_live,
-                    (SELECT count(*) FROM only_replayed) AS only_replayed,
-                    COALESCE((SELECT to_json(l)::text FROM only_live l LIMIT 1),
-                             (SELECT to_json(r)::text FROM only_replayed r LIMIT 1)) AS example"
-        ))
-        .fetch_one(&mut *connection)
-        .await?;
-        comparison.rows += row.try_get::<i64, _>("rows")?;
-        let difference = TableDifference {
-            table,
-            only_live: row.try_get("only_live")?,
-            only_replayed: row.try_get("only_replayed")?,
-            example: row.try_get("example")?,
-        };
-        if difference.only_live + difference.only_replayed > 0 {
-            comparison.differences.push(difference);
-        }
-    }
-    Ok(comparison)
 }

@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::history;
+
 /// Bytes of payloads and metadata that are kept.
 const CAPACITY: usize = 16 * 1024 * 1024;
 /// Bytes that wait for each tap.
@@ -58,6 +60,21 @@ struct Ring {
     server: String,
     events: VecDeque<Arc<StoredEvent>>,
     bytes: usize,
+}
+
+impl Ring {
+    fn drop_first(&mut self) {
+        if let Some(oldest) = self.events.pop_front() {
+            self.bytes -= oldest.bytes();
+        }
+    }
+
+    /// Drops an event whose payload was taken out, and all before it: the log has what is left of it.
+    fn forget(&mut self, position: i64) {
+        while self.events.front().is_some_and(|event| event.position <= position) {
+            self.drop_first();
+        }
+    }
 }
 
 /// The latest events of this process, without a hole; bounded in bytes. Cheap to clone.
@@ -150,6 +167,9 @@ impl RecentEvents {
         let events: Vec<_> = events.into_iter().map(Arc::new).collect();
         self.queues().iter().for_each(|queue| queue.push(generation, &events));
         for event in events {
+            if let Some(position) = history::redacts(&event.event_type, &event.payload) {
+                ring.forget(position);
+            }
             match ring.events.back() {
                 // Told late: what is here is younger.
                 Some(last) if event.position <= last.position => continue,
@@ -162,10 +182,8 @@ impl RecentEvents {
             ring.bytes += event.bytes();
             ring.events.push_back(event);
         }
-        while ring.bytes > CAPACITY
-            && let Some(oldest) = ring.events.pop_front()
-        {
-            ring.bytes -= oldest.bytes();
+        while ring.bytes > CAPACITY && !ring.events.is_empty() {
+            ring.drop_first();
         }
     }
 
@@ -255,6 +273,20 @@ mod tests {
         recent.push(0, [event(9, 1)]);
         assert!(positions(&recent, 6, 10).is_empty(), "8 is another's");
         assert_eq!(positions(&recent, 8, 10), [9]);
+    }
+
+    #[test]
+    fn what_was_redacted_is_not_handed_out_any_more() {
+        let recent = RecentEvents::default();
+        recent.push(0, (1..=5).map(|position| event(position, 10)));
+        let redaction = StoredEvent {
+            event_type: history::PAYLOAD_REDACTED.to_owned(),
+            payload: r#"{"type":"PayloadRedacted","position":3}"#.to_owned(),
+            ..event(6, 0)
+        };
+        recent.push(0, [redaction]);
+        assert!(positions(&recent, 2, 10).is_empty(), "3 is to be read from the log");
+        assert_eq!(positions(&recent, 3, 10), [4, 5, 6]);
     }
 
     #[test]

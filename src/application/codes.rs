@@ -52,12 +52,21 @@ workroom_domain::codes! {
     NO_SANDBOX = "no-sandbox", Unavailable,
         "code cannot be run here at the moment: there is no usable sandbox for it",
         "tell whoever runs the service; `/ready` says what is missing";
+    TOO_MANY_JOBS = "too-many-jobs", Throttled,
+        "too many jobs of the account, the project or the organization wait or run",
+        "try again when some are done, after `Retry-After`; cancel what is not needed";
+    UNKNOWN_LANGUAGE = "unknown-language", Field,
+        "programs cannot be in this language here",
+        "choose `python`, `javascript` or `bash`, or ask whoever runs the service to configure it";
     NO_SUCH_ACCOUNT = "no-such-account", Field,
         "no account has this e-mail address",
         "check the address";
     NOT_A_MEMBER = "not-a-member", Field,
         "the account is not a member of the project or organization, or not in a role that this takes",
         "add it first, or name another";
+    MISSING_FIELD = "missing-field", Field,
+        "a field that is required is missing",
+        "add it";
     OUT_OF_RANGE = "out-of-range", Field,
         "the value lies outside the range that the field takes",
         "choose another value; the detail names the range";

@@ -5,7 +5,10 @@ use std::{borrow::Cow, time::Duration};
 use workroom_domain::refusal::{CONTENDED, Code, Kind, NOT_FOUND, Refusal};
 
 use super::codes::{DATABASE_AWAY, INTERNAL, INVALID, OUTCOME_UNKNOWN, OVERLOADED};
-use crate::event_store::{AppendError, LoadError};
+use crate::{
+    event_store::{AppendError, LoadError},
+    log_tree::TreeError,
+};
 
 /// A refusal: what it is known by, and what is the matter this time.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -120,8 +123,9 @@ impl Error {
             | Kind::Conflict
             | Kind::Stale
             | Kind::Invalid
-            | Kind::Field => true,
-            Kind::Malformed | Kind::Throttled | Kind::Unavailable | Kind::Failure => false,
+            | Kind::Field
+            | Kind::Throttled => true,
+            Kind::Malformed | Kind::Unavailable | Kind::Failure => false,
         }
     }
 }
@@ -149,6 +153,15 @@ impl From<sqlx::Error> for Error {
             sqlx::Error::Database(ref inner) if inner.is_foreign_key_violation() => {
                 Self::refused(CONTENDED, "somebody or something that this is about is gone by now")
             }
+            other => Self::failure(other),
+        }
+    }
+}
+
+impl From<TreeError> for Error {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Database(error) => error.into(),
             other => Self::failure(other),
         }
     }

@@ -8,6 +8,7 @@
 
 pub mod accounts;
 mod all;
+pub mod audit;
 pub mod codes;
 pub mod comments;
 mod context;
@@ -15,6 +16,7 @@ mod error;
 pub mod files;
 mod idempotency;
 pub mod invitations;
+pub mod job_rules;
 pub mod jobs;
 pub mod members;
 pub mod organizations;
@@ -23,11 +25,14 @@ mod precondition;
 pub mod projects;
 pub mod reactor;
 pub mod reading;
+pub mod redaction;
 mod run;
+pub mod schedules;
 mod tables;
 pub mod tasks;
 mod unit;
 mod views;
+pub mod webhooks;
 pub mod workspaces;
 
 use std::{sync::Arc, time::Duration};
@@ -35,6 +40,10 @@ use std::{sync::Arc, time::Duration};
 use sqlx::PgPool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
+use workroom_domain::{
+    ids::JobId,
+    job::{Job, JobState},
+};
 use workroom_projections::{history::Cause, progress::Progress};
 
 pub use all::all;
@@ -47,7 +56,7 @@ pub use run::{Command, Done};
 pub use tables::{At, Bytea, Change, Refusal, TableChange};
 pub use unit::Unit;
 
-use crate::event_store::EventLog;
+use crate::{event_store::EventLog, log_tree::Trees};
 
 /// How long a reply waits for the read models before it goes out with a note that they are behind.
 const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,6 +88,7 @@ pub struct Inner {
     in_flight: idempotency::InFlight,
     creations: moka::sync::Cache<(&'static str, Uuid), Cause>,
     email_proof: EmailProof,
+    trees: Trees,
 }
 
 impl App {
@@ -87,7 +97,8 @@ impl App {
         let command_locks = (0..COMMAND_LOCKS).map(|_| Mutex::new(())).collect();
         let creations = moka::sync::Cache::new(CREATIONS);
         let in_flight = idempotency::InFlight::default();
-        Self { inner: Arc::new(Inner { pool, log, progress, command_locks, in_flight, creations, email_proof }) }
+        let trees = Trees::new(pool.clone());
+        Self { inner: Arc::new(Inner { pool, log, progress, command_locks, in_flight, creations, email_proof, trees }) }
     }
 
     /// The database, for queries.
@@ -98,6 +109,20 @@ impl App {
     /// The event log.
     pub fn log(&self) -> &EventLog {
         &self.log
+    }
+
+    /// The trees over the log.
+    pub fn trees(&self) -> &Trees {
+        &self.trees
+    }
+
+    /// What is known of a job, from the log.
+    ///
+    /// # Errors
+    /// The database's; there is no such job.
+    pub async fn job(&self, job_id: JobId) -> Result<JobState, Error> {
+        let job = self.log.reload::<Job>(job_id.into()).await?;
+        Ok(job.state.requested()?.clone())
     }
 
     /// How far the views are.

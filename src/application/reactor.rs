@@ -1,6 +1,6 @@
 //! What has to follow an event in other aggregates, however many, each of them an append of its own: tasks of members who
-//! have left are nobody's, invitations of who may not invite any more are void, jobs of projects that were deleted are over, and
-//! accounts that were erased belong to nothing.
+//! have left are nobody's, invitations of who may not invite any more are void, jobs of projects that were deleted and of
+//! accounts that were closed are over, and accounts that were erased belong to nothing.
 //!
 //! Whoever gave the command does it before the reply, as far as the views show what is to be done. Each [`Reactor`]
 //! follows the log behind them, with a checkpoint in the database: it goes no further than the views have come, so what
@@ -10,11 +10,13 @@
 //! A repair, every few minutes, does the same for everything that the views show: it finds what earlier versions left.
 
 mod follower;
+mod left_jobs;
 
 use std::time::Duration;
 
 use uuid::Uuid;
 use workroom_domain::{
+    access::OrganizationRole,
     actor::{Actor, SystemActor},
     ids::{AccountId, InvitationId, OrganizationId, ProjectId},
     job::CancelReason,
@@ -28,9 +30,9 @@ use super::{
     App, Command, Context, Done, Error,
     accounts::{LeaveEverything, Portion},
     invitations::{self, DeleteInvitation, LapseInvitation},
-    jobs::{CancelJob, RevokeLease},
+    jobs::EndJob,
     members::{RemoveMember, RemoveOutsider},
-    organizations::{RemoveOrganizationMember, UpdateOrganization, UpdatedOrganization},
+    organizations::{ChangeOrganizationRole, RemoveOrganizationMember, UpdateOrganization, UpdatedOrganization},
     projects::DeleteProject,
     tasks::UnassignTask,
 };
@@ -80,6 +82,21 @@ impl App {
         Ok(self.demoted(context, command.account_id, done).await)
     }
 
+    /// Gives a member of an organization another role: whoever audits its projects leaves them. Ends the invitations of
+    /// who may not invite any more.
+    pub async fn change_organization_role(
+        &self,
+        context: &Context,
+        command: &ChangeOrganizationRole,
+    ) -> Result<Demoted<i64>, Error> {
+        let done = self.run(context, command).await?;
+        if done.visible && command.role == OrganizationRole::Auditor {
+            let context = &reaction(context.correlation_id);
+            later(self.remove_some_outsiders(context, command.organization_id, Some(command.account_id)).await);
+        }
+        Ok(self.demoted(context, command.account_id, done).await)
+    }
+
     /// Changes an organization's fields; where it takes no guests any more, they leave its projects.
     pub async fn update_organization(
         &self,
@@ -94,8 +111,8 @@ impl App {
         Ok(done)
     }
 
-    /// Takes the first off projects who do not belong to the organization, which takes no guests: a request waits for so many
-    /// at most. The reactor takes off the others.
+    /// Takes the first off projects who do not belong to the organization, which takes no guests, or are its auditors:
+    /// a request waits for so many at most. The reactor takes off the others.
     async fn remove_some_outsiders(
         &self,
         context: &Context,
@@ -107,8 +124,8 @@ impl App {
         futures::future::try_join_all(removed).await.map(drop)
     }
 
-    /// Takes off projects who does not belong to their organization, which takes no guests: of one organization, or all; one
-    /// account, or all.
+    /// Takes off projects who does not belong to their organization, which takes no guests, or is its auditor: of one
+    /// organization, or all; one account, or all.
     async fn remove_outsiders(
         &self,
         context: &Context,
@@ -183,9 +200,11 @@ impl App {
     }
 
     /// Takes an erased account off what it was added to while it was being erased, or off the next portion of what it
-    /// belonged to.
+    /// belonged to, and ends the first of its own jobs.
     pub async fn leave_more(&self, correlation_id: Uuid, account_id: AccountId) {
-        later(self.run(&reaction(correlation_id), &LeaveEverything { account_id }).await.map(drop));
+        let context = &reaction(correlation_id);
+        later(self.run(context, &LeaveEverything { account_id }).await.map(drop));
+        later(self.end_some_own_jobs(context, account_id).await);
     }
 
     /// Takes an erased account off everything that it still belongs to. Somebody else may be at it: then there is nothing to
@@ -215,8 +234,7 @@ impl App {
     async fn end_jobs(&self, context: &Context, of: Option<ProjectId>) -> Result<(), Error> {
         let find = || jobs::open_in_deleted(self.pool(), of, BATCH);
         repeat_until_none(find, |job_id| async move {
-            let cancel = CancelJob { job_id, reason: CancelReason::ProjectDeleted };
-            self.run_with_tables(context, &cancel, &RevokeLease { job_id }).await
+            self.run(context, &EndJob { job_id, reason: CancelReason::ProjectDeleted }).await
         })
         .await
     }

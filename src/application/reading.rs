@@ -20,8 +20,8 @@ use workroom_projections::{
 use super::{App, Error};
 use crate::application::codes::FORBIDDEN;
 
-/// Asks whether somebody who stands so to a project may do something in it. Answers the role whose rights they have; none for a
-/// visitor.
+/// Asks whether somebody who stands so to a project may do something in it. Answers the role whose rights they have; none
+/// for a visitor and an auditor.
 ///
 /// # Errors
 /// As [`App::project_for`].
@@ -50,18 +50,19 @@ impl App {
         Ok(creation)
     }
 
-    /// Whether a project was deleted that this account had an owner's rights in: its history stays open to them. Read from
-    /// the log as it is now, since the views have forgotten the members, and what this process remembers may be old.
+    /// Whether a project was deleted that this account had an owner's rights in, or whose organization it audits: its
+    /// history stays open to them. Read from the log as it is now, since the views have forgotten the members, and what
+    /// this process remembers may be old.
     ///
     /// # Errors
     /// The log cannot be read.
-    pub async fn owned_before(&self, account_id: AccountId, project_id: ProjectId) -> Result<bool, Error> {
+    pub async fn reads_when_deleted(&self, account_id: AccountId, project_id: ProjectId) -> Result<bool, Error> {
         let project = self.log.reload::<Project>(project_id.into()).await?;
-        let Project::Deleted { organization_id } = project.state else { return Ok(false) };
+        let Project::Deleted { organization_id, .. } = project.state else { return Ok(false) };
         let membership = self.log.reload::<Membership>(project_id.into()).await?;
         let organization = self.log.reload::<Organization>(organization_id.into()).await?;
         let facts = Facts::at_deletion(account_id, &membership.state, &organization.state);
-        Ok(facts.relation().role() == Some(Role::Owner))
+        Ok(facts.relation().reads_whole_history())
     }
 
     /// What tells how an account stands to a project, by the log as it is now; `membership` was read from there.
@@ -116,6 +117,7 @@ impl App {
         let organization = self.organization_for(account_id, organization_id).await?;
         let role = match organization.my_role.as_str() {
             "admin" => OrganizationRole::Admin,
+            "auditor" => OrganizationRole::Auditor,
             _ => OrganizationRole::Member,
         };
         match access::decide_in_organization(Some(role), organization.members_can_create_projects, action) {
@@ -175,8 +177,8 @@ impl App {
         self.admit_to(account_id, project_id, found, action).await
     }
 
-    /// Finds a project as [`App::project_for`] does, also if it was deleted and `account_id` had an owner's rights in it: then
-    /// there is no more to see of it than its history, and the answer is none.
+    /// Finds a project as [`App::project_for`] does, also if it was deleted and `account_id` had an owner's rights in it,
+    /// or audits its organization: then there is no more to see of it than its history, and the answer is none.
     ///
     /// # Errors
     /// As [`App::project_for`].
@@ -192,7 +194,7 @@ impl App {
             Err(error)
                 if error.kind() == Kind::NotFound
                     && may_be_deleted
-                    && self.owned_before(account_id, project_id).await? =>
+                    && self.reads_when_deleted(account_id, project_id).await? =>
             {
                 Ok(None)
             }

@@ -117,6 +117,17 @@ impl App {
         Ok(Ran::Now(Done { reply, position, visible }))
     }
 
+    /// Carries a command out, and does not wait until the views show it: for the service's own, and for what no view shows.
+    ///
+    /// # Errors
+    /// As [`App::run`].
+    pub(crate) async fn run_unseen<C: Command>(&self, context: &Context, command: &C) -> Result<C::Reply, Error> {
+        match self.commit(context, command, &NoTables, &|_| Ok(None)).await? {
+            Some((reply, _)) => Ok(reply),
+            None => Err(Error::failure("a command without a receipt met one")),
+        }
+    }
+
     /// `None`: the command was answered before, under the same key.
     async fn commit<C: Command>(
         &self,

@@ -166,13 +166,26 @@ impl<'a> Unit<'a> {
         if events.is_empty() {
             return Ok(next);
         }
-        let events = serialize_events(&events, &self.context.metadata()).map_err(Error::failure)?;
+        let feed_id = next.state.feed(current.id);
+        self.append(current, &next, feed_id, &events)?;
+        Ok(next)
+    }
+
+    /// Takes up events that lead from one state of an aggregate to the next.
+    fn append<A: Stored>(
+        &mut self,
+        current: &Versioned<A>,
+        next: &Arc<Versioned<A>>,
+        feed_id: Uuid,
+        events: &[<A as Decide>::Event],
+    ) -> Result<(), Error> {
+        let events = serialize_events(events, &self.context.metadata()).map_err(Error::failure)?;
         let key = (<A as Decide>::TYPE, current.id);
         match self.streams.iter_mut().find(|s| (s.expected.aggregate_type, s.expected.aggregate_id) == key) {
             Some(stream) => stream.events.extend(events),
             None => self.streams.push(StreamAppend {
                 expected: Expected { aggregate_type: key.0, aggregate_id: key.1, sequence: current.sequence },
-                feed_id: next.state.feed(current.id),
+                feed_id,
                 events,
             }),
         }
@@ -181,8 +194,44 @@ impl<'a> Unit<'a> {
             let Expected { aggregate_type, aggregate_id, .. } = state.expected();
             (aggregate_type, aggregate_id) != key
         });
-        self.decided.push(Box::new(Arc::clone(&next)));
-        Ok(next)
+        self.decided.push(Box::new(Arc::clone(next)));
+        Ok(())
+    }
+
+    /// Takes up events that no aggregate decides: that others were redacted. They belong to the same feed as those.
+    pub(super) fn record<A: Stored>(
+        &mut self,
+        current: &Versioned<A>,
+        feed_id: Uuid,
+        events: &[<A as Decide>::Event],
+    ) -> Result<(), Error> {
+        let mut next = current.clone();
+        for event in events {
+            next.state.evolve(event);
+            next.sequence += 1;
+        }
+        self.append(current, &Arc::new(next), feed_id, events)
+    }
+
+    /// Looks at each event of an aggregate, from the log, up to a sequence.
+    pub(super) async fn walk<A: Stored>(
+        &self,
+        id: Uuid,
+        until: i64,
+        each: impl FnMut(i64, <A as Decide>::Event) + Send,
+    ) -> Result<(), LoadError> {
+        self.log.walk::<A>(id, until, each).await
+    }
+
+    /// An event of an aggregate, in its newest form, from a stored one.
+    pub(super) fn decode<A: Stored>(
+        &self,
+        id: Uuid,
+        sequence: i64,
+        stored_as: (&str, &str),
+        payload: &str,
+    ) -> Result<<A as Decide>::Event, Error> {
+        Ok(self.log.decode::<A>(id, sequence, stored_as, payload)?)
     }
 
     /// Insists that the asking account can act; asked before every command. The append is guarded by this: nothing is

@@ -1,3 +1,5 @@
-//! Audits: replays of the log that prove something about all of it.
+//! Audits: what proves something about all of the log, or about a part of it that was handed over as a file.
 
 pub mod access;
+pub mod export;
+pub mod verify;

@@ -23,6 +23,8 @@ pub struct Rule {
     pub table: &'static str,
     /// Which rows, as SQL.
     pub condition: String,
+    /// Where they are looked for, as a `FROM` clause with the table; none: in the whole table.
+    pub found_from: Option<String>,
     /// How many rows at a time, at most.
     pub portion: u32,
     /// How long after it was applied the rule is due again; at least [`SHORTEST_PERIOD`].
@@ -30,29 +32,20 @@ pub struct Rule {
 }
 
 /// All that is deleted because its time is over.
-pub fn rules() -> Vec<Rule> {
+pub fn rules(job_data_days: u32) -> Vec<Rule> {
     let rule = |name, table, condition: &str, portion, minutes| Rule {
         name,
         table,
         condition: condition.to_owned(),
+        found_from: None,
         portion,
         period: Duration::from_mins(minutes),
     };
     let age = |column, age: Duration| format!("{column} < now() - interval '{} seconds'", age.as_secs());
-    vec![
+    let mut rules = vec![
         rule("receipts", "idempotency_receipts", &age("created_at", receipts::KEPT), 1000, 10),
         // What an earlier version kept of aggregates that never were.
         rule("snapshots", "aggregate_snapshots", "sequence = 0", 1000, 10),
-        // Of jobs that were taken away, or whose worker died after the outcome.
-        rule("job_leases", "job_leases", "expires_at < now() - interval '1 hour'", 1000, 10),
-        rule(
-            "job_dispatches",
-            "job_dispatches",
-            "dispatched_at < now() - interval '1 hour' AND NOT EXISTS
-                 (SELECT FROM jobs j WHERE j.id = job_dispatches.job_id AND j.status IN ('pending', 'running'))",
-            1000,
-            10,
-        ),
         rule("mails", "mails", "expires_at < now() - interval '7 days'", 1000, 10),
         // Whom they went to; none of them can be accepted any more.
         rule("invitations", "invitations", "expires_at < now() - interval '1 day'", 1000, 10),
@@ -66,6 +59,14 @@ pub fn rules() -> Vec<Rule> {
         ),
         rule("personal_tokens", "personal_tokens", "expires_at < now() - interval '30 days'", 1000, 5),
         rule("mail_tokens", "mail_tokens", "expires_at < now()", 1000, 5),
+        // Of deleted projects; what they were can still be folded from the log.
+        rule(
+            "project_states",
+            "project_states",
+            "EXISTS (SELECT FROM projects p WHERE p.id = project_states.project_id AND p.deleted)",
+            10,
+            10,
+        ),
         rule("webhook_messages", "webhook_messages", "received_at < now() - interval '1 day'", 1000, 5),
         rule("ended_credentials", "ended_credentials", &age("ended_at", identity::ENDED_CREDENTIALS_KEPT), 5000, 5),
         rule("throttles", "throttles", "free_at < now()", 5000, 5),
@@ -78,17 +79,122 @@ pub fn rules() -> Vec<Rule> {
             5000,
             1,
         ),
+    ];
+    // What was stored of a job while it was deleted, or its project was, or its account was erased; or a moment later.
+    // Each row is looked up by its job's id: with EXISTS, Postgres may read all jobs, or all of the log, at once.
+    for (name, table, at) in [
+        ("late_output", "job_output_pieces", "created_at"),
+        ("late_artifacts", "job_artifacts", "created_at"),
+        ("late_progress", "job_progress", "at"),
+    ] {
+        let condition = format!(
+            "{at} > now() - interval '1 hour' AND COALESCE(
+                 (SELECT p.deleted IS TRUE OR (j.project_id IS NULL AND a.id IS NULL) FROM jobs j
+                  LEFT JOIN projects p ON p.id = j.project_id LEFT JOIN accounts a ON a.id = j.submitted_by
+                  WHERE j.id = {table}.job_id),
+                 (SELECT count(*) > 0 FROM events e WHERE e.aggregate_type = 'job'
+                  AND e.aggregate_id = {table}.job_id::text AND e.event_type = 'JobDeleted'))"
+        );
+        rules.push(rule(name, table, &condition, 1000, 10));
+    }
+    rules.extend(redacted());
+    rules.extend(retained());
+    if job_data_days > 0 {
+        for (table, at) in [
+            ("job_inputs", "created_at"),
+            ("job_output_pieces", "created_at"),
+            ("job_artifacts", "created_at"),
+            ("job_progress", "at"),
+        ] {
+            let condition = format!(
+                "{at} < now() - interval '{job_data_days} days' AND NOT EXISTS
+                     (SELECT FROM jobs j WHERE j.id = {table}.job_id AND j.status IN ('pending', 'running'))"
+            );
+            rules.push(rule(table, table, &condition, 1000, 10));
+        }
+        // What addresses answered; that it was sent, the log tells.
+        let condition = format!(
+            "at < now() - interval '{job_data_days} days' AND NOT EXISTS
+                 (SELECT FROM jobs j WHERE j.id = webhook_responses.job_id AND j.status IN ('pending', 'running'))"
+        );
+        rules.push(rule("webhook_responses", "webhook_responses", &condition, 1000, 10));
+    }
+    rules
+}
+
+/// What was stored of a job behind its redaction, by an attempt that had started before. The functions that store keep
+/// that out: this is for what they did not see.
+fn redacted() -> impl Iterator<Item = Rule> {
+    [
+        ("redacted_output", "job_output_pieces"),
+        ("redacted_artifacts", "job_artifacts"),
+        ("redacted_progress", "job_progress"),
     ]
+    .into_iter()
+    .map(|(name, table)| Rule {
+        name,
+        table,
+        condition: format!(
+            "(SELECT COALESCE(max(e.sequence) FILTER (WHERE e.event_type = 'PayloadRedacted')
+                              > max(e.sequence) FILTER (WHERE (e.payload->>'attempt')::int = {table}.attempt), false)
+              FROM events e
+              WHERE e.aggregate_type = 'job' AND e.aggregate_id = {table}.job_id::text
+                AND e.event_type IN ('JobStarted', 'PayloadRedacted'))"
+        ),
+        // An index has the redactions of jobs by their time.
+        found_from: Some(format!(
+            "events late JOIN {table} ON {table}.job_id = late.aggregate_id::uuid AND late.aggregate_type = 'job'
+                 AND late.event_type = 'PayloadRedacted' AND late.recorded_at > now() - interval '7 days'"
+        )),
+        portion: 1000,
+        period: Duration::from_mins(10),
+    })
+}
+
+/// What an organization has settled for the jobs of its projects: the days count from a job's end. Whether that is its
+/// end, the log knows: a view that lags does not show yet that the job is done again.
+fn retained() -> impl Iterator<Item = Rule> {
+    [
+        ("retained_output", "job_output_pieces", "job_output_days", 5000),
+        // Some are megabytes.
+        ("retained_artifacts", "job_artifacts", "job_output_days", 1000),
+        ("retained_progress", "job_progress", "job_output_days", 5000),
+        ("retained_code", "job_inputs", "job_code_days", 5000),
+    ]
+    .into_iter()
+    .map(|(name, table, days, portion)| Rule {
+        name,
+        table,
+        condition: format!(
+            "COALESCE((SELECT j.status NOT IN ('pending', 'running')
+                  AND j.completed_at < now() - make_interval(days => o.{days})
+                  AND j.version = (SELECT e.sequence FROM events e
+                                   WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text
+                                   ORDER BY e.sequence DESC LIMIT 1)
+              FROM jobs j JOIN organizations o ON o.id = j.organization_id
+              WHERE j.id = {table}.job_id AND o.{days} > 0), false)"
+        ),
+        // From the organizations that have settled it: nobody else's rows are looked at. OFFSET keeps to this order.
+        found_from: Some(format!(
+            "organizations settled CROSS JOIN LATERAL (
+                 SELECT j.id FROM jobs j WHERE j.organization_id = settled.id
+                 AND j.completed_at < now() - make_interval(days => settled.{days}) OFFSET 0) AS ended
+             JOIN {table} ON {table}.job_id = ended.id AND settled.{days} > 0"
+        )),
+        portion,
+        period: Duration::from_hours(1),
+    })
 }
 
 impl Rule {
     /// The statement that deletes a portion of `$1` rows. The condition holds for the rows that are found, and again for each
     /// as it is when it is deleted.
     fn statement(&self) -> String {
-        let Self { table, condition, .. } = self;
+        let Self { table, condition, found_from, .. } = self;
+        let from = found_from.as_deref().unwrap_or(table);
         format!(
             "DELETE FROM {table}
-             WHERE ctid = ANY (ARRAY(SELECT ctid FROM {table} WHERE {condition} LIMIT $1)) AND ({condition})"
+             WHERE ctid = ANY (ARRAY(SELECT {table}.ctid FROM {from} WHERE {condition} LIMIT $1)) AND ({condition})"
         )
     }
 
@@ -114,9 +220,9 @@ pub struct Cleanup {
 
 impl Cleanup {
     /// All rules; each is due at once.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: PgPool, job_data_days: u32) -> Self {
         let now = Instant::now();
-        Self { pool, rules: rules().into_iter().map(|rule| (rule, now)).collect() }
+        Self { pool, rules: rules(job_data_days).into_iter().map(|rule| (rule, now)).collect() }
     }
 }
 
@@ -156,7 +262,7 @@ mod tests {
 
     #[test]
     fn each_rule_has_its_name_and_none_comes_too_often() {
-        let rules = rules();
+        let rules = rules(30);
         let names: BTreeSet<_> = rules.iter().map(|rule| rule.name).collect();
         assert_eq!(names.len(), rules.len());
         assert!(rules.iter().all(|rule| rule.period >= SHORTEST_PERIOD && rule.portion > 0));
@@ -164,7 +270,11 @@ mod tests {
 
     #[test]
     fn a_row_is_deleted_only_if_it_is_still_past_its_time() {
-        let rule = Rule { condition: "a < 1 OR b".to_owned(), ..rules().remove(0) };
+        let condition = || "a < 1 OR b".to_owned();
+        let rule = Rule { condition: condition(), ..rules(0).remove(0) };
         assert!(rule.statement().ends_with("WHERE a < 1 OR b LIMIT $1)) AND (a < 1 OR b)"), "{}", rule.statement());
+        let rule = Rule { condition: condition(), found_from: Some("c JOIN t ON d".to_owned()), ..rule };
+        let found = ".ctid FROM c JOIN t ON d WHERE a < 1 OR b LIMIT $1)) AND (a < 1 OR b)";
+        assert!(rule.statement().ends_with(found), "{}", rule.statement());
     }
 }

@@ -18,9 +18,25 @@ use super::{
     each,
 };
 use crate::{
-    application::reactor::{Reaction, Reactor},
+    application::{
+        jobs::OpenJobs,
+        reactor::{Reaction, Reactor},
+        redaction::{Redactions, Statistics},
+        webhooks::WebhookFollower,
+    },
+    config::Role,
     identity::Identity,
-    jobs::{reconciler::Reconciler, sandbox::Sandbox, worker::Worker},
+    jobs::{
+        Pool,
+        dispatcher::Dispatcher,
+        output_bell::OutputBell,
+        pool::PerPool,
+        sandbox::Sandbox,
+        scheduler::{self, Scheduler},
+        types::Types,
+        worker::{Worker, WorkerConfig},
+    },
+    log_tree::{LogTree, Publisher, TreeStatus, Trees},
     messaging::{
         doorbell::{Doorbell, Ringer},
         seal::Seal,
@@ -83,6 +99,12 @@ impl Registry<'_> {
     }
 
     /// In every process that does not only run jobs.
+    pub fn outputs(&self, bell: &OutputBell) {
+        let bell = bell.clone();
+        self.driver.service("job_outputs", Aborted, move |_| bell.clone().run());
+    }
+
+    /// In every process that does not only run jobs.
     pub fn rate_limits(&self, share: Share) {
         self.driver.service("rate_limits", Aborted, move |_| share.clone().run());
     }
@@ -105,6 +127,22 @@ impl Registry<'_> {
         }
     }
 
+    /// The role `projector`, too. It is led, by the tree's own session.
+    pub fn log_tree(&self, election: &Election) -> watch::Receiver<TreeStatus> {
+        let Self { driver, base } = self;
+        // Connections of its own: requests that use up the others do not hold up what is signed.
+        let trees = Trees::new(base.database.pool(2));
+        let tree =
+            LogTree::new(trees.clone(), base.options.clone(), base.log.head(), base.log.recent(), election.clone());
+        let status = tree.status();
+        if let Some(folder) = base.config.process.checkpoints_dir.clone() {
+            let publisher = Publisher::new(folder, trees, tree.signed(), status.clone());
+            driver.service("checkpoints", Aborted, move |_| publisher.clone().run());
+        }
+        driver.service("log_tree", Aborted, move |_| tree.clone().run());
+        status.subscribe()
+    }
+
     /// The role `relay`. It is led, by the relay's own session.
     pub fn relay(&self, election: &Election) -> watch::Receiver<RelayStatus> {
         let Self { driver, base } = self;
@@ -122,13 +160,33 @@ impl Registry<'_> {
         status
     }
 
-    /// The role `worker`, where code can be run.
-    pub fn worker(&self, sandbox: &Sandbox) {
+    /// The role `worker`, where code can be run, and the role `scheduler`, which runs the service's own jobs.
+    pub fn worker(&self, sandbox: Option<&Sandbox>) {
         let Self { driver, base } = self;
-        let stream = &base.relay_config.jobs_stream;
-        let worker = Worker::new(base.app.clone(), base.messaging.clone(), stream, sandbox.clone());
-        let slots = base.worker_slots();
-        driver.service("worker", Waited, move |context| worker.clone().run(slots, context.shutdown));
+        let service = base.plays(Role::Scheduler).then(|| base.config.jobs.webhooks.destinations());
+        let open = OpenJobs::new(base.config.jobs.open_limits());
+        let types = Types::new(sandbox, service, &open);
+        let slots = |pool, slots| if types.serves(pool) { slots } else { 0 };
+        let slots = PerPool::new(
+            slots(Pool::Sandbox, base.worker_slots()),
+            slots(Pool::Service, base.config.jobs.service_slots),
+        );
+        let grace = base.config.jobs.grace();
+        if let Some(sandbox) = sandbox.cloned() {
+            let sweep = each(move || {
+                let sandbox = sandbox.clone();
+                async move {
+                    sandbox.sweep().await;
+                    Ok(())
+                }
+            });
+            driver.task(About::every(Duration::from_secs(30), "sandbox_sweep", Aborted), sweep);
+        }
+        let storage_quota = base.config.jobs.storage_quota();
+        let config = WorkerConfig { types, slots, grace, storage_quota, sandbox: sandbox.cloned() };
+        let (app, options) = (base.app.clone(), base.options.clone());
+        let worker = Worker::new(app, options, base.messaging.clone(), base.epoch.clone(), config);
+        driver.service("worker", Waited, move |context| worker.clone().run(context.shutdown));
     }
 
     /// The role `scheduler`.
@@ -138,18 +196,38 @@ impl Registry<'_> {
     pub fn scheduler(&self, election: &Election, address: SocketAddr) -> anyhow::Result<()> {
         let Self { driver, base } = self;
         let app = || base.app.clone();
-        let lead = |name| Lead { name, election: election.clone(), options: base.options.clone() };
+        let dispatcher = Dispatcher::new(
+            app(),
+            base.options.clone(),
+            base.messaging.clone(),
+            election.clone(),
+            base.epoch.clone(),
+            base.config.jobs.running_limits(),
+        );
+        driver.service("dispatcher", Aborted, move |_| dispatcher.clone().run());
 
-        let about = About::every(Duration::from_secs(1), "reconciler", Waited).led(lead("reconciler"));
-        driver.task(about, Reconciler::new(app(), base.messaging.clone(), &base.relay_config.jobs_stream));
+        let lead = Lead { name: "schedules", election: election.clone(), options: base.options.clone() };
+        let about = About::every(scheduler::PERIOD, "schedules", Waited).gathering(scheduler::GATHERING);
+        driver.task(about.led(lead), Scheduler::new(app(), OpenJobs::new(base.config.jobs.open_limits())));
 
         // Not led: each checkpoint is leased, each mail too, and what is deleted may be deleted by anybody.
-        for (name, reaction) in
-            [("reactor_departures", Reaction::Departures), ("reactor_deletions", Reaction::Deletions)]
-        {
+        for (name, reaction) in [
+            ("reactor_departures", Reaction::Departures),
+            ("reactor_deletions", Reaction::Deletions),
+            ("reactor_failures", Reaction::Failures),
+        ] {
             let reactor = Following(Reactor::new(app(), reaction));
             driver.task(About::every(Duration::from_secs(1), name, Waited), reactor);
         }
+
+        // Not led: each order is leased.
+        driver.task(About::every(Duration::from_secs(1), "redactions", Waited), Redactions::new(app()));
+        let statistics = Statistics::new(base.pool.clone());
+        driver.task(About::every(Duration::from_secs(5), "redaction_statistics", Waited), statistics);
+
+        let about = About::every(Duration::from_millis(500), "webhooks", Waited).gathering(Duration::from_millis(50));
+        let open = base.config.jobs.webhooks.open_deliveries;
+        driver.task(about, Following(WebhookFollower::new(app(), open)));
 
         let about = About::every(Duration::from_millis(500), "task_mails", Waited);
         // Not once for each command: what comes within a moment is seen together.
@@ -163,7 +241,7 @@ impl Registry<'_> {
         }
 
         let about = About::every(cleanup::SHORTEST_PERIOD, "cleanup", Aborted);
-        driver.task(about, Cleanup::new(base.pool.clone()));
+        driver.task(about, Cleanup::new(base.pool.clone(), base.config.jobs.job_data_days));
         Ok(())
     }
 }

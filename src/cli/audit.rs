@@ -1,41 +1,273 @@
 //! `workroom audit …`
 
-use std::process::ExitCode;
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use clap::Subcommand;
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+use workroom_proofs::note::Verifier;
 
-use super::output;
-use crate::{audit, config::Config, database::Database};
+use super::{output, redact};
+use crate::{
+    audit::{
+        self,
+        access::Violation,
+        export::{Asked, Export, Gzip, Scope, Sink},
+        verify::{self, Failure, Options, Report},
+    },
+    config::Config,
+    database::Database,
+    log_tree::Trees,
+};
+
+/// The exit code for a file that could not be read to its end.
+const UNREADABLE: u8 = 2;
+/// Bytes of a file that are read or written at a time.
+const BUFFER: usize = 1024 * 1024;
 
 /// What to prove.
 #[derive(Subcommand)]
 pub enum AuditCommand {
-    /// That every event's actor held the right to cause it, at its position.
-    Access,
+    /// That every event's actor held the right to cause it, at its position: of the whole log, or of an export.
+    Access {
+        /// An export; without it, the log is read. `-` is the standard input.
+        file: Option<PathBuf>,
+        /// A key of the log that you have from elsewhere; without one, the keys in the file are taken.
+        #[arg(long = "key", value_name = "VKEY", requires = "file")]
+        keys: Vec<Verifier>,
+    },
+    /// Write history to a file that proves itself to whoever has the key: to `workroom audit verify`, for example.
+    Export(ExportArgs),
+    /// Verify an export. This needs neither settings nor a database.
+    Verify(VerifyArgs),
+    /// Take what somebody wrote in an event out of the log, for good. That it happened stays, and so do all proofs.
+    Redact(redact::RedactArgs),
 }
 
-/// Proves it, or shows where it fails.
+/// What to export.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// The history of this project.
+    #[arg(long, value_name = "ID", group = "scope")]
+    project: Option<Uuid>,
+    /// The history of this organization, with those of all its projects.
+    #[arg(long, value_name = "ID", group = "scope")]
+    organization: Option<Uuid>,
+    /// The whole log. The same as to name nothing.
+    #[arg(long, group = "scope")]
+    #[allow(dead_code, reason = "the same as to name nothing")]
+    all: bool,
+    /// Write to this file; without it, to the standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Only what is behind this position, to go on where another export ended.
+    #[arg(long, value_name = "POSITION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
+    after: i64,
+    /// Pack it.
+    #[arg(long)]
+    gzip: bool,
+    /// Have it prove that the log of this size, of which there is an older checkpoint, is the beginning of what it is now.
+    #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u64).range(1..))]
+    consistency_from: Option<u64>,
+}
+
+/// What to verify, and against what.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The export, packed or not; `-` is the standard input.
+    file: PathBuf,
+    /// A key of the log that you have from elsewhere, as `workroom log-keys list` prints it. Without one, the keys in the file are
+    /// taken.
+    #[arg(long = "key", value_name = "VKEY")]
+    keys: Vec<Verifier>,
+    /// An older checkpoint of the log that you have kept: the file must go on from it.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+}
+
+/// Does it, or shows where it fails.
 ///
 /// # Errors
-/// The log cannot be read.
+/// The log cannot be read, or nothing can be written.
 pub async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
-    let AuditCommand::Access = command;
+    match command {
+        AuditCommand::Access { file: None, .. } => access().await,
+        AuditCommand::Access { file: Some(file), keys } => access_of_file(&file, keys),
+        AuditCommand::Export(args) => export(args).await.map(|()| ExitCode::SUCCESS),
+        AuditCommand::Verify(args) => verify_file(&args),
+        AuditCommand::Redact(args) => redact::run(args).await.map(|()| ExitCode::SUCCESS),
+    }
+}
+
+async fn access() -> anyhow::Result<ExitCode> {
     let config = Config::load()?;
     let database = Database::for_command(&config).await?;
     let pool = database.pool(2);
     let head = workroom_projections::log::head(&pool).await?;
     let report = audit::access::audit(&pool, &|done| output::progress("audit", done, head)).await?;
-    for violation in &report.violations {
+    tell_violations(report.events.unsigned_abs(), report.projects, &report.violations)
+}
+
+fn tell_violations(events: u64, projects: usize, violations: &[Violation]) -> anyhow::Result<ExitCode> {
+    for Violation { position, event_type, actor, reason } in violations {
+        output::line(&format!("position {position}: {event_type} by {actor}: {reason}"))?;
+    }
+    output::line(&format!("{events} events, {projects} projects, {} violations", violations.len()))?;
+    Ok(if violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn access_of_file(file: &Path, keys: Vec<Verifier>) -> anyhow::Result<ExitCode> {
+    let input = match open(file) {
+        Ok(input) => input,
+        Err(error) => return tell_failure(&Failure::Unreadable(error)),
+    };
+    match verify::access(input, &Options { keys, older: None }) {
+        Ok((report, _)) if !report.judged => {
+            output::line(&format!(
+                "the file begins behind position {}: who was allowed to what follows from what was before, which is not in it",
+                report.after
+            ))?;
+            Ok(ExitCode::FAILURE)
+        }
+        Ok((report, violations)) => {
+            if report.unjudged > 0 {
+                output::line(&format!(
+                    "{} events cannot be judged: taken out, or unknown to this version",
+                    report.unjudged
+                ))?;
+            }
+            if report.own_keys {
+                output::line(OWN_KEYS)?;
+            }
+            tell_violations(report.events, report.projects, &violations)
+        }
+        Err(failure) => tell_failure(&failure),
+    }
+}
+
+fn verify_file(args: &VerifyArgs) -> anyhow::Result<ExitCode> {
+    let older = match args.checkpoint.as_deref().map(std::fs::read_to_string).transpose() {
+        Ok(older) => older,
+        Err(error) => {
+            output::line(&format!("NOT VERIFIED: the checkpoint could not be read: {error}"))?;
+            return Ok(UNREADABLE.into());
+        }
+    };
+    let input = match open(&args.file) {
+        Ok(input) => input,
+        Err(error) => return tell_failure(&Failure::Unreadable(error)),
+    };
+    match verify::verify(input, &Options { keys: args.keys.clone(), older }) {
+        Ok(report) => tell(&report).map(|()| ExitCode::SUCCESS),
+        Err(failure) => tell_failure(&failure),
+    }
+}
+
+fn tell_failure(failure: &Failure) -> anyhow::Result<ExitCode> {
+    output::line(&format!("NOT VERIFIED: {failure}"))?;
+    Ok(match failure {
+        Failure::Unreadable(_) => UNREADABLE.into(),
+        Failure::Refuted { .. } => ExitCode::FAILURE,
+    })
+}
+
+const OWN_KEYS: &str =
+    "the keys are the file's own: give --key with one that you have from elsewhere to know who signed it";
+
+fn tell(report: &Report) -> anyhow::Result<()> {
+    let Report { log_id, scope, after, events, context, size, root, .. } = report;
+    output::line(&format!(
+        "VERIFIED: {scope}, {events} events, of these {context} of other feeds that tell who was who"
+    ))?;
+    output::line(&format!("log {log_id}, positions {} to {size}, root {root}", after + 1))?;
+    if let Some(older) = report.older {
+        output::line(&format!("it goes on from the older checkpoint, of {older} events"))?;
+    }
+    if *events == 0 {
+        output::line("there are no events in it")?;
+    }
+    if report.redacted > 0 {
         output::line(&format!(
-            "position {}: {} by {}: {}",
-            violation.position, violation.event_type, violation.actor, violation.reason
+            "{} payloads were redacted; the file tells by whom, and what is left of them is what was left then",
+            report.redacted
         ))?;
     }
-    output::line(&format!(
-        "{} events, {} projects, {} violations",
-        report.events,
-        report.projects,
-        report.violations.len()
-    ))?;
-    Ok(if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    match (report.judged, report.unjudged) {
+        (true, 0) => output::line("every actor was allowed to do what it did")?,
+        (true, some) => output::line(&format!(
+            "every actor was allowed to do what it did, but for {some} events that cannot be judged: they are unknown to this version"
+        ))?,
+        (false, _) => output::line("it begins in the middle: who was allowed to do what is not judged")?,
+    }
+    if report.own_keys {
+        output::line(OWN_KEYS)?;
+    }
+    Ok(())
+}
+
+fn open(file: &Path) -> io::Result<BufReader<Box<dyn Read>>> {
+    let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
+    Ok(BufReader::with_capacity(BUFFER, input))
+}
+
+async fn export(args: ExportArgs) -> anyhow::Result<()> {
+    let scope = match (args.project, args.organization) {
+        (Some(id), _) => Scope::Project(id),
+        (None, Some(id)) => Scope::Organization(id),
+        (None, None) => Scope::All(true),
+    };
+    let config = Config::load()?;
+    let database = Database::for_command(&config).await?;
+    let pool = database.pool(2);
+    let trees = Trees::new(pool.clone());
+    let asked = Asked { scope, after: args.after, consistency_from: args.consistency_from };
+    let export = Export::prepare(&pool, &trees, &asked).await.with_context(|| format!("no export of {scope}"))?;
+    let (after, until) = (export.after(), export.until());
+    let progress = move |reached: i64| output::progress("export", reached - after, until - after);
+    let Some(path) = args.output else {
+        return write(export, Output(BufWriter::with_capacity(BUFFER, io::stdout())), args.gzip, &progress).await;
+    };
+    // A file of this name is a whole one.
+    let mut part = path.clone().into_os_string();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let file = File::create(&part).with_context(|| format!("{} cannot be written", part.display()))?;
+    let kept = file.try_clone()?;
+    write(export, Output(BufWriter::with_capacity(BUFFER, file)), args.gzip, &progress)
+        .await
+        .with_context(|| format!("{} is not whole", part.display()))?;
+    kept.sync_all()?;
+    std::fs::rename(&part, &path).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+async fn write(
+    export: Export,
+    mut into: Output<impl Write + Send>,
+    gzip: bool,
+    progress: &(dyn Fn(i64) + Send + Sync),
+) -> anyhow::Result<()> {
+    if gzip {
+        export.write(&mut Gzip::new(&mut into), progress).await?;
+    } else {
+        export.write(&mut into, progress).await?;
+    }
+    Ok(())
+}
+
+/// A file, or the standard output.
+struct Output<W: Write>(BufWriter<W>);
+
+impl<W: Write + Send> Sink for Output<W> {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.0.write_all(&bytes)
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

@@ -2,9 +2,12 @@
 
 mod accounts;
 mod audit;
+mod jobs;
 mod keys;
+mod log_keys;
 mod output;
 mod projections;
+mod redact;
 mod serve;
 
 use clap::{Parser, Subcommand};
@@ -28,9 +31,15 @@ enum Command {
     /// List or rotate the keys that sign access tokens.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// List or rotate the keys that sign checkpoints of the log.
+    #[command(subcommand)]
+    LogKeys(log_keys::LogKeysCommand),
     /// Close an account to its owner, or open it again.
     #[command(subcommand)]
     Accounts(accounts::AccountsCommand),
+    /// Say what organizations get of the workers, and list the rules for jobs.
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// Prove something about the whole log by replaying it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -48,6 +57,10 @@ enum Command {
 /// # Errors
 /// Whatever kept it from succeeding, as one sentence.
 pub fn main() -> anyhow::Result<std::process::ExitCode> {
+    // This one becomes another program: nothing may run beside it, and nothing else is put together for it.
+    if let Some(args) = sandbox::LaunchArgs::read(std::env::args_os()) {
+        return Err(sandbox::launch(&args).into());
+    }
     let command = Cli::parse().command;
     // This one becomes another program: nothing may run beside it.
     if let Command::SandboxLaunch(args) = &command {
@@ -59,7 +72,9 @@ pub fn main() -> anyhow::Result<std::process::ExitCode> {
         Command::Serve(args) => serve::serve(args).map(|()| done),
         Command::Migrate => runtime()?.block_on(serve::migrate()).map(|()| done),
         Command::Keys(command) => runtime()?.block_on(keys::run(command)).map(|()| done),
+        Command::LogKeys(command) => runtime()?.block_on(log_keys::run(command)).map(|()| done),
         Command::Accounts(command) => runtime()?.block_on(accounts::run(command)).map(|()| done),
+        Command::Jobs(command) => runtime()?.block_on(jobs::run(command)).map(|()| done),
         Command::Audit(command) => runtime()?.block_on(audit::run(command)),
         Command::Projections(command) => runtime()?.block_on(projections::run(command)),
         Command::Openapi => output::line(&crate::http::router::document().to_pretty_json()?).map(|()| done),

@@ -15,6 +15,7 @@ mod section;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
+mod webhooks;
 
 use figment::{
     Figment,
@@ -31,6 +32,7 @@ pub use live::{LiveConfig, LiveSettings};
 pub use mail::{MailSettings, reachable};
 pub use process::{LogFormat, Process, ReadyDetails, Role};
 pub use requests::{RateLimitsConfig, Requests};
+pub use webhooks::WebhookSettings;
 
 use names::{refuse_unknown, refuse_unknown_variables, settings};
 

@@ -1,6 +1,6 @@
 //! What a process does.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,8 @@ section! {
         roles: BTreeSet<Role> = Role::ALL.into(),
         /// Who is told by `/ready` what fails, and not only that something does.
         ready_details: ReadyDetails = ReadyDetails::Local,
+        /// A folder that each checkpoint of the log is also written to: best on another machine's disk. Role `projector`.
+        checkpoints_dir: Option<PathBuf> = None,
         /// How log lines look.
         log_format: LogFormat = LogFormat::Text,
     }

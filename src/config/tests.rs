@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     Config, Connections, IdentitySettings, JobSettings, LiveConfig, LiveSettings, LoginThrottleConfig, MailSettings,
-    PasswordPolicyConfig, Process, RateLimitsConfig, Requests,
+    PasswordPolicyConfig, Process, RateLimitsConfig, Requests, WebhookSettings,
     names::{OF_OTHERS, PREFIX, UNPREFIXED, refuse_unknown, refuse_unknown_variables, settings},
 };
 
@@ -70,11 +70,12 @@ const SECTIONS: [Section; 7] = [
 ];
 
 /// Settings behind two underscores.
-const INSIDE: [Section; 4] = [
+const INSIDE: [Section; 5] = [
     ("password_policy", PasswordPolicyConfig::MEANINGS),
     ("login_throttle", LoginThrottleConfig::MEANINGS),
     ("rate_limits", RateLimitsConfig::MEANINGS),
     ("live", LiveConfig::MEANINGS),
+    ("webhooks", WebhookSettings::MEANINGS),
 ];
 
 fn documented() -> String {

@@ -17,13 +17,18 @@ BEGIN
             SELECT 'workroom_service', name, privilege
             FROM tables, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS privilege
             WHERE NOT (name = 'public.events' AND privilege IN ('UPDATE', 'DELETE'))
+              -- The trees over the log are only added to; redact_payload alone puts a commitment in the place of a salt.
+              AND NOT (name IN ('public.log_identity', 'public.log_tree_epochs', 'public.log_nodes', 'public.log_feed_sizes',
+                                'public.log_leaves')
+                       AND privilege IN ('UPDATE', 'DELETE'))
               AND NOT (name = 'public._sqlx_migrations' AND privilege <> 'SELECT')
             UNION ALL
             SELECT 'workroom_worker', name, privilege
             FROM (VALUES
                 ('workers.events', ARRAY['SELECT']),
                 ('workers.aggregate_snapshots', ARRAY['SELECT']),
-                ('public.job_leases', ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
+                ('public.job_inputs', ARRAY['SELECT']),
+                ('public.workers', ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']),
                 ('public.log_epoch', ARRAY['SELECT']),
                 ('public.projection_checkpoints', ARRAY['SELECT']),
                 ('public.relay_checkpoints', ARRAY['SELECT']),
@@ -40,8 +45,16 @@ BEGIN
         UNION ALL
         SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', p.oid::regprocedure, role)
         FROM (VALUES
+            ('workroom_service', 'public', 'redact_payload'),
+            ('workroom_service', 'public', 'refresh_statistics'),
             ('workroom_service', 'public', 'store_job_output'),
             ('workroom_worker', 'public', 'store_job_output'),
+            ('workroom_service', 'public', 'store_job_artifacts'),
+            ('workroom_worker', 'public', 'store_job_artifacts'),
+            ('workroom_service', 'public', 'store_job_progress'),
+            ('workroom_worker', 'public', 'store_job_progress'),
+            ('workroom_service', 'public', 'taken_jobs'),
+            ('workroom_worker', 'public', 'taken_jobs'),
             ('workroom_worker', 'workers', 'append_batch')
         ) AS wanted (role, schema, name)
         JOIN pg_namespace n ON n.nspname = schema

@@ -13,6 +13,9 @@ use workroom_domain::{Decide, upcast};
 
 use super::{Versioned, snapshot};
 
+/// Events that are read at a time where all of an aggregate's are looked at.
+const WALK: i64 = 200;
+
 /// Aggregates of this domain: decided by [`Decide`], known to cqrs-es under the same event type.
 pub trait Stored: Decide + Aggregate<Event = <Self as Decide>::Event> {}
 impl<A: Decide + Aggregate<Event = <A as Decide>::Event>> Stored for A {}
@@ -115,16 +118,83 @@ impl Loader {
         if sequence != versioned.sequence + 1 {
             return Err(LoadError::Hole { aggregate_type, id, after: versioned.sequence });
         }
+        let event = self.newest::<A>(id, event)?;
+        versioned.state.evolve(&event);
+        versioned.sequence = sequence;
+        Ok(())
+    }
+
+    /// An event in its newest form.
+    fn newest<A: Stored>(&self, id: Uuid, event: SerializedEvent) -> Result<<A as Decide>::Event, LoadError> {
+        let sequence = i64::try_from(event.sequence).unwrap_or(i64::MAX);
         let payload = upcast::upcast(&self.upcasters, event).payload;
-        let event = serde_json::from_value(payload).map_err(|source| LoadError::Undecodable {
+        serde_json::from_value(payload).map_err(|source| LoadError::Undecodable {
+            aggregate_type: <A as Decide>::TYPE,
+            id,
+            sequence,
+            source,
+        })
+    }
+
+    pub(super) async fn walk<A: Stored>(
+        &self,
+        id: Uuid,
+        until: i64,
+        mut each: impl FnMut(i64, <A as Decide>::Event) + Send,
+    ) -> Result<(), LoadError> {
+        let mut after = 0;
+        while after < until {
+            let page: Vec<(i64, String, String, String)> = sqlx::query_as(
+                "SELECT sequence, event_type, event_version, payload::text FROM events
+                 WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 AND sequence <= $4
+                 ORDER BY sequence LIMIT $5",
+            )
+            .bind(<A as Decide>::TYPE)
+            .bind(id.to_string())
+            .bind(after)
+            .bind(until)
+            .bind(WALK)
+            .fetch_all(&self.pool)
+            .await?;
+            let before = after;
+            for (sequence, event_type, event_version, payload) in page {
+                if sequence != after + 1 {
+                    break;
+                }
+                each(sequence, self.decode::<A>(id, sequence, (&event_type, &event_version), &payload)?);
+                after = sequence;
+            }
+            if after == before {
+                return Err(LoadError::Hole { aggregate_type: <A as Decide>::TYPE, id, after });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn decode<A: Stored>(
+        &self,
+        id: Uuid,
+        sequence: i64,
+        (event_type, event_version): (&str, &str),
+        payload: &str,
+    ) -> Result<<A as Decide>::Event, LoadError> {
+        let aggregate_type = <A as Decide>::TYPE;
+        let payload = serde_json::from_str(payload).map_err(|source| LoadError::Undecodable {
             aggregate_type,
             id,
             sequence,
             source,
         })?;
-        versioned.state.evolve(&event);
-        versioned.sequence = sequence;
-        Ok(())
+        let stored = SerializedEvent::new(
+            id.to_string(),
+            usize::try_from(sequence).unwrap_or_default(),
+            aggregate_type.to_owned(),
+            event_type.to_owned(),
+            event_version.to_owned(),
+            payload,
+            serde_json::Value::Null,
+        );
+        self.newest::<A>(id, stored)
     }
 
     pub(super) async fn envelopes<A: Stored>(&self, id: Uuid) -> Result<Vec<EventEnvelope<A>>, LoadError> {

@@ -367,6 +367,33 @@ impl EventLog {
         Ok(loaded.versioned)
     }
 
+    /// Looks at each event of an aggregate in its newest form, up to a sequence, in constant memory.
+    ///
+    /// # Errors
+    /// The database's; an event that cannot be decoded, or is missing.
+    pub async fn walk<A: Stored>(
+        &self,
+        id: Uuid,
+        until: i64,
+        each: impl FnMut(i64, <A as workroom_domain::Decide>::Event) + Send,
+    ) -> Result<(), LoadError> {
+        self.inner.loader.walk::<A>(id, until, each).await
+    }
+
+    /// An event in its newest form; `stored_as` is its type and the version of its stored form.
+    ///
+    /// # Errors
+    /// [`LoadError::Undecodable`].
+    pub fn decode<A: Stored>(
+        &self,
+        id: Uuid,
+        sequence: i64,
+        stored_as: (&str, &str),
+        payload: &str,
+    ) -> Result<<A as workroom_domain::Decide>::Event, LoadError> {
+        self.inner.loader.decode::<A>(id, sequence, stored_as, payload)
+    }
+
     /// Keeps a state for the next command, before its events are committed.
     pub fn cache_uncommitted<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64, settlement: &Settlement) {
         self.inner.cache.put(versioned, generation, Some(settlement.clone()));

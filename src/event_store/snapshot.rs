@@ -63,21 +63,15 @@ impl Snapshots {
 }
 
 async fn write(pool: &PgPool, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO aggregate_snapshots AS s (aggregate_type, aggregate_id, sequence, shape, state)
-         VALUES ($1, $2, $3, $4, $5::json)
-         ON CONFLICT (aggregate_type, aggregate_id) DO UPDATE
-             SET (sequence, shape, state) = (excluded.sequence, excluded.shape, excluded.state)
-             WHERE s.sequence < excluded.sequence OR s.shape <> excluded.shape",
-    )
-    .bind(snapshot.aggregate_type)
-    .bind(&snapshot.aggregate_id)
-    .bind(snapshot.sequence)
-    .bind(snapshot.shape)
-    .bind(&snapshot.state)
-    .execute(pool)
-    .await
-    .map(drop)
+    sqlx::query("SELECT save_snapshot($1, $2, $3, $4, $5::json)")
+        .bind(snapshot.aggregate_type)
+        .bind(&snapshot.aggregate_id)
+        .bind(snapshot.sequence)
+        .bind(snapshot.shape)
+        .bind(&snapshot.state)
+        .execute(pool)
+        .await
+        .map(drop)
 }
 
 /// Finds the snapshot of an aggregate, if one of today's shape is there and reads.

@@ -13,6 +13,7 @@ use workroom_projections::{
     comments::CommentRow,
     history::{self, Cause},
     organizations::OrganizationRow,
+    schedules::ScheduleRow,
     tasks::TaskRow,
     workspaces::{FileRow, WorkspaceRow},
 };
@@ -63,6 +64,7 @@ macro_rules! row {
         }
     };
 }
+row!(ScheduleRow);
 row!(TaskRow);
 row!(WorkspaceRow);
 

@@ -54,7 +54,7 @@ pub struct Ready {
 /// One thing that the process needs, such as `postgres` or `nats`, and whether it is there.
 #[derive(Serialize, ToSchema)]
 pub struct Check {
-    /// Whether it is met. One that is not takes the process out of service (503), but for `mails` and `sandbox`, without which everything else works.
+    /// Whether it is met. One that is not takes the process out of service (503), but for `mails`, `sandbox` and `log_tree`, without which everything else works.
     ok: bool,
     /// More about it.
     detail: String,

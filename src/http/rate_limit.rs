@@ -2,6 +2,7 @@
 //! (draft-ietf-httpapi-ratelimit-headers-10).
 
 use std::{
+    fmt,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -74,6 +75,12 @@ pub(super) async fn limited(Extract(state): Extract<State>, mut request: Request
     response
 }
 
+impl fmt::Debug for Usage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Usage").field("class", &self.0.class).finish_non_exhaustive()
+    }
+}
+
 impl Usage {
     /// Counts the request against the account that makes it.
     ///
@@ -84,7 +91,15 @@ impl Usage {
     }
 
     fn take(&self, subject: Subject) -> Result<(), Error> {
-        let taken = self.0.limits.take(self.0.class, subject);
+        self.take_class(self.0.class, subject)
+    }
+
+    /// Counts the request against a quota of another class, too.
+    ///
+    /// # Errors
+    /// `Kind::Throttled`.
+    pub(super) fn take_class(&self, class: Class, subject: Subject) -> Result<(), Error> {
+        let taken = self.0.limits.take(class, subject);
         let report = match &taken {
             Ok(report) => *report,
             Err(report) => Some(*report),
@@ -127,6 +142,19 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::RateLimitsConfig;
+
+    #[test]
+    fn a_request_can_count_in_two_classes() {
+        let config = RateLimitsConfig { writes_per_account: 1, reads_per_account: 3, ..RateLimitsConfig::default() };
+        let limits = RateLimits::new(config);
+        let usage = Usage(Arc::new(Used { limits, class: Class::Read, nearest: Mutex::default() }));
+        let account = Subject::Account(Uuid::from_u128(1));
+        assert!(usage.take(account).is_ok());
+        assert!(usage.take_class(Class::Write, account).is_ok());
+        assert!(usage.take_class(Class::Write, account).is_err());
+        assert!(usage.take(account).is_ok(), "it may still read");
+    }
 
     #[test]
     fn requests_have_classes() {

@@ -14,11 +14,12 @@ use utoipa_axum::router::UtoipaMethodRouterExt;
 use workroom_domain::refusal::NOT_FOUND;
 
 use super::{
-    Probes, State, auth, comments, docs, envelope, files, health, history, invitations, jobs, live_page, members,
+    Probes, State, auth, comments, docs, envelope, files, health, history, invitations, jobs, live_page, log, members,
     openapi::{Operations, documented_operation},
     organizations,
     problem::Problem,
-    projects, rate_limit, realtime, reply, request, tasks, webhooks, workspaces,
+    project_state, project_webhooks, projects, rate_limit, realtime, reply, request, schedules, tasks, webhooks,
+    workspaces,
 };
 use crate::config::{Config, Role};
 use crate::{http::problem::codes::METHOD_NOT_ALLOWED, live};
@@ -26,7 +27,7 @@ use crate::{http::problem::codes::METHOD_NOT_ALLOWED, live};
 const BASE: &str = "/api/v1";
 
 fn api() -> Operations {
-    Operations::new()
+    work(Operations::new())
         .routes(documented_operation!(auth::register::register))
         .routes(documented_operation!(auth::login::login))
         .routes(documented_operation!(auth::refresh::refresh))
@@ -47,6 +48,9 @@ fn api() -> Operations {
         .routes(documented_operation!(auth::email::send_verification))
         .routes(documented_operation!(webhooks::identity))
         .routes(documented_operation!(history::account_events))
+        .routes(documented_operation!(history::proof::prove_account_event))
+        .routes(documented_operation!(history::read::account_event))
+        .routes(documented_operation!(history::redact::redact_account_event))
         .routes(documented_operation!(organizations::create::create))
         .routes(documented_operation!(organizations::list::list))
         .routes(documented_operation!(organizations::read::read))
@@ -59,12 +63,24 @@ fn api() -> Operations {
         .routes(documented_operation!(organizations::members::remove::remove_member))
         .routes(documented_operation!(organizations::projects::list_projects))
         .routes(documented_operation!(history::organization_events))
+        .routes(documented_operation!(history::export::export_organization))
+        .routes(documented_operation!(history::proof::prove_organization_event))
+        .routes(documented_operation!(history::read::organization_event))
+        .routes(documented_operation!(history::redact::redact_organization_event))
+        .routes(documented_operation!(organizations::retention::set_retention))
         .routes(documented_operation!(projects::create::create))
         .routes(documented_operation!(projects::list::list))
         .routes(documented_operation!(projects::read::read))
         .routes(documented_operation!(projects::update::update))
         .routes(documented_operation!(projects::delete::delete))
         .routes(documented_operation!(history::project_events))
+        .routes(documented_operation!(history::export::export_project))
+        .routes(documented_operation!(history::proof::prove_project_event))
+        .routes(documented_operation!(project_state::state::read))
+        .routes(documented_operation!(project_state::diff::read))
+        .routes(documented_operation!(history::read::project_event))
+        .routes(documented_operation!(history::redact::redact_project_event))
+        .routes(documented_operation!(projects::purge::purge))
         .routes(documented_operation!(members::add::add))
         .routes(documented_operation!(members::list::list))
         .routes(documented_operation!(members::read::read))
@@ -101,11 +117,41 @@ fn api() -> Operations {
         .routes(documented_operation!(files::delete::delete))
         .routes(documented_operation!(files::content::read_content))
         .routes(documented_operation!(files::content::write_content).layer(DefaultBodyLimit::max(files::WRITE_LIMIT)))
-        .routes(documented_operation!(jobs::submit::submit))
-        .routes(documented_operation!(jobs::list::list))
-        .routes(documented_operation!(jobs::read::read))
         .routes(documented_operation!(realtime::publish))
         .routes(documented_operation!(realtime::ticket))
+}
+
+/// Jobs, and what has them done.
+fn work(operations: Operations) -> Operations {
+    operations
+        .routes(documented_operation!(jobs::submit::submit).layer(DefaultBodyLimit::max(jobs::SUBMIT_LIMIT)))
+        .routes(documented_operation!(jobs::list::list))
+        .routes(documented_operation!(jobs::read::read))
+        .routes(documented_operation!(jobs::cancel::cancel))
+        .routes(documented_operation!(jobs::retry::retry))
+        .routes(documented_operation!(jobs::delete::delete))
+        .routes(documented_operation!(jobs::bulk_cancel::cancel_many))
+        .routes(documented_operation!(jobs::bulk_retry::retry_many))
+        .routes(documented_operation!(jobs::bulk_delete::delete_many))
+        .routes(documented_operation!(jobs::logs::logs))
+        .routes(documented_operation!(jobs::rules::pause::pause))
+        .routes(documented_operation!(jobs::rules::resume::resume))
+        .routes(documented_operation!(jobs::rules::list::list_rules))
+        .routes(documented_operation!(jobs::rules::set::set_rule))
+        .routes(documented_operation!(schedules::create::create).layer(DefaultBodyLimit::max(jobs::SUBMIT_LIMIT)))
+        .routes(documented_operation!(schedules::list::list))
+        .routes(documented_operation!(schedules::read::read))
+        .routes(documented_operation!(schedules::update::update).layer(DefaultBodyLimit::max(jobs::SUBMIT_LIMIT)))
+        .routes(documented_operation!(schedules::delete::delete))
+        .routes(documented_operation!(jobs::artifacts::artifacts))
+        .routes(documented_operation!(project_webhooks::create::create))
+        .routes(documented_operation!(project_webhooks::list::list))
+        .routes(documented_operation!(project_webhooks::read::read))
+        .routes(documented_operation!(project_webhooks::update::update))
+        .routes(documented_operation!(project_webhooks::delete::delete))
+        .routes(documented_operation!(project_webhooks::rotate::rotate))
+        .routes(documented_operation!(project_webhooks::deliveries::list_deliveries))
+        .routes(documented_operation!(project_webhooks::redeliver::redeliver))
 }
 
 /// The OpenAPI document.
@@ -123,6 +169,7 @@ pub fn router(state: State) -> Router {
         service = service
             .nest(BASE, api)
             .route("/.well-known/jwks.json", get(auth::jwks::jwks))
+            .merge(log::routes())
             .merge(docs::routes())
             .merge(live_page::routes());
     }

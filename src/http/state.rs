@@ -1,12 +1,13 @@
 //! What handlers share.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    application::App,
+    application::{App, jobs::OpenJobs},
     background,
     config::{Config, ReadyDetails},
     identity::Identity,
+    jobs::output_bell::OutputBell,
     live::Live,
     rate_limit::RateLimits,
 };
@@ -44,7 +45,7 @@ impl From<Result<String, String>> for Need {
 }
 
 /// Whether code in a language can be run here; the refusal says why not.
-pub type SandboxGate = Arc<dyn Fn(workroom_domain::job::Language) -> Result<(), String> + Send + Sync>;
+pub type SandboxGate = Arc<dyn Fn(&workroom_domain::job::Language) -> Result<(), String> + Send + Sync>;
 
 /// What handlers share. Cloned several times a request, hence one reference.
 #[derive(Clone)]
@@ -81,6 +82,12 @@ pub struct Shared {
     pub readiness: Readiness,
     /// Whether code can be run.
     pub sandbox: SandboxGate,
+    /// How many jobs may wait or run.
+    pub open_jobs: OpenJobs,
+    /// Tells when jobs have printed something.
+    pub outputs: OutputBell,
+    /// The languages that programs can be in.
+    pub languages: BTreeSet<String>,
 }
 
 /// What `/ready` tells, and to whom.

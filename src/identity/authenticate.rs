@@ -29,6 +29,12 @@ impl Identity {
         Ok(caller)
     }
 
+    /// Whether what a caller came with, or the account, has ended before its time.
+    pub fn has_ended(&self, caller: &Caller) -> bool {
+        let ids = [caller.credential_id, caller.account_id.into(), caller.rests_on];
+        ids.into_iter().any(|id| self.inner.revocations.has_ended(id))
+    }
+
     /// Watches what a caller came with: `ended` is called when it, or the account, ends before its time.
     pub fn watch(&self, caller: &Caller, ended: &OnEnd) -> Watch {
         self.inner.revocations.watch(&[caller.credential_id, caller.account_id.into(), caller.rests_on], ended)

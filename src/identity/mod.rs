@@ -212,7 +212,7 @@ impl Identity {
 
     /// The secret of what `reply` tells of, made under a client's key. Whoever has the key and the reply, and not this
     /// deployment's own key, learns nothing of it; so neither the log nor a receipt holds it, and it can be told again.
-    fn derived_secret(&self, kind: &str, key: &IdempotencyKey, reply: &str) -> [u8; 32] {
+    pub(crate) fn derived_secret(&self, kind: &str, key: &IdempotencyKey, reply: &str) -> [u8; 32] {
         let IdempotencyKey { principal, key, fingerprint } = key;
         let parts = [kind.as_bytes(), principal.as_bytes(), key.as_bytes(), fingerprint, reply.as_bytes()];
         self.inner.fingerprint_key.digest(&parts)

@@ -1,11 +1,33 @@
-//! Jobs: background work, done by workers that share a JetStream queue.
+//! Running jobs.
 //!
-//! The queue only says that there may be something to do; the log decides. A [`worker`] takes a message, starts the
-//! attempt by appending with the job's expected sequence (of two workers one wins), keeps a [`lease`] alive while the
-//! [`sandbox`] runs the program, stores what it printed, and appends how it ended. When a worker dies, or the queue is
-//! wiped, the [`reconciler`] finds out from Postgres and hands the work out again.
+//! What becomes of a job is events. From there on:
+//!
+//! ```text
+//! the log ──► dispatcher/ ──► JOBS (NATS) ──► worker/ ──► types/ ──► sandbox/
+//!                 ▲             a hint           │ JobStarted, JobSucceeded, …
+//!                 └──────── the log ◄────────────┘
+//! ```
+//!
+//! One process dispatches: it follows the log, keeps all jobs that wait or run in memory, and hands out as many as workers have
+//! room for, in fair turns. Any number of workers take what is handed out; each attempt is fenced by its job's expected sequence
+//! in the log. NATS may lose, double or delay a hint: nothing but time depends on it. A worker says each second that it lives; what a
+//! silent one ran is interrupted, and handed out again.
+//!
+//! What is to be done again and again, [`scheduler`] submits when it is due.
+//!
+//! To add a type of jobs: a variant of [`Work`](workroom_domain::job::Work) for what it is told, a file in [`types`], and a line in
+//! [`types::Types`].
 
-pub mod lease;
-pub mod reconciler;
+pub mod dispatcher;
+pub mod output_bell;
+pub(crate) mod pool;
+mod queue;
 pub mod sandbox;
+pub mod scheduler;
+mod text;
+pub mod types;
+pub mod webhook;
 pub mod worker;
+
+pub use pool::Pool;
+pub use queue::{JobMessage, QUEUE};

@@ -25,6 +25,7 @@ use crate::{
         feed::{Feed, FeedId, follow::follow, heads::watch_heads, pages::Pages},
         history_permits::HistoryPermits,
         limits::HubConfig,
+        output::{Outputs, read_outputs},
         publish_quota::PublishQuota,
         publisher::{Outgoing, publish},
         room::{Rooms, keep},
@@ -56,6 +57,7 @@ struct Inner {
     history_permits: HistoryPermits,
     pages: Pages,
     rooms: Rooms,
+    outputs: Arc<Outputs>,
     publish_quota: PublishQuota,
     peers: Arc<Peers>,
     /// Connections that are to be told when the process ends.
@@ -101,6 +103,7 @@ impl Hub {
                 history_permits: HistoryPermits::new(config.history_senders),
                 pages: Pages::default(),
                 rooms: Rooms::new(config.rooms.clone()),
+                outputs: Arc::default(),
                 publish_quota: PublishQuota::default(),
                 peers: Arc::clone(&outgoing.peers),
                 signals: Mutex::default(),
@@ -115,6 +118,7 @@ impl Hub {
         hub.inner.tasks.spawn(watch_heads(hub.clone()));
         hub.inner.tasks.spawn(publish(hub.clone(), outgoing));
         hub.inner.tasks.spawn(keep(hub.clone()));
+        hub.inner.tasks.spawn(read_outputs(hub.clone()));
         hub.inner.tasks.spawn(tell_connections(hub.clone()));
         hub
     }
@@ -142,7 +146,7 @@ impl Hub {
     }
 
     /// Whether the process is about to end.
-    pub(in crate::live) fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         self.inner.shutdown.is_cancelled() || self.inner.stop.is_cancelled()
     }
 
@@ -162,6 +166,11 @@ impl Hub {
     /// The rooms of this process.
     pub(in crate::live) fn rooms(&self) -> &Rooms {
         &self.inner.rooms
+    }
+
+    /// What jobs print, for those of this process who look at it.
+    pub(in crate::live) fn outputs(&self) -> &Arc<Outputs> {
+        &self.inner.outputs
     }
 
     /// What accounts may say in rooms.
@@ -286,18 +295,18 @@ impl Hub {
     }
 
     /// Counts a socket in; `None` when there are too many.
-    pub(in crate::live) fn admit_socket(&self) -> Option<SocketCount> {
+    pub(crate) fn admit_socket(&self) -> Option<SocketCount> {
         let count = SocketCount(self.clone());
         (self.inner.sockets.fetch_add(1, Ordering::Relaxed) < self.inner.config.sockets).then_some(count)
     }
 
     /// What addresses and accounts have open.
-    pub(in crate::live) fn socket_quota(&self) -> &SocketQuota {
+    pub(crate) fn socket_quota(&self) -> &SocketQuota {
         &self.inner.socket_quota
     }
 
     /// A turn at the database. Sockets that come back all at once must not take every connection from the commands.
-    pub(in crate::live) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+    pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.inner.readers.acquire().await.ok()
     }
 
@@ -372,7 +381,7 @@ impl Drop for Connected {
 }
 
 /// Counts a socket while it lives.
-pub(in crate::live) struct SocketCount(Hub);
+pub(crate) struct SocketCount(Hub);
 
 impl Drop for SocketCount {
     fn drop(&mut self) {

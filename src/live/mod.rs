@@ -21,6 +21,8 @@
 //! Three lanes a connection: *control* (replies; first, bounded), *durable* (events, in order; bounded by the ring, then
 //! 4508) and *ephemeral* (what rooms tell; may be overtaken); see `connection/lanes.rs`.
 //!
+//! What jobs print goes the way of rooms, without being an event: see `output/mod.rs`.
+//!
 //! [`feed`] is the side of the feeds, [`connection`] that of the clients, [`transport`] how frames get to them; between feeds and
 //! clients stand the [`hub`], which has the feeds of this process, and the [`subscriber`], which is what a feed knows of a client.
 //!
@@ -32,6 +34,7 @@ mod feed;
 mod history_permits;
 mod hub;
 mod limits;
+mod output;
 mod publish_quota;
 pub(crate) mod publisher;
 mod room;

@@ -25,7 +25,7 @@ enum Owner {
 type OpenSockets = Arc<Mutex<HashMap<Owner, usize>>>;
 
 /// Counts open sockets.
-pub(in crate::live) struct SocketQuota {
+pub(crate) struct SocketQuota {
     open: OpenSockets,
     per_address: usize,
     per_account: usize,
@@ -33,7 +33,7 @@ pub(in crate::live) struct SocketQuota {
 }
 
 /// Lets a socket be open; given back when it is dropped.
-pub(in crate::live) struct SocketPermit {
+pub(crate) struct SocketPermit {
     open: OpenSockets,
     owner: Owner,
 }
@@ -45,7 +45,7 @@ impl SocketQuota {
     }
 
     /// A permit for a socket from an address, or its /64 network of IPv6; `None` when it has as many as it may.
-    pub(in crate::live) fn for_address(&self, address: IpAddr) -> Option<SocketPermit> {
+    pub(crate) fn for_address(&self, address: IpAddr) -> Option<SocketPermit> {
         self.take(Owner::Network(network(address)), self.per_address)
     }
 
@@ -57,7 +57,7 @@ impl SocketQuota {
     }
 
     /// A permit for a socket of an account.
-    pub(in crate::live) fn for_account(&self, account_id: AccountId) -> Option<SocketPermit> {
+    pub(crate) fn for_account(&self, account_id: AccountId) -> Option<SocketPermit> {
         self.take(Owner::Account(account_id.uuid().into_bytes()), self.per_account)
     }
 

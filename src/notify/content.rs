@@ -4,11 +4,16 @@ use sqlx::PgPool;
 use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
+use workroom_domain::ids::JobId;
 
-use super::{outbox::MailKind, sender::Due};
+use super::{
+    jobs::{self, FailedJobs},
+    outbox::MailKind,
+    sender::Due,
+};
 use crate::clock::now;
 use crate::{
-    application::{Error, invitations},
+    application::{Error, invitations, jobs::EmailInput},
     identity::mail_tokens::{self, Purpose},
 };
 
@@ -29,6 +34,10 @@ pub(super) enum Content {
     TaskAssigned(TaskFacts),
     /// A task is due.
     TaskDue(TaskFacts),
+    /// What a job says.
+    JobEmail(EmailInput),
+    /// Jobs have failed for good.
+    JobsFailed(FailedJobs),
 }
 
 /// What an invitation says.
@@ -73,6 +82,8 @@ impl Content {
             Self::OrganizationJoined { .. } => MailKind::OrganizationJoined,
             Self::TaskAssigned(_) => MailKind::TaskAssigned,
             Self::TaskDue(_) => MailKind::TaskDue,
+            Self::JobEmail(_) => MailKind::JobEmail,
+            Self::JobsFailed(_) => MailKind::JobsFailed,
         }
     }
 
@@ -101,6 +112,12 @@ impl Content {
                 // Another date has a mail of its own.
                 let is_due = |task: &TaskFacts| !task.is_done && task.due_at == Some(mail.asked_for);
                 Ok(task.filter(is_due).map(Self::TaskDue))
+            }
+            (MailKind::JobEmail, Some(_), Some(about)) => {
+                Ok(EmailInput::read(pool, JobId(about)).await?.map(Self::JobEmail))
+            }
+            (MailKind::JobsFailed, Some(account), about) => {
+                Ok(jobs::failed(pool, account, about, mail.asked_for).await?.map(Self::JobsFailed))
             }
             _ => Ok(None),
         }

@@ -10,6 +10,7 @@
 //! To add a mail: a variant in [`outbox::MailKind`], what it reads in [`content`], a template in text and one in HTML in `templates/`.
 
 mod content;
+pub mod jobs;
 pub mod outbox;
 mod sender;
 pub mod tasks;

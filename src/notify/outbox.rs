@@ -30,10 +30,14 @@ pub enum MailKind {
     TaskAssigned,
     /// Tells that a task is due.
     TaskDue,
+    /// Says what a job has it say.
+    JobEmail,
+    /// Tells that jobs have failed for good.
+    JobsFailed,
 }
 
 impl MailKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::EmailVerification,
         Self::PasswordReset,
         Self::PasswordChanged,
@@ -41,6 +45,8 @@ impl MailKind {
         Self::OrganizationJoined,
         Self::TaskAssigned,
         Self::TaskDue,
+        Self::JobEmail,
+        Self::JobsFailed,
     ];
 
     /// The kind's name.
@@ -53,6 +59,8 @@ impl MailKind {
             Self::OrganizationJoined => "organization_joined",
             Self::TaskAssigned => "task_assigned",
             Self::TaskDue => "task_due",
+            Self::JobEmail => "job_email",
+            Self::JobsFailed => "jobs_failed",
         }
     }
 
@@ -77,7 +85,7 @@ pub struct NewMail {
     pub to: Recipient,
     /// What it is about.
     pub kind: MailKind,
-    /// The organization that it is about, if it is about one.
+    /// What it is about: an organization, where it is about one.
     pub about: Option<Uuid>,
     /// What somebody wants said in it.
     pub note: Option<String>,

@@ -9,7 +9,10 @@ use minijinja::{
 };
 use time::{OffsetDateTime, UtcOffset, format_description::BorrowedFormatItem, macros::format_description};
 
-use super::content::{Content, InvitationFacts, OrganizationFacts, TaskFacts};
+use super::{
+    content::{Content, InvitationFacts, OrganizationFacts, TaskFacts},
+    jobs::FailedJobs,
+};
 
 /// Most characters of a description in a mail; all of it is behind the button.
 const EXCERPT: usize = 2000;
@@ -33,6 +36,8 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "organization_joined",
     "task_assigned",
     "task_due",
+    "job_email",
+    "jobs_failed",
 ];
 
 /// The templates; what is wrong with one is told when it is rendered.
@@ -105,6 +110,10 @@ pub(super) fn render(content: &Content, name: Option<&str>, app_url: &str) -> Re
         Content::TaskAssigned(task) | Content::TaskDue(task) => {
             context! { task => self::task(task) }
         }
+        Content::JobEmail(message) => {
+            context! { message => context! { subject => message.subject.as_str(), text => message.text.as_str() } }
+        }
+        Content::JobsFailed(failed) => context! { jobs => jobs(failed) },
     };
     let common = context! { name, app_url, ..specific };
     let environment = ENVIRONMENT.as_ref().map_err(clone)?;
@@ -154,6 +163,15 @@ fn task(facts: &TaskFacts) -> Value {
     }
 }
 
+/// What templates know of jobs that have failed.
+fn jobs(failed: &FailedJobs) -> Value {
+    context! {
+        number => failed.number,
+        latest => failed.latest.to_string(),
+        project => failed.project.as_deref().map(without_links),
+    }
+}
+
 /// A name without links, and without what a mail program would decode (RFC 2047): then the whole word is encoded once more.
 fn without_links(name: &str) -> String {
     let is_link = |word: &str| {
@@ -186,6 +204,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::application::jobs::EmailInput;
 
     #[test]
     fn a_name_is_never_markup() {
@@ -248,6 +267,8 @@ mod tests {
             inviter: None,
             expires_at: OffsetDateTime::UNIX_EPOCH,
         };
+        let message = EmailInput { subject: "Good morning".to_owned(), text: "First line\nsecond & last".to_owned() };
+        let failed = FailedJobs { number: 3, latest: Uuid::nil(), project: Some("Apollo".to_owned()) };
         let token = || "wri_abc".to_owned();
         let organization = OrganizationFacts { id: Uuid::nil(), name: "Acme".to_owned() };
         for content in [
@@ -258,6 +279,8 @@ mod tests {
             Content::OrganizationJoined { organization, note: None },
             Content::TaskAssigned(task()),
             Content::TaskDue(task()),
+            Content::JobEmail(message),
+            Content::JobsFailed(failed),
         ] {
             let Text { subject, plain, html, .. } = render(&content, Some("Ada"), "https://app.example.com").unwrap();
             insta::assert_snapshot!(
@@ -265,6 +288,14 @@ mod tests {
                 format!("Subject: {subject}\n\n{plain}\n--- html ---\n{html}")
             );
         }
+    }
+
+    #[test]
+    fn one_job_that_has_failed_is_one() {
+        let failed = FailedJobs { number: 1, latest: Uuid::nil(), project: None };
+        let mail = render(&Content::JobsFailed(failed), None, "https://app.example.com").unwrap();
+        assert_eq!(mail.subject, "A job has failed");
+        assert!(mail.plain.contains("A job that you submitted has failed for good"), "{}", mail.plain);
     }
 
     #[test]

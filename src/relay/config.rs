@@ -8,8 +8,6 @@ use std::time::Duration;
 pub struct RelayConfig {
     /// The stream that holds a copy of what the log has had lately.
     pub events_stream: String,
-    /// The work queue.
-    pub jobs_stream: String,
     /// How long the stream keeps an event.
     pub max_age: Duration,
     /// Bytes of events that the stream keeps.
@@ -24,7 +22,6 @@ impl Default for RelayConfig {
     fn default() -> Self {
         Self {
             events_stream: "EVENTS".to_owned(),
-            jobs_stream: "JOBS".to_owned(),
             max_age: Duration::from_hours(72),
             max_bytes: 1024 * 1024 * 1024,
             replicas: 1,

@@ -15,8 +15,7 @@ use bytes::Bytes;
 use workroom_projections::{history::EventRow, log::LogError};
 
 use super::{
-    error::{PUBLISHING_EVENT, PUBLISHING_JOB, RelayError},
-    jobs::{JobMessage, send_job},
+    error::{PUBLISHING_EVENT, RelayError},
     resync::Cursor,
 };
 use crate::messaging::{copy, header, seal::Seal};
@@ -84,18 +83,6 @@ async fn await_acks(acks: &mut Vec<(u64, PublishAckFuture)>, salt: &mut u32) -> 
             *salt += u32::from(ack.duplicate);
             return Err(RelayError::Doubt(format!("expected sequence {expected}, got {}", ack.sequence)));
         }
-    }
-    Ok(())
-}
-
-/// Hands attempts to the work queue.
-pub(super) async fn publish_jobs(jetstream: &Context, jobs: Vec<(String, JobMessage)>) -> Result<(), RelayError> {
-    let mut acks = Vec::with_capacity(jobs.len());
-    for (job_type, message) in jobs {
-        acks.push(send_job(jetstream, &job_type, message, None).await?);
-    }
-    for ack in acks {
-        ack.await.map_err(RelayError::nats(PUBLISHING_JOB))?;
     }
     Ok(())
 }

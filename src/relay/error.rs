@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use tokio::time::timeout;
 use workroom_projections::log::LogError;
 
-use super::{PublishJobError, RelayConfig};
+use super::RelayConfig;
 
 /// How long the database may take over one statement.
 pub(super) const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
@@ -13,9 +13,6 @@ pub(super) const DATABASE_DEADLINE: Duration = Duration::from_secs(8);
 /// What writes to the stream of events.
 pub(super) const PUBLISHING_EVENT: &str = "publishing an event";
 pub(super) const EMPTYING_EVENTS: &str = "emptying the stream of events";
-/// What writes to the work queue.
-pub(super) const PUBLISHING_JOB: &str = "publishing a job";
-pub(super) const EMPTYING_JOBS: &str = "emptying the work queue";
 
 /// Why the relay had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +72,6 @@ impl RelayError {
     pub(super) fn refusing_stream<'a>(&self, config: &'a RelayConfig) -> Option<&'a str> {
         match self {
             Self::Nats { doing: PUBLISHING_EVENT | EMPTYING_EVENTS, .. } => Some(&config.events_stream),
-            Self::Nats { doing: PUBLISHING_JOB | EMPTYING_JOBS, .. } => Some(&config.jobs_stream),
             _ => None,
         }
     }
@@ -83,12 +79,6 @@ impl RelayError {
     /// Whether asking the stream again may help while this relay goes on leading.
     pub(super) fn is_doubt(&self) -> bool {
         matches!(self, Self::Nats { .. } | Self::Doubt(_))
-    }
-}
-
-impl From<PublishJobError> for RelayError {
-    fn from(error: PublishJobError) -> Self {
-        Self::Nats { doing: PUBLISHING_JOB, source: error.into() }
     }
 }
 

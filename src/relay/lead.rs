@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
+use async_nats::jetstream::Context;
 use sqlx::{PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::{
     sync::watch,
@@ -18,16 +19,15 @@ use workroom_projections::{
 
 use super::{
     RelayConfig, RelayStatus,
-    copy::{check_contiguous, publish_events, publish_jobs},
+    copy::{check_contiguous, publish_events},
+    erase::{erase, redacted},
     error::{DATABASE_DEADLINE, RelayError, answer},
-    jobs,
     resync::{Cursor, resync},
     revive::revive,
     streams,
 };
 use crate::{
     backoff::Backoff,
-    clock,
     messaging::{Messaging, seal::Seal},
 };
 
@@ -173,10 +173,9 @@ impl Relay {
         Err(RelayError::Deposed)
     }
 
-    /// How far both streams are.
-    fn progress(&self) -> (i64, i64) {
-        let status = self.status.borrow();
-        (status.position, status.jobs_position)
+    /// How far the stream is.
+    fn progress(&self) -> i64 {
+        self.status.borrow().position
     }
 
     /// Waits for NATS, then until this relay leads.
@@ -198,22 +197,19 @@ impl Relay {
         let jetstream = self.messaging.jetstream().clone();
         let seal = self.seal().await?;
         let mut cursor = resync(&jetstream, &self.config, &seal, connection).await?;
-        tracing::info!(
-            position = cursor.position,
-            sequence = cursor.sequence,
-            jobs = cursor.jobs_position,
-            "relay in step with the stream"
-        );
+        // What has waited is read from the log: others may have redacted it meanwhile, of which memory does not know yet.
+        let waited = answer(log::head(&mut *connection)).await?;
+        tracing::info!(position = cursor.position, sequence = cursor.sequence, "relay in step with the stream");
         self.store(cursor, connection).await?;
         self.going_well(cursor);
         let mut stored = (cursor, Instant::now());
         let mut inspected = Instant::now();
         let mut ahead: Option<Vec<EventRow>> = None;
         while term.goes_on() {
-            let after = cursor.position.min(cursor.jobs_position);
+            let after = cursor.position;
             let events = match ahead.take() {
                 Some(events) => events,
-                None => self.read(after).await?,
+                None => self.read(after, waited).await?,
             };
             if inspected.elapsed() >= INSPECTION_INTERVAL {
                 self.inspect(cursor, connection).await?;
@@ -229,13 +225,19 @@ impl Relay {
                 continue;
             };
             check_contiguous(&events, after)?;
+            let redacted = redacted(&events);
+            let events = if redacted.is_empty() {
+                events
+            } else {
+                self.without_redacted(&jetstream, &seal, cursor, events, &redacted).await?
+            };
             let is_backlog = events.len() >= usize::from(self.batch);
             let is_busy = events.len() >= BATCH_THRESHOLD && !is_backlog;
             self.batch = next_batch(&events, self.batch, self.config.batch);
             let mut salt = self.salt;
-            let published = async { self.publish(events, cursor, &seal, &mut salt).await };
+            let published = publish_events(&jetstream, events, cursor, &seal, &mut salt);
             // With more to come, the next batch is read while this one is on its way.
-            let next = async { if is_backlog { self.read(last).await.map(Some) } else { Ok(None) } };
+            let next = async { if is_backlog { self.read(last, waited).await.map(Some) } else { Ok(None) } };
             let (published, next) = tokio::join!(published, next);
             self.salt = salt;
             cursor = published?;
@@ -249,8 +251,13 @@ impl Relay {
         Err(RelayError::Deposed)
     }
 
-    async fn read(&self, after: i64) -> Result<Vec<EventRow>, RelayError> {
-        let recent = self.recent.after(&self.server, after, usize::from(self.batch), LARGE_BATCH);
+    /// The next events; from memory only what is behind `waited`.
+    async fn read(&self, after: i64, waited: i64) -> Result<Vec<EventRow>, RelayError> {
+        let recent = if after < waited {
+            Vec::new()
+        } else {
+            self.recent.after(&self.server, after, usize::from(self.batch), LARGE_BATCH)
+        };
         if let Ok(events) = recent.iter().map(|event| EventRow::from_stored(event)).collect::<Result<Vec<_>, _>>()
             && !events.is_empty()
         {
@@ -259,38 +266,38 @@ impl Relay {
         answer(history::log_since(&self.pool, after, i64::from(self.batch))).await
     }
 
-    /// Publishes a batch to both streams: to each what it does not have yet.
-    async fn publish(
+    /// Sees to it that what these events say was redacted is neither in the stream nor among them.
+    async fn without_redacted(
         &self,
-        mut events: Vec<EventRow>,
-        cursor: Cursor,
+        jetstream: &Context,
         seal: &Seal,
-        salt: &mut u32,
-    ) -> Result<Cursor, RelayError> {
-        let Some(last) = events.last().map(|event| event.position) else { return Ok(cursor) };
-        let jetstream = self.messaging.jetstream();
-        let handed = events.partition_point(|event| event.position <= cursor.jobs_position);
-        let due = answer(jobs::due(&self.pool, &events[handed..], clock::now())).await?;
-        events.drain(..events.partition_point(|event| event.position <= cursor.position));
-        let mut cursor = publish_events(jetstream, events, cursor, seal, salt).await?;
-        publish_jobs(jetstream, due).await?;
-        cursor.jobs_position = cursor.jobs_position.max(last);
-        Ok(cursor)
+        cursor: Cursor,
+        events: Vec<EventRow>,
+        redacted: &[i64],
+    ) -> Result<Vec<EventRow>, RelayError> {
+        let (copied, others): (Vec<i64>, Vec<i64>) = redacted.iter().partition(|at| **at <= cursor.position);
+        erase(jetstream, &self.config, seal, cursor, &copied).await?;
+        if others.is_empty() {
+            return Ok(events);
+        }
+        // They may have been read before: now the log has what is left of them.
+        let count = i64::try_from(events.len()).unwrap_or(i64::MAX);
+        let events = answer(history::log_since(&self.pool, cursor.position, count)).await?;
+        check_contiguous(&events, cursor.position)?;
+        Ok(events)
     }
 
     async fn store(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), RelayError> {
         let stored = sqlx::query(
-            "INSERT INTO relay_checkpoints (stream, position) VALUES ($1, $2), ($3, $4)
+            "INSERT INTO relay_checkpoints (stream, position) VALUES ($1, $2)
              ON CONFLICT (stream) DO UPDATE SET position = excluded.position",
         )
         .bind(&self.config.events_stream)
-        .bind(cursor.position)
-        .bind(&self.config.jobs_stream)
-        .bind(cursor.jobs_position);
+        .bind(cursor.position);
         answer(stored.execute(connection)).await.map(drop)
     }
 
-    /// Looks whether the streams, the epoch and the lock are still as this relay believes.
+    /// Looks whether the stream, the epoch and the lock are still as this relay believes.
     async fn inspect(&self, cursor: Cursor, connection: &mut PgConnection) -> Result<(), RelayError> {
         let doubt = |reason: &str| Err(RelayError::Doubt(reason.to_owned()));
         if answer(log::epoch(connection)).await? != cursor.epoch {
@@ -304,10 +311,7 @@ impl Relay {
         if streams::epoch_of(&info.config) != Some(cursor.epoch) || info.state.last_sequence != cursor.sequence {
             return doubt("somebody else changed it");
         }
-        match streams::find(jetstream, &self.config.jobs_stream).await? {
-            Some(jobs) => streams::ensure_workers(&jobs).await,
-            None => doubt("the work queue is missing"),
-        }
+        Ok(())
     }
 
     /// What this deployment's copies are sealed with.
@@ -342,7 +346,6 @@ impl Relay {
         self.status.send_modify(|status| {
             status.position = cursor.position;
             status.sequence = cursor.sequence;
-            status.jobs_position = cursor.jobs_position;
             status.last_error = None;
             status.halted = false;
         });

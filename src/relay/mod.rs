@@ -1,4 +1,4 @@
-//! The relay: copies the log to JetStream as it grows, in order and each event once, and hands jobs to the work queue.
+//! The relay: copies the log to JetStream as it grows, in order and each event once.
 //!
 //! The log is the truth and the streams are copies, so the relay keeps no memory of its own that could be wrong. It
 //! trusts what it published as long as every acknowledgement says what it must; after any doubt (start, reconnect,
@@ -22,13 +22,15 @@
 //! Each copy carries a [seal](crate::messaging::seal), which names its place in the stream: so a message that somebody else put there
 //! is never taken for a copy, and the stream is emptied.
 //!
+//! What is redacted in the log is deleted from the stream ([`erase`]).
+//!
 //! One relay leads, elected as the projection runners are ([`leader`](workroom_projections::leader)); a relay without NATS does
 //! not stand for election.
 
 mod config;
 mod copy;
+mod erase;
 mod error;
-mod jobs;
 mod lead;
 mod resync;
 mod revive;
@@ -36,7 +38,5 @@ mod status;
 mod streams;
 
 pub use config::RelayConfig;
-pub use jobs::{JobMessage, PublishJobError, job_subject, publish_job};
 pub use lead::Relay;
 pub use status::RelayStatus;
-pub use streams::WORKERS;

@@ -10,8 +10,8 @@ use workroom_projections::log;
 
 use super::{
     RelayConfig,
-    error::{EMPTYING_EVENTS, EMPTYING_JOBS, RelayError, answer},
-    streams,
+    error::{EMPTYING_EVENTS, RelayError, answer},
+    streams::{self, Stamp},
 };
 use crate::messaging::seal::Seal;
 
@@ -20,18 +20,16 @@ use crate::messaging::seal::Seal;
 pub(super) struct Cursor {
     /// The history that is copied.
     pub(super) epoch: Uuid,
-    /// The last position in the stream of events.
+    /// The last position that was put into the stream of events.
     pub(super) position: i64,
     /// The stream's last sequence: of that position's message, or of one that is gone.
     pub(super) sequence: u64,
-    /// The last position whose job was handed on.
-    pub(super) jobs_position: i64,
 }
 
 /// What the stream of events shows, compared with the log.
 #[derive(Debug, PartialEq, Eq)]
 enum Comparison {
-    /// Its last message is the event at this position.
+    /// The last message that was put there was the event at this position.
     Holds(i64),
     /// It holds nothing.
     Empty,
@@ -51,29 +49,29 @@ pub(super) async fn resync(
     let epoch = answer(log::epoch(&mut *connection)).await?;
     let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
         let stream = create(jetstream, config, epoch).await?;
-        return begin(jetstream, config, connection, epoch, &stream).await;
+        return begin(config, connection, epoch, &stream).await;
     };
     match compare(&stream, epoch, seal, connection).await? {
         Comparison::Holds(position) => {
             limit(jetstream, config, &stream, epoch).await?;
-            finish(jetstream, config, connection, epoch, &stream, position).await
+            Ok(cursor(epoch, &stream, position))
         }
         Comparison::Empty => {
             limit(jetstream, config, &stream, epoch).await?;
-            begin(jetstream, config, connection, epoch, &stream).await
+            begin(config, connection, epoch, &stream).await
         }
         Comparison::Unusable(reason) => {
             tracing::warn!(stream = config.events_stream, reason, "the copy of the log is not usable: emptying it");
             stream.purge().await.map_err(RelayError::nats(EMPTYING_EVENTS))?;
             limit(jetstream, config, &stream, epoch).await?;
             let stream = find(jetstream, config).await?;
-            begin(jetstream, config, connection, epoch, &stream).await
+            begin(config, connection, epoch, &stream).await
         }
         Comparison::Contradicts(reason) => {
             let epoch = begin_epoch(connection, epoch, reason).await?;
             jetstream.delete_stream(&config.events_stream).await.map_err(RelayError::nats("deleting a stream"))?;
             let stream = create(jetstream, config, epoch).await?;
-            begin(jetstream, config, connection, epoch, &stream).await
+            begin(config, connection, epoch, &stream).await
         }
     }
 }
@@ -104,7 +102,6 @@ async fn find(jetstream: &Context, config: &RelayConfig) -> Result<Stream<Info>,
 
 /// Goes on in an empty stream from where the copy was: what was copied before is not copied again, however long the log is.
 async fn begin(
-    jetstream: &Context,
     config: &RelayConfig,
     connection: &mut PgConnection,
     epoch: Uuid,
@@ -116,20 +113,11 @@ async fn begin(
         return Err(RelayError::Doubt("another leader fills it".to_owned()));
     }
     let position = stored(connection, &config.events_stream).await?;
-    finish(jetstream, config, connection, epoch, stream, position).await
+    Ok(cursor(epoch, stream, position))
 }
 
-async fn finish(
-    jetstream: &Context,
-    config: &RelayConfig,
-    connection: &mut PgConnection,
-    epoch: Uuid,
-    stream: &Stream<Info>,
-    position: i64,
-) -> Result<Cursor, RelayError> {
-    ensure_jobs(jetstream, config, epoch).await?;
-    let jobs_position = stored(connection, &config.jobs_stream).await?;
-    Ok(Cursor { epoch, position, sequence: stream.cached_info().state.last_sequence, jobs_position })
+fn cursor(epoch: Uuid, stream: &Stream<Info>, position: i64) -> Cursor {
+    Cursor { epoch, position, sequence: stream.cached_info().state.last_sequence }
 }
 
 /// How far a stream was, as it was stored last, and never behind the end of the log: that may have been restored.
@@ -154,11 +142,11 @@ async fn compare(
     if state.messages == 0 {
         return Ok(Comparison::Empty);
     }
-    let Some(Some(last)) = streams::stamp(stream, state.last_sequence, seal).await? else {
+    let Some((last, gone)) = last(stream, seal).await? else {
         return Ok(Comparison::Unusable("its last message is gone, or is not the relay's"));
     };
     let recorded = sqlx::query_scalar("SELECT event_id FROM events WHERE position = $1").bind(last.position);
-    let recorded: Option<Uuid> = answer(recorded.fetch_optional(connection)).await?;
+    let recorded: Option<Uuid> = answer(recorded.fetch_optional(&mut *connection)).await?;
     match recorded {
         None => return Ok(Comparison::Contradicts("the stream is ahead of the log")),
         Some(recorded) if recorded != last.event_id => {
@@ -166,7 +154,41 @@ async fn compare(
         }
         Some(_) => {}
     }
-    Ok(if bound.is_some() { Comparison::Holds(last.position) } else { Comparison::Unusable("another made it") })
+    if bound.is_none() {
+        return Ok(Comparison::Unusable("another made it"));
+    }
+    let position = last.position.saturating_add(gone);
+    if gone > 0 && !are_redacted(connection, last.position, position).await? {
+        return Ok(Comparison::Unusable("its last messages are gone, and not all of their events were redacted"));
+    }
+    Ok(Comparison::Holds(position))
+}
+
+/// The last message that is there, and how many behind it are gone; none where it is not the relay's.
+async fn last(stream: &Stream<Info>, seal: &Seal) -> Result<Option<(Stamp, i64)>, RelayError> {
+    let end = stream.cached_info().state.last_sequence;
+    if let Some(stamp) = streams::stamp(stream, end, seal).await? {
+        return Ok(stamp.map(|stamp| (stamp, 0)));
+    }
+    let Some(sequence) = streams::last_sequence(stream).await? else { return Ok(None) };
+    let Some(gone) = end.checked_sub(sequence) else {
+        return Err(RelayError::Doubt("another leader fills it".to_owned()));
+    };
+    let stamp = streams::stamp(stream, sequence, seal).await?.flatten();
+    Ok(stamp.map(|stamp| (stamp, i64::try_from(gone).unwrap_or(i64::MAX))))
+}
+
+/// Whether all events behind a position, up to another, were redacted. A relay deletes their messages before it publishes what says
+/// so, and may have died in between.
+async fn are_redacted(connection: &mut PgConnection, after: i64, until: i64) -> Result<bool, RelayError> {
+    let redacted = sqlx::query_scalar(
+        "SELECT count(DISTINCT (payload->>'position')::bigint) FROM events
+         WHERE event_type = 'PayloadRedacted' AND (payload->>'position')::bigint > $1 AND (payload->>'position')::bigint <= $2",
+    )
+    .bind(after)
+    .bind(until);
+    let redacted: i64 = answer(redacted.fetch_one(connection)).await?;
+    Ok(redacted == until.saturating_sub(after))
 }
 
 /// Begins a new epoch of the log. Guarded, so that of several relays only one does.
@@ -186,25 +208,4 @@ async fn begin_epoch(connection: &mut PgConnection, old: Uuid, reason: &str) -> 
         "THE LOG WAS RESTORED TO AN EARLIER STATE: it begins a new epoch, and its copy is made anew"
     );
     Ok(new)
-}
-
-/// Sees to it that the work queue exists and belongs to this history. It is not filled again: a reconciler re-publishes
-/// what is due and not running.
-async fn ensure_jobs(jetstream: &Context, config: &RelayConfig, epoch: Uuid) -> Result<(), RelayError> {
-    let Some(stream) = streams::find(jetstream, &config.jobs_stream).await? else {
-        let stream = streams::create(jetstream, streams::jobs_config(config, epoch)).await?;
-        return streams::ensure_workers(&stream).await;
-    };
-    streams::ensure_workers(&stream).await?;
-    if streams::epoch_of(&stream.cached_info().config) == Some(epoch) {
-        return Ok(());
-    }
-    // Jobs of a future that was lost. The stream stays, for the workers' consumer is bound to it.
-    tracing::warn!(stream = config.jobs_stream, "the work queue belongs to another epoch: emptying it");
-    stream.purge().await.map_err(RelayError::nats(EMPTYING_JOBS))?;
-    jetstream
-        .update_stream(streams::jobs_config(config, epoch))
-        .await
-        .map_err(RelayError::nats("updating a stream"))?;
-    Ok(())
 }

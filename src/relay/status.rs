@@ -9,8 +9,6 @@ pub struct RelayStatus {
     pub position: i64,
     /// The sequence of that position's message in the stream.
     pub sequence: u64,
-    /// The last position whose job, if it is one, was handed to the work queue.
-    pub jobs_position: i64,
     /// What went wrong last, until things go well again.
     pub last_error: Option<String>,
     /// Whether the relay has stopped because the log has a hole; it tries again now and then.

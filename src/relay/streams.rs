@@ -6,25 +6,21 @@ use async_nats::{
     header::NATS_EXPECTED_LAST_SEQUENCE,
     jetstream::{
         Context, ErrorCode,
-        consumer::{AckPolicy, pull},
         context::{CreateStreamErrorKind, GetStreamErrorKind},
         stream::{Config, Info, RawMessageErrorKind, RetentionPolicy, StorageType, Stream},
     },
 };
 use uuid::Uuid;
 
-use super::{RelayConfig, error::RelayError, job_subject};
+use super::{RelayConfig, error::RelayError};
 use crate::messaging::{header, seal::Seal};
 
 /// How long JetStream remembers message ids.
 const DUPLICATE_WINDOW: Duration = Duration::from_mins(2);
-/// The consumer that all workers of this job type share. The relay makes it, so that a worker need not have the right to: whoever
-/// makes a consumer may choose any subject to have messages delivered to.
-pub const WORKERS: &str = "code_execution";
 /// Bytes that the stream of events keeps at least.
 const LEAST_BYTES: i64 = 1024 * 1024;
-/// How long a message may be in a worker's hands before its attempt is started; after that the queue gives it to another.
-const ACK_WAIT: Duration = Duration::from_secs(30);
+/// What the stream of events takes.
+const SUBJECTS: &str = "events.>";
 /// What a stream's description ends in. (The description, for the client has no stream metadata without opting out of
 /// servers before 2.10.)
 const EPOCH_MARK: &str = "epoch ";
@@ -40,7 +36,7 @@ pub(super) fn events_config(config: &RelayConfig, epoch: Uuid) -> Config {
     Config {
         name: config.events_stream.clone(),
         description: Some(format!("Copy of the event log, {EPOCH_MARK}{epoch}")),
-        subjects: vec!["events.>".to_owned()],
+        subjects: vec![SUBJECTS.to_owned()],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         max_age: config.max_age,
@@ -50,35 +46,6 @@ pub(super) fn events_config(config: &RelayConfig, epoch: Uuid) -> Config {
         allow_direct: true,
         ..Config::default()
     }
-}
-
-pub(super) fn jobs_config(config: &RelayConfig, epoch: Uuid) -> Config {
-    Config {
-        name: config.jobs_stream.clone(),
-        description: Some(format!("Work queue, {EPOCH_MARK}{epoch}")),
-        subjects: vec!["jobs.>".to_owned()],
-        retention: RetentionPolicy::WorkQueue,
-        storage: StorageType::File,
-        num_replicas: config.replicas,
-        duplicate_window: DUPLICATE_WINDOW,
-        ..Config::default()
-    }
-}
-
-/// Sees to it that workers find their consumer.
-pub(super) async fn ensure_workers(jobs: &Stream<Info>) -> Result<(), RelayError> {
-    let config = pull::Config {
-        durable_name: Some(WORKERS.to_owned()),
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
-        max_deliver: -1,
-        filter_subject: job_subject(WORKERS),
-        ..pull::Config::default()
-    };
-    jobs.get_or_create_consumer(WORKERS, config)
-        .await
-        .map(drop)
-        .map_err(RelayError::nats("making the workers' consumer"))
 }
 
 /// The epoch that a stream is bound to; none for one that the relay did not make.
@@ -151,12 +118,6 @@ pub(super) async fn find(jetstream: &Context, name: &str) -> Result<Option<Strea
     }
 }
 
-/// Creates a stream.
-pub(super) async fn create(jetstream: &Context, config: Config) -> Result<Stream<Info>, RelayError> {
-    tracing::info!(stream = config.name, "creating a JetStream stream");
-    jetstream.create_stream(config).await.map_err(RelayError::nats("creating a stream"))
-}
-
 /// What the message at `sequence` says about itself. The outer `None`: no message; the inner: not one that a relay put there.
 pub(super) async fn stamp(
     stream: &Stream<Info>,
@@ -179,6 +140,15 @@ pub(super) async fn stamp(
     Ok(Some(position.zip(event_id).map(|(position, event_id)| Stamp { position, event_id })))
 }
 
+/// The sequence of the last message that is there; none where there is none.
+pub(super) async fn last_sequence(stream: &Stream<Info>) -> Result<Option<u64>, RelayError> {
+    match stream.get_last_raw_message_by_subject(SUBJECTS).await {
+        Ok(message) => Ok(Some(message.sequence)),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(RelayError::nats("looking for the last message")(error)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,7 +157,6 @@ mod tests {
     fn a_stream_tells_its_epoch() {
         let epoch = Uuid::now_v7();
         assert_eq!(epoch_of(&events_config(&RelayConfig::default(), epoch)), Some(epoch));
-        assert_eq!(epoch_of(&jobs_config(&RelayConfig::default(), epoch)), Some(epoch));
         assert_eq!(epoch_of(&Config::default()), None);
     }
 }

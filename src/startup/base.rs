@@ -16,6 +16,7 @@ use crate::{
     config::{Config, Role},
     database::{Database, Patience},
     event_store::{AppendLimits, EventLog, IncarnationWatch},
+    jobs::sandbox::SandboxConfig,
     messaging::{Messaging, epoch},
     relay::RelayConfig,
 };
@@ -89,14 +90,31 @@ impl Base {
         }
     }
 
-    pub(super) fn plays(&self, role: Role) -> bool {
+    pub(crate) fn plays(&self, role: Role) -> bool {
         self.config.process.roles.contains(&role)
     }
 
+    /// How many programs run at a time: so many that their limits take half of the memory at most, unless it is said.
     pub(crate) fn worker_slots(&self) -> usize {
         match self.config.jobs.worker_slots {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            0 => {
+                let processors = std::thread::available_parallelism().map_or(1, usize::from);
+                let limit = SandboxConfig::default().memory_bytes;
+                let fit = memory_bytes()
+                    .map_or(usize::MAX, |memory| usize::try_from(memory / 2 / limit).unwrap_or(usize::MAX));
+                (2 * processors).min(fit).max(1)
+            }
             slots => slots,
         }
     }
+}
+
+/// Bytes of memory of this machine, or of this process' cgroup where that has fewer.
+fn memory_bytes() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let total = line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024;
+    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = limits.iter().filter_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok());
+    limits.chain([total]).min()
 }

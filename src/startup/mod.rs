@@ -16,7 +16,7 @@ pub(crate) use base::Base;
 
 use crate::{background::Driver, config::Config, http, live::Live};
 
-/// How long background work may take to end at shutdown.
+/// How long background work may take to end at shutdown, beside programs that may go on.
 const WIND_DOWN: Duration = Duration::from_secs(10);
 
 /// Connections that may wait to be taken.
@@ -32,6 +32,7 @@ pub struct Service {
     serving: JoinHandle<()>,
     background: Driver,
     live: Option<Live>,
+    wind_down: Duration,
 }
 
 impl Service {
@@ -53,9 +54,10 @@ impl Service {
             (router, Some(live))
         };
         base.views_shown().await;
+        let wind_down = WIND_DOWN + base.config.jobs.grace();
         let listener = port.listen(BACKLOG).with_context(|| format!("the service cannot listen on {address}"))?;
         let serving = tokio::spawn(http::server::serve(listener, router, base.shutdown.clone()));
-        Ok(Self { address, shutdown: base.shutdown, serving, background, live })
+        Ok(Self { address, shutdown: base.shutdown, serving, background, live, wind_down })
     }
 
     /// Where the service listens.
@@ -75,7 +77,7 @@ impl Service {
             };
             tokio::join!(self.serving, ended)
         };
-        if tokio::time::timeout(WIND_DOWN, wound_down).await.is_err() {
+        if tokio::time::timeout(self.wind_down, wound_down).await.is_err() {
             tracing::warn!("some work was still going on when the service stopped");
         }
         self.background.abort();

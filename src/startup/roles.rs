@@ -11,11 +11,14 @@ use super::{
     sandbox::{self, Found, gate},
 };
 use crate::{
+    application::jobs::OpenJobs,
     background::{Driver, registry::Registry},
     config::Role,
     http,
     identity::Identity,
+    jobs::output_bell::OutputBell,
     live::{Hub, Live, Outgoing},
+    log_tree::TreeStatus,
     messaging::{doorbell::Doorbell, peers::Peers, seal::Seal},
     rate_limit::{RateLimits, Share},
     readiness::{self, Followers, Probe},
@@ -28,7 +31,7 @@ pub(super) async fn start_worker_alone(base: &Base, driver: &Driver) -> Router {
     let followers = registry.every_process();
     registry.only_jobs();
     let sandbox = start_worker(&registry).await;
-    let readiness = readiness(base, driver, followers, None, &sandbox);
+    let readiness = readiness(base, driver, followers, (None, None), &sandbox);
     http::router::router_of_worker(http::Probes { readiness, details: base.config.process.ready_details }, &base.config)
 }
 
@@ -50,8 +53,9 @@ pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> 
     if base.plays(Role::Projector) {
         registry.projector(&election, &announce);
     }
+    let tree = base.plays(Role::Projector).then(|| registry.log_tree(&election));
     let relay = base.plays(Role::Relay).then(|| registry.relay(&election));
-    let sandbox = if base.plays(Role::Worker) { start_worker(&registry).await } else { Ok(None) };
+    let sandbox = start_worker(&registry).await;
     let identity = base
         .patiently(async || Identity::open(base.app.clone(), base.config.identity.config(&base.config.mail)?).await)
         .await?;
@@ -67,6 +71,8 @@ pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> 
         epoch: base.epoch.clone(),
         peers: Arc::clone(&peers),
     });
+    let outputs = OutputBell::new(base.messaging.clone(), base.epoch.clone());
+    registry.outputs(&outputs);
     let live = live(base, &identity, seal, peers);
     let state = http::State::new(http::Shared {
         app: base.app.clone(),
@@ -74,17 +80,22 @@ pub(super) async fn start(base: &Base, driver: &Driver, address: SocketAddr) -> 
         live: live.clone(),
         config: Arc::clone(&base.config),
         rate_limits,
-        readiness: readiness(base, driver, followers, relay, &sandbox),
+        readiness: readiness(base, driver, followers, (relay, tree), &sandbox),
         sandbox: gate(sandbox),
+        open_jobs: OpenJobs::new(base.config.jobs.open_limits()),
+        outputs,
+        languages: sandbox::languages(&base.config),
     });
     Ok((http::router::router(state), live))
 }
 
-/// Starts the worker if there is a sandbox for it; the error says why there is none.
+/// Starts the worker for what this process can run; the error says why there is no sandbox where there should be one.
 async fn start_worker(registry: &Registry<'_>) -> Found {
-    let sandbox = sandbox::find(registry.base).await;
-    if let Ok(Some(sandbox)) = &sandbox {
-        registry.worker(sandbox);
+    let base = registry.base;
+    let sandbox = if base.plays(Role::Worker) { sandbox::find(base).await } else { Ok(None) };
+    let found = sandbox.as_ref().ok().and_then(Option::as_ref);
+    if found.is_some() || base.plays(Role::Scheduler) {
+        registry.worker(found);
     }
     sandbox
 }
@@ -94,7 +105,7 @@ fn readiness(
     base: &Base,
     driver: &Driver,
     followers: Followers,
-    relay: Option<watch::Receiver<RelayStatus>>,
+    (relay, tree): (Option<watch::Receiver<RelayStatus>>, Option<watch::Receiver<TreeStatus>>),
     sandbox: &Found,
 ) -> http::Readiness {
     let probe = Probe {
@@ -103,6 +114,8 @@ fn readiness(
         progress: base.progress.clone(),
         followers,
         relay,
+        tree,
+        tells_of_tree: !base.config.process.only_runs_jobs(),
         // A process that only runs jobs may not know of mails.
         tells_of_mails: !base.config.process.only_runs_jobs(),
         sandbox: base.plays(Role::Worker).then(|| match sandbox {

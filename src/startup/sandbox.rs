@@ -1,14 +1,11 @@
 //! The sandbox of a process that runs jobs.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use workroom_projections::describe::describe;
 
 use super::Base;
-use crate::{
-    http,
-    jobs::{sandbox::Sandbox, worker::to_sandbox},
-};
+use crate::{config::Config, http, jobs::sandbox::Sandbox};
 
 /// A sandbox, if one can be used here; the error says why not. None where nobody asks for one.
 pub(super) type Found = Result<Option<Sandbox>, String>;
@@ -39,8 +36,13 @@ fn in_path() -> Option<PathBuf> {
 pub(super) fn gate(sandbox: Found) -> http::SandboxGate {
     Arc::new(move |language| match &sandbox {
         Ok(None) => Ok(()),
-        Ok(Some(sandbox)) if sandbox.languages().any(|known| known == to_sandbox(language)) => Ok(()),
+        Ok(Some(sandbox)) if sandbox.languages().any(|known| known == language.as_str()) => Ok(()),
         Ok(Some(_)) => Err(format!("there is no interpreter for {}", language.as_str())),
         Err(reason) => Err(reason.clone()),
     })
+}
+
+/// The languages that programs can be in.
+pub(super) fn languages(config: &Config) -> BTreeSet<String> {
+    config.jobs.languages.all().into_keys().collect()
 }

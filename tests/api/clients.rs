@@ -115,8 +115,10 @@ async fn a_python_client_plays_the_story() {
     let generate = ["generate", "--path", "openapi.json", "--config", "config.yaml", "--output-path", "client"];
     let generate = [&generate[..], &["--overwrite"]].concat();
     let told = run(&work, work.join("venv/bin/openapi-python-client"), &generate).await;
-    // The one thing that this generator cannot do is a body of plain text.
-    assert!(!told.contains("Unable to process schema"), "{told}");
+    // What this generator cannot do: a body of plain text, and alternatives beside further fields (of what a job was asked to do).
+    let lines = told.lines().filter_map(|line| line.strip_prefix("Unable to process schema /components/schemas/"));
+    let unable: Vec<&str> = lines.map(|line| line.trim_end_matches(':')).collect();
+    assert_eq!(unable, ["JobRequest"], "{told}");
     assert_eq!(told.matches("WARNING").count(), told.matches("content within files").count(), "{told}");
     let package = work.join("workroom_client");
     if package.exists() {

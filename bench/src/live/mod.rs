@@ -5,7 +5,7 @@ mod database;
 mod deliveries;
 mod idle;
 mod latency;
-mod reader;
+pub(crate) mod reader;
 mod resume;
 mod rights;
 mod slow;

@@ -160,11 +160,24 @@ export type SubscribeOptions = Topic & {
   events?: boolean;
   presence?: boolean;
   cursors?: boolean;
+  /** Whether to be told what jobs print, as it comes. Of projects, without a workspace. */
+  output?: boolean;
   /** Ends the subscription. */
   signal?: AbortSignal;
   /** Events that may wait for a loop. 10,000 if not given. */
   maxQueue?: number;
 };
+
+/** A piece of what a job prints. */
+export interface JobOutput {
+  project_id: string;
+  job_id: string;
+  attempt: number;
+  stream: "stdout" | "stderr";
+  /** Its number within the attempt, as in `GET /jobs/{id}/logs`. */
+  seq: number;
+  data: string;
+}
 
 export interface SubscriptionEvents {
   subscribed: { epoch: string; head: number; role: string | null };
@@ -176,6 +189,9 @@ export interface SubscriptionEvents {
   presence: PresenceChange;
   cursor: Cursor;
   message: Message;
+  output: JobOutput;
+  /** Pieces were left out: read them by `GET /jobs/{id}/logs`. Without a job, of any. */
+  outputSkipped: { project_id: string; job_id?: string };
   error: WorkroomError;
   unsubscribed: { reason: string };
 }

@@ -1,7 +1,7 @@
 /** @module What the service's operations allow: which take a position, which take a key, and what may be sent again. */
 
 /** Reads that take `min_position`; everywhere else it is an unknown parameter, and refused. */
-const POSITIONED = [/^\/(projects|organizations|jobs)(\/|$)/, /^\/auth\/(me|me\/events|sessions|tokens|tokens\/[^/]+)$/];
+const POSITIONED = [/^\/(projects|organizations|jobs|schedules)(\/|$)/, /^\/auth\/(me|me\/events|me\/events\/[^/]+|me\/events\/[^/]+\/proof|sessions|tokens|tokens\/[^/]+)$/];
 const UNPOSITIONED = [/\/events\/stream$/];
 
 /** Whether a GET of this path takes `min_position`. */
@@ -13,10 +13,12 @@ export function takesPosition(path) {
 /** The POSTs that create, and so keep their reply under an `Idempotency-Key`. */
 const KEYED = [
   /^\/auth\/(register|tokens)$/,
-  /^\/(jobs|organizations|projects)$/,
+  /^\/(jobs|organizations|projects|schedules)$/,
+  /^\/jobs\/(cancel|retry|delete)$/,
   /^\/realtime\/tickets$/,
   /^\/organizations\/[^/]+\/members$/,
-  /^\/projects\/[^/]+\/(members|tasks|workspaces)$/,
+  /^\/projects\/[^/]+\/(members|tasks|webhooks|workspaces)$/,
+  /^\/projects\/[^/]+\/webhooks\/[^/]+\/(secret|deliveries\/[^/]+\/redeliver)$/,
   /^\/projects\/[^/]+\/tasks\/[^/]+\/comments$/,
   /^\/projects\/[^/]+\/workspaces\/[^/]+\/files$/,
 ];

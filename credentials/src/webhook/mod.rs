@@ -1,4 +1,4 @@
-//! What identity providers tell of their people: signed messages, and what they say.
+//! Webhooks: signatures of messages that come and go, and what identity providers tell of their people.
 
 pub mod event;
 pub mod signature;

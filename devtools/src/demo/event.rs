@@ -94,6 +94,8 @@ impl Event {
             "JobAttemptFailed" => format!("attempt {} fails", said("attempt")),
             "JobDeadLettered" => format!("given up after attempt {}", said("attempt")),
             "JobCancelled" => format!("ended before it was done: {}", said("reason")),
+            "JobDeleted" => "the job is deleted".to_owned(),
+            "JobRuleChanged" => "a rule for jobs is set".to_owned(),
             _ => data.to_string(),
         }
     }

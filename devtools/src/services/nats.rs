@@ -19,16 +19,18 @@ const SERVICE_MAY: (&[&str], &[&str]) = (
     &["events.>", "jobs.>", "live.>", "workroom.>", "_INBOX.>", "$JS.API.>", "$JS.ACK.>", "$JS.FC.>"],
     &["events.>", "live.>", "workroom.>", "_INBOX.>"],
 );
-/// The user of processes that only run jobs, and what it may publish and subscribe to: take jobs, acknowledge them, and ring.
+/// The user of processes that only run jobs, and what it may publish and subscribe to: take jobs, acknowledge them, ring,
+/// and hear that it should look whether what it runs was cancelled.
 const WORKER: &str = "worker";
 const WORKER_MAY: (&[&str], &[&str]) = (
     &[
-        "$JS.API.CONSUMER.INFO.JOBS.code_execution",
-        "$JS.API.CONSUMER.MSG.NEXT.JOBS.code_execution",
-        "$JS.ACK.JOBS.code_execution.>",
+        "$JS.API.CONSUMER.INFO.JOBS.sandbox",
+        "$JS.API.CONSUMER.MSG.NEXT.JOBS.sandbox",
+        "$JS.ACK.JOBS.sandbox.>",
         "workroom.*.ring",
+        "workroom.*.output.*",
     ],
-    &["_INBOX_worker.>"],
+    &["_INBOX_worker.>", "workroom.*.stop.*"],
 );
 
 const START_LIMIT: Duration = Duration::from_mins(1);

@@ -300,7 +300,7 @@ impl PostgresServer {
             ("full_page_writes", on(self.options.durable)),
             // Also without fsync: then a commit is with the kernel, and survives any death of processes.
             ("synchronous_commit", "on"),
-            ("wal_compression", "on"),
+            ("wal_compression", on(self.options.durable)),
             ("max_wal_size", "2GB"),
             ("shared_buffers", "128MB"),
             ("checkpoint_timeout", "15min"),

@@ -13,6 +13,7 @@ mod hash;
 pub mod nats_server;
 pub mod pgbench;
 pub mod postgres;
+pub mod psql;
 mod store;
 mod version;
 

@@ -1,18 +1,18 @@
 //! How an account stands to a project: one answer, computed from facts.
 //!
 //! Whoever asks composes [`Facts`] and calls [`Facts::relation`]: commands and live subscriptions from aggregates, the audit
-//! from its replay. Queries ask the function `project_relation` in Postgres (`migrations/0024_project_relation.sql`) for the
-//! same answer; `tests/api/access/relation` compares the two on random worlds.
+//! from its replay. Queries ask the function `project_relation` in Postgres (`migrations/0046_auditors_projects.sql`)
+//! for the same answer; `tests/api/access/relation` compares the two on random worlds.
 //!
 //! Whether the account can act at all is another question: see [`Account::active`](crate::account::Account::active).
 
-use super::{OrganizationRole, Role};
+use super::{Decision, OrganizationAction, OrganizationRole, Role, decide_in_organization};
 use crate::{ids::AccountId, membership::Membership, organization::Organization, project::Project};
 
 /// Who may know of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// Its members, and the admins of its organization.
+    /// Its members, and the admins and auditors of its organization.
     Private,
     /// Every account. One that is no member may read the project, its tasks and its history.
     Public,
@@ -25,6 +25,9 @@ pub enum Relation {
     Admin,
     /// A member. Guests are members, too: they do not belong to the organization.
     Member(Role),
+    /// An auditor of its organization, which is not a personal one, and no member: reads the whole history, and else
+    /// what a visitor may, of private projects too.
+    Auditor,
     /// No member of a public project.
     Visitor,
     /// To this account the project does not exist: it is private, or deleted, or was never created.
@@ -38,11 +41,12 @@ pub struct UnknownRelation(String);
 
 impl Relation {
     /// Every relation, for exhaustive tests and for queries.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Admin,
         Self::Member(Role::Owner),
         Self::Member(Role::Collaborator),
         Self::Member(Role::Viewer),
+        Self::Auditor,
         Self::Visitor,
         Self::Stranger,
     ];
@@ -52,18 +56,38 @@ impl Relation {
         match self {
             Self::Admin => Some("admin"),
             Self::Member(role) => Some(role.as_str()),
+            Self::Auditor => Some("auditor"),
             Self::Visitor => Some("visitor"),
             Self::Stranger => None,
         }
     }
 
-    /// The role whose rights the account has: an owner's for an admin; none for a visitor and a stranger.
+    /// The role whose rights the account has: an owner's for an admin; none for an auditor, a visitor, a stranger.
     pub fn role(self) -> Option<Role> {
         match self {
             Self::Admin => Some(Role::Owner),
             Self::Member(role) => Some(role),
-            Self::Visitor | Self::Stranger => None,
+            Self::Auditor | Self::Visitor | Self::Stranger => None,
         }
+    }
+
+    /// Whether the account sees of every event of the project what happened, and not only, as visitors, that something
+    /// did.
+    pub fn reads_whole_history(self) -> bool {
+        match self {
+            Self::Admin | Self::Member(_) | Self::Auditor => true,
+            Self::Visitor | Self::Stranger => false,
+        }
+    }
+}
+
+/// Whether an account may read the whole history of an organization and of all its projects. In a personal organization
+/// nobody may: its admin has no right above the memberships of its projects.
+pub fn decide_to_audit(account_id: AccountId, organization: &Organization) -> Decision {
+    let Ok(state) = organization.active() else { return Decision::Hidden };
+    match decide_in_organization(state.role_of(account_id), false, OrganizationAction::Audit) {
+        Decision::Allowed if state.is_personal => Decision::Forbidden,
+        decision => decision,
     }
 }
 
@@ -86,8 +110,8 @@ pub struct Facts {
     pub membership: Option<Role>,
     /// The account's role in the project's organization.
     pub organization_role: Option<OrganizationRole>,
-    /// Whether that is a personal organization. Its admin has no right above the membership: whoever creates a project
-    /// there, makes somebody else its owner and leaves it, has left.
+    /// Whether that is a personal organization. Its admin, and whomever the admin makes an auditor, has no right above
+    /// the membership: whoever creates a project there, makes somebody else its owner and leaves it, has left.
     pub organization_is_personal: bool,
 }
 
@@ -129,8 +153,10 @@ impl Facts {
         if self.organization_role == Some(OrganizationRole::Admin) && !self.organization_is_personal {
             return Relation::Admin;
         }
+        let audits = self.organization_role == Some(OrganizationRole::Auditor) && !self.organization_is_personal;
         match (self.membership, visibility) {
             (Some(role), _) => Relation::Member(role),
+            (None, _) if audits => Relation::Auditor,
             (None, Visibility::Public) => Relation::Visitor,
             (None, Visibility::Private) => Relation::Stranger,
         }

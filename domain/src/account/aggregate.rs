@@ -81,7 +81,7 @@ impl Decide for Account {
             AccountCommand::Deactivate { by } => vec![AccountEvent::AccountDeactivated { by }],
             AccountCommand::Reactivate { by } if !self.can_be_opened_by(by) => vec![],
             AccountCommand::Reactivate { by } => vec![AccountEvent::AccountReactivated { by }],
-            AccountCommand::Erase => vec![AccountEvent::AccountErased {}],
+            AccountCommand::Erase { content_redacted } => vec![AccountEvent::AccountErased { content_redacted }],
             AccountCommand::RefreshSession { session_id, generation } => {
                 vec![AccountEvent::SessionRefreshed { session_id, generation }]
             }
@@ -103,7 +103,7 @@ impl Decide for Account {
                 self.is_closed_by_issuer = false;
                 self.is_closed_by_operator &= *by == Closer::Issuer;
             }
-            AccountEvent::AccountErased {} => self.erased = true,
+            AccountEvent::AccountErased { .. } => self.erased = true,
             AccountEvent::SessionStarted { .. }
             | AccountEvent::SessionRefreshed { .. }
             | AccountEvent::SessionEnded { .. }

@@ -67,7 +67,10 @@ pub enum AccountCommand {
         by: Closer,
     },
     /// Erase what is personal of the account.
-    Erase,
+    Erase {
+        /// Whether all it had written is to be redacted, too.
+        content_redacted: bool,
+    },
 }
 
 impl AccountCommand {
@@ -77,7 +80,7 @@ impl AccountCommand {
             self,
             Self::Deactivate { .. }
                 | Self::Reactivate { .. }
-                | Self::Erase
+                | Self::Erase { .. }
                 | Self::EndSession { .. }
                 | Self::ChangeProfile { .. }
                 | Self::RevokeToken { .. }

@@ -135,7 +135,11 @@ pub enum AccountEvent {
         by: Closer,
     },
     /// Everything personal of the account is gone, for good.
-    AccountErased {},
+    AccountErased {
+        /// Whether it was ordered, too, that all it had written is redacted. The service carries it out.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        content_redacted: bool,
+    },
 }
 
 domain_event!(AccountEvent {

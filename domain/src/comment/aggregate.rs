@@ -9,6 +9,7 @@ use crate::{
     aggregate::cqrs_aggregate,
     change::Change,
     ids::{AccountId, ProjectId, TaskId},
+    redaction::{Texts, redactable},
     text::Prose,
 };
 
@@ -51,6 +52,12 @@ impl Comment {
             Self::Absent | Self::Posted(_) | Self::Deleted { .. } => Err(CommentRefusal::Absent),
         }
     }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Self::Posted(state) = self {
+            texts.add("body", state.body.as_str());
+        }
+    }
 }
 
 impl Decide for Comment {
@@ -88,7 +95,17 @@ impl Decide for Comment {
             (CommentEvent::CommentDeleted { .. }, Self::Posted(state)) => {
                 *self = Self::Deleted { project_id: state.project_id };
             }
-            (CommentEvent::CommentEdited { .. } | CommentEvent::CommentDeleted { .. }, _) => {}
+            (CommentEvent::PayloadRedacted(redacted), Self::Posted(state)) => {
+                if redacted.has("body") {
+                    state.body = Prose::redacted();
+                }
+            }
+            (
+                CommentEvent::CommentEdited { .. }
+                | CommentEvent::CommentDeleted { .. }
+                | CommentEvent::PayloadRedacted(_),
+                _,
+            ) => {}
         }
     }
 
@@ -109,3 +126,4 @@ impl Decide for Comment {
 }
 
 cqrs_aggregate!(Comment);
+redactable!(Comment, CommentEvent);

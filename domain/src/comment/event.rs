@@ -6,6 +6,7 @@ use crate::{
     change::Change,
     event::domain_event,
     ids::{AccountId, ProjectId, TaskId},
+    redaction::PayloadRedacted,
     text::Prose,
 };
 
@@ -38,6 +39,13 @@ pub enum CommentEvent {
         /// The id of the task that the comment was on, the same as in `CommentPosted`.
         task_id: TaskId,
     },
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
-domain_event!(CommentEvent { CommentPosted => "1", CommentEdited => "1", CommentDeleted => "1" });
+domain_event!(CommentEvent {
+    CommentPosted => "1",
+    CommentEdited => "1",
+    CommentDeleted => "1",
+    PayloadRedacted => "1",
+});

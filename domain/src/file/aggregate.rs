@@ -8,6 +8,7 @@ use crate::{
     Decide,
     aggregate::cqrs_aggregate,
     ids::{ProjectId, WorkspaceId},
+    redaction::{DIGEST, Texts, redactable},
 };
 
 /// What is in a file.
@@ -22,6 +23,12 @@ impl File {
     /// What is in it.
     pub fn content(&self) -> Content {
         self.content.unwrap_or(Content::EMPTY)
+    }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Some(content) = self.content {
+            texts.add("content", hex::encode(content.sha256.0));
+        }
     }
 }
 
@@ -65,8 +72,16 @@ impl Decide for File {
     }
 
     fn evolve(&mut self, event: &FileEvent) {
-        let FileEvent::FileContentWritten { project_id, content, .. } = event;
-        (self.project_id, self.content) = (Some(*project_id), Some(*content));
+        match event {
+            FileEvent::FileContentWritten { project_id, content, .. } => {
+                (self.project_id, self.content) = (Some(*project_id), Some(*content));
+            }
+            FileEvent::PayloadRedacted(redacted) => {
+                if let Some(content) = self.content.as_mut().filter(|_| redacted.has("content")) {
+                    content.sha256 = DIGEST;
+                }
+            }
+        }
     }
 
     fn feed(&self, id: Uuid) -> Uuid {
@@ -75,3 +90,4 @@ impl Decide for File {
 }
 
 cqrs_aggregate!(File);
+redactable!(File, FileEvent);

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::domain_event,
     ids::{ProjectId, WorkspaceId},
+    redaction::PayloadRedacted,
 };
 
 /// A SHA-256 digest (FIPS 180-4), written in hexadecimal.
@@ -52,6 +53,8 @@ pub enum FileEvent {
         #[serde(flatten)]
         content: Content,
     },
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
-domain_event!(FileEvent { FileContentWritten => "1" });
+domain_event!(FileEvent { FileContentWritten => "1", PayloadRedacted => "1" });

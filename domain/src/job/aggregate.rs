@@ -1,33 +1,37 @@
 //! The state of a job, and its two functions.
 
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{AttemptFailure, JobCommand, JobEvent, JobRefusal, Work};
+use super::{AttemptFailure, InlineProgram, JobCommand, JobEvent, JobRefusal, Request, Source, Work};
 use crate::{
     Decide,
     aggregate::cqrs_aggregate,
-    ids::{AccountId, ProjectId},
+    redaction::{Texts, redactable},
 };
 
-/// How often a job may lose its worker before it is given up, whatever its own number of attempts: a program that
-/// takes its worker down with it must not do so for ever.
-pub const MAX_INTERRUPTIONS: u32 = 3;
+/// How often in a row a job may be interrupted in a way that may be its own doing before it is given up: a program that takes its
+/// worker down with it must not do so for ever.
+pub const MAX_SUSPICIONS: u32 = 10;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventJobStatus))]
 #[serde(rename_all = "snake_case")]
 pub enum JobStatus {
     /// Waits for a worker.
     Pending,
     /// A worker has it.
     Running,
-    /// An attempt succeeded: its program exited with code 0 and hit no limit.
+    /// An attempt succeeded: a program exited with code 0 and hit no limit.
     Completed,
-    /// The job was given up: its last attempt failed, or it was interrupted [`MAX_INTERRUPTIONS`] times.
+    /// The job was given up: its last attempt failed, or it was interrupted [`MAX_SUSPICIONS`] times in a row.
     Failed,
     /// Ended before it was done.
     Cancelled,
+    /// Over, and gone: nobody is shown it any more.
+    Deleted,
 }
 
 impl JobStatus {
@@ -39,6 +43,7 @@ impl JobStatus {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -50,20 +55,20 @@ pub struct Job(Option<JobState>);
 /// What is known of a requested job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobState {
-    /// The project it belongs to.
-    pub project_id: Option<ProjectId>,
-    /// Who asked for it.
-    pub submitted_by: AccountId,
-    /// What is to be done.
-    pub work: Work,
-    /// How often it may be tried.
-    pub max_attempts: u32,
+    /// What was asked for.
+    pub request: Box<Request>,
     /// Where it stands.
     pub status: JobStatus,
     /// The latest attempt, 0 before the first.
     pub attempt: u32,
-    /// How many attempts ended without an outcome.
-    pub interruptions: u32,
+    /// Who took it up.
+    pub worker_id: Option<Uuid>,
+    /// How many attempts failed since it was requested, or redriven last. These count.
+    pub failures: u32,
+    /// How many interruptions that may be its own doing came in a row.
+    pub suspicions: u32,
+    /// How many attempts count for nothing: they were interrupted, or came too early.
+    pub uncounted: u32,
 }
 
 impl Job {
@@ -74,116 +79,192 @@ impl Job {
     pub fn requested(&self) -> Result<&JobState, JobRefusal> {
         self.0.as_ref().ok_or(JobRefusal::Absent)
     }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Some(job) = &self.0 {
+            job.request.tell_texts(texts);
+        }
+    }
 }
 
 impl JobState {
-    fn running(&self, attempt: u32) -> Result<(), JobRefusal> {
+    /// The state, if this attempt is the one that runs.
+    ///
+    /// # Errors
+    /// [`JobRefusal::NotRunning`] otherwise.
+    pub fn running(&self, attempt: u32) -> Result<&Self, JobRefusal> {
         if self.status == JobStatus::Running && self.attempt == attempt {
-            Ok(())
+            Ok(self)
         } else {
             Err(JobRefusal::NotRunning { attempt })
         }
     }
 
-    /// Attempts that count against `max_attempts`: interruptions are not the program's fault.
-    fn program_attempts(&self) -> u32 {
-        self.attempt.saturating_sub(self.interruptions)
+    /// Whether it waits or runs.
+    pub fn is_open(&self) -> bool {
+        matches!(self.status, JobStatus::Pending | JobStatus::Running)
     }
-}
 
-fn failed(attempt: u32, failure: AttemptFailure, retry_at: time::OffsetDateTime, is_last: bool) -> Vec<JobEvent> {
-    let retry_at = (!is_last).then_some(retry_at);
-    let mut events = vec![JobEvent::JobAttemptFailed { attempt, failure, retry_at }];
-    if is_last {
-        events.push(JobEvent::JobDeadLettered { attempt });
+    /// A worker that does not know whether its start was committed asks again.
+    fn start(&self, attempt: u32, worker_id: Uuid) -> Result<Vec<JobEvent>, JobRefusal> {
+        if self.running(attempt).is_ok() && self.worker_id == Some(worker_id) {
+            return Ok(vec![]);
+        }
+        if self.status != JobStatus::Pending || attempt != self.attempt + 1 {
+            return Err(JobRefusal::NotWaiting { attempt, status: self.status, current: self.attempt });
+        }
+        Ok(vec![JobEvent::JobStarted { attempt, worker_id }])
     }
-    events
+
+    /// How it ended that an attempt failed or was interrupted: the job waits until `retry_at`, or is given up.
+    fn retry(
+        &self,
+        retry_at: Option<OffsetDateTime>,
+        ended: impl FnOnce(Option<OffsetDateTime>) -> JobEvent,
+    ) -> Vec<JobEvent> {
+        let ended = ended(retry_at);
+        match retry_at {
+            Some(_) => vec![ended],
+            None => vec![ended, JobEvent::JobDeadLettered { attempt: self.attempt }],
+        }
+    }
+
+    fn redrive(&self) -> Result<JobEvent, JobRefusal> {
+        match self.status {
+            JobStatus::Failed | JobStatus::Cancelled => Ok(JobEvent::JobRedriven {}),
+            JobStatus::Completed => Err(JobRefusal::Completed),
+            status @ (JobStatus::Pending | JobStatus::Running) => Err(JobRefusal::NotOver(status)),
+            JobStatus::Deleted => Err(JobRefusal::Absent),
+        }
+    }
+
+    fn delete(&self) -> Result<JobEvent, JobRefusal> {
+        match self.status {
+            JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => Ok(JobEvent::JobDeleted {}),
+            status @ (JobStatus::Pending | JobStatus::Running) => Err(JobRefusal::NotEnded(status)),
+            JobStatus::Deleted => Err(JobRefusal::Absent),
+        }
+    }
 }
 
 impl Decide for Job {
     const TYPE: &'static str = "job";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = JobCommand;
     type Event = JobEvent;
     type Refusal = JobRefusal;
 
     fn decide(&self, command: JobCommand) -> Result<Vec<JobEvent>, JobRefusal> {
         match command {
-            JobCommand::Request { project_id, submitted_by, work, max_attempts } => match self.0 {
-                None => Ok(vec![JobEvent::JobRequested { project_id, submitted_by, work, max_attempts }]),
+            JobCommand::Request(request) => match self.0 {
+                None => Ok(vec![JobEvent::JobRequested(request)]),
                 Some(_) => Err(JobRefusal::AlreadyRequested),
             },
-            JobCommand::Start { attempt, worker_id } => {
-                let job = self.requested()?;
-                if job.status != JobStatus::Pending || attempt != job.attempt + 1 {
-                    return Err(JobRefusal::NotWaiting { attempt, status: job.status, current: job.attempt });
-                }
-                Ok(vec![JobEvent::JobStarted { attempt, worker_id }])
+            JobCommand::Start { attempt, worker_id } => self.requested()?.start(attempt, worker_id),
+            JobCommand::Succeed { attempt, outcome } => {
+                self.requested()?.running(attempt)?;
+                Ok(vec![JobEvent::JobSucceeded { attempt, outcome }])
             }
-            JobCommand::Finish { attempt, outcome, retry_at } => {
-                let job = self.requested()?;
-                job.running(attempt)?;
-                if outcome.is_success() {
-                    return Ok(vec![JobEvent::JobSucceeded { attempt, outcome }]);
-                }
-                let is_last = job.program_attempts() >= job.max_attempts;
-                Ok(failed(attempt, AttemptFailure::Program { outcome }, retry_at, is_last))
+            JobCommand::Fail { attempt, outcome, retry_at } => {
+                let job = self.requested()?.running(attempt)?;
+                let retry_at = retry_at.filter(|_| job.failures + 1 < job.request.max_attempts.number());
+                let failure = AttemptFailure::Program { outcome };
+                Ok(job.retry(retry_at, |retry_at| JobEvent::JobAttemptFailed { attempt, failure, retry_at }))
+            }
+            JobCommand::Snooze { attempt, until } => {
+                let job = self.requested()?.running(attempt)?;
+                Ok(vec![JobEvent::JobSnoozed { attempt, uncounted: job.uncounted + 1, until }])
+            }
+            JobCommand::Interrupt { attempt, cause, retry_at } => {
+                let job = self.requested()?.running(attempt)?;
+                let is_last = cause.is_suspicious() && job.suspicions + 1 >= MAX_SUSPICIONS;
+                let retry_at = (!is_last).then_some(retry_at);
+                let uncounted = job.uncounted + 1;
+                Ok(job.retry(retry_at, |retry_at| JobEvent::JobInterrupted { attempt, cause, uncounted, retry_at }))
             }
             JobCommand::Cancel { reason } => {
-                let is_open = matches!(self.requested()?.status, JobStatus::Pending | JobStatus::Running);
-                Ok(if is_open { vec![JobEvent::JobCancelled { reason }] } else { vec![] })
+                Ok(if self.requested()?.is_open() { vec![JobEvent::JobCancelled { reason }] } else { vec![] })
             }
-            JobCommand::Interrupt { attempt, retry_at } => {
-                let job = self.requested()?;
-                job.running(attempt)?;
-                let is_last = job.interruptions + 1 >= MAX_INTERRUPTIONS;
-                Ok(failed(attempt, AttemptFailure::Interrupted, retry_at, is_last))
-            }
+            JobCommand::Redrive => Ok(vec![self.requested()?.redrive()?]),
+            JobCommand::Delete => Ok(vec![self.requested()?.delete()?]),
         }
     }
 
     fn evolve(&mut self, event: &JobEvent) {
-        if let JobEvent::JobRequested { project_id, submitted_by, work, max_attempts } = event {
-            self.0 = Some(JobState {
-                project_id: *project_id,
-                submitted_by: *submitted_by,
-                work: work.clone(),
-                max_attempts: *max_attempts,
-                status: JobStatus::Pending,
-                attempt: 0,
-                interruptions: 0,
-            });
+        if let JobEvent::JobRequested(request) = event {
+            let (status, request) = (JobStatus::Pending, request.clone());
+            let (attempt, worker_id, failures, suspicions, uncounted) = (0, None, 0, 0, 0);
+            self.0 = Some(JobState { request, status, attempt, worker_id, failures, suspicions, uncounted });
             return;
         }
         let Some(job) = &mut self.0 else { return };
         match event {
-            JobEvent::JobRequested { .. } => {}
-            JobEvent::JobStarted { attempt, .. } => {
+            JobEvent::JobRequested(_) => {}
+            JobEvent::JobStarted { attempt, worker_id } => {
                 job.status = JobStatus::Running;
                 job.attempt = *attempt;
+                job.worker_id = Some(*worker_id);
             }
             JobEvent::JobSucceeded { .. } => job.status = JobStatus::Completed,
             JobEvent::JobAttemptFailed { failure, .. } => {
                 job.status = JobStatus::Pending;
-                job.interruptions += u32::from(*failure == AttemptFailure::Interrupted);
+                match failure {
+                    AttemptFailure::Program { .. } => {
+                        job.failures += 1;
+                        job.suspicions = 0;
+                    }
+                    AttemptFailure::Interrupted => {
+                        job.suspicions += 1;
+                        job.uncounted += 1;
+                    }
+                }
+            }
+            JobEvent::JobInterrupted { cause, uncounted, .. } => {
+                job.status = JobStatus::Pending;
+                job.uncounted = *uncounted;
+                job.suspicions += u32::from(cause.is_suspicious());
+            }
+            JobEvent::JobSnoozed { uncounted, .. } => {
+                job.status = JobStatus::Pending;
+                job.uncounted = *uncounted;
+                job.suspicions = 0;
             }
             JobEvent::JobDeadLettered { .. } => job.status = JobStatus::Failed,
             JobEvent::JobCancelled { .. } => job.status = JobStatus::Cancelled,
+            JobEvent::JobRedriven {} => {
+                job.status = JobStatus::Pending;
+                (job.failures, job.suspicions) = (0, 0);
+            }
+            JobEvent::JobDeleted {} => job.status = JobStatus::Deleted,
+            JobEvent::PayloadRedacted(redacted) => job.request.redact(redacted),
         }
     }
 
     fn feed(&self, id: Uuid) -> Uuid {
         match &self.0 {
-            Some(JobState { project_id: Some(project_id), .. }) => project_id.0,
-            Some(JobState { submitted_by, .. }) => submitted_by.0,
+            Some(JobState { request, .. }) => match (&request.work, request.project_id) {
+                // Deliveries must not fill the history that they tell of, nor be delivered themselves.
+                (Work::WebhookDelivery { webhook_id, .. }, _) => webhook_id.0,
+                (_, Some(project_id)) => project_id.0,
+                (_, None) => request.submitted_by.uuid(),
+            },
             None => id,
         }
     }
 
     fn weight(&self) -> usize {
-        let Some(JobState { work: Work::CodeExecution { code, stdin, .. }, .. }) = &self.0 else { return 0 };
-        code.as_str().len() + stdin.as_ref().map_or(0, |stdin| stdin.as_str().len())
+        let Some(JobState { request, .. }) = &self.0 else { return 0 };
+        let keys = [&request.key, &request.fairness_key].into_iter().flatten().map(|key| key.as_str().len());
+        let source = match &request.work {
+            Work::CodeExecution { source: Source::Inline(InlineProgram { code, stdin }), .. } => {
+                code.as_str().len() + stdin.as_ref().map_or(0, |stdin| stdin.as_str().len())
+            }
+            Work::JobControl { filter, .. } => filter.weight(),
+            _ => 0,
+        };
+        keys.sum::<usize>() + source + size_of::<Request>()
     }
 }
 
 cqrs_aggregate!(Job);
+redactable!(Job, JobEvent);

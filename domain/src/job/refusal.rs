@@ -3,6 +3,18 @@
 use super::JobStatus;
 use crate::refusal::{self, Code, Refusal};
 
+crate::codes! {
+    JOB_OVER = "job-over", Conflict,
+        "the job has completed or failed",
+        "nothing is left to cancel; read the job for its result";
+    JOB_NOT_OVER = "job-not-over", Conflict,
+        "the job waits or runs",
+        "wait until it is over, or cancel it, and then try again";
+    JOB_COMPLETED = "job-completed", Conflict,
+        "the job has completed",
+        "submit a new job to do the same again";
+}
+
 /// Why a job may say no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobRefusal {
@@ -28,14 +40,32 @@ pub enum JobRefusal {
         /// The attempt that was reported.
         attempt: u32,
     },
+    /// There is nothing left to cancel.
+    #[error("the job is over: it is {}", .0.as_str())]
+    Over(JobStatus),
+    /// What is not over cannot be done again.
+    #[error("the job is {}, and can be retried once it has failed or was cancelled", .0.as_str())]
+    NotOver(JobStatus),
+    /// What is not over cannot be deleted.
+    #[error("the job is {}, and can be deleted once it is over", .0.as_str())]
+    NotEnded(JobStatus),
+    /// What is not over cannot be redacted: its worker would go on with what must be forgotten.
+    #[error("the job is {}, and what it says can be redacted once it is over", .0.as_str())]
+    NotRedacted(JobStatus),
+    /// What was done is not done again.
+    #[error("the job has completed, and is not done again")]
+    Completed,
 }
 
 impl Refusal for JobRefusal {
     fn code(&self) -> &'static Code {
         match self {
             Self::Absent => refusal::NOT_FOUND,
-            // Only workers meet the others; to whoever else does, the job is being changed by one.
+            // Only workers meet these; to whoever else does, the job is being changed by one.
             Self::AlreadyRequested | Self::NotWaiting { .. } | Self::NotRunning { .. } => refusal::CONTENDED,
+            Self::Over(_) => JOB_OVER,
+            Self::NotOver(_) | Self::NotEnded(_) | Self::NotRedacted(_) => JOB_NOT_OVER,
+            Self::Completed => JOB_COMPLETED,
         }
     }
 }

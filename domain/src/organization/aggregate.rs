@@ -4,8 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationRefusal, fields};
-use crate::{Decide, access::OrganizationRole, aggregate::cqrs_aggregate, ids::AccountId};
+use super::{ImageUrl, OrganizationCommand, OrganizationEvent, OrganizationFields, OrganizationRefusal, Slug, fields};
+use crate::{
+    Decide,
+    access::OrganizationRole,
+    aggregate::cqrs_aggregate,
+    ids::AccountId,
+    redaction::{PayloadRedacted, Texts, redactable},
+    text::Name,
+};
 
 /// The state of an organization, computed from its events. A deleted organization is never created again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +47,14 @@ impl OrganizationState {
         self.members.iter().map(|(id, role)| (*id, *role))
     }
 
-    /// Whether an account may belong to its projects.
+    /// Whether an account may belong to its projects. Auditors may not, whether it takes guests or not: they change
+    /// nothing there. In a personal organization they have nothing to audit, and are members like others.
     pub fn allows_in_projects(&self, account_id: AccountId) -> bool {
-        self.allows_guests() || self.role_of(account_id).is_some()
+        match self.role_of(account_id) {
+            Some(OrganizationRole::Auditor) => self.is_personal,
+            Some(OrganizationRole::Member | OrganizationRole::Admin) => true,
+            None => self.allows_guests(),
+        }
     }
 
     /// Whether people may belong to its projects who do not belong to it.
@@ -68,6 +80,28 @@ impl Organization {
         match self {
             Self::Active(state) => Ok(state),
             Self::Absent | Self::Deleted => Err(OrganizationRefusal::Absent),
+        }
+    }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Self::Active(OrganizationState { fields, .. }) = self {
+            texts.add("name", fields.name.as_str());
+            texts.add("slug", fields.slug.as_str());
+            texts.add_some("image_url", fields.image_url.as_ref().map(ImageUrl::as_str));
+        }
+    }
+}
+
+impl OrganizationFields {
+    fn redact(&mut self, redacted: &PayloadRedacted) {
+        if redacted.has("name") {
+            self.name = Name::redacted();
+        }
+        if redacted.has("slug") {
+            self.slug = Slug::redacted(redacted.position);
+        }
+        if redacted.has("image_url") {
+            self.image_url = Some(ImageUrl::redacted());
         }
     }
 }
@@ -130,6 +164,7 @@ impl Decide for Organization {
             (OrganizationEvent::OrganizationDeleted {}, _) => *self = Self::Deleted,
             (_, Self::Absent | Self::Deleted) => {}
             (OrganizationEvent::OrganizationUpdated { changes }, Self::Active(state)) => state.fields.apply(changes),
+            (OrganizationEvent::PayloadRedacted(redacted), Self::Active(state)) => state.fields.redact(redacted),
             (
                 OrganizationEvent::OrganizationMemberAdded { account_id, role }
                 | OrganizationEvent::OrganizationMemberRoleChanged { account_id, to: role, .. },
@@ -153,3 +188,4 @@ impl Decide for Organization {
 }
 
 cqrs_aggregate!(Organization);
+redactable!(Organization, OrganizationEvent);

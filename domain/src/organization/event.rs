@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fields::{OrganizationChanges, OrganizationFields};
-use crate::{access::OrganizationRole, event::domain_event, ids::AccountId};
+use crate::{access::OrganizationRole, event::domain_event, ids::AccountId, redaction::PayloadRedacted};
 
 /// What can have happened to an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub enum OrganizationEvent {
     },
     /// The organization was deleted; nothing follows.
     OrganizationDeleted {},
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
 domain_event!(OrganizationEvent {
@@ -59,6 +61,7 @@ domain_event!(OrganizationEvent {
     OrganizationMemberRoleChanged => "1",
     OrganizationMemberRemoved => "1",
     OrganizationDeleted => "1",
+    PayloadRedacted => "1",
 });
 
 impl OrganizationEvent {
@@ -69,7 +72,7 @@ impl OrganizationEvent {
             | Self::OrganizationMemberAdded { account_id, .. }
             | Self::OrganizationMemberRoleChanged { account_id, .. }
             | Self::OrganizationMemberRemoved { account_id, .. } => Some(*account_id),
-            Self::OrganizationUpdated { .. } | Self::OrganizationDeleted {} => None,
+            Self::OrganizationUpdated { .. } | Self::OrganizationDeleted {} | Self::PayloadRedacted(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ use super::refusal::MALFORMED_SLUG;
 use crate::{
     fields::{Wanted, fields},
     ids::OrganizationId,
+    redaction::{ADDRESS, Placeholder},
     refusal::{Code, Refusal},
     text::{Name, TextRefused},
 };
@@ -17,7 +18,7 @@ use crate::{
 #[cfg_attr(
     feature = "openapi",
     derive(utoipa::ToSchema),
-    schema(min_length = 2, max_length = 64, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$")
+    schema(min_length = 2, max_length = 64, pattern = "^([a-z0-9]+(-[a-z0-9]+)*|\\[redacted\\]-[0-9]+)$")
 )]
 #[serde(transparent)]
 pub struct Slug(String);
@@ -80,6 +81,11 @@ impl Slug {
         (Self::personal(id) == *self).then_some(id)
     }
 
+    /// What stands for a slug that was redacted, in the event at a position. Nobody can ask for it: it is no slug.
+    pub(crate) fn redacted(position: i64) -> Self {
+        Self(Placeholder::Unique.text(position))
+    }
+
     /// The slug, which has no capital letters.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -116,6 +122,11 @@ impl ImageUrl {
         Ok(Self(text.to_owned()))
     }
 
+    /// What stands for an address that was redacted.
+    pub(crate) fn redacted() -> Self {
+        Self(ADDRESS.to_owned())
+    }
+
     /// The address as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -132,6 +143,14 @@ pub struct OrganizationSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub allow_guests: Option<bool>,
+    /// Days for which what jobs print and leave is kept; 0 and nothing: as long as the service is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub job_output_days: Option<u32>,
+    /// Days for which what jobs work on is kept; 0 and nothing: as long as the service is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub job_code_days: Option<u32>,
 }
 
 /// The settings to change.
@@ -141,6 +160,10 @@ pub struct OrganizationSettingsPatch {
     pub members_can_create_projects: Option<bool>,
     /// Whether people may belong to its projects who do not belong to it.
     pub allow_guests: Option<bool>,
+    /// Days for which what jobs print and leave is kept; 0: as long as the service is set to.
+    pub job_output_days: Option<u32>,
+    /// Days for which what jobs work on is kept; 0: as long as the service is set to.
+    pub job_code_days: Option<u32>,
 }
 
 impl Wanted<OrganizationSettings> for OrganizationSettingsPatch {
@@ -150,12 +173,14 @@ impl Wanted<OrganizationSettings> for OrganizationSettingsPatch {
                 .members_can_create_projects
                 .unwrap_or(current.members_can_create_projects),
             allow_guests: self.allow_guests.or(current.allow_guests),
+            job_output_days: self.job_output_days.or(current.job_output_days),
+            job_code_days: self.job_code_days.or(current.job_code_days),
         })
     }
 }
 
 /// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
-pub(super) const SHAPE: u32 = 1;
+pub(super) const SHAPE: u32 = 2;
 
 fields! {
     /// Everything an organization says about itself.

@@ -9,6 +9,7 @@ use crate::{
     aggregate::cqrs_aggregate,
     ids::OrganizationId,
     organization::{Slug, refusal::SLUG_TAKEN},
+    redaction::{PayloadRedacted, Redactable, Texts},
     refusal::{Code, Refusal},
 };
 
@@ -86,6 +87,8 @@ impl Decide for OrganizationSlug {
                 (self.holder, self.last) = (Some(*organization_id), Some(*organization_id));
             }
             OrganizationSlugEvent::SlugReleased { .. } => self.holder = None,
+            // Who has it stays, and so does its id.
+            OrganizationSlugEvent::PayloadRedacted(_) => {}
         }
     }
 
@@ -95,3 +98,19 @@ impl Decide for OrganizationSlug {
 }
 
 cqrs_aggregate!(OrganizationSlug);
+
+impl Redactable for OrganizationSlug {
+    fn payload_redacted(redacted: PayloadRedacted) -> OrganizationSlugEvent {
+        OrganizationSlugEvent::PayloadRedacted(Box::new(redacted))
+    }
+
+    fn redaction(event: &OrganizationSlugEvent) -> Option<&PayloadRedacted> {
+        match event {
+            OrganizationSlugEvent::PayloadRedacted(redacted) => Some(redacted.as_ref()),
+            OrganizationSlugEvent::SlugClaimed { .. } | OrganizationSlugEvent::SlugReleased { .. } => None,
+        }
+    }
+
+    /// The slug itself is not kept.
+    fn texts(&self, _texts: &mut Texts) {}
+}

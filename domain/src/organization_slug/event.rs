@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{event::domain_event, ids::OrganizationId, organization::Slug};
+use crate::{event::domain_event, ids::OrganizationId, organization::Slug, redaction::PayloadRedacted};
 
 /// What can have happened to a slug.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub enum OrganizationSlugEvent {
         /// Who had it.
         organization_id: OrganizationId,
     },
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
-domain_event!(OrganizationSlugEvent { SlugClaimed => "1", SlugReleased => "1" });
+domain_event!(OrganizationSlugEvent { SlugClaimed => "1", SlugReleased => "1", PayloadRedacted => "1" });

@@ -7,6 +7,8 @@ use crate::{
     Decide,
     aggregate::cqrs_aggregate,
     ids::{AccountId, OrganizationId},
+    redaction::{PayloadRedacted, Texts, redactable},
+    text::{Name, Prose},
 };
 
 /// The state of a project, computed from its events. A deleted project is never created again.
@@ -26,6 +28,8 @@ pub enum Project {
     Deleted {
         /// The organization that it lived in.
         organization_id: OrganizationId,
+        /// Whether somebody ordered that its history is redacted.
+        purge_ordered: bool,
     },
 }
 
@@ -41,6 +45,13 @@ impl Project {
         }
     }
 
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Self::Active { fields, .. } = self {
+            texts.add("name", fields.name.as_str());
+            texts.add("description", fields.description.as_str());
+        }
+    }
+
     /// Whether an account leads it and may add members as the lead.
     pub fn lead_adds_members(&self, account_id: AccountId) -> bool {
         self.active().is_ok_and(|(_, fields)| fields.lead_can_add_members && fields.team_lead == Some(account_id))
@@ -53,6 +64,15 @@ impl ProjectFields {
     pub fn settles_who_adds_members(&self, before: &Self) -> bool {
         let gives = self.lead_can_add_members && self.team_lead.is_some() && self.team_lead != before.team_lead;
         gives || self.lead_can_add_members != before.lead_can_add_members
+    }
+
+    fn redact(&mut self, redacted: &PayloadRedacted) {
+        if redacted.has("name") {
+            self.name = Name::redacted();
+        }
+        if redacted.has("description") {
+            self.description = Prose::redacted();
+        }
     }
 
     /// What a patch changes, if the dates stay in order.
@@ -84,7 +104,14 @@ impl Decide for Project {
                 Ok(if changes.is_empty() { vec![] } else { vec![ProjectEvent::ProjectUpdated { changes }] })
             }
             (ProjectCommand::Delete, Self::Active { .. }) => Ok(vec![ProjectEvent::ProjectDeleted {}]),
-            (ProjectCommand::Update(_) | ProjectCommand::Delete, _) => Err(ProjectRefusal::Absent),
+            (ProjectCommand::OrderPurge { .. }, Self::Deleted { purge_ordered: true, .. }) => Ok(vec![]),
+            (ProjectCommand::OrderPurge { reason }, Self::Deleted { .. }) => {
+                Ok(vec![ProjectEvent::ProjectPurgeOrdered { reason }])
+            }
+            (ProjectCommand::OrderPurge { .. }, Self::Active { .. }) => Err(ProjectRefusal::NotDeleted),
+            (ProjectCommand::Update(_) | ProjectCommand::Delete | ProjectCommand::OrderPurge { .. }, _) => {
+                Err(ProjectRefusal::Absent)
+            }
         }
     }
 
@@ -95,9 +122,17 @@ impl Decide for Project {
             }
             (ProjectEvent::ProjectUpdated { changes }, Self::Active { fields, .. }) => fields.apply(changes),
             (ProjectEvent::ProjectDeleted {}, Self::Active { organization_id, .. }) => {
-                *self = Self::Deleted { organization_id: *organization_id };
+                *self = Self::Deleted { organization_id: *organization_id, purge_ordered: false };
             }
-            (ProjectEvent::ProjectUpdated { .. } | ProjectEvent::ProjectDeleted {}, _) => {}
+            (ProjectEvent::PayloadRedacted(redacted), Self::Active { fields, .. }) => fields.redact(redacted),
+            (ProjectEvent::ProjectPurgeOrdered { .. }, Self::Deleted { purge_ordered, .. }) => *purge_ordered = true,
+            (
+                ProjectEvent::ProjectUpdated { .. }
+                | ProjectEvent::ProjectDeleted {}
+                | ProjectEvent::PayloadRedacted(_)
+                | ProjectEvent::ProjectPurgeOrdered { .. },
+                _,
+            ) => {}
         }
     }
 
@@ -107,3 +142,4 @@ impl Decide for Project {
 }
 
 cqrs_aggregate!(Project);
+redactable!(Project, ProjectEvent, ends: ProjectEvent::ProjectDeleted {});

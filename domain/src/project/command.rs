@@ -1,7 +1,7 @@
 //! What may be asked of a project.
 
 use super::fields::{ProjectFields, ProjectPatch};
-use crate::ids::OrganizationId;
+use crate::{ids::OrganizationId, text::Name};
 
 /// What may be asked of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,4 +17,9 @@ pub enum ProjectCommand {
     Update(ProjectPatch),
     /// Hide the project for good; its history stays.
     Delete,
+    /// Order that everything in the history of the deleted project is redacted. Once is enough.
+    OrderPurge {
+        /// Why. It stays in the history.
+        reason: Name,
+    },
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fields::{ProjectChanges, ProjectFields};
-use crate::{event::domain_event, ids::OrganizationId};
+use crate::{event::domain_event, ids::OrganizationId, redaction::PayloadRedacted, text::Name};
 
 /// What can have happened to a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,8 +23,21 @@ pub enum ProjectEvent {
         /// Each changed field, from and to.
         changes: ProjectChanges,
     },
-    /// The project was deleted; nothing follows.
+    /// The project was deleted; what follows is redaction alone.
     ProjectDeleted {},
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
+    /// Somebody ordered that everything in the history of the deleted project is redacted. The service carries it out.
+    ProjectPurgeOrdered {
+        /// Why. It stays in the log for ever, so it must not repeat what is redacted.
+        reason: Name,
+    },
 }
 
-domain_event!(ProjectEvent { ProjectCreated => "1", ProjectUpdated => "1", ProjectDeleted => "1" });
+domain_event!(ProjectEvent {
+    ProjectCreated => "1",
+    ProjectUpdated => "1",
+    ProjectDeleted => "1",
+    PayloadRedacted => "1",
+    ProjectPurgeOrdered => "1",
+});

@@ -142,8 +142,8 @@ impl Wanted<Schedule> for SchedulePatch {
     }
 }
 
-/// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
-pub(super) const SHAPE: u32 = 2;
+/// Version of the state's form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
+pub(super) const SHAPE: u32 = 3;
 
 fields! {
     /// Everything a project says about itself.

@@ -13,6 +13,7 @@ use crate::{
     change::Change,
     organization::{OrganizationSettings, Slug},
     project::{EditPolicy, Priority, ProjectStatus, Schedule},
+    schedule::{JobTemplate, MissedRuns, TimeZoneName, Timing},
     task::{TaskStatus, TaskType},
     text::{Name, Prose},
     workspace::FilePath,
@@ -75,6 +76,8 @@ macro_rules! changing {
 changing!(
     EditPolicy,
     FilePath,
+    JobTemplate,
+    MissedRuns,
     Name,
     OrganizationSettings,
     Priority,
@@ -84,6 +87,8 @@ changing!(
     Slug,
     TaskStatus,
     TaskType,
+    TimeZoneName,
+    Timing,
 );
 
 impl<T: Changing> PartialSchema for Change<T> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::{AllOfBuilder, Object, ObjectBuilder, RefOr, Schema, Type, schema::SchemaType};
+use utoipa::openapi::{
+    AllOfBuilder, Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema, Type, schema::SchemaType,
+};
 
 /// The schema of a variant.
 pub(super) struct Variant {
@@ -53,6 +55,13 @@ impl Variant {
     /// Some stored events lack a field that today's have.
     pub(super) fn may_lack(&mut self, field: &str) {
         self.own.required.retain(|required| required != field);
+    }
+
+    /// Some stored events have another form instead of what is flattened into today's.
+    pub(super) fn may_be(&mut self, component: &str) {
+        let today = std::mem::take(&mut self.flattened).into_iter();
+        let forms = today.fold(OneOfBuilder::new(), OneOfBuilder::item).item(Ref::from_schema_name(component));
+        self.flattened.push(forms.into());
     }
 
     /// What happened, and the schema of what is stored.

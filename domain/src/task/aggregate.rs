@@ -4,7 +4,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{TaskCommand, TaskEvent, TaskFields, TaskRefusal, fields};
-use crate::{Decide, aggregate::cqrs_aggregate, ids::ProjectId};
+use crate::{
+    Decide,
+    aggregate::cqrs_aggregate,
+    ids::ProjectId,
+    redaction::{PayloadRedacted, Texts, redactable},
+    text::{Name, Prose},
+};
 
 /// The state of a task, computed from its events. A deleted task is never created again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +41,24 @@ impl Task {
         match self {
             Self::Present { project_id, fields } if *project_id == project => Ok(fields),
             Self::Absent | Self::Present { .. } | Self::Deleted { .. } => Err(TaskRefusal::Absent),
+        }
+    }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Self::Present { fields, .. } = self {
+            texts.add("title", fields.title.as_str());
+            texts.add("description", fields.description.as_str());
+        }
+    }
+}
+
+impl TaskFields {
+    fn redact(&mut self, redacted: &PayloadRedacted) {
+        if redacted.has("title") {
+            self.title = Name::redacted();
+        }
+        if redacted.has("description") {
+            self.description = Prose::redacted();
         }
     }
 }
@@ -78,7 +102,14 @@ impl Decide for Task {
             (TaskEvent::TaskDeleted {}, Self::Present { project_id, .. }) => {
                 *self = Self::Deleted { project_id: *project_id };
             }
-            (TaskEvent::TaskUpdated { .. } | TaskEvent::TaskUnassigned { .. } | TaskEvent::TaskDeleted {}, _) => {}
+            (TaskEvent::PayloadRedacted(redacted), Self::Present { fields, .. }) => fields.redact(redacted),
+            (
+                TaskEvent::TaskUpdated { .. }
+                | TaskEvent::TaskUnassigned { .. }
+                | TaskEvent::TaskDeleted {}
+                | TaskEvent::PayloadRedacted(_),
+                _,
+            ) => {}
         }
     }
 
@@ -98,3 +129,4 @@ impl Decide for Task {
 }
 
 cqrs_aggregate!(Task);
+redactable!(Task, TaskEvent);

@@ -6,6 +6,7 @@ use super::fields::{TaskChanges, TaskFields};
 use crate::{
     event::domain_event,
     ids::{AccountId, ProjectId},
+    redaction::PayloadRedacted,
 };
 
 /// What can have happened to a task.
@@ -33,6 +34,14 @@ pub enum TaskEvent {
     },
     /// The task was removed; nothing follows.
     TaskDeleted {},
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
-domain_event!(TaskEvent { TaskCreated => "1", TaskUpdated => "1", TaskUnassigned => "1", TaskDeleted => "1" });
+domain_event!(TaskEvent {
+    TaskCreated => "1",
+    TaskUpdated => "1",
+    TaskUnassigned => "1",
+    TaskDeleted => "1",
+    PayloadRedacted => "1",
+});

@@ -11,6 +11,7 @@ use crate::{
     aggregate::cqrs_aggregate,
     change::{Change, apply},
     ids::{FileId, ProjectId},
+    redaction::{PayloadRedacted, Texts, redactable},
     text::{Name, Prose},
 };
 
@@ -64,6 +65,24 @@ impl Workspace {
             Self::Absent | Self::Present(_) | Self::Deleted { .. } => Err(WorkspaceRefusal::Absent),
         }
     }
+
+    fn tell_texts(&self, texts: &mut Texts) {
+        if let Self::Present(state) = self {
+            texts.add("name", state.name.as_str());
+            texts.add("description", state.description.as_str());
+            for (path, file) in &state.files {
+                texts.add(format!("{FILES}{}", file.file_id.uuid()), path.as_str());
+            }
+        }
+    }
+}
+
+/// How a redaction names the path of a file: by the file's id behind this.
+const FILES: &str = "files/";
+
+/// The file whose path a redaction names.
+pub fn redacted_file(field: &str) -> Option<FileId> {
+    field.strip_prefix(FILES).and_then(|id| Uuid::try_parse(id).ok()).map(FileId)
 }
 
 impl WorkspaceState {
@@ -77,6 +96,11 @@ impl WorkspaceState {
         found.map(|(path, file)| (path, *file)).ok_or(WorkspaceRefusal::NoSuchFile)
     }
 
+    /// The files in it, and where they lie, by path.
+    pub fn files(&self) -> impl Iterator<Item = (&FilePath, WorkspaceFile)> {
+        self.files.iter().map(|(path, file)| (path, *file))
+    }
+
     /// How many files lie in it.
     pub fn file_count(&self) -> usize {
         self.files.len()
@@ -84,6 +108,9 @@ impl WorkspaceState {
 
     /// Whether a file may lie there, seen without `moved`, which is on its way there.
     fn check_free(&self, path: &FilePath, moved: Option<FileId>) -> Result<(), WorkspaceRefusal> {
+        if path.is_placeholder() {
+            return Err(WorkspaceRefusal::PathTaken(path.as_str().to_owned()));
+        }
         let stays = |file: &WorkspaceFile| Some(file.file_id) != moved;
         if self.files.get(path).is_some_and(stays) {
             return Err(WorkspaceRefusal::PathTaken(path.as_str().to_owned()));
@@ -133,6 +160,30 @@ impl WorkspaceState {
         }
     }
 
+    /// Takes a file away from a path, or from wherever it lies: what either event said of its path may have been redacted.
+    fn take(&mut self, file_id: FileId, path: &FilePath) -> Option<WorkspaceFile> {
+        if self.files.get(path).is_some_and(|file| file.file_id == file_id) {
+            return self.files.remove(path);
+        }
+        let path = self.file(file_id).ok()?.0.clone();
+        self.files.remove(&path)
+    }
+
+    fn redact(&mut self, redacted: &PayloadRedacted) {
+        if redacted.has("name") {
+            self.name = Name::redacted();
+        }
+        if redacted.has("description") {
+            self.description = Prose::redacted();
+        }
+        for file_id in redacted.fields.iter().filter_map(|field| redacted_file(field)) {
+            let path = FilePath::redacted(redacted.position);
+            if let Some(file) = self.take(file_id, &path) {
+                self.files.insert(path, WorkspaceFile { placed: file.placed + 1, ..file });
+            }
+        }
+    }
+
     fn evolve(&mut self, event: &WorkspaceEvent) {
         match event {
             WorkspaceEvent::WorkspaceUpdated { changes } => {
@@ -142,12 +193,13 @@ impl WorkspaceState {
             WorkspaceEvent::FileCreated { file_id, path } => {
                 self.files.insert(path.clone(), WorkspaceFile { file_id: *file_id, placed: 1 });
             }
-            WorkspaceEvent::FileMoved { path, .. } => {
-                if let Some(file) = self.files.remove(&path.from) {
+            WorkspaceEvent::FileMoved { file_id, path } => {
+                if let Some(file) = self.take(*file_id, &path.from) {
                     self.files.insert(path.to.clone(), WorkspaceFile { placed: file.placed + 1, ..file });
                 }
             }
-            WorkspaceEvent::FileDeleted { path, .. } => drop(self.files.remove(path)),
+            WorkspaceEvent::FileDeleted { file_id, path } => drop(self.take(*file_id, path)),
+            WorkspaceEvent::PayloadRedacted(redacted) => self.redact(redacted),
             WorkspaceEvent::WorkspaceCreated { .. } | WorkspaceEvent::WorkspaceDeleted {} => {}
         }
     }
@@ -209,3 +261,4 @@ impl Decide for Workspace {
 }
 
 cqrs_aggregate!(Workspace);
+redactable!(Workspace, WorkspaceEvent);

@@ -7,6 +7,7 @@ use crate::{
     change::{Change, changes},
     event::domain_event,
     ids::{FileId, ProjectId},
+    redaction::PayloadRedacted,
     text::{Name, Prose},
 };
 
@@ -53,6 +54,8 @@ pub enum WorkspaceEvent {
         /// Where it was.
         path: FilePath,
     },
+    /// What another event of it said was redacted.
+    PayloadRedacted(Box<PayloadRedacted>),
 }
 
 domain_event!(WorkspaceEvent {
@@ -62,6 +65,7 @@ domain_event!(WorkspaceEvent {
     FileCreated => "1",
     FileMoved => "1",
     FileDeleted => "1",
+    PayloadRedacted => "1",
 });
 
 changes! {

@@ -6,7 +6,7 @@ mod event;
 mod path;
 pub mod refusal;
 
-pub use aggregate::{Workspace, WorkspaceFile, WorkspaceState};
+pub use aggregate::{Workspace, WorkspaceFile, WorkspaceState, redacted_file};
 pub use command::{WorkspaceCommand, WorkspacePatch};
 pub use event::{WorkspaceChanges, WorkspaceEvent};
 pub use path::{FilePath, PathRefused};

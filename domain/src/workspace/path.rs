@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::MALFORMED_PATH;
 use crate::{
+    redaction::Placeholder,
     refusal::{self, Code, Refusal},
     text::breaks_or_reorders_lines,
 };
@@ -98,6 +99,16 @@ impl FilePath {
     /// The path as it was given, relative to the root of the workspace.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What stands for a path that was redacted, in the event at a position.
+    pub(crate) fn redacted(position: i64) -> Self {
+        Self(Placeholder::Unique.text(position))
+    }
+
+    /// Whether it may stand for a path that was redacted.
+    pub(super) fn is_placeholder(&self) -> bool {
+        Placeholder::is_unique(&self.0)
     }
 
     /// The folders that it lies in, the outermost first.

@@ -1,18 +1,22 @@
 //! Which right an auditor demands of an event's actor (the rights themselves are tested beside their table).
 
+use time::OffsetDateTime;
+use uuid::Uuid;
 use workroom_domain::{
     access::{
-        Action, Decision, OrganizationAction, OrganizationRole, Relation, Right, Role, decide, decide_in_organization,
-        policy_allows, required_right,
+        Action, Decision, OrganizationAction, OrganizationRole, Relation, Right, Role, action_to_end, decide,
+        decide_in_organization, policy_allows, required_right,
     },
     account::{AccountEvent, SessionEnd},
     event::DomainEventKind,
-    job::JobEvent,
+    ids::AccountId,
+    job::{CancelReason, JobEvent, Key, MaxAttempts, Priority, Request, Work},
+    job_rule::{JobRuleEvent, Rule, RuleOwner, RuleScope},
     membership::MembershipEvent,
     project::EditPolicy,
 };
 
-use crate::examples::{ADA, SESSION, every_event, work};
+use crate::examples::{ADA, ORGANIZATION, SESSION, every_event, request};
 
 const MANAGE: Right = Right::InProject(Action::ManageMembers);
 const TASKS: Right = Right::InProject(Action::EditTasks);
@@ -84,6 +88,40 @@ fn rights() -> Vec<(&'static str, [Right; 3])> {
         ("JobCancelled", same(Right::ServiceOnly)),
         ("ProjectAddedToOrganization", same(Right::FoundProject)),
         ("InvitationLapsed", same(Right::ServiceOnly)),
+        ("JobInterrupted", same(Right::ServiceOnly)),
+        ("JobSnoozed", same(Right::ServiceOnly)),
+        ("JobRedriven", same(Right::RunJobs)),
+        ("JobKeyClaimed", same(Right::RunJobs)),
+        ("JobKeyGranted", same(Right::ServiceOnly)),
+        ("ScheduleCreated", same(Right::RunJobs)),
+        ("ScheduleUpdated", same(Right::RunJobs)),
+        ("ScheduleTicked", same(Right::RunJobs)),
+        ("ScheduleSuspended", same(Right::ServiceOnly)),
+        ("ScheduleResumed", same(Right::RunJobs)),
+        ("ScheduleDeleted", same(Right::RunJobs)),
+        ("WebhookCreated", same(MANAGE)),
+        ("WebhookFilterChanged", same(MANAGE)),
+        ("WebhookEndpointChanged", same(MANAGE)),
+        ("WebhookSecretRotated", same(MANAGE)),
+        ("WebhookEnabled", same(MANAGE)),
+        ("WebhookDisabled", same(MANAGE)),
+        ("WebhookRedeliveryRequested", same(MANAGE)),
+        ("WebhookDeleted", same(MANAGE)),
+        ("JobDeleted", same(Right::EndJob)),
+        ("JobRuleChanged", same(MANAGE)),
+        ("HistoryExported", same(Right::ReadHistory)),
+        ("StateRead", same(Right::ReadHistory)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("PayloadRedacted", same(Right::Redact)),
+        ("ProjectPurgeOrdered", same(Right::Redact)),
     ]
 }
 
@@ -133,20 +171,71 @@ fn nobody_adds_or_promotes_themselves_without_the_right_to_manage_members() {
 
 #[test]
 fn a_job_without_a_project_is_its_accounts_own_matter() {
-    let requested = DomainEventKind::Job(JobEvent::JobRequested {
-        project_id: None,
-        submitted_by: ADA,
-        work: work(),
-        max_attempts: 1,
-    });
+    let request = Request { project_id: None, ..request() };
+    let requested = DomainEventKind::Job(JobEvent::JobRequested(Box::new(request)));
     assert_eq!(required_right(&requested, true, true), Right::OwnAccount);
     assert_eq!(required_right(&requested, false, true), Right::OwnAccount);
+}
+
+#[test]
+fn the_operator_too_sets_the_rule_for_all_jobs_of_an_organization() {
+    let all = RuleScope::all_of(RuleOwner::Organization(ORGANIZATION));
+    let some = RuleScope { job_type: Some("noop".to_owned()), ..all.clone() };
+    let edit = OrganizationAction::Edit;
+    for (scope, right) in [(all, Right::InOrganizationOrOperator(edit)), (some, Right::InOrganization(edit))] {
+        let rule = Rule::none(scope);
+        let changed = DomainEventKind::JobRule(JobRuleEvent::JobRuleChanged(Box::new(rule)));
+        assert_eq!(required_right(&changed, false, true), right);
+    }
+}
+
+#[test]
+fn whoever_may_read_a_history_may_export_it() {
+    let max_attempts = MaxAttempts::default();
+    let plain = Request { work: Work::ProjectExport { after: 0 }, max_attempts, ..request() };
+    let key = || Some(Key::parse("nightly").unwrap());
+    let run_at = Some(OffsetDateTime::UNIX_EPOCH);
+    // What keeps others waiting, or is done later, or again, is for those who may run jobs.
+    for (request, action) in [
+        (plain.clone(), Action::ViewHistory),
+        (Request { run_at, ..plain.clone() }, Action::RunJobs),
+        (Request { key: key(), ..plain.clone() }, Action::RunJobs),
+        (Request { fairness_key: key(), ..plain.clone() }, Action::RunJobs),
+        (Request { priority: Priority::from_number(1).unwrap(), ..plain.clone() }, Action::RunJobs),
+        (Request { max_attempts: MaxAttempts::from_number(2).unwrap(), ..plain.clone() }, Action::RunJobs),
+    ] {
+        let requested = DomainEventKind::Job(JobEvent::JobRequested(Box::new(request)));
+        assert_eq!(required_right(&requested, false, true), Right::InProject(action), "{requested:?}");
+    }
+}
+
+#[test]
+fn who_has_asked_for_an_export_may_end_it() {
+    let export = Request { work: Work::ProjectExport { after: 0 }, submitted_by: ADA, ..request() };
+    assert_eq!(action_to_end(&export, ADA), Action::ViewHistory);
+    assert_eq!(action_to_end(&export, AccountId(Uuid::from_u128(99))), Action::RunJobs);
+    assert_eq!(action_to_end(&request(), ADA), Action::RunJobs);
+}
+
+#[test]
+fn a_job_is_cancelled_by_who_may_run_it_or_by_the_service_for_its_reason() {
+    for (reason, right) in [
+        (CancelReason::ProjectDeleted, Right::ServiceOnly),
+        (CancelReason::Requested, Right::EndJob),
+        (CancelReason::Superseded, Right::RunJobs),
+        (CancelReason::AccountErased, Right::ServiceOnly),
+        (CancelReason::AccountDeactivated, Right::ServiceOnly),
+    ] {
+        let cancelled = DomainEventKind::Job(JobEvent::JobCancelled { reason });
+        assert_eq!(required_right(&cancelled, false, true), right, "{reason:?}");
+    }
 }
 
 #[test]
 fn what_a_role_may_do_every_higher_role_may_do() {
     let ascending = [
         Relation::Visitor,
+        Relation::Auditor,
         Relation::Member(Role::Viewer),
         Relation::Member(Role::Collaborator),
         Relation::Member(Role::Owner),
@@ -168,6 +257,7 @@ fn what_a_role_may_do_every_higher_role_may_do() {
 fn only_a_stranger_is_told_that_the_project_does_not_exist() {
     let insiders = [
         Relation::Visitor,
+        Relation::Auditor,
         Relation::Member(Role::Viewer),
         Relation::Member(Role::Collaborator),
         Relation::Member(Role::Owner),
@@ -183,17 +273,20 @@ fn only_a_stranger_is_told_that_the_project_does_not_exist() {
 
 #[test]
 fn an_organization_is_its_admins_to_manage_and_its_members_to_see() {
-    use OrganizationAction::{CreateProjects, Delete, Edit, ManageMembers, View};
+    use OrganizationAction::{Audit, CreateProjects, Delete, Edit, ManageMembers, Redact, View};
     let rows = [
-        (View, [true, true]),
-        (CreateProjects, [true, false]),
-        (Edit, [true, false]),
-        (ManageMembers, [true, false]),
-        (Delete, [true, false]),
+        (View, [true, true, true]),
+        (Audit, [true, false, true]),
+        (CreateProjects, [true, false, false]),
+        (Edit, [true, false, false]),
+        (ManageMembers, [true, false, false]),
+        (Redact, [true, false, false]),
+        (Delete, [true, false, false]),
     ];
+    let roles = [OrganizationRole::Admin, OrganizationRole::Member, OrganizationRole::Auditor];
     assert_eq!(rows.map(|(action, _)| action), OrganizationAction::ALL);
     for (action, allowed) in rows {
-        for (role, allowed) in [OrganizationRole::Admin, OrganizationRole::Member].into_iter().zip(allowed) {
+        for (role, allowed) in roles.into_iter().zip(allowed) {
             let decision = if allowed { Decision::Allowed } else { Decision::Forbidden };
             assert_eq!(decide_in_organization(Some(role), false, action), decision, "{role:?} {action:?}");
         }
@@ -202,6 +295,9 @@ fn an_organization_is_its_admins_to_manage_and_its_members_to_see() {
     let member = Some(OrganizationRole::Member);
     assert_eq!(decide_in_organization(member, true, CreateProjects), Decision::Allowed);
     assert_eq!(decide_in_organization(member, true, Edit), Decision::Forbidden);
+    // What members may is nothing to auditors.
+    let auditor = Some(OrganizationRole::Auditor);
+    assert_eq!(decide_in_organization(auditor, true, CreateProjects), Decision::Forbidden);
 }
 
 #[test]

@@ -95,9 +95,10 @@ fn an_account_knows_its_personal_organization_from_registration_on() {
 
 #[test]
 fn nothing_happens_to_an_erased_account() {
-    let erased = || vec![registered(), AccountEvent::AccountErased {}];
+    let erased = || vec![registered(), AccountEvent::AccountErased { content_redacted: true }];
     let by = Closer::Operator;
-    let closing = [AccountCommand::Deactivate { by }, AccountCommand::Reactivate { by }, AccountCommand::Erase];
+    let erase = AccountCommand::Erase { content_redacted: false };
+    let closing = [AccountCommand::Deactivate { by }, AccountCommand::Reactivate { by }, erase];
     for command in records().into_iter().map(|(command, _)| command).chain(closing) {
         account().given(erased()).when(command).then_expect_error(AccountRefusal::Erased);
     }
@@ -135,8 +136,11 @@ fn an_account_is_deactivated_and_reactivated_once() {
         account(vec![deactivated(), reactivated()])
             .when(AccountCommand::StartSession { session_id: SESSION })
             .then_expect_events(vec![AccountEvent::SessionStarted { session_id: SESSION }]);
-        let erase = AccountCommand::Erase;
-        account(vec![deactivated()]).when(erase).then_expect_events(vec![AccountEvent::AccountErased {}]);
+        for content_redacted in [false, true] {
+            account(vec![deactivated()])
+                .when(AccountCommand::Erase { content_redacted })
+                .then_expect_events(vec![AccountEvent::AccountErased { content_redacted }]);
+        }
     }
 }
 

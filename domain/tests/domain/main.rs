@@ -8,18 +8,24 @@
 
 mod access;
 mod account;
+mod audit_trail;
 mod comment;
 mod examples;
 mod file;
 mod invitation;
 mod job;
+mod job_key;
+mod job_rule;
 mod membership;
 mod organization;
 mod project;
 mod properties;
+mod redaction;
 mod relation;
+mod schedule;
 mod schemas;
 mod stored_events;
 mod task;
 mod text;
+mod webhook;
 mod workspace;

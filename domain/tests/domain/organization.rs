@@ -3,9 +3,9 @@
 use cqrs_es::test::TestFramework;
 use workroom_domain::{
     access::{
-        Facts,
-        OrganizationRole::{Admin, Member},
-        Relation,
+        Decision, Facts,
+        OrganizationRole::{Admin, Auditor, Member},
+        Relation, decide_to_audit,
     },
     ids::AccountId,
     organization::{
@@ -69,7 +69,10 @@ fn an_update_tells_each_field_that_changed_from_and_to() {
         name: Some(name("Ajax")),
         slug: Some(slug("ajax")),
         image_url: Some(Some(picture())),
-        settings: OrganizationSettingsPatch { members_can_create_projects: Some(true), allow_guests: None },
+        settings: OrganizationSettingsPatch {
+            members_can_create_projects: Some(true),
+            ..OrganizationSettingsPatch::default()
+        },
     };
     let updated = OrganizationEvent::OrganizationUpdated { changes: organization_changes() };
     organization()
@@ -110,6 +113,62 @@ fn the_last_admin_can_neither_leave_nor_be_demoted() {
         organization().given(with_bob).when(command.clone()).then_expect_error(OrganizationRefusal::LastAdmin);
         let two = vec![created(false), bob_added(), bob_promoted()];
         organization().given(two).when(command).inspect_result().unwrap();
+    }
+}
+
+#[test]
+fn an_auditor_is_no_admin_and_may_leave() {
+    let audits = OrganizationEvent::OrganizationMemberAdded { account_id: BOB, role: Auditor };
+    let with_bob = vec![created(false), audits.clone()];
+    let add = OrganizationCommand::AddMember { account_id: BOB, role: Auditor };
+    organization().given(vec![created(false)]).when(add).then_expect_events(vec![audits]);
+    for command in [change_role(ADA, Auditor), change_role(ADA, Member), remove(ADA)] {
+        organization().given(with_bob.clone()).when(command).then_expect_error(OrganizationRefusal::LastAdmin);
+    }
+    let removed = OrganizationEvent::OrganizationMemberRemoved { account_id: BOB, role: Auditor };
+    organization().given(with_bob.clone()).when(remove(BOB)).then_expect_events(vec![removed]);
+    let promoted = OrganizationEvent::OrganizationMemberRoleChanged { account_id: BOB, from: Auditor, to: Admin };
+    organization().given(with_bob).when(change_role(BOB, Admin)).then_expect_events(vec![promoted]);
+}
+
+#[test]
+fn an_auditor_belongs_to_no_project_whether_it_takes_guests_or_not() {
+    use workroom_domain::Decide;
+    let audits = OrganizationEvent::OrganizationMemberAdded { account_id: BOB, role: Auditor };
+    for (is_personal, allows_guests) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut organization = Organization::default();
+        organization.evolve(&created(is_personal));
+        let settings =
+            OrganizationSettingsPatch { allow_guests: Some(allows_guests), ..OrganizationSettingsPatch::default() };
+        let patch = OrganizationPatch { settings, ..OrganizationPatch::default() };
+        for event in organization.decide(OrganizationCommand::Update(patch)).unwrap() {
+            organization.evolve(&event);
+        }
+        organization.evolve(&audits);
+        let state = organization.active().unwrap();
+        assert_eq!(state.allows_in_projects(BOB), is_personal);
+        assert!(state.allows_in_projects(ADA));
+        assert_eq!(state.allows_in_projects(EVE), allows_guests);
+    }
+}
+
+#[test]
+fn a_shared_organization_is_audited_by_its_admins_and_auditors_and_a_personal_one_by_nobody() {
+    use workroom_domain::Decide;
+    let audits = OrganizationEvent::OrganizationMemberAdded { account_id: BOB, role: Auditor };
+    let belongs = OrganizationEvent::OrganizationMemberAdded { account_id: EVE, role: Member };
+    let nobody = AccountId(uuid::Uuid::from_u128(99));
+    let (allowed, forbidden, hidden) = (Decision::Allowed, Decision::Forbidden, Decision::Hidden);
+    for (is_personal, expected) in
+        [(false, [allowed, allowed, forbidden, hidden]), (true, [forbidden, forbidden, forbidden, hidden])]
+    {
+        let mut organization = Organization::default();
+        for event in [created(is_personal), audits.clone(), belongs.clone()] {
+            organization.evolve(&event);
+        }
+        assert_eq!([ADA, BOB, EVE, nobody].map(|id| decide_to_audit(id, &organization)), expected);
+        organization.evolve(&OrganizationEvent::OrganizationDeleted {});
+        assert_eq!(decide_to_audit(ADA, &organization), hidden);
     }
 }
 

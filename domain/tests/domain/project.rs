@@ -259,3 +259,37 @@ mod deleting {
             .then_expect_error(ProjectRefusal::Absent);
     }
 }
+
+mod purging {
+    use super::*;
+
+    fn purge(reason: &str) -> ProjectCommand {
+        ProjectCommand::OrderPurge { reason: name(reason) }
+    }
+
+    fn purge_ordered() -> ProjectEvent {
+        ProjectEvent::ProjectPurgeOrdered { reason: name("over") }
+    }
+
+    #[test]
+    fn is_ordered_once_whatever_the_reason() {
+        project().given(vec![created(), deleted()]).when(purge("over")).then_expect_events(vec![purge_ordered()]);
+        for reason in ["over", "another"] {
+            project().given(vec![created(), deleted(), purge_ordered()]).when(purge(reason)).then_expect_events(vec![]);
+        }
+    }
+
+    #[test]
+    fn needs_a_project_that_is_deleted() {
+        project().given_no_previous_events().when(purge("over")).then_expect_error(ProjectRefusal::Absent);
+        project().given(vec![created()]).when(purge("over")).then_expect_error(ProjectRefusal::NotDeleted);
+    }
+
+    #[test]
+    fn brings_nothing_back() {
+        project()
+            .given(vec![created(), deleted(), purge_ordered()])
+            .when(rename("Artemis"))
+            .then_expect_error(ProjectRefusal::Absent);
+    }
+}

@@ -20,12 +20,13 @@ use workroom_domain::{
     change::Change,
     event::DomainEventKind,
     ids::{AccountId, OrganizationId, ProjectId},
-    job::{Code, Language, LimitHit, Outcome, Timeout, Work},
     project::{Priority, ProjectStatus, Schedule, SchedulePatch},
     text::{Name, Prose},
 };
 
 use crate::schemas;
+
+mod a_job;
 
 type Events<A> = Vec<<A as Aggregate>::Event>;
 type Answer<A> = Result<Events<A>, <A as Aggregate>::Error>;
@@ -247,6 +248,7 @@ mod a_project {
                 .prop_map(|(organization_id, fields)| ProjectCommand::Create { organization_id, fields }),
             20 => patch().prop_map(ProjectCommand::Update),
             1 => Just(ProjectCommand::Delete),
+            1 => name().prop_map(|reason| ProjectCommand::OrderPurge { reason }),
         ]
     }
 
@@ -273,6 +275,10 @@ mod a_project {
             assert!(fields.schedule.is_ordered(), "{:?}", fields.schedule);
         }
         for event in step.answer.iter().flatten() {
+            if let ProjectEvent::ProjectPurgeOrdered { .. } = event {
+                assert!(matches!(step.before, Project::Deleted { purge_ordered: false, .. }), "{:?}", step.before);
+                assert!(matches!(step.after, Project::Deleted { purge_ordered: true, .. }), "{:?}", step.after);
+            }
             if let ProjectEvent::ProjectUpdated { changes } = event {
                 let ((_, before), (_, after)) = (step.before.active().unwrap(), step.after.active().unwrap());
                 is_true(changes.name.as_ref(), &before.name, &after.name);
@@ -355,180 +361,6 @@ mod a_roster {
     }
 }
 
-mod a_job {
-    use workroom_domain::job::{
-        AttemptFailure, CancelReason, Job, JobCommand, JobEvent, JobState, JobStatus, MAX_INTERRUPTIONS,
-    };
-
-    use super::*;
-
-    fn work() -> impl Strategy<Value = Work> {
-        let code = text(12).prop_filter_map("not code", |text| Code::parse(text).ok());
-        let stdin = option::of(text(12).prop_filter_map("not input", |text| Code::parse_input(text).ok()));
-        (select(&Language::ALL[..]), code, stdin, 1..=Timeout::LIMIT).prop_map(|(language, code, stdin, seconds)| {
-            Work::CodeExecution { language, code, stdin, timeout_seconds: Timeout::from_seconds(seconds).unwrap() }
-        })
-    }
-
-    fn outcome() -> impl Strategy<Value = Outcome> {
-        let exit_code = prop_oneof![Just(Some(0)), option::of(any::<i32>())];
-        let limit_hit = option::weighted(0.2, select(&[LimitHit::Timeout, LimitHit::Memory][..]));
-        (exit_code, any::<u64>(), any::<bool>(), limit_hit).prop_map(
-            |(exit_code, execution_time_ms, truncated, limit_hit)| Outcome {
-                exit_code,
-                execution_time_ms,
-                truncated,
-                limit_hit,
-            },
-        )
-    }
-
-    fn failure() -> impl Strategy<Value = Outcome> {
-        outcome().prop_filter("a success", |outcome| !outcome.is_success())
-    }
-
-    /// The attempt that a worker names: mostly the right one, else one that it is too late or too early for.
-    #[derive(Clone, Copy, Debug)]
-    struct Named(i64);
-
-    impl Named {
-        fn near(self, right: u32) -> u32 {
-            u32::try_from(i64::from(right) + self.0).unwrap_or(0)
-        }
-    }
-
-    fn named() -> impl Strategy<Value = Named> {
-        prop_oneof![6 => Just(0), 1 => -2..=2_i64].prop_map(Named)
-    }
-
-    #[derive(Clone, Debug)]
-    enum Wish {
-        Request(JobCommand),
-        Start(Named, u128),
-        Finish(Named, Outcome, OffsetDateTime),
-        Interrupt(Named, OffsetDateTime),
-        Cancel,
-    }
-
-    fn request() -> impl Strategy<Value = JobCommand> {
-        (option::of(project_id()), account_id(), work(), 0..6_u32).prop_map(
-            |(project_id, submitted_by, work, max_attempts)| JobCommand::Request {
-                project_id,
-                submitted_by,
-                work,
-                max_attempts,
-            },
-        )
-    }
-
-    fn wish() -> impl Strategy<Value = Wish> {
-        prop_oneof![
-            2 => request().prop_map(Wish::Request),
-            8 => (named(), any::<u128>()).prop_map(|(attempt, worker)| Wish::Start(attempt, worker)),
-            1 => (named(), outcome(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
-            4 => (named(), failure(), moment()).prop_map(|(attempt, end, at)| Wish::Finish(attempt, end, at)),
-            3 => (named(), moment()).prop_map(|(attempt, at)| Wish::Interrupt(attempt, at)),
-            1 => Just(Wish::Cancel),
-        ]
-    }
-
-    fn command(job: &Job, wish: Wish) -> JobCommand {
-        let current = job.requested().map_or(0, |state| state.attempt);
-        match wish {
-            Wish::Request(command) => command,
-            Wish::Start(attempt, worker) => {
-                JobCommand::Start { attempt: attempt.near(current + 1), worker_id: Uuid::from_u128(worker) }
-            }
-            Wish::Finish(attempt, outcome, retry_at) => {
-                JobCommand::Finish { attempt: attempt.near(current), outcome, retry_at }
-            }
-            Wish::Interrupt(attempt, retry_at) => JobCommand::Interrupt { attempt: attempt.near(current), retry_at },
-            Wish::Cancel => JobCommand::Cancel { reason: CancelReason::ProjectDeleted },
-        }
-    }
-
-    fn is_over(state: &JobState) -> bool {
-        matches!(state.status, JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled)
-    }
-
-    fn holds(step: &Step<Job>) {
-        let Ok(before) = step.before.requested() else { return };
-        let after = step.after.requested().expect("a job was forgotten");
-        let is_next = after.attempt == before.attempt + 1 && after.status == JobStatus::Running;
-        assert!(after.attempt == before.attempt || is_next, "attempt {} became {}", before.attempt, after.attempt);
-        assert!(!is_over(before) || before == after, "{:?} became {:?}", before.status, after.status);
-        assert!(after.interruptions >= before.interruptions);
-        assert!(after.interruptions <= MAX_INTERRUPTIONS.min(after.attempt));
-        assert!(after.attempt < after.max_attempts.max(1) + MAX_INTERRUPTIONS, "tried too often: {}", after.attempt);
-        assert_eq!(
-            (&before.work, before.project_id, before.submitted_by, before.max_attempts),
-            (&after.work, after.project_id, after.submitted_by, after.max_attempts),
-        );
-    }
-
-    /// The attempts are 1, 2, 3, …; each that ended ended once; a failure has a next time or is the last.
-    fn tells_a_whole_story(history: &[JobEvent]) {
-        let (mut latest, mut ended) = (0, 0);
-        for (index, event) in history.iter().enumerate() {
-            match event {
-                JobEvent::JobRequested { .. } => assert_eq!(index, 0),
-                JobEvent::JobStarted { attempt, .. } => {
-                    assert_eq!((*attempt, ended), (latest + 1, latest));
-                    latest = *attempt;
-                }
-                JobEvent::JobSucceeded { attempt, outcome } => {
-                    assert_eq!((*attempt, ended + 1), (latest, latest));
-                    assert!(outcome.is_success());
-                    assert_eq!(index, history.len() - 1, "something followed success");
-                    ended = *attempt;
-                }
-                JobEvent::JobAttemptFailed { attempt, failure, retry_at } => {
-                    assert_eq!((*attempt, ended + 1), (latest, latest));
-                    assert!(!matches!(failure, AttemptFailure::Program { outcome } if outcome.is_success()));
-                    let given_up = history.get(index + 1) == Some(&JobEvent::JobDeadLettered { attempt: *attempt });
-                    assert_eq!(retry_at.is_none(), given_up, "a failure is retried or the last, never both or neither");
-                    ended = *attempt;
-                }
-                JobEvent::JobCancelled { .. } => {
-                    assert_eq!(index, history.len() - 1, "something followed the end");
-                }
-                JobEvent::JobDeadLettered { attempt } => {
-                    assert_eq!((*attempt, ended), (latest, latest));
-                    assert_eq!(index, history.len() - 1, "something followed the end");
-                }
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn counts_its_attempts_and_ends_once(wishes in vec(wish(), 0..60)) {
-            tells_a_whole_story(&live(wishes, command, holds));
-        }
-
-        #[test]
-        fn ends_however_often_it_fails(
-            request in request(),
-            failures in vec(option::of(failure()), 10),
-            at in moment(),
-        ) {
-            let most = match &request {
-                JobCommand::Request { max_attempts, .. } => (*max_attempts).max(1) + MAX_INTERRUPTIONS - 1,
-                _ => unreachable!(),
-            };
-            let right = Named(0);
-            let mut wishes = vec![Wish::Request(request)];
-            for failure in failures.into_iter().take(usize::try_from(most).unwrap()) {
-                wishes.push(Wish::Start(right, 1));
-                wishes.push(failure.map_or(Wish::Interrupt(right, at), |end| Wish::Finish(right, end, at)));
-            }
-            let history = live(wishes, command, holds);
-            let is_given_up = matches!(history.last(), Some(JobEvent::JobDeadLettered { .. }));
-            assert!(is_given_up, "{:?}", history.last());
-        }
-    }
-}
-
 mod an_account {
     use workroom_domain::{
         account::{Account, AccountCommand, AccountRefusal, Closer, PasswordChange, ProfileField, SessionEnd},
@@ -562,7 +394,7 @@ mod an_account {
             any::<u128>().prop_map(|id| AccountCommand::RevokeToken { token_id: TokenId(Uuid::from_u128(id)) }),
             closer().prop_map(|by| AccountCommand::Deactivate { by }),
             closer().prop_map(|by| AccountCommand::Reactivate { by }),
-            Just(AccountCommand::Erase),
+            any::<bool>().prop_map(|content_redacted| AccountCommand::Erase { content_redacted }),
         ]
     }
 

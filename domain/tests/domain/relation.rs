@@ -2,18 +2,18 @@
 
 use workroom_domain::access::{
     Action, Decision, Facts,
-    OrganizationRole::{self, Admin},
+    OrganizationRole::{Admin, Auditor, Member},
     Relation, Role, Visibility, decide,
 };
 
 const MEMBERSHIPS: [Option<Role>; 4] = [None, Some(Role::Viewer), Some(Role::Collaborator), Some(Role::Owner)];
 
-/// Every combination: 3 × 4 × 3 × 2.
+/// Every combination: 3 × 4 × 4 × 2.
 fn all_facts() -> Vec<Facts> {
     let mut all = Vec::new();
     for visibility in [None, Some(Visibility::Private), Some(Visibility::Public)] {
         for membership in MEMBERSHIPS {
-            for organization_role in [None, Some(OrganizationRole::Member), Some(Admin)] {
+            for organization_role in [None, Some(Auditor), Some(Member), Some(Admin)] {
                 for organization_is_personal in [false, true] {
                     all.push(Facts { visibility, membership, organization_role, organization_is_personal });
                 }
@@ -26,12 +26,13 @@ fn all_facts() -> Vec<Facts> {
 #[test]
 fn every_combination_of_facts_has_its_relation() {
     let facts = all_facts();
-    assert_eq!(facts.len(), 72);
+    assert_eq!(facts.len(), 96);
     for facts in facts {
         let expected = match facts {
             Facts { visibility: None, .. } => Relation::Stranger,
             Facts { organization_role: Some(Admin), organization_is_personal: false, .. } => Relation::Admin,
             Facts { membership: Some(role), .. } => Relation::Member(role),
+            Facts { organization_role: Some(Auditor), organization_is_personal: false, .. } => Relation::Auditor,
             Facts { visibility: Some(Visibility::Public), .. } => Relation::Visitor,
             Facts { visibility: Some(Visibility::Private), .. } => Relation::Stranger,
         };
@@ -64,5 +65,26 @@ fn an_admin_has_an_owners_rights_and_a_visitor_has_no_role() {
     for role in MEMBERSHIPS.into_iter().flatten() {
         assert_eq!(Relation::Member(role).role(), Some(role));
     }
-    assert_eq!([Relation::Visitor.role(), Relation::Stranger.role()], [None, None]);
+    assert_eq!([Relation::Auditor, Relation::Visitor, Relation::Stranger].map(Relation::role), [None, None, None]);
+}
+
+#[test]
+fn an_auditor_reads_what_happened_where_a_visitor_reads_that_something_did() {
+    for relation in Relation::ALL {
+        let expected = !matches!(relation, Relation::Visitor | Relation::Stranger);
+        assert_eq!(relation.reads_whole_history(), expected, "{relation:?}");
+        let may_read = decide(relation, Action::ViewHistory) == Decision::Allowed;
+        assert!(may_read || !relation.reads_whole_history(), "{relation:?}");
+    }
+}
+
+#[test]
+fn whom_the_organization_makes_an_auditor_has_no_less_than_before() {
+    for facts in all_facts().into_iter().filter(|facts| facts.organization_role == Some(Auditor)) {
+        let before = Facts { organization_role: Some(Member), ..facts }.relation();
+        for action in Action::ALL {
+            let allowed = |relation| decide(relation, action) == Decision::Allowed;
+            assert!(!allowed(before) || allowed(facts.relation()), "{facts:?} {action:?}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 use workroom_domain::{
     file::Content,
-    job::{Code, Timeout},
+    job::{Code, Key, MaxAttempts, Priority, Timeout},
     schema::{components, events},
     text::{Name, Prose},
 };
@@ -103,8 +103,13 @@ fn what_is_written_and_what_was_ever_stored_is_as_documented() {
 
 #[test]
 fn every_event_type_has_one_schema_and_says_what_happened() {
-    let documented: Vec<_> =
-        events().into_iter().map(|event| (event.aggregate_type.to_owned(), event.event_type.to_owned())).collect();
+    let documented: Vec<_> = events()
+        .into_iter()
+        .flat_map(|event| {
+            let of = |aggregate_type: &str| (aggregate_type.to_owned(), event.event_type.to_owned());
+            event.aggregate_types.into_iter().map(of).collect::<Vec<_>>()
+        })
+        .collect();
     let distinct: BTreeSet<_> = documented.iter().cloned().collect();
     assert_eq!(distinct.len(), documented.len(), "two schemas of one event type");
     assert_eq!(distinct, stored_events::every_type());
@@ -162,6 +167,9 @@ fn limits_are_those_of_the_types() {
         ("Prose", "maxLength", Prose::LIMIT),
         ("ProgramText", "maxLength", Code::LIMIT),
         ("TimeoutSeconds", "maximum", Timeout::LIMIT.try_into().unwrap()),
+        ("MaxAttempts", "maximum", MaxAttempts::LIMIT.try_into().unwrap()),
+        ("JobPriority", "maximum", Priority::LEAST.into()),
+        ("JobKeyName", "maxLength", Key::LIMIT),
     ] {
         assert_eq!(components[name][keyword].as_f64(), json!(limit).as_f64(), "{name}");
     }
@@ -191,5 +199,46 @@ fn what_is_not_documented_is_a_problem() {
         json!({"type": "ProjectUpdated", "changes": {"is_public": {"from": true}}}),
     ] {
         assert!(problem("ProjectUpdated", wrong.clone()).is_some(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_job_is_asked_for_as_one_version_tells_it_and_not_as_another() {
+    let problem = |payload: &Value| with_formats().problem("JobRequested", &payload.to_string());
+    let id = "00000000-0000-0000-0000-000000000ada";
+    let with = |payload: &Value, changes: &Value| {
+        let mut payload = payload.clone();
+        for (name, value) in changes.as_object().unwrap() {
+            payload[name] = value.clone();
+        }
+        payload
+    };
+    let asked = json!({"type": "JobRequested", "project_id": null, "submitted_by": id, "max_attempts": 1});
+    let version_2 = with(&asked, &json!({"organization_id": null, "priority": 3}));
+    let noop = with(&version_2, &json!({"job_type": "noop"}));
+    let program = with(&asked, &json!({"job_type": "code_execution", "language": "c++", "timeout_seconds": 1}));
+    let inline = with(&program, &json!({"organization_id": null, "priority": 3, "source": {"inline": {"code": "0"}}}));
+    let version_1 = with(&program, &json!({"code": "0"}));
+    for right in [&noop, &inline, &version_1, &with(&noop, &json!({"run_at": "2026-05-03T03:09:37Z", "key": "k"}))] {
+        assert_eq!(problem(right), None, "{right}");
+    }
+    for wrong in [
+        asked,
+        version_2,
+        program,
+        with(&noop, &json!({"priority": 6})),
+        with(&noop, &json!({"priority": null})),
+        with(&noop, &json!({"max_attempts": 26})),
+        with(&noop, &json!({"key": null})),
+        with(&noop, &json!({"key": ""})),
+        with(&noop, &json!({"run_at": "tomorrow"})),
+        with(&noop, &json!({"more": 1})),
+        with(&inline, &json!({"language": "C"})),
+        with(&inline, &json!({"code": "0"})),
+        with(&inline, &json!({"source": {"inline": {"code": "0", "stdin": null}}})),
+        with(&inline, &json!({"source": {"input": {"size": 1}}})),
+        with(&version_1, &json!({"priority": 3})),
+    ] {
+        assert!(problem(&wrong).is_some(), "{wrong}");
     }
 }

@@ -11,29 +11,37 @@ use std::collections::BTreeSet;
 
 use cqrs_es::{DomainEvent, persist::SerializedEvent};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
     account::{Account, AccountEvent},
     actor::{Actor, SystemActor},
+    audit_trail::{AuditTrail, AuditTrailEvent},
     comment::{Comment, CommentEvent},
     event::{DomainEventKind, UndecodableEvent},
-    file::{File, FileEvent},
+    file::{File, FileEvent, Sha256},
     invitation::{Invitation, InvitationEvent},
-    job::{Job, JobEvent},
+    job::{
+        AttemptFailure, Code, InlineProgram, Input, Job, JobEvent, LimitHit, Outcome, Priority, Request, Source,
+        Timeout, Work,
+    },
+    job_key::{JobKey, JobKeyEvent},
+    job_rule::{JobRule, JobRuleEvent},
     membership::{Membership, MembershipEvent},
     metadata::Metadata,
     organization::{Organization, OrganizationEvent, OrganizationSettings},
     organization_projects::{OrganizationProjects, OrganizationProjectsEvent},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectEvent, ProjectFields, Schedule},
+    schedule::{self, ScheduleEvent},
     task::{Task, TaskEvent},
     upcast::{upcast, upcasters},
+    webhook::{Webhook, WebhookEvent},
     workspace::{Workspace, WorkspaceEvent},
 };
 
-use crate::examples::{ADA, ORGANIZATION, every_event, fields, later};
+use crate::examples::{ADA, ORGANIZATION, every_event, fields, full_request, language, later, request};
 
 /// An event as the log's columns hold it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -51,6 +59,9 @@ enum Payload<'a> {
     Project(&'a ProjectEvent),
     Membership(&'a MembershipEvent),
     Job(&'a JobEvent),
+    JobKey(&'a JobKeyEvent),
+    JobRule(&'a JobRuleEvent),
+    Schedule(&'a ScheduleEvent),
     Account(&'a AccountEvent),
     Task(&'a TaskEvent),
     Comment(&'a CommentEvent),
@@ -60,6 +71,8 @@ enum Payload<'a> {
     Workspace(&'a WorkspaceEvent),
     File(&'a FileEvent),
     Invitation(&'a InvitationEvent),
+    Webhook(&'a WebhookEvent),
+    AuditTrail(&'a AuditTrailEvent),
 }
 
 fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
@@ -75,6 +88,9 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::Project(event) => columns::<Project>(event, Payload::Project(event)),
         DomainEventKind::Membership(event) => columns::<Membership>(event, Payload::Membership(event)),
         DomainEventKind::Job(event) => columns::<Job>(event, Payload::Job(event)),
+        DomainEventKind::JobKey(event) => columns::<JobKey>(event, Payload::JobKey(event)),
+        DomainEventKind::JobRule(event) => columns::<JobRule>(event, Payload::JobRule(event)),
+        DomainEventKind::Schedule(event) => columns::<schedule::Schedule>(event, Payload::Schedule(event)),
         DomainEventKind::Account(event) => columns::<Account>(event, Payload::Account(event)),
         DomainEventKind::Task(event) => columns::<Task>(event, Payload::Task(event)),
         DomainEventKind::Comment(event) => columns::<Comment>(event, Payload::Comment(event)),
@@ -88,6 +104,8 @@ fn write(event: &DomainEventKind) -> Stored<Payload<'_>> {
         DomainEventKind::Workspace(event) => columns::<Workspace>(event, Payload::Workspace(event)),
         DomainEventKind::File(event) => columns::<File>(event, Payload::File(event)),
         DomainEventKind::Invitation(event) => columns::<Invitation>(event, Payload::Invitation(event)),
+        DomainEventKind::Webhook(event) => columns::<Webhook>(event, Payload::Webhook(event)),
+        DomainEventKind::AuditTrail(event) => columns::<AuditTrail>(event, Payload::AuditTrail(event)),
     }
 }
 
@@ -99,9 +117,14 @@ fn read(stored: Stored<Value>) -> Result<DomainEventKind, UndecodableEvent> {
     DomainEventKind::decode(&event.aggregate_type, &event.payload.to_string())
 }
 
+/// Reads a line of [`written`].
+pub fn read_line(line: &str) -> DomainEventKind {
+    read(serde_json::from_str(line).unwrap()).unwrap_or_else(|error| panic!("{error:?} in {line}"))
+}
+
 /// What version 1 stored: first the examples, one a line, then the spellings that they do not show. Never edit a line.
 const HISTORY_OF_VERSION_1: &str = include_str!("history/version_1.ndjson");
-/// What events of version 2 stored.
+/// What events of version 2 stored, and the spellings that came with them.
 const HISTORY_OF_VERSION_2: &str = include_str!("history/version_2.ndjson");
 
 fn history() -> impl Iterator<Item = (&'static str, DomainEventKind)> {
@@ -153,6 +176,51 @@ fn an_event_of_an_unchanged_version_is_written_as_ever_byte_for_byte() {
     }
 }
 
+/// The program stays in the event, and the job is as urgent as any other.
+#[test]
+fn a_job_of_version_1_is_read_as_what_it_asked_for() {
+    let payload = json!({
+        "type": "JobRequested", "project_id": null, "submitted_by": ADA, "job_type": "code_execution",
+        "language": "bash", "code": "exit 3\n", "timeout_seconds": 300, "max_attempts": 3,
+    });
+    let source = Source::Inline(InlineProgram { code: Code::parse("exit 3\n".to_owned()).unwrap(), stdin: None });
+    let timeout_seconds = Timeout::from_seconds(300).unwrap();
+    let work = Work::CodeExecution { language: language("bash"), timeout_seconds, source };
+    let asked = Request { project_id: None, work, priority: Priority::default(), ..request() };
+    assert_eq!(read_job("JobRequested", payload), JobEvent::JobRequested(Box::new(asked)));
+}
+
+#[test]
+fn only_the_limit_of_time_was_called_otherwise_in_version_1() {
+    for (stored, limit_hit) in [
+        (Some("timeout"), Some(LimitHit::Time)),
+        (Some("memory"), Some(LimitHit::Memory)),
+        (Some("processes"), Some(LimitHit::Processes)),
+        (None, None),
+    ] {
+        let mut outcome = json!({"exit_code": 137, "execution_time_ms": 7, "truncated": false});
+        if let Some(stored) = stored {
+            outcome["limit_hit"] = stored.into();
+        }
+        let failure = json!({"reason": "program", "outcome": outcome});
+        let payload = json!({"type": "JobAttemptFailed", "attempt": 2, "failure": failure, "retry_at": null});
+        let (exit_code, control) = (Some(137), None);
+        let outcome = Outcome { exit_code, execution_time_ms: 7, truncated: false, limit_hit, control };
+        let failure = AttemptFailure::Program { outcome };
+        let event = JobEvent::JobAttemptFailed { attempt: 2, failure, retry_at: None };
+        assert_eq!(read_job("JobAttemptFailed", payload), event);
+    }
+}
+
+/// Reads an event of a job that version 1 stored.
+fn read_job(event_type: &str, payload: Value) -> JobEvent {
+    let (aggregate_type, event_type) = ("job".to_owned(), event_type.to_owned());
+    match read(Stored { aggregate_type, event_type, event_version: "1".to_owned(), payload }).unwrap() {
+        DomainEventKind::Job(event) => event,
+        other => panic!("not of a job: {other:?}"),
+    }
+}
+
 #[test]
 fn a_project_without_dates_is_read_back() {
     let fields = ProjectFields { schedule: Schedule::default(), ..fields() };
@@ -164,7 +232,12 @@ fn a_project_without_dates_is_read_back() {
 /// Settings that came later are written where somebody has settled them, and only there: the forms above stay as they were.
 #[test]
 fn what_was_settled_later_is_stored_beside() {
-    let settings = OrganizationSettings { members_can_create_projects: true, allow_guests: Some(false) };
+    let settings = OrganizationSettings {
+        members_can_create_projects: true,
+        allow_guests: Some(false),
+        job_output_days: None,
+        job_code_days: None,
+    };
     let stored = serde_json::to_string(&settings).unwrap();
     assert_eq!(stored, r#"{"members_can_create_projects":true,"allow_guests":false}"#);
     assert_eq!(serde_json::from_str::<OrganizationSettings>(&stored).unwrap(), settings);
@@ -173,6 +246,13 @@ fn what_was_settled_later_is_stored_beside() {
     let payload = serde_json::to_string(&event).unwrap();
     assert!(payload.ends_with(r#""end_date":"2026-05-01","lead_can_add_members":true}"#), "{payload}");
     assert_eq!(DomainEventKind::decode("project", &payload).unwrap(), DomainEventKind::Project(event));
+    for (content_redacted, stored) in
+        [(false, r#"{"type":"AccountErased"}"#), (true, r#"{"type":"AccountErased","content_redacted":true}"#)]
+    {
+        let event = AccountEvent::AccountErased { content_redacted };
+        assert_eq!(serde_json::to_string(&event).unwrap(), stored);
+        assert_eq!(DomainEventKind::decode("account", stored).unwrap(), DomainEventKind::Account(event));
+    }
 }
 
 #[test]
@@ -212,9 +292,9 @@ fn every_event_has_an_example() {
 /// Exhaustive, so that a new event without an example does not compile.
 fn place(event: &DomainEventKind) -> usize {
     use {
-        AccountEvent as A, CommentEvent as C, FileEvent as F, InvitationEvent as I, JobEvent as J,
+        AccountEvent as A, CommentEvent as C, FileEvent as F, InvitationEvent as I, JobEvent as J, JobKeyEvent as K,
         MembershipEvent as M, OrganizationEvent as O, OrganizationSlugEvent as S, ProjectEvent as P, TaskEvent as T,
-        WorkspaceEvent as W,
+        WebhookEvent as Hook, WorkspaceEvent as W,
     };
     match event {
         DomainEventKind::Project(P::ProjectCreated { .. }) => 0,
@@ -271,6 +351,40 @@ fn place(event: &DomainEventKind) -> usize {
         DomainEventKind::Job(J::JobCancelled { .. }) => 51,
         DomainEventKind::OrganizationProjects(OrganizationProjectsEvent::ProjectAddedToOrganization { .. }) => 52,
         DomainEventKind::Invitation(I::InvitationLapsed { .. }) => 53,
+        DomainEventKind::Job(J::JobInterrupted { .. }) => 54,
+        DomainEventKind::Job(J::JobSnoozed { .. }) => 55,
+        DomainEventKind::Job(J::JobRedriven { .. }) => 56,
+        DomainEventKind::JobKey(K::JobKeyClaimed { .. }) => 57,
+        DomainEventKind::JobKey(K::JobKeyGranted { .. }) => 58,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleCreated(_)) => 59,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleUpdated(_)) => 60,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleTicked { .. }) => 61,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleSuspended { .. }) => 62,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleResumed { .. }) => 63,
+        DomainEventKind::Schedule(ScheduleEvent::ScheduleDeleted { .. }) => 64,
+        DomainEventKind::Webhook(Hook::WebhookCreated { .. }) => 65,
+        DomainEventKind::Webhook(Hook::WebhookFilterChanged { .. }) => 66,
+        DomainEventKind::Webhook(Hook::WebhookEndpointChanged { .. }) => 67,
+        DomainEventKind::Webhook(Hook::WebhookSecretRotated { .. }) => 68,
+        DomainEventKind::Webhook(Hook::WebhookEnabled { .. }) => 69,
+        DomainEventKind::Webhook(Hook::WebhookDisabled { .. }) => 70,
+        DomainEventKind::Webhook(Hook::WebhookRedeliveryRequested { .. }) => 71,
+        DomainEventKind::Webhook(Hook::WebhookDeleted { .. }) => 72,
+        DomainEventKind::Job(J::JobDeleted { .. }) => 73,
+        DomainEventKind::JobRule(JobRuleEvent::JobRuleChanged(_)) => 74,
+        DomainEventKind::AuditTrail(AuditTrailEvent::HistoryExported { .. }) => 75,
+        DomainEventKind::AuditTrail(AuditTrailEvent::StateRead { .. }) => 76,
+        DomainEventKind::Project(P::PayloadRedacted(_)) => 77,
+        DomainEventKind::Job(J::PayloadRedacted(_)) => 78,
+        DomainEventKind::JobRule(JobRuleEvent::PayloadRedacted(_)) => 79,
+        DomainEventKind::Schedule(ScheduleEvent::PayloadRedacted(_)) => 80,
+        DomainEventKind::Task(T::PayloadRedacted(_)) => 81,
+        DomainEventKind::Comment(C::PayloadRedacted(_)) => 82,
+        DomainEventKind::Organization(O::PayloadRedacted(_)) => 83,
+        DomainEventKind::OrganizationSlug(S::PayloadRedacted(_)) => 84,
+        DomainEventKind::Workspace(W::PayloadRedacted(_)) => 85,
+        DomainEventKind::File(F::PayloadRedacted(_)) => 86,
+        DomainEventKind::Project(P::ProjectPurgeOrdered { .. }) => 87,
     }
 }
 
@@ -440,22 +554,132 @@ mod stored_forever_as {
     }
 
     #[test]
-    fn job_requested_version_1() {
+    fn job_requested_version_2() {
         assert_json_snapshot!(stored("JobRequested"), @r#"
         {
           "aggregate_type": "job",
           "event_type": "JobRequested",
-          "event_version": "1",
+          "event_version": "2",
           "payload": {
             "type": "JobRequested",
             "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "organization_id": null,
             "submitted_by": "00000000-0000-0000-0000-000000000ada",
             "job_type": "code_execution",
             "language": "python",
-            "code": "print(input())",
-            "stdin": "hello\n",
             "timeout_seconds": 30,
-            "max_attempts": 3
+            "source": {
+              "inline": {
+                "code": "print(input())",
+                "stdin": "hello\n"
+              }
+            },
+            "max_attempts": 3,
+            "priority": 3
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_requested_version_2_with_all_that_can_be_asked_for() {
+        let requested = JobEvent::JobRequested(Box::new(full_request()));
+        assert_json_snapshot!(InStoredForm(DomainEventKind::Job(requested)), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRequested",
+          "event_version": "2",
+          "payload": {
+            "type": "JobRequested",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "organization_id": "00000000-0000-0000-0000-00000000000c",
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "job_type": "code_execution",
+            "language": "c++",
+            "timeout_seconds": 300,
+            "source": {
+              "input": {
+                "size": 100,
+                "sha256": "6464646464646464646464646464646464646464646464646464646464646464"
+              }
+            },
+            "max_attempts": 25,
+            "priority": 1,
+            "run_at": "2026-05-03T03:09:37.123456Z",
+            "key": "nightly",
+            "fairness_key": "Zoë’s 🚀",
+            "schedule_id": "00000000-0000-0000-0000-00000000005c"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_requested_version_2_to_do_nothing() {
+        let request = Request { project_id: None, work: Work::Noop {}, ..request() };
+        let requested = JobEvent::JobRequested(Box::new(request));
+        assert_json_snapshot!(InStoredForm(DomainEventKind::Job(requested)), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRequested",
+          "event_version": "2",
+          "payload": {
+            "type": "JobRequested",
+            "project_id": null,
+            "organization_id": null,
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "job_type": "noop",
+            "max_attempts": 3,
+            "priority": 3
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_requested_version_2_to_export_a_history() {
+        let request = Request { work: Work::ProjectExport { after: 7 }, ..request() };
+        let requested = JobEvent::JobRequested(Box::new(request));
+        assert_json_snapshot!(InStoredForm(DomainEventKind::Job(requested)), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRequested",
+          "event_version": "2",
+          "payload": {
+            "type": "JobRequested",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "organization_id": null,
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "job_type": "project_export",
+            "after": 7,
+            "max_attempts": 3,
+            "priority": 3
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_requested_version_2_to_send_a_mail() {
+        let work = Work::Email { input: Input { size: 100, sha256: Sha256([100; 32]) } };
+        let requested = JobEvent::JobRequested(Box::new(Request { project_id: None, work, ..request() }));
+        assert_json_snapshot!(InStoredForm(DomainEventKind::Job(requested)), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRequested",
+          "event_version": "2",
+          "payload": {
+            "type": "JobRequested",
+            "project_id": null,
+            "organization_id": null,
+            "submitted_by": "00000000-0000-0000-0000-000000000ada",
+            "job_type": "email",
+            "input": {
+              "size": 100,
+              "sha256": "6464646464646464646464646464646464646464646464646464646464646464"
+            },
+            "max_attempts": 3,
+            "priority": 3
           }
         }
         "#);
@@ -498,12 +722,12 @@ mod stored_forever_as {
     }
 
     #[test]
-    fn job_attempt_failed_version_1() {
+    fn job_attempt_failed_version_2() {
         assert_json_snapshot!(stored("JobAttemptFailed"), @r#"
         {
           "aggregate_type": "job",
           "event_type": "JobAttemptFailed",
-          "event_version": "1",
+          "event_version": "2",
           "payload": {
             "type": "JobAttemptFailed",
             "attempt": 1,
@@ -513,7 +737,7 @@ mod stored_forever_as {
                 "exit_code": null,
                 "execution_time_ms": 30000,
                 "truncated": true,
-                "limit_hit": "timeout"
+                "limit_hit": "time"
               }
             },
             "retry_at": "2026-05-03T03:09:37.123456Z"
@@ -1268,6 +1492,461 @@ mod stored_forever_as {
         }
         "#);
     }
+
+    #[test]
+    fn job_interrupted_version_1() {
+        assert_json_snapshot!(stored("JobInterrupted"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobInterrupted",
+          "event_version": "1",
+          "payload": {
+            "type": "JobInterrupted",
+            "attempt": 1,
+            "cause": "worker_lost",
+            "uncounted": 1,
+            "retry_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_snoozed_version_1() {
+        assert_json_snapshot!(stored("JobSnoozed"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobSnoozed",
+          "event_version": "1",
+          "payload": {
+            "type": "JobSnoozed",
+            "attempt": 1,
+            "uncounted": 2,
+            "until": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_redriven_version_1() {
+        assert_json_snapshot!(stored("JobRedriven"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobRedriven",
+          "event_version": "1",
+          "payload": {
+            "type": "JobRedriven"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_key_claimed_version_1() {
+        assert_json_snapshot!(stored("JobKeyClaimed"), @r#"
+        {
+          "aggregate_type": "job_key",
+          "event_type": "JobKeyClaimed",
+          "event_version": "1",
+          "payload": {
+            "type": "JobKeyClaimed",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "account_id": "00000000-0000-0000-0000-000000000ada",
+            "job_id": "00000000-0000-0000-0000-00000000010b",
+            "unique_until": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_key_granted_version_1() {
+        assert_json_snapshot!(stored("JobKeyGranted"), @r#"
+        {
+          "aggregate_type": "job_key",
+          "event_type": "JobKeyGranted",
+          "event_version": "1",
+          "payload": {
+            "type": "JobKeyGranted",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "account_id": "00000000-0000-0000-0000-000000000ada",
+            "job_id": "00000000-0000-0000-0000-00000000010b",
+            "attempt": 2
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_created_version_1() {
+        assert_json_snapshot!(stored("ScheduleCreated"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleCreated",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "created_by": "00000000-0000-0000-0000-000000000ada",
+            "name": "Nightly",
+            "timing": {
+              "cron": "30 3 * * mon-fri"
+            },
+            "time_zone": "Europe/Berlin",
+            "missed": "one",
+            "paused": false,
+            "job": {
+              "work": {
+                "job_type": "noop"
+              },
+              "max_attempts": 3,
+              "priority": 3,
+              "key": "nightly"
+            },
+            "counted_from": "2026-05-03T03:09:37.123456Z",
+            "next_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_updated_version_1() {
+        assert_json_snapshot!(stored("ScheduleUpdated"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleUpdated",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleUpdated",
+            "changes": {
+              "name": {
+                "from": "Nightly",
+                "to": null
+              },
+              "timing": {
+                "from": {
+                  "cron": "30 3 * * mon-fri"
+                },
+                "to": {
+                  "every_seconds": 3600
+                }
+              },
+              "paused": {
+                "from": false,
+                "to": true
+              }
+            },
+            "acts_for": "00000000-0000-0000-0000-000000000ada",
+            "counted_from": "2026-05-03T03:09:37.123456Z",
+            "next_at": null
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_ticked_version_1() {
+        assert_json_snapshot!(stored("ScheduleTicked"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleTicked",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleTicked",
+            "tick_at": "2026-05-03T03:09:37.123456Z",
+            "job_id": "00000000-0000-0000-0000-00000000010b",
+            "made_up": 0,
+            "next_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_suspended_version_1() {
+        assert_json_snapshot!(stored("ScheduleSuspended"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleSuspended",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleSuspended",
+            "reason": "right_lost"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_resumed_version_1() {
+        assert_json_snapshot!(stored("ScheduleResumed"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleResumed",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleResumed",
+            "acts_for": "00000000-0000-0000-0000-000000000b0b",
+            "next_at": "2026-05-03T03:09:37.123456Z"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn schedule_deleted_version_1() {
+        assert_json_snapshot!(stored("ScheduleDeleted"), @r#"
+        {
+          "aggregate_type": "schedule",
+          "event_type": "ScheduleDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "ScheduleDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_created_version_1() {
+        assert_json_snapshot!(stored("WebhookCreated"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookCreated",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookCreated",
+            "project_id": "00000000-0000-0000-0000-0000000000a0",
+            "event_types": [
+              "TaskCreated",
+              "TaskUpdated"
+            ]
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_filter_changed_version_1() {
+        assert_json_snapshot!(stored("WebhookFilterChanged"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookFilterChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookFilterChanged",
+            "from": [
+              "TaskCreated",
+              "TaskUpdated"
+            ],
+            "to": null
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_endpoint_changed_version_1() {
+        assert_json_snapshot!(stored("WebhookEndpointChanged"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookEndpointChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookEndpointChanged",
+            "fields": [
+              "url",
+              "description"
+            ]
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_secret_rotated_version_1() {
+        assert_json_snapshot!(stored("WebhookSecretRotated"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookSecretRotated",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookSecretRotated"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_enabled_version_1() {
+        assert_json_snapshot!(stored("WebhookEnabled"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookEnabled",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookEnabled"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_disabled_version_1() {
+        assert_json_snapshot!(stored("WebhookDisabled"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookDisabled",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookDisabled",
+            "reason": "requested"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_redelivery_requested_version_1() {
+        assert_json_snapshot!(stored("WebhookRedeliveryRequested"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookRedeliveryRequested",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookRedeliveryRequested",
+            "delivery_id": "00000000-0000-0000-0000-0000000000de",
+            "event_id": "00000000-0000-0000-0000-0000000000e7",
+            "position": 7
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn webhook_deleted_version_1() {
+        assert_json_snapshot!(stored("WebhookDeleted"), @r#"
+        {
+          "aggregate_type": "webhook",
+          "event_type": "WebhookDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "WebhookDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_deleted_version_1() {
+        assert_json_snapshot!(stored("JobDeleted"), @r#"
+        {
+          "aggregate_type": "job",
+          "event_type": "JobDeleted",
+          "event_version": "1",
+          "payload": {
+            "type": "JobDeleted"
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn job_rule_changed_version_1() {
+        assert_json_snapshot!(stored("JobRuleChanged"), @r#"
+        {
+          "aggregate_type": "job_rule",
+          "event_type": "JobRuleChanged",
+          "event_version": "1",
+          "payload": {
+            "type": "JobRuleChanged",
+            "scope": {
+              "project_id": "00000000-0000-0000-0000-0000000000a0",
+              "job_type": "code_execution",
+              "key": "nightly",
+              "fairness_key": "reports"
+            },
+            "paused": true,
+            "weight": 3,
+            "running": 2,
+            "rate": {
+              "count": 10,
+              "seconds": 60
+            }
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn history_exported_version_1() {
+        assert_json_snapshot!(stored("HistoryExported"), @r#"
+        {
+          "aggregate_type": "audit_trail",
+          "event_type": "HistoryExported",
+          "event_version": "1",
+          "payload": {
+            "type": "HistoryExported",
+            "after": 0,
+            "until": 12
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn state_read_version_1() {
+        assert_json_snapshot!(stored("StateRead"), @r#"
+        {
+          "aggregate_type": "audit_trail",
+          "event_type": "StateRead",
+          "event_version": "1",
+          "payload": {
+            "type": "StateRead",
+            "as_of": 7
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn payload_redacted_version_1() {
+        assert_json_snapshot!(stored("PayloadRedacted"), @r#"
+        {
+          "aggregate_type": "project",
+          "event_type": "PayloadRedacted",
+          "event_version": "1",
+          "payload": {
+            "type": "PayloadRedacted",
+            "position": 7,
+            "event_id": "00000000-0000-0000-0000-0000000000e7",
+            "event_type": "ProjectCreated",
+            "reason": "It named a customer.",
+            "remains": "0707070707070707070707070707070707070707070707070707070707070707",
+            "fields": [
+              "name"
+            ]
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn project_purge_ordered_version_1() {
+        assert_json_snapshot!(stored("ProjectPurgeOrdered"), @r#"
+        {
+          "aggregate_type": "project",
+          "event_type": "ProjectPurgeOrdered",
+          "event_version": "1",
+          "payload": {
+            "type": "ProjectPurgeOrdered",
+            "reason": "The contract is over."
+          }
+        }
+        "#);
+    }
 }
 
 /// What the log keeps beside every event.
@@ -1360,14 +2039,14 @@ mod cached_as {
     }
 
     #[test]
-    fn a_project_of_shape_2() {
+    fn a_project_of_shape_3() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Project(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Project>(events.take(1)), @r#"
         {
-          "shape": 2,
+          "shape": 3,
           "state": {
             "Active": {
               "organization_id": "00000000-0000-0000-0000-00000000000c",
@@ -1407,28 +2086,37 @@ mod cached_as {
     }
 
     #[test]
-    fn a_job_of_shape_1() {
+    fn a_job_of_shape_2() {
         let events = every_event().into_iter().filter_map(|event| match event {
             DomainEventKind::Job(event) => Some(event),
             _ => None,
         });
         assert_json_snapshot!(cached::<Job>(events.take(2)), @r#"
         {
-          "shape": 1,
+          "shape": 2,
           "state": {
-            "project_id": "00000000-0000-0000-0000-0000000000a0",
-            "submitted_by": "00000000-0000-0000-0000-000000000ada",
-            "work": {
+            "request": {
+              "project_id": "00000000-0000-0000-0000-0000000000a0",
+              "organization_id": null,
+              "submitted_by": "00000000-0000-0000-0000-000000000ada",
               "job_type": "code_execution",
               "language": "python",
-              "code": "print(input())",
-              "stdin": "hello\n",
-              "timeout_seconds": 30
+              "timeout_seconds": 30,
+              "source": {
+                "inline": {
+                  "code": "print(input())",
+                  "stdin": "hello\n"
+                }
+              },
+              "max_attempts": 3,
+              "priority": 3
             },
-            "max_attempts": 3,
             "status": "running",
             "attempt": 1,
-            "interruptions": 0
+            "worker_id": "00000000-0000-0000-0000-00000000003a",
+            "failures": 0,
+            "suspicions": 0,
+            "uncounted": 0
           }
         }
         "#);

@@ -1,7 +1,7 @@
-//! What may be typed into a name, a text, a program; and the bounds of a program's time.
+//! What may be typed into a name, a text, a program; and the bounds of what is asked of a job.
 
 use workroom_domain::{
-    job::{Code, Timeout},
+    job::{Code, Key, Language, MaxAttempts, Priority, Timeout},
     text::{Name, Prose, TextRefused},
 };
 
@@ -105,22 +105,114 @@ mod code {
     }
 }
 
-mod a_timeout {
+mod a_language {
     use super::*;
 
     #[test]
-    fn lies_between_a_second_and_five_minutes() {
+    fn is_a_letter_and_what_may_follow() {
+        let longest = "a".repeat(Language::LIMIT);
+        for name in ["python", "javascript", "bash", "c", "c++", "objective-c", "f_2", "z9+_-", longest.as_str()] {
+            assert_eq!(Language::parse(name).unwrap().as_str(), name);
+        }
+    }
+
+    #[test]
+    fn is_nothing_else() {
+        let too_long = "a".repeat(Language::LIMIT + 1);
+        for name in [
+            "",
+            " ",
+            "Python",
+            "pythoN",
+            "c#",
+            "2c",
+            "+c",
+            "-x",
+            "_x",
+            "a b",
+            " a",
+            "a ",
+            "a\n",
+            "a\0",
+            "a/b",
+            "a.b",
+            "é",
+            "aé",
+            "a🚀",
+            too_long.as_str(),
+        ] {
+            assert_eq!(Language::parse(name), None, "{name:?}");
+        }
+    }
+}
+
+mod a_key {
+    use super::*;
+
+    #[test]
+    fn is_kept_as_given() {
+        for text in ["nightly", " Zoë’s 🚀 ", "a:b/c", "0"] {
+            assert_eq!(Key::parse(text).unwrap().as_str(), text);
+        }
+    }
+
+    #[test]
+    fn must_say_something() {
+        for text in ["", " ", "\t\r\n", "\u{a0}\u{2003}\u{3000}"] {
+            assert_eq!(Key::parse(text), Err(TextRefused::Empty), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn is_counted_in_characters() {
+        let longest = "🚀".repeat(Key::LIMIT);
+        assert_eq!(Key::parse(&longest).unwrap().as_str(), longest);
+        assert_eq!(Key::parse(&format!("{longest}!")), Err(TextRefused::TooLong { limit: Key::LIMIT }));
+    }
+
+    #[test]
+    fn has_no_control_characters() {
+        for text in ["a\nb", "a\tb", "a\0b", "a\u{1b}[31mb", "a\u{7f}b", "a\u{85}b", "a\n"] {
+            assert_eq!(Key::parse(text), Err(TextRefused::ControlCharacter), "{text:?}");
+        }
+    }
+}
+
+mod a_number {
+    use super::*;
+
+    #[test]
+    fn of_seconds_lies_between_one_and_five_minutes_and_is_half_a_minute_unless_told() {
         for seconds in [1, 30, 300] {
             assert_eq!(Timeout::from_seconds(seconds).map(Timeout::seconds), Some(seconds));
         }
         for seconds in [0, 301, u32::MAX] {
             assert_eq!(Timeout::from_seconds(seconds), None);
         }
+        assert_eq!(Timeout::default().seconds(), 30);
     }
 
     #[test]
-    fn is_half_a_minute_unless_told() {
-        assert_eq!(Timeout::default().seconds(), 30);
+    fn of_attempts_lies_between_one_and_twenty_five_and_is_one_unless_told() {
+        for number in [1, 2, 25] {
+            assert_eq!(MaxAttempts::from_number(number).map(MaxAttempts::number), Some(number));
+        }
+        for number in [0, 26, u32::MAX] {
+            assert_eq!(MaxAttempts::from_number(number), None);
+        }
+        assert_eq!(MaxAttempts::default().number(), 1);
+    }
+
+    #[test]
+    fn of_a_priority_lies_between_one_and_five_and_is_three_unless_told() {
+        for number in 1..=5 {
+            assert_eq!(Priority::from_number(number).map(Priority::number), Some(number));
+        }
+        for number in [0, 6, u8::MAX] {
+            assert_eq!(Priority::from_number(number), None);
+        }
+        assert_eq!(Priority::default().number(), 3);
+        assert!(Priority::from_number(1) < Priority::from_number(Priority::LEAST));
     }
 }
 

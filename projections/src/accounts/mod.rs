@@ -2,4 +2,4 @@
 
 mod query;
 
-pub use query::{AccountRow, find, find_by_email};
+pub use query::{AccountRow, NameRow, find, find_by_email, names};

@@ -43,3 +43,25 @@ pub async fn find(pool: &PgPool, id: Uuid) -> Result<Option<AccountRow>, sqlx::E
 pub async fn find_by_email(pool: &PgPool, normalized: &str) -> Result<Option<AccountRow>, sqlx::Error> {
     sqlx::query_as(&format!("{SELECT} WHERE email_normalized = $1")).bind(normalized).fetch_optional(pool).await
 }
+
+/// What an account is called, and whether it may act.
+#[derive(Clone, Debug, FromRow)]
+pub struct NameRow {
+    /// Id of the account.
+    pub id: Uuid,
+    /// Its full name, or its user name where it has given none.
+    pub name: String,
+    /// Whether it is closed for now.
+    pub is_deactivated: bool,
+}
+
+/// What these accounts are called; of an erased one nothing is known.
+pub async fn names(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<NameRow>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT id, COALESCE(full_name, username) AS name, deactivated_at IS NOT NULL AS is_deactivated
+         FROM accounts WHERE id = ANY($1)",
+    )
+    .bind(ids)
+    .fetch_all(pool)
+    .await
+}

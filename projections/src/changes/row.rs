@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Range};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
-use workroom_domain::change::{Fields, Values};
+use workroom_domain::{
+    change::{Fields, Values},
+    redaction::{PayloadRedacted, Placeholder},
+};
 
 use super::At;
 use crate::log::Recorded;
@@ -47,6 +50,16 @@ impl Row {
         self
     }
 
+    /// Sets the columns that a redaction names as fields to what stands for their texts.
+    pub fn redact(&mut self, redacted: &PayloadRedacted, columns: &'static [(&'static str, Placeholder)]) -> &mut Self {
+        for (column, placeholder) in columns {
+            if redacted.has(column) {
+                self.set(column, redacted.text(*placeholder));
+            }
+        }
+        self
+    }
+
     /// Sets what a created row tells of its creation: `created_by`, `created_at`, and as [`Row::updated`].
     pub fn created(&mut self, recorded: &Recorded) -> &mut Self {
         self.set("created_by", recorded.actor()).set("created_at", At(recorded.metadata.occurred_at)).updated(recorded)
@@ -81,6 +94,22 @@ impl Row {
         let counted = self.counts.iter().map(|(column, _)| *column);
         let mut set = self.columns.iter().map(|(column, _)| &**column).chain(counted);
         set.find(|column| !known.iter().any(|name| name == column))
+    }
+
+    /// The columns that are set or counted.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        let counted = self.counts.iter().map(|(column, _)| *column);
+        self.columns.iter().map(|(column, _)| &**column).chain(counted)
+    }
+
+    /// The JSON that a column is set to.
+    pub(super) fn json_of(&self, column: &str) -> Option<&[u8]> {
+        self.columns.iter().find(|(set, _)| *set == column).map(|(_, place)| self.value(place))
+    }
+
+    /// What a column is counted up by.
+    pub(super) fn counted(&self, column: &str) -> Option<i64> {
+        self.counts.iter().find(|(counted, _)| *counted == column).map(|(_, count)| *count)
     }
 
     fn value(&self, place: &Range<usize>) -> &[u8] {

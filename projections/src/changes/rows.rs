@@ -20,6 +20,16 @@ pub(super) struct Rows {
     moment: usize,
 }
 
+/// What a batch does to the rows of one table, in the order in which it is done.
+pub(super) struct Parts {
+    /// The column that names what a row belongs to.
+    pub(super) whole: Option<&'static str>,
+    pub(super) deleted: Vec<Key>,
+    pub(super) emptied: Vec<Uuid>,
+    pub(super) created: Vec<(Key, Row)>,
+    pub(super) changed: Vec<(Key, Row)>,
+}
+
 impl Rows {
     pub(super) fn of(table: &'static Table) -> Self {
         Self {
@@ -58,6 +68,34 @@ impl Rows {
         self.emptied.insert(of, self.moment);
     }
 
+    /// Whether a row is created, changed or deleted, or all that belongs to one of `part_of` is deleted.
+    pub(super) fn writes(&self, key: &Key, part_of: &[Uuid]) -> bool {
+        self.created.contains_key(key)
+            || self.changed.contains_key(key)
+            || self.deleted.contains(key)
+            || part_of.iter().any(|of| self.emptied.contains_key(of))
+    }
+
+    /// All of it, for rows in memory.
+    pub(super) fn into_parts(mut self) -> Parts {
+        self.leave_out_what_is_gone();
+        Parts {
+            whole: self.table.whole(),
+            deleted: self.deleted.into_iter().collect(),
+            emptied: self.emptied.into_keys().collect(),
+            created: self.created.into_iter().map(|(key, (_, row))| (key, row)).collect(),
+            changed: self.changed.into_iter().collect(),
+        }
+    }
+
+    /// Of the created rows, those stay that were not deleted later, with what they belong to.
+    fn leave_out_what_is_gone(&mut self) {
+        if let Some(column) = self.table.whole().filter(|_| !self.emptied.is_empty()) {
+            let is_gone = |of, moment| self.emptied.get(&of).is_some_and(|emptied| *emptied > moment);
+            self.created.retain(|_, (moment, row)| !row.id(column).is_some_and(|of| is_gone(of, *moment)));
+        }
+    }
+
     /// The rows of one of the table's statements, as JSON, unless there are none.
     pub(super) fn of_statement(&mut self, statement: &Statement) -> Result<Option<String>, UnusableChange> {
         let check = |row: &mut Row| match (row.take_error(), row.other_than(&statement.columns)) {
@@ -79,10 +117,7 @@ impl Rows {
                 check(&mut row)
             }),
             Kind::Create => {
-                if let Some(column) = self.table.whole().filter(|_| !self.emptied.is_empty()) {
-                    let is_gone = |of, moment| self.emptied.get(&of).is_some_and(|emptied| *emptied > moment);
-                    self.created.retain(|_, (moment, row)| !row.id(column).is_some_and(|of| is_gone(of, *moment)));
-                }
+                self.leave_out_what_is_gone();
                 json(self.created.values_mut(), |(_, row), json| {
                     row.write(json);
                     check(row)

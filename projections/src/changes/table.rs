@@ -45,7 +45,13 @@ impl Table {
         self.name
     }
 
-    pub(super) fn whole(&self) -> Option<&'static str> {
+    /// The columns that tell its rows apart, all of type `uuid`.
+    pub const fn key(&self) -> &'static [&'static str] {
+        self.key
+    }
+
+    /// The column that names what a row belongs to, if its rows can be deleted together.
+    pub(crate) fn whole(&self) -> Option<&'static str> {
         self.whole
     }
 

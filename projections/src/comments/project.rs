@@ -4,6 +4,7 @@ use workroom_domain::{
     Decide,
     comment::{Comment, CommentEvent},
     event::DomainEventKind,
+    redaction::Placeholder,
     task::{Task, TaskEvent},
 };
 
@@ -48,5 +49,8 @@ fn apply_comment(recorded: &Recorded, event: &CommentEvent, changes: &mut Change
             changes.change(&COMMENTS, id).set("body", &body.to).updated(recorded);
         }
         CommentEvent::CommentDeleted { .. } => changes.delete(&COMMENTS, id),
+        CommentEvent::PayloadRedacted(redacted) => {
+            changes.change(&COMMENTS, id).redact(redacted, &[("body", Placeholder::Text)]).updated(recorded);
+        }
     }
 }

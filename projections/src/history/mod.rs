@@ -4,7 +4,9 @@
 mod causes;
 mod published;
 mod query;
+mod redacted;
 
 pub use causes::{Cause, Which, cause, last_cause};
 pub use published::{PublishedEvent, public_actor, stored_actor};
-pub use query::{EventRow, Filter, feed_head, list, log_since, portion, since};
+pub use query::{EventRow, Filter, feed_head, find, list, log_since, portion, since};
+pub use redacted::{PAYLOAD_REDACTED, redacted, redacts};

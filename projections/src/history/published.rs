@@ -1,4 +1,5 @@
-//! An event as everybody outside sees it: the same JSON in the history, on JetStream and on a WebSocket.
+//! An event as everybody outside sees it: the same JSON in the history, on JetStream and on a WebSocket. The history alone adds who
+//! caused it by name, which is looked up when it is read.
 
 use std::borrow::Cow;
 

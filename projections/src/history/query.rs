@@ -165,6 +165,18 @@ fn within(query: &mut QueryBuilder<'_, Postgres>, feed_id: Uuid, filter: &Filter
     }
 }
 
+/// The event at a place of a feed; none where the feed has not come so far.
+pub async fn find(pool: &PgPool, feed_id: Uuid, seq: i64) -> Result<Option<EventRow>, sqlx::Error> {
+    QueryBuilder::<Postgres>::new(SELECT)
+        .push("feed_id = ")
+        .push_bind(feed_id)
+        .push(" AND feed_seq = ")
+        .push_bind(seq)
+        .build_query_as()
+        .fetch_optional(pool)
+        .await
+}
+
 /// The whole log's events behind `after`, in order of position.
 pub async fn log_since(pool: &PgPool, after: i64, limit: i64) -> Result<Vec<EventRow>, sqlx::Error> {
     QueryBuilder::<Postgres>::new(SELECT)

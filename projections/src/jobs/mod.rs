@@ -1,7 +1,14 @@
 //! Jobs as their readers see them.
 
+mod controlled;
+mod place;
 mod project;
 mod query;
 
+pub use controlled::{Candidate, Controlled, ControlledOf, controlled, count_controlled, newest};
+pub use place::{Place, place};
 pub use project::Jobs;
-pub use query::{Due, Filter, JobRow, count_due, due, find, list, open_in_deleted, running};
+pub use query::{
+    Filter, JobRow, JobStanding, OpenJob, OutputPiece, OutputPlace, Owner, artifact_part, artifact_size, artifacts,
+    feeds, find, list, of_owner, open, open_in_deleted, open_of_closed, output, output_behind, standing,
+};

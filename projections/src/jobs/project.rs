@@ -1,10 +1,12 @@
 //! Folds job events into `views.jobs`.
 
 use serde::Serialize;
+use time::OffsetDateTime;
 use workroom_domain::{
     Decide,
     event::DomainEventKind,
-    job::{AttemptFailure, Job, JobEvent, JobStatus, LimitHit, Outcome, Work},
+    job::{AttemptFailure, ControlCounts, Job, JobEvent, JobStatus, LimitHit, Outcome, Request, Work},
+    redaction::Placeholder,
 };
 
 use crate::{
@@ -18,6 +20,8 @@ pub struct Jobs;
 
 const JOBS: Table = Table::new("jobs", &["id"]);
 
+const KEYS: &[(&str, Placeholder)] = &[("key", Placeholder::Unique), ("fairness_key", Placeholder::Unique)];
+
 impl Projection for Jobs {
     fn tables(&self) -> &'static [Table] {
         &[JOBS]
@@ -30,50 +34,95 @@ impl Projection for Jobs {
     fn apply(&self, recorded: &Recorded, changes: &mut Changes) {
         let DomainEventKind::Job(event) = &recorded.event else { return };
         let id = recorded.aggregate_id;
+        if let JobEvent::JobDeleted {} = event {
+            changes.delete(&JOBS, id);
+            return;
+        }
         let job = match event {
-            JobEvent::JobRequested { .. } => changes.create(&JOBS, id),
+            JobEvent::JobRequested(_) => changes.create(&JOBS, id),
             _ => changes.change(&JOBS, id),
         };
-        let status = evolve(job, At(recorded.metadata.occurred_at), event);
-        job.set("status", status.as_str()).set("version", recorded.sequence);
+        if let Some(status) = evolve(job, At(recorded.metadata.occurred_at), event) {
+            job.set("status", status.as_str());
+        }
+        job.set("version", recorded.sequence);
     }
 }
 
-/// Sets what an event tells of a job, but for the status, which it returns.
-fn evolve(job: &mut Row, at: At, event: &JobEvent) -> JobStatus {
-    match event {
-        JobEvent::JobRequested { project_id, submitted_by, work, max_attempts } => {
-            let Work::CodeExecution { language, timeout_seconds, .. } = work;
-            job.set("project_id", project_id).set("submitted_by", submitted_by);
-            job.set("job_type", "code_execution").set("language", language.as_str());
-            job.set("timeout_seconds", small(timeout_seconds.seconds())).set("max_attempts", small(*max_attempts));
-            job.set("attempt", 0).set("created_at", at).set("due_at", at);
+/// Sets what an event tells of a job, but for the status, which it returns if it tells of it.
+fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
+    let status = match event {
+        JobEvent::JobRequested(request) => {
+            ask(job, at, request);
             JobStatus::Pending
         }
-        JobEvent::JobStarted { attempt, .. } => {
-            job.set("attempt", small(*attempt)).set("started_at", at).set("due_at", ());
+        JobEvent::JobStarted { attempt, worker_id } => {
+            job.set("attempt", small(*attempt)).set("worker_id", worker_id).set("started_at", at).set("due_at", ());
             JobStatus::Running
         }
         JobEvent::JobSucceeded { outcome, .. } => {
-            job.set("outcome", Shown::from(outcome)).set("completed_at", at);
+            job.set("outcome", Shown::from(outcome));
+            end(job, at);
             JobStatus::Completed
         }
         JobEvent::JobAttemptFailed { failure, retry_at, .. } => {
             if let AttemptFailure::Program { outcome } = failure {
                 job.set("outcome", Shown::from(outcome));
             }
-            job.set("due_at", retry_at.map(At));
+            wait(job, *retry_at);
+            JobStatus::Pending
+        }
+        JobEvent::JobInterrupted { uncounted, retry_at, .. } => {
+            job.set("uncounted", small(*uncounted));
+            wait(job, *retry_at);
+            JobStatus::Pending
+        }
+        JobEvent::JobSnoozed { uncounted, until, .. } => {
+            job.set("uncounted", small(*uncounted));
+            wait(job, Some(*until));
             JobStatus::Pending
         }
         JobEvent::JobDeadLettered { .. } => {
-            job.set("completed_at", at).set("due_at", ());
+            end(job, at);
             JobStatus::Failed
         }
-        JobEvent::JobCancelled { .. } => {
-            job.set("completed_at", at).set("due_at", ());
+        JobEvent::JobCancelled { reason } => {
+            job.set("cancel_reason", reason);
+            end(job, at);
             JobStatus::Cancelled
         }
+        JobEvent::JobRedriven {} => {
+            job.set("cancel_reason", ()).set("completed_at", ()).set("due_at", at);
+            JobStatus::Pending
+        }
+        // Its row goes.
+        JobEvent::JobDeleted {} => JobStatus::Deleted,
+        JobEvent::PayloadRedacted(redacted) => {
+            job.redact(redacted, KEYS);
+            return None;
+        }
+    };
+    Some(status)
+}
+
+fn ask(job: &mut Row, at: At, request: &Request) {
+    if let Work::CodeExecution { language, timeout_seconds, .. } = &request.work {
+        job.set("language", language.as_str()).set("timeout_seconds", small(timeout_seconds.seconds()));
     }
+    job.set("project_id", request.project_id).set("organization_id", request.organization_id);
+    job.set("submitted_by", request.submitted_by).set("job_type", request.work.job_type());
+    job.set("max_attempts", small(request.max_attempts.number())).set("priority", request.priority.number());
+    job.set("key", &request.key).set("fairness_key", &request.fairness_key).set("schedule_id", request.schedule_id);
+    job.set("attempt", 0).set("created_at", at);
+    job.set("run_at", request.run_at.map(At)).set("due_at", request.run_at.map_or(at, At));
+}
+
+fn wait(job: &mut Row, until: Option<OffsetDateTime>) {
+    job.set("worker_id", ()).set("due_at", until.map(At));
+}
+
+fn end(job: &mut Row, at: At) {
+    job.set("worker_id", ()).set("completed_at", at).set("due_at", ());
 }
 
 /// How an attempt ended: columns of the job.
@@ -83,6 +132,8 @@ struct Shown {
     execution_time_ms: Option<i64>,
     truncated: bool,
     limit_hit: Option<&'static str>,
+    #[serde(flatten)]
+    control: Option<ControlCounts>,
 }
 
 impl From<&Outcome> for Shown {
@@ -92,6 +143,7 @@ impl From<&Outcome> for Shown {
             execution_time_ms: i64::try_from(outcome.execution_time_ms).ok(),
             truncated: outcome.truncated,
             limit_hit: outcome.limit_hit.map(LimitHit::as_str),
+            control: outcome.control,
         }
     }
 }

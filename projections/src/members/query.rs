@@ -92,8 +92,8 @@ pub async fn erased(pool: &PgPool, limit: i64) -> Result<Vec<AccountId>, sqlx::E
     Ok(found.into_iter().map(AccountId).collect())
 }
 
-/// Members of projects who do not belong to the project's organization, which takes no guests: project and account. Of one
-/// organization, or all; one account, or all.
+/// Members of projects who do not belong to the project's organization, which takes no guests, or are its auditors:
+/// project and account. Of one organization, or all; one account, or all.
 pub async fn outsiders(
     pool: &PgPool,
     organization: Option<OrganizationId>,
@@ -111,7 +111,14 @@ pub async fn outsiders(
          WHERE NOT o.allow_guests AND {of_organization} AND {of_account}
            AND NOT EXISTS (SELECT FROM organization_members b
                            WHERE b.organization_id = o.id AND b.account_id = m.account_id)
-         ORDER BY m.project_id, m.account_id LIMIT $3"
+         UNION ALL
+         SELECT m.project_id, m.account_id
+         FROM organization_members b
+         JOIN organizations o ON o.id = b.organization_id AND NOT o.is_personal
+         JOIN projects p ON p.organization_id = o.id AND NOT p.deleted
+         JOIN members m ON m.project_id = p.id AND m.account_id = b.account_id
+         WHERE b.role = 'auditor' AND {of_organization} AND {of_account}
+         ORDER BY project_id, account_id LIMIT $3"
     ))
     .bind(organization.map(OrganizationId::uuid))
     .bind(account.map(AccountId::uuid))

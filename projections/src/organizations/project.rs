@@ -6,6 +6,7 @@ use workroom_domain::{
     event::DomainEventKind,
     ids::AccountId,
     organization::{Organization, OrganizationEvent},
+    redaction::Placeholder,
 };
 
 use crate::{
@@ -18,6 +19,9 @@ use crate::{
 pub struct Organizations;
 
 const ORGANIZATIONS: Table = Table::new("organizations", &["id"]).counting(&["member_count"]);
+
+const TEXTS: &[(&str, Placeholder)] =
+    &[("name", Placeholder::Text), ("slug", Placeholder::Unique), ("image_url", Placeholder::Address)];
 
 const MEMBERS: Table =
     Table::new("organization_members", &["organization_id", "account_id"]).part_of("organization_id");
@@ -53,6 +57,9 @@ impl Projection for Organizations {
             OrganizationEvent::OrganizationMemberRemoved { account_id, .. } => {
                 changes.delete(&MEMBERS, (id, account_id.uuid()));
                 count(recorded, -1, changes);
+            }
+            OrganizationEvent::PayloadRedacted(redacted) => {
+                changes.change(&ORGANIZATIONS, id).redact(redacted, TEXTS).updated(recorded);
             }
             OrganizationEvent::OrganizationDeleted {} => {
                 changes.delete(&ORGANIZATIONS, id);

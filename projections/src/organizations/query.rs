@@ -117,7 +117,7 @@ pub async fn shared_by(
 pub struct OrganizationMemberRow {
     /// Id of the member's account; members are listed by it.
     pub account_id: Uuid,
-    /// Role in the organization: `member` or `admin`.
+    /// Role in the organization: `auditor`, `member` or `admin`.
     pub role: String,
     /// When the member was added; a change of the role leaves it as it is.
     pub added_at: OffsetDateTime,

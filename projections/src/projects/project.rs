@@ -4,6 +4,7 @@ use workroom_domain::{
     Decide,
     event::DomainEventKind,
     project::{Project, ProjectEvent},
+    redaction::Placeholder,
 };
 
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 pub struct Projects;
 
 const PROJECTS: Table = Table::new("projects", &["id"]);
+
+const TEXTS: &[(&str, Placeholder)] = &[("name", Placeholder::Text), ("description", Placeholder::Text)];
 
 impl Projection for Projects {
     fn tables(&self) -> &'static [Table] {
@@ -39,6 +42,12 @@ impl Projection for Projects {
             }
             ProjectEvent::ProjectDeleted {} => {
                 changes.change(&PROJECTS, id).set("deleted", true).updated(recorded);
+            }
+            ProjectEvent::PayloadRedacted(redacted) => {
+                changes.change(&PROJECTS, id).redact(redacted, TEXTS).updated(recorded);
+            }
+            ProjectEvent::ProjectPurgeOrdered { .. } => {
+                changes.change(&PROJECTS, id).updated(recorded);
             }
         }
     }

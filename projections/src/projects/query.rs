@@ -131,7 +131,7 @@ pub struct Filter<'a> {
     pub status: Option<&'a str>,
 }
 
-/// The projects that an account belongs to, or whose organization it administers, newest first.
+/// The projects that an account belongs to, or whose organization it administers or audits, newest first.
 pub async fn list(
     pool: &PgPool,
     account_id: AccountId,
@@ -141,18 +141,23 @@ pub async fn list(
     // Each branch walks an index in the order of the list and stops in time; one condition with OR could not.
     let narrowed = "NOT p.deleted AND ($2::uuid IS NULL OR p.organization_id = $2)
         AND ($3::text IS NULL OR p.status = $3::project_status)";
-    let rows = sqlx::query_as(&format!(
-        "WITH mine AS (
-             (SELECT p.id FROM members a JOIN projects p ON p.id = a.project_id
-              WHERE a.account_id = $1 AND a.project_id < $4 AND {narrowed} ORDER BY a.project_id DESC LIMIT $5)
-             UNION
-             (SELECT o.id FROM administered_organizations($1) a
+    let all_of = |organizations: &str| {
+        format!(
+            "(SELECT o.id FROM {organizations}($1) a
               CROSS JOIN LATERAL
                   (SELECT p.id FROM projects p WHERE (p.organization_id, p.id) < (a.organization_id, $4)
                      AND (p.organization_id, p.id) >= (a.organization_id, '00000000-0000-0000-0000-000000000000')
                      AND {narrowed}
                    ORDER BY p.organization_id DESC, p.id DESC LIMIT $5) o
-              ORDER BY o.id DESC LIMIT $5))
+              ORDER BY o.id DESC LIMIT $5)"
+        )
+    };
+    let (administered, audited) = (all_of("administered_organizations"), all_of("audited_organizations"));
+    let rows = sqlx::query_as(&format!(
+        "WITH mine AS (
+             (SELECT p.id FROM members a JOIN projects p ON p.id = a.project_id
+              WHERE a.account_id = $1 AND a.project_id < $4 AND {narrowed} ORDER BY a.project_id DESC LIMIT $5)
+             UNION {administered} UNION {audited})
          {COLUMNS} {FROM} JOIN (SELECT id FROM mine ORDER BY id DESC LIMIT $6 OFFSET $7) page ON page.id = p.id
          ORDER BY p.id DESC"
     ))

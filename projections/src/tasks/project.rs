@@ -4,6 +4,7 @@ use workroom_domain::{
     Decide,
     comment::{Comment, CommentEvent},
     event::DomainEventKind,
+    redaction::Placeholder,
     task::{Task, TaskEvent},
 };
 
@@ -17,6 +18,8 @@ use crate::{
 pub struct Tasks;
 
 const TASKS: Table = Table::new("tasks", &["id"]).counting(&["comment_count"]);
+
+const TEXTS: &[(&str, Placeholder)] = &[("title", Placeholder::Text), ("description", Placeholder::Text)];
 
 impl Projection for Tasks {
     fn tables(&self) -> &'static [Table] {
@@ -54,5 +57,8 @@ fn apply_task(recorded: &Recorded, event: &TaskEvent, changes: &mut Changes) {
             changes.change(&TASKS, id).set("assignee_id", ()).updated(recorded);
         }
         TaskEvent::TaskDeleted {} => changes.delete(&TASKS, id),
+        TaskEvent::PayloadRedacted(redacted) => {
+            changes.change(&TASKS, id).redact(redacted, TEXTS).updated(recorded);
+        }
     }
 }

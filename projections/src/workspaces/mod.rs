@@ -4,4 +4,4 @@ mod project;
 mod query;
 
 pub use project::Workspaces;
-pub use query::{FilePage, FileRow, WorkspaceRow, content, files, find, find_file, list};
+pub use query::{FilePage, FileRow, WorkspaceRow, content, contents, files, find, find_file, list};

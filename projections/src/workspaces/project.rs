@@ -5,7 +5,8 @@ use workroom_domain::{
     Decide,
     event::DomainEventKind,
     file::{Content, File, FileEvent},
-    workspace::{Workspace, WorkspaceEvent},
+    redaction::{DIGEST, Placeholder},
+    workspace::{Workspace, WorkspaceEvent, redacted_file},
 };
 
 use crate::{
@@ -18,6 +19,8 @@ use crate::{
 pub struct Workspaces;
 
 const WORKSPACES: Table = Table::new("workspaces", &["id"]).counting(&["file_count"]);
+
+const TEXTS: &[(&str, Placeholder)] = &[("name", Placeholder::Text), ("description", Placeholder::Text)];
 
 /// The version of a file counts events: those of the workspace that concern it, and its own.
 const FILES: Table = Table::new("files", &["id"]).counting(&["version"]).part_of("workspace_id");
@@ -36,6 +39,12 @@ impl Projection for Workspaces {
             DomainEventKind::Workspace(event) => apply_workspace(recorded, event, changes),
             DomainEventKind::File(FileEvent::FileContentWritten { content, .. }) => {
                 write(changed_file(recorded, recorded.aggregate_id, changes), content);
+            }
+            DomainEventKind::File(FileEvent::PayloadRedacted(redacted)) => {
+                let file = changed_file(recorded, recorded.aggregate_id, changes);
+                if redacted.has("content") {
+                    file.set("sha256", Bytea(&DIGEST.0));
+                }
             }
             _ => {}
         }
@@ -66,6 +75,13 @@ fn apply_workspace(recorded: &Recorded, event: &WorkspaceEvent, changes: &mut Ch
         WorkspaceEvent::FileDeleted { file_id, .. } => {
             changes.change(&WORKSPACES, id).count("file_count", -1).updated(recorded);
             changes.delete(&FILES, file_id.uuid());
+        }
+        WorkspaceEvent::PayloadRedacted(redacted) => {
+            changes.change(&WORKSPACES, id).redact(redacted, TEXTS).updated(recorded);
+            let path = redacted.text(Placeholder::Unique);
+            for file_id in redacted.fields.iter().filter_map(|field| redacted_file(field)) {
+                changed_file(recorded, file_id.uuid(), changes).set("path", &path);
+            }
         }
         WorkspaceEvent::WorkspaceDeleted {} => {
             changes.delete(&WORKSPACES, id);

@@ -4,7 +4,10 @@ use sqlx::PgPool;
 use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
-use workroom_domain::ids::{FileId, ProjectId, WorkspaceId};
+use workroom_domain::{
+    file::Sha256,
+    ids::{FileId, ProjectId, WorkspaceId},
+};
 
 use crate::page::{Listed, Page};
 
@@ -146,4 +149,18 @@ pub async fn content(pool: &PgPool, file_id: FileId, sha256: &[u8]) -> Result<Op
         .bind(sha256)
         .fetch_optional(pool)
         .await
+}
+
+/// As [`content`], of many files: each with the digest that is wanted. Those that are not there are left out.
+pub async fn contents(pool: &PgPool, wanted: &[(FileId, Sha256)]) -> Result<Vec<(Uuid, Vec<u8>)>, sqlx::Error> {
+    let (ids, digests): (Vec<Uuid>, Vec<Vec<u8>>) =
+        wanted.iter().map(|(file_id, sha256)| (file_id.uuid(), sha256.0.to_vec())).unzip();
+    sqlx::query_as(
+        "SELECT c.file_id, c.content FROM unnest($1::uuid[], $2::bytea[]) AS w (file_id, sha256)
+         JOIN file_contents c ON c.file_id = w.file_id AND c.sha256 = w.sha256",
+    )
+    .bind(ids)
+    .bind(digests)
+    .fetch_all(pool)
+    .await
 }

@@ -11,6 +11,7 @@ use workroom_domain::{
     membership::{Membership, MembershipCommand},
     organization::{Organization, OrganizationCommand},
     project::{Project, ProjectCommand},
+    refusal::Kind,
 };
 use workroom_projections::{members, organizations};
 
@@ -36,6 +37,8 @@ pub struct EraseAccount {
     /// What to do with projects that others share and that it is the last owner of: hand them over to whoever has been
     /// in them as the first, or refuse.
     pub hand_over: bool,
+    /// Whether all it had written is redacted, too. The order for that is the caller's to write, in the same append.
+    pub with_content: bool,
 }
 
 impl Command for EraseAccount {
@@ -46,6 +49,12 @@ impl Command for EraseAccount {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        // What is kept of its own jobs goes with it, as far as the views show them by then. The rest is left to the reactor:
+        // views that stand still keep nobody from being erased.
+        match views::caught_up(unit.pool(), &[views::JOBS]).await {
+            Err(error) if error.kind() != Kind::Unavailable => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
         let account = unit.read::<Account>(self.account_id).await?;
         account.state.active().or_else(|refusal| match refusal {
             AccountRefusal::Deactivated => Ok(()),
@@ -68,7 +77,7 @@ impl EraseAccount {
             let end = AccountCommand::EndSession { session_id, reason: SessionEnd::AccountErased };
             account = unit.decide(&account, end)?;
         }
-        unit.decide(&account, AccountCommand::Erase)?;
+        unit.decide(&account, AccountCommand::Erase { content_redacted: self.with_content })?;
         Ok(())
     }
 }

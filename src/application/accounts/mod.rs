@@ -1,10 +1,12 @@
 //! Commands on accounts. They only record what [`crate::identity`] has found out and stores beside the log.
 
 mod erase;
+mod own_jobs;
 
 pub(super) use erase::first_to_act;
 pub(super) use erase::lives;
 pub use erase::{EraseAccount, LeaveEverything, Portion};
+pub use own_jobs::EndOwnJob;
 
 use workroom_domain::{
     account::{Account, AccountCommand},

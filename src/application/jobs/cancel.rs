@@ -1,24 +1,28 @@
 //! End a job that is not over.
 
-use serde::Serialize;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::JobId,
-    job::{CancelReason, Job, JobCommand},
+    access::Action,
+    ids::{JobId, OrganizationId, ProjectId},
+    job::{CancelReason, Job, JobCommand, JobRefusal, JobStatus},
 };
 
-use crate::application::{Change, Command, Error, TableChange, Unit};
+use super::{OpenJobs, authorize, authorize_to_end};
+use crate::{
+    application::{Command, Error, Unit},
+    event_store::Versioned,
+};
 
 /// End a job that is not over; of one that is over, nothing is said.
 #[derive(Clone, Copy, Debug)]
-pub struct CancelJob {
+pub struct EndJob {
     /// The job to end, whether it waits or runs.
     pub job_id: JobId,
     /// The reason that the event `JobCancelled` records.
     pub reason: CancelReason,
 }
 
-impl Command for CancelJob {
+impl Command for EndJob {
     type Reply = ();
 
     fn lock_key(&self) -> Option<Uuid> {
@@ -32,32 +36,68 @@ impl Command for CancelJob {
     }
 }
 
-/// Takes a job from whoever runs it: its worker learns that when it renews its claim, and stops the program.
+/// What was decided about a job.
 #[derive(Clone, Copy, Debug)]
-pub struct RevokeLease {
-    /// The job whose row in `job_leases` is given to nobody.
+pub struct ChangedJob {
+    /// Where it stands now.
+    pub status: JobStatus,
+    /// Sequence of its last event.
+    pub version: i64,
+}
+
+impl ChangedJob {
+    fn of(job: &Versioned<Job>) -> Result<Self, Error> {
+        Ok(Self { status: job.state.requested()?.status, version: job.sequence })
+    }
+}
+
+/// Cancel a job, as somebody asks.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelJob {
+    /// The job to cancel, whether it waits or runs.
     pub job_id: JobId,
 }
 
-#[derive(Serialize)]
-struct RevokedLease {
-    job_id: Uuid,
-    attempt: i32,
-    worker_id: Uuid,
+impl Command for CancelJob {
+    type Reply = ChangedJob;
+
+    fn lock_key(&self) -> Option<Uuid> {
+        Some(self.job_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<ChangedJob, Error> {
+        let job = authorize_to_end(unit, self.job_id).await?;
+        if let status @ (JobStatus::Completed | JobStatus::Failed) = job.state.requested()?.status {
+            return Err(JobRefusal::Over(status).into());
+        }
+        let job = unit.decide(&job, JobCommand::Cancel { reason: CancelReason::Requested })?;
+        ChangedJob::of(&job)
+    }
 }
 
-impl TableChange for RevokeLease {
-    fn changes(&self) -> Result<Vec<Change>, Error> {
-        // The claim of nobody on an attempt that nobody will come to.
-        let nobody = RevokedLease { job_id: self.job_id.into(), attempt: i32::MAX, worker_id: Uuid::nil() };
-        let revoke = Change::new(
-            "INSERT INTO job_leases (job_id, attempt, worker_id, expires_at)
-             SELECT job_id, attempt, worker_id, now()
-             FROM jsonb_to_record($1) AS a (job_id uuid, attempt int, worker_id uuid)
-             ON CONFLICT (job_id) DO UPDATE
-                 SET (attempt, worker_id, expires_at) = (excluded.attempt, excluded.worker_id, excluded.expires_at)",
-            &nobody,
-        )?;
-        Ok(vec![revoke])
+/// Do again what was given up or cancelled, as somebody asks.
+#[derive(Clone, Debug)]
+pub struct RetryJob {
+    /// The job to do again.
+    pub job_id: JobId,
+    /// How many may wait or run.
+    pub open: OpenJobs,
+}
+
+impl Command for RetryJob {
+    type Reply = ChangedJob;
+
+    fn lock_key(&self) -> Option<Uuid> {
+        Some(self.job_id.into())
+    }
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<ChangedJob, Error> {
+        let job = authorize(unit, self.job_id, Action::RunJobs).await?;
+        let request = job.state.requested()?.request.clone();
+        let (project, organization) =
+            (request.project_id.map(ProjectId::uuid), request.organization_id.map(OrganizationId::uuid));
+        let job = unit.decide::<Job>(&job, JobCommand::Redrive)?;
+        self.open.admit(unit.pool(), request.submitted_by.uuid(), project, organization).await?;
+        ChangedJob::of(&job)
     }
 }

@@ -47,8 +47,8 @@ pub(super) async fn authorize_to_add(
     }
 }
 
-/// Insists that somebody may belong to a project: as a member of its organization, or because that takes guests. The append
-/// is guarded by that.
+/// Insists that somebody may belong to a project: as a member of its organization who is no auditor, or because that
+/// takes guests. The append is guarded by that.
 pub(super) async fn require_belonging(
     unit: &mut Unit<'_>,
     project_id: ProjectId,
@@ -61,6 +61,10 @@ pub(super) async fn require_belonging(
     match account_id {
         Some(account_id) if state.allows_in_projects(account_id) => Ok(()),
         None if state.allows_guests() => Ok(()),
+        Some(account_id) if state.role_of(account_id).is_some() => {
+            let detail = "belongs to an auditor of the project's organization, who belongs to none of its projects";
+            Err(Error::invalid("/email", NOT_A_MEMBER, detail))
+        }
         _ => Err(Error::invalid(
             "/email",
             NOT_A_MEMBER,

@@ -1,4 +1,4 @@
-//! Take somebody off a project who does not belong to its organization, where that takes no guests.
+//! Take somebody off a project who does not belong to its organization, where that takes no guests, or is its auditor.
 
 use uuid::Uuid;
 use workroom_domain::{
@@ -12,8 +12,8 @@ use workroom_domain::{
 use super::unlead;
 use crate::application::{Command, Error, Unit, accounts::first_to_act};
 
-/// Take somebody off a project who does not belong to its organization, where that takes no guests. What only they own goes to
-/// an admin of the organization.
+/// Take somebody off a project who does not belong to its organization, where that takes no guests, or is its auditor. What only
+/// they own goes to an admin of the organization.
 #[derive(Clone, Copy, Debug)]
 pub struct RemoveOutsider {
     /// The project to take the account off; nothing happens where it is deleted.

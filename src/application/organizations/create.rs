@@ -50,6 +50,8 @@ impl Command for CreateOrganization {
         let settings = OrganizationSettings {
             members_can_create_projects: self.members_can_create_projects,
             allow_guests: Some(self.allow_guests),
+            job_output_days: None,
+            job_code_days: None,
         };
         let fields = OrganizationFields {
             name: self.name.clone(),
@@ -86,7 +88,12 @@ pub fn personal(organization_id: OrganizationId, account_id: AccountId) -> Resul
         name: Name::parse("Personal").map_err(Error::failure)?,
         slug: Slug::personal(organization_id),
         image_url: None,
-        settings: OrganizationSettings { members_can_create_projects: true, allow_guests: None },
+        settings: OrganizationSettings {
+            members_can_create_projects: true,
+            allow_guests: None,
+            job_output_days: None,
+            job_code_days: None,
+        },
     };
     Ok(OrganizationCommand::Create { is_personal: true, admin: account_id, fields })
 }

@@ -52,9 +52,9 @@ async fn has_projects(pool: &PgPool, organization_id: OrganizationId) -> Result<
         "SELECT EXISTS (
              SELECT FROM events created
              WHERE created.event_type = 'ProjectCreated' AND created.payload->>'organization_id' = $1
-               AND (SELECT last.event_type FROM events last
-                    WHERE last.aggregate_type = 'project' AND last.aggregate_id = created.aggregate_id
-                    ORDER BY last.sequence DESC LIMIT 1) <> 'ProjectDeleted')",
+               AND NOT EXISTS (SELECT FROM events gone
+                               WHERE gone.aggregate_type = 'project' AND gone.aggregate_id = created.aggregate_id
+                                 AND gone.event_type = 'ProjectDeleted'))",
     )
     .bind(organization_id.to_string())
     .fetch_one(pool)

@@ -119,7 +119,7 @@ impl CreateProject {
     }
 }
 
-/// Somebody who belongs to the organization.
+/// Somebody who belongs to the organization, and may belong to its projects.
 async fn belonging(
     unit: &mut Unit<'_>,
     organization: &Versioned<Organization>,
@@ -128,7 +128,8 @@ async fn belonging(
 ) -> Result<AccountId, Error> {
     let account = who.find(unit).await?.map(|account| AccountId(account.id));
     let state = organization.state.active()?;
-    account.filter(|id| state.role_of(*id).is_some()).ok_or_else(|| {
-        Error::invalid(pointer, NOT_A_MEMBER, "no member of the organization has this id or e-mail address")
+    account.filter(|id| state.role_of(*id).is_some() && state.allows_in_projects(*id)).ok_or_else(|| {
+        let detail = "no member of the organization, other than auditors, has this id or e-mail address";
+        Error::invalid(pointer, NOT_A_MEMBER, detail)
     })
 }

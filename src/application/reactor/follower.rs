@@ -5,9 +5,10 @@ use std::time::Duration;
 use sqlx_macros::FromRow;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::{AccountId, OrganizationId, ProjectId},
+    ids::{AccountId, JobId, OrganizationId, ProjectId},
     refusal::Kind,
 };
+use workroom_projections::jobs::Owner;
 
 use super::{BATCH, reaction};
 use crate::{
@@ -27,8 +28,10 @@ const STRETCH: i64 = 20_000;
 pub enum Reaction {
     /// Members who were removed, and accounts that were erased, leave nothing behind.
     Departures,
-    /// Projects that were deleted leave no jobs behind.
+    /// Projects that were deleted, and accounts that were closed, leave no jobs behind.
     Deletions,
+    /// Whoever submitted a job is told that it was given up.
+    Failures,
 }
 
 impl Reaction {
@@ -37,6 +40,7 @@ impl Reaction {
         match self {
             Self::Departures => "departures",
             Self::Deletions => "deletions",
+            Self::Failures => "failures",
         }
     }
 
@@ -45,12 +49,14 @@ impl Reaction {
             Self::Departures => &[
                 "MemberRemoved",
                 "MemberRoleChanged",
+                "OrganizationMemberAdded",
                 "OrganizationMemberRemoved",
                 "OrganizationMemberRoleChanged",
                 "OrganizationUpdated",
                 "AccountErased",
             ],
-            Self::Deletions => &["ProjectDeleted"],
+            Self::Deletions => &["ProjectDeleted", "OrganizationDeleted", "AccountErased", "AccountDeactivated"],
+            Self::Failures => &["JobDeadLettered"],
         }
     }
 
@@ -59,17 +65,30 @@ impl Reaction {
         match self {
             Self::Departures => &[views::WORKSPACE],
             Self::Deletions => &[views::WORKSPACE, views::JOBS],
+            Self::Failures => &[views::JOBS],
         }
     }
 
     async fn react(self, app: &App, cause: &Cause) -> Result<(), Error> {
         let context = &Context { causation_id: Some(cause.event_id), ..reaction(Uuid::now_v7()) };
         match (cause.event_type.as_str(), cause.account_id) {
+            ("OrganizationDeleted", _) => app.remove_job_rule_slots(Some(cause.aggregate_id)).await,
+            ("AccountDeactivated", _) => app.end_own_jobs(context, Some(AccountId(cause.aggregate_id))).await,
+            ("AccountErased", _) if self == Self::Deletions => {
+                let account_id = AccountId(cause.aggregate_id);
+                app.end_own_jobs(context, Some(account_id)).await?;
+                app.delete_schedule_inputs(account_id).await?;
+                app.delete_job_data(Owner::Account(account_id)).await
+            }
             ("MemberRemoved", Some(account)) => {
                 app.release_tasks(context, Some((ProjectId(cause.aggregate_id), AccountId(account)))).await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
             }
-            ("OrganizationMemberRemoved", Some(account)) => {
+            // Of who was added, only auditors are met here: they may have been guests of its projects.
+            (
+                "OrganizationMemberAdded" | "OrganizationMemberRemoved" | "OrganizationMemberRoleChanged",
+                Some(account),
+            ) => {
                 app.remove_outsiders(context, Some(OrganizationId(cause.aggregate_id)), Some(AccountId(account)))
                     .await?;
                 app.lapse_invitations(context, Some(AccountId(account))).await
@@ -83,7 +102,14 @@ impl Reaction {
                 app.leave_everything(context, account_id).await?;
                 app.lapse_invitations(context, Some(account_id)).await
             }
-            ("ProjectDeleted", _) => app.end_jobs(context, Some(ProjectId(cause.aggregate_id))).await,
+            ("JobDeadLettered", _) => app.alert(JobId(cause.aggregate_id)).await,
+            ("ProjectDeleted", _) => {
+                let project_id = ProjectId(cause.aggregate_id);
+                app.end_jobs(context, Some(project_id)).await?;
+                app.remove_schedules(Some(project_id)).await?;
+                app.remove_job_rule_slots(Some(project_id.uuid())).await?;
+                app.delete_job_data(Owner::Project(project_id)).await
+            }
             _ => Ok(()),
         }
     }
@@ -99,7 +125,14 @@ impl Reaction {
                 app.lapse_invitations(context, None).await?;
                 app.release_tasks(context, None).await
             }
-            Self::Deletions => app.end_jobs(context, None).await,
+            Self::Deletions => {
+                app.end_jobs(context, None).await?;
+                app.end_own_jobs(context, None).await?;
+                app.remove_schedules(None).await?;
+                app.remove_job_rule_slots(None).await
+            }
+            // What failed long ago is no news.
+            Self::Failures => Ok(()),
         }
     }
 }
@@ -194,6 +227,7 @@ impl Follower for Reactor {
              FROM events WHERE position > $1 AND position <= $2 AND event_type = ANY($3)
                AND (event_type <> 'OrganizationUpdated'
                     OR payload->'changes'->'settings'->'to'->>'allow_guests' = 'false')
+               AND (event_type <> 'OrganizationMemberAdded' OR payload->>'role' = 'auditor')
              ORDER BY position LIMIT $4",
         )
         .bind(after)

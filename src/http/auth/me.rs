@@ -2,7 +2,7 @@
 
 use axum::extract::State as Extract;
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use workroom_domain::account::refusal::ACCOUNT_ERASED;
 use workroom_projections::accounts;
 
@@ -79,17 +79,44 @@ pub struct EraseAccountRequest {
 
 impl RequestBody for EraseAccountRequest {}
 
+/// What becomes of what an erased account has written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErasedContent {
+    /// It stays, for those who worked with it.
+    #[default]
+    Keep,
+    /// Every event that the account caused is redacted, in every history, in the background: tasks, comments, files, programs. The
+    /// messages that went with invitations are deleted. That it was written stays, and so does what events of others quote of it (the
+    /// old title in a change of theirs, the files of a job that they started): each can be redacted by itself. Webhooks stay with
+    /// their project.
+    Redact,
+}
+
+/// The query parameters of an erasure.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct EraseAccountParams {
+    /// What becomes of what the account has written; it stays unless said so.
+    #[param(inline)]
+    content: Option<ErasedContent>,
+}
+
 /// Erase the account: what is personal is gone, for good; what happened stays, without it. Projects that nobody else is
-/// in are deleted.
+/// in are deleted. With `content=redact` the service goes on to redact what the account wrote.
 #[utoipa::path(delete, path = "/auth/me", tag = "auth", operation_id = "eraseAccount")]
 pub async fn erase_me(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     ClientAddress(address): ClientAddress,
+    Query(params): Query<EraseAccountParams>,
     Json(EraseAccountRequest { password }): Json<EraseAccountRequest>,
 ) -> Result<NoContent, Error> {
     let identity = state.identity.clone();
+    let with_content = params.content == Some(ErasedContent::Redact);
     let erased =
-        uncancellable(async move { identity.erase(&caller.context, password.as_deref(), address).await }).await?;
+        uncancellable(async move { identity.erase(&caller.context, password.as_deref(), with_content, address).await })
+            .await?;
     Ok(NoContent::new(erased.position, erased.visible))
 }

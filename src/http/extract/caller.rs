@@ -19,6 +19,7 @@ use crate::{
         request::RequestMeta,
     },
     identity::{self, Scope, codes::CREDENTIALS_MISSING},
+    rate_limit::{Class, Subject},
 };
 
 /// The signed-in caller, and what events of this request will say.
@@ -28,6 +29,19 @@ pub struct Caller {
     pub identity: identity::Caller,
     /// What events of this request will say.
     pub context: Context,
+    /// What the request has used of its quotas, where those are counted.
+    pub(in crate::http) usage: Option<Usage>,
+}
+
+impl Caller {
+    /// Counts what a request writes that only reads as it seems, as a request that writes would be counted.
+    ///
+    /// # Errors
+    /// `Kind::Throttled`.
+    pub(in crate::http) fn take_write(&self) -> Result<(), Error> {
+        let account = Subject::Account(self.identity.account_id.into());
+        self.usage.as_ref().map_or(Ok(()), |usage| usage.take_class(Class::Write, account))
+    }
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750).
@@ -47,7 +61,8 @@ impl FromRequestParts<State> for Caller {
         let identity = state.identity.authenticate(token, now).await?;
         let only_reads = matches!(parts.method, Method::GET | Method::HEAD);
         identity.require(if only_reads { Scope::Read } else { Scope::Write })?;
-        if let Some(usage) = parts.extensions.get::<Usage>() {
+        let usage = parts.extensions.get::<Usage>().cloned();
+        if let Some(usage) = &usage {
             usage.take_account(identity.account_id.into())?;
         }
         let meta = meta(parts)?;
@@ -58,7 +73,7 @@ impl FromRequestParts<State> for Caller {
             causation_id: None,
             trace_id: meta.trace_id.clone(),
         };
-        Ok(Self { identity, context })
+        Ok(Self { identity, context, usage })
     }
 }
 

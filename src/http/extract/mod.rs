@@ -15,8 +15,9 @@ pub use body::{Body, Json, OptionalBody, PlainText, RequestBody};
 pub use caller::{AccountOwner, Caller, Correlation, MaybeCaller, UserAgent};
 pub use idempotency_key::ClientKey;
 pub use paths::{
-    CommentPath, FilePath, InvitationPath, InvitationTokenPath, JobPath, MemberPath, OrganizationInvitationPath,
-    OrganizationMemberPath, OrganizationPath, ProjectPath, SessionPath, TaskPath, TokenPath, WorkspacePath,
+    AccountEventPath, CommentPath, DeliveryPath, FilePath, InvitationPath, InvitationTokenPath, JobPath, MemberPath,
+    OrganizationEventPath, OrganizationInvitationPath, OrganizationMemberPath, OrganizationPath, ProjectEventPath,
+    ProjectPath, SchedulePath, SessionPath, TaskPath, TokenPath, WebhookPath, WorkspacePath,
 };
 pub use preconditions::{IfMatch, IfNoneMatch};
 pub use query::Query;

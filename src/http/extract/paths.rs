@@ -4,15 +4,15 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::Deserialize;
 use workroom_domain::{
     ids::{
-        AccountId, CommentId, FileId, InvitationId, JobId, OrganizationId, ProjectId, SessionId, TaskId, TokenId,
-        WorkspaceId,
+        AccountId, CommentId, FileId, InvitationId, JobId, OrganizationId, ProjectId, ScheduleId, SessionId, TaskId,
+        TokenId, WebhookId, WorkspaceId,
     },
     refusal::NOT_FOUND,
 };
 
 use crate::http::{
     State,
-    openapi::operation::{Input, OperationDoc, id, text},
+    openapi::operation::{Input, OperationDoc, id, integer, text},
     problem::Problem,
 };
 
@@ -105,12 +105,71 @@ paths! {
         workspace_id: WorkspaceId = "The id of the workspace, a UUIDv7.",
         file_id: FileId = "The id of the file, a UUIDv7."
     }
+    /// A webhook of a project.
+    WebhookPath = "/projects/{project_id}/webhooks/{webhook_id}" {
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        webhook_id: WebhookId = "The id of the webhook, a UUIDv7."
+    }
+    /// A delivery to a webhook.
+    DeliveryPath = "/projects/{project_id}/webhooks/{webhook_id}/deliveries/{delivery_id}" {
+        project_id: ProjectId = "The id of the project, a UUIDv7.",
+        webhook_id: WebhookId = "The id of the webhook, a UUIDv7.",
+        delivery_id: JobId = "The id of the delivery."
+    }
     /// A job, whether it belongs to a project or to its submitter alone.
     JobPath = "/jobs/{job_id}" { job_id: JobId = "The id of the job, a UUIDv7." }
+    /// A schedule, whether it belongs to a project or to its creator alone.
+    SchedulePath = "/schedules/{schedule_id}" { schedule_id: ScheduleId = "The id of the schedule, a UUIDv7." }
     /// A session of the signed-in account.
     SessionPath = "/auth/sessions/{session_id}" { session_id: SessionId = "The id of the session, a UUIDv7." }
     /// A personal access token of the signed-in account.
     TokenPath = "/auth/tokens/{token_id}" { token_id: TokenId = "The id of the token, a UUIDv7." }
+}
+
+macro_rules! event_paths {
+    ($($(#[$doc:meta])* $name:ident = $feed:literal { $($field:ident: $id:ident = $about:literal)? })+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        pub struct $name {
+            $(#[doc = $about] pub $field: $id,)?
+            /// The place in the feed.
+            pub seq: i64,
+        }
+
+        impl $name {
+            /// The event's address.
+            pub fn location(&self) -> String {
+                let location = format!("/api/v1{}/events/{}", $feed, self.seq);
+                $(let location = location.replace(concat!("{", stringify!($field), "}"), &self.$field.to_string());)?
+                location
+            }
+        }
+
+        impl FromRequestParts<State> for $name {
+            type Rejection = Problem;
+
+            async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+                named(parts, state).await
+            }
+        }
+
+        impl Input for $name {
+            fn describe(doc: &mut OperationDoc) {
+                $(doc.path_parameter(stringify!($field), $about, id());)?
+                doc.path_parameter("seq", "The event's place in the feed: 1, 2, 3, …", integer());
+                doc.refuses(&["404"]);
+            }
+        }
+    )+};
+}
+
+event_paths! {
+    /// An event of a project's history.
+    ProjectEventPath = "/projects/{project_id}" { project_id: ProjectId = "The id of the project, a UUIDv7." }
+    /// An event of an organization's history.
+    OrganizationEventPath = "/organizations/{organization_id}" { organization_id: OrganizationId = "The id of the organization, a UUIDv7." }
+    /// An event of the signed-in account's own history.
+    AccountEventPath = "/auth/me" {}
 }
 
 /// An invitation, by the secret in its mail.

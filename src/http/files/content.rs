@@ -1,6 +1,7 @@
 //! `GET` and `PUT /projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content`
 
 use axum::extract::State as Extract;
+use workroom_domain::{Decide, file as domain};
 use workroom_projections::workspaces;
 
 use super::model::File;
@@ -8,6 +9,7 @@ use crate::{
     application::{
         Error,
         files::{FileContent, StoreContent, WriteFile},
+        redaction::{codes::CONTENT_REDACTED, has_redactions},
     },
     http::{
         State,
@@ -36,9 +38,13 @@ pub async fn read_content(
     let content = match file.size {
         0 => Vec::new(),
         _ if known.has(&etag(file.version)) => Vec::new(),
-        _ => workspaces::content(state.app.pool(), path.file_id, &file.sha256)
-            .await?
-            .ok_or_else(|| Error::failure("the content of a file is missing"))?,
+        _ => match workspaces::content(state.app.pool(), path.file_id, &file.sha256).await? {
+            Some(content) => content,
+            None if has_redactions(state.app.pool(), domain::File::TYPE, path.file_id.into()).await? => {
+                return Err(CONTENT_REDACTED.into());
+            }
+            None => return Err(Error::failure("the content of a file is missing")),
+        },
     };
     Ok(OkOrNotModified::text(&known, file.version, content))
 }

@@ -1,9 +1,15 @@
-//! `/projects/{project_id}/events` and `/auth/me/events`: the ordered history of a feed.
+//! `/projects/{project_id}/events`, `/organizations/{organization_id}/events` and `/auth/me/events`: the ordered history of a
+//! feed.
+
+pub mod export;
+mod item;
+pub mod proof;
+pub mod read;
+pub mod redact;
 
 use axum::extract::State as Extract;
 use futures::TryFutureExt;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -15,12 +21,13 @@ use workroom_domain::{
     project::Project,
     task::Task,
 };
-use workroom_projections::history::{self, Filter, PublishedEvent, stored_actor};
+use workroom_projections::history::{self, Filter, stored_actor};
+
+pub use item::{ActorStatus, HistoryEvent};
 
 use super::{
     State,
     extract::{AccountOwner, Caller, OrganizationPath, ProjectPath, Query},
-    openapi::events::Event,
     page,
     reply::{Shown, at_position},
 };
@@ -66,8 +73,7 @@ pub struct HistoryParams {
 #[schema(as = EventList)]
 pub struct History {
     /// The events of this page, in the order of the feed.
-    #[schema(value_type = Vec<Event>)]
-    items: Vec<PublishedEvent>,
+    items: Vec<HistoryEvent>,
     /// Where to go on: pass it as `after`; null at the end.
     next_after: Option<i64>,
     /// The same as a string, as in other lists; null at the end.
@@ -76,7 +82,7 @@ pub struct History {
 
 /// How much of a feed its reader may see.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Visibility {
+pub(super) enum Visibility {
     Whole,
     /// Of members and jobs that something happened, but not what: visitors of a public project see its history, not its
     /// members and jobs.
@@ -93,7 +99,7 @@ fn decode(cursor: &str) -> Result<i64, Error> {
 }
 
 /// Reads a part of a feed, once it is known how much of it its reader may see: a history may be long.
-async fn read(
+async fn list(
     state: &State,
     feed_id: Uuid,
     params: HistoryParams,
@@ -123,12 +129,7 @@ async fn read(
     let more = rows.len() > page_size;
     rows.truncate(page_size);
     let next_after = rows.last().map(|row| row.feed_seq).filter(|_| more);
-    let mut items: Vec<_> = rows.into_iter().map(PublishedEvent::from_row).collect();
-    if visibility == Visibility::Visitor {
-        for event in items.iter_mut().filter(|event| !SEEN_BY_VISITORS.contains(&event.aggregate_type.as_str())) {
-            event.data = RawValue::from_string(r#"{"withheld":true}"#.to_owned()).map_err(Error::failure)?;
-        }
-    }
+    let items = item::shown(state, rows, visibility).await?;
     Ok(Shown(History { items, next_after, next_cursor: next_after.map(|seq| seq.to_string()) }))
 }
 
@@ -141,12 +142,17 @@ pub async fn project_events(
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
     let visibility = project_visibility(&state, caller.identity.account_id, project_id);
-    read(&state, project_id.into(), params, visibility).await
+    list(&state, project_id.into(), params, visibility).await
 }
 
-async fn project_visibility(state: &State, account_id: AccountId, project_id: ProjectId) -> Result<Visibility, Error> {
+/// How much of a project's feed an account may see.
+pub(super) async fn project_visibility(
+    state: &State,
+    account_id: AccountId,
+    project_id: ProjectId,
+) -> Result<Visibility, Error> {
     match state.app.project_or_former(account_id, project_id, Action::ViewHistory).await? {
-        Some(project) if project.relation.role().is_none() => Ok(Visibility::Visitor),
+        Some(project) if !project.relation.reads_whole_history() => Ok(Visibility::Visitor),
         _ => Ok(Visibility::Whole),
     }
 }
@@ -165,7 +171,7 @@ pub async fn organization_events(
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
     let member = state.app.organization_for(caller.identity.account_id, organization_id);
-    read(&state, organization_id.into(), params, member.map_ok(|_| Visibility::Whole)).await
+    list(&state, organization_id.into(), params, member.map_ok(|_| Visibility::Whole)).await
 }
 
 /// The signed-in account's own history: registration, sign-ins, and the jobs that belong to no project. Not for personal access
@@ -176,5 +182,5 @@ pub async fn account_events(
     AccountOwner(caller): AccountOwner,
     Query(params): Query<HistoryParams>,
 ) -> Result<Shown<History>, Error> {
-    read(&state, caller.identity.account_id.into(), params, async { Ok(Visibility::Whole) }).await
+    list(&state, caller.identity.account_id.into(), params, async { Ok(Visibility::Whole) }).await
 }

@@ -4,10 +4,13 @@ use axum::extract::State as Extract;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId};
+use workroom_domain::{
+    access::Action,
+    ids::{ProjectId, ScheduleId},
+};
 use workroom_projections::jobs::{self, Filter};
 
-use super::model::{Job, JobStatus};
+use super::model::{Job, JobStatus, JobType};
 use crate::{
     application::Error,
     http::{
@@ -27,6 +30,10 @@ pub struct ListJobsParams {
     project_id: Option<Uuid>,
     /// Only jobs of this status.
     status: Option<JobStatus>,
+    /// Only jobs of this type.
+    r#type: Option<JobType>,
+    /// Only jobs that this schedule has submitted.
+    schedule_id: Option<Uuid>,
     /// Most items to return, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<i64>,
@@ -52,7 +59,12 @@ pub async fn list(
         state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await?;
     }
     let page = page(params.limit, params.cursor.as_deref(), params.skip)?;
-    let filter = Filter { project_id: params.project_id.map(ProjectId), status: params.status.map(JobStatus::as_str) };
+    let filter = Filter {
+        project_id: params.project_id.map(ProjectId),
+        status: params.status.map(JobStatus::as_str),
+        job_type: params.r#type.map(JobType::as_str),
+        schedule_id: params.schedule_id.map(ScheduleId),
+    };
     let listed = jobs::list(state.app.pool(), account_id, filter, page).await?;
     Items::of(listed, |row| Ok(row.into())).map(List::from)
 }

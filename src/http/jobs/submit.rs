@@ -1,66 +1,25 @@
 //! `POST /jobs`
 
 use axum::{extract::State as Extract, http::StatusCode};
-use serde::Deserialize;
-use utoipa::ToSchema;
+use time::OffsetDateTime;
 use uuid::Uuid;
-use workroom_domain::{
-    ids::JobId,
-    job::{Code, Timeout, Work},
-};
+use workroom_domain::{ids::JobId, job::Work};
 
-use super::model::{Job, JobType, Language};
-use crate::application::codes::OUT_OF_RANGE;
+use super::{
+    model::Job,
+    request::{CheckedJob, SubmitJobRequest},
+};
 use crate::{
-    application::{Error, all, at_pointer, jobs::SubmitJob},
+    application::{
+        Error, Rendered,
+        jobs::{StoreInput, SubmitJob, SubmitWorkspaceJob, SubmittedJob},
+    },
     http::{
         State,
-        extract::{Body, Caller, ClientKey, JobPath, RequestBody},
-        reply::{Accepted, rendered},
+        extract::{Body, Caller, ClientKey, JobPath},
+        reply::{AcceptedOrEarlier, rendered},
     },
 };
-
-/// A job to be submitted.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SubmitJobRequest {
-    /// What kind of work it is.
-    #[schema(default = "code_execution")]
-    r#type: Option<JobType>,
-    /// The language that the program is written in.
-    language: Language,
-    /// The program, at most 128 KiB.
-    #[schema(example = "print(6 * 7)", min_length = 1)]
-    code: String,
-    /// What the program reads on its standard input, at most 128 KiB.
-    stdin: Option<String>,
-    /// How long the program may run, in seconds.
-    #[schema(minimum = 1, maximum = 300, default = 30)]
-    timeout_seconds: Option<u32>,
-    /// The project it belongs to; without one it is the caller's own.
-    project_id: Option<Uuid>,
-}
-
-impl RequestBody for SubmitJobRequest {
-    const CLEARABLE: &'static [&'static str] = &["project_id"];
-}
-
-impl SubmitJobRequest {
-    fn work(&mut self) -> Result<Work, Error> {
-        let timeout_seconds = match self.timeout_seconds {
-            None => Ok(Timeout::default()),
-            Some(seconds) => Timeout::from_seconds(seconds)
-                .ok_or_else(|| Error::invalid("/timeout_seconds", OUT_OF_RANGE, "must be from 1 to 300")),
-        };
-        let (code, stdin, timeout_seconds) = all((
-            Code::parse(std::mem::take(&mut self.code)).map_err(at_pointer("/code")),
-            self.stdin.take().map(Code::parse_input).transpose().map_err(at_pointer("/stdin")),
-            timeout_seconds,
-        ))?;
-        let JobType::CodeExecution = self.r#type.unwrap_or_default();
-        Ok(Work::CodeExecution { language: self.language.into(), code, stdin, timeout_seconds })
-    }
-}
 
 /// Submit a job. The reply comes at once; follow `Location`, or the project's feed, for what becomes of it.
 #[utoipa::path(post, path = "/jobs", tag = "jobs", operation_id = "createJob", responses((status = 404)))]
@@ -69,44 +28,92 @@ pub async fn submit(
     caller: Caller,
     key: ClientKey,
     Body { mut value, bytes }: Body<SubmitJobRequest>,
-) -> Result<Accepted<Job>, Error> {
-    let work = value.work()?;
-    let Work::CodeExecution { language, timeout_seconds, .. } = &work;
-    let (language, timeout_seconds) = (*language, *timeout_seconds);
-    let runnable = (state.sandbox)(language);
-    if let Err(reason) = &runnable {
-        tracing::warn!(reason, "a job cannot be run here");
-    }
+) -> Result<AcceptedOrEarlier<Job>, Error> {
+    let CheckedJob { work, input, workspace, max_attempts, priority, run_at, key: job_key, repeat, fairness_key } =
+        value.check(|language| state.languages.contains(language.as_str()))?;
     let command = SubmitJob {
         job_id: JobId(Uuid::now_v7()),
         project_id: value.project_id.map(Into::into),
+        can_be_run: can_be_run(&state, &work),
+        open: state.open_jobs.clone(),
         work,
-        can_be_run: runnable.is_ok(),
+        max_attempts,
+        priority,
+        run_at,
+        key: job_key,
+        repeat,
+        fairness_key,
+        schedule_id: None,
     };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
-    let created_at = caller.context.now;
-    state
-        .app
-        .create(&caller.context, &command, key, |submitted| {
-            let job = Job {
-                id: submitted.job_id.into(),
-                r#type: "code_execution".to_owned(),
-                language: language.as_str().to_owned(),
-                timeout_seconds: i32::try_from(timeout_seconds.seconds()).unwrap_or(i32::MAX),
-                project_id: value.project_id,
-                submitted_by: submitted.submitted_by.into(),
-                status: "pending".to_owned(),
-                attempts: 0,
-                max_attempts: 1,
-                result: None,
-                created_at,
-                started_at: None,
-                completed_at: None,
-                version: submitted.version,
-            };
-            let location = JobPath { job_id: submitted.job_id }.location();
-            rendered(StatusCode::ACCEPTED, Some(location), Some(submitted.version), &job)
-        })
-        .await
-        .map(Accepted::from)
+    let (app, context) = (&state.app, &caller.context);
+    let answer = if let Some(program) = workspace {
+        let command = SubmitWorkspaceJob::new(command, program);
+        let render = |submitted: &SubmittedJob| reply(command.job(), submitted, context.now);
+        app.create_with_tables(context, &command, &command, key, render).await
+    } else {
+        let tables = StoreInput { job_id: command.job_id, input };
+        let render = |submitted: &SubmittedJob| reply(&command, submitted, context.now);
+        app.create_with_tables(context, &command, &tables, key, render).await
+    };
+    answer.map(AcceptedOrEarlier::from)
+}
+
+/// The job, or the earlier one in its place.
+fn reply(command: &SubmitJob, submitted: &SubmittedJob, now: OffsetDateTime) -> Result<Rendered, Error> {
+    let location = JobPath { job_id: submitted.job_id }.location();
+    let (status, job) = match &submitted.earlier {
+        Some(earlier) => (StatusCode::OK, Job::from(earlier.clone())),
+        None => (StatusCode::ACCEPTED, Job::submitted(command, submitted, now)),
+    };
+    rendered(status, Some(location), Some(submitted.version), &job)
+}
+
+/// Whether there is anybody who could do it.
+fn can_be_run(state: &State, work: &Work) -> bool {
+    let Work::CodeExecution { language, .. } = work else { return true };
+    match (state.sandbox)(language) {
+        Ok(()) => true,
+        Err(reason) => {
+            tracing::warn!(reason, "a job cannot be run here");
+            false
+        }
+    }
+}
+
+impl Job {
+    pub(super) fn submitted(command: &SubmitJob, submitted: &SubmittedJob, now: OffsetDateTime) -> Self {
+        let (language, timeout_seconds) = match &command.work {
+            Work::CodeExecution { language, timeout_seconds, .. } => {
+                let seconds = i32::try_from(timeout_seconds.seconds()).unwrap_or(i32::MAX);
+                (Some(language.as_str().to_owned()), Some(seconds))
+            }
+            _ => (None, None),
+        };
+        Self {
+            id: submitted.job_id.into(),
+            r#type: command.work.job_type().to_owned(),
+            language,
+            timeout_seconds,
+            project_id: submitted.project_id.map(Into::into),
+            submitted_by: submitted.submitted_by.into(),
+            status: "pending".to_owned(),
+            priority: command.priority.number().into(),
+            run_at: submitted.run_at,
+            key: command.key.as_ref().map(|key| key.as_str().to_owned()),
+            fairness_key: command.fairness_key.as_ref().map(|key| key.as_str().to_owned()),
+            schedule_id: command.schedule_id.map(Into::into),
+            attempts: 0,
+            max_attempts: i32::try_from(command.max_attempts.number()).unwrap_or(i32::MAX),
+            next_attempt_at: Some(submitted.run_at.unwrap_or(now)),
+            position: None,
+            expected_start_at: None,
+            progress: None,
+            result: None,
+            created_at: now,
+            started_at: None,
+            completed_at: None,
+            version: submitted.version,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What is not reached by the API's router, or not below its address: the WebSocket, probes, keys.
+//! What is not reached by the API's router, or not below its address: the WebSocket, probes, keys, the log tree.
 
 use utoipa::{
     OpenApi,
@@ -7,7 +7,7 @@ use utoipa::{
 
 use super::{headers, operations, refer_to_problems, schemas, schemas::Use};
 use crate::{
-    http::{auth::jwks, health},
+    http::{auth::jwks, health, log},
     live,
 };
 
@@ -17,6 +17,10 @@ const ALWAYS: [&str; 3] = ["408", "431", "500"];
 #[derive(OpenApi)]
 #[openapi(paths(health::health, health::ready, health::about, jwks::jwks))]
 struct Service;
+
+#[derive(OpenApi)]
+#[openapi(paths(log::checkpoint, log::tile, log::keys, log::consistency))]
+struct Log;
 
 #[derive(OpenApi)]
 #[openapi(paths(
@@ -32,7 +36,7 @@ pub fn add_to(document: &mut Document) {
     for item in service.paths.paths.values_mut() {
         item.servers = Some(vec![Server::new("/")]);
     }
-    for mut other in [service, Sockets::openapi()] {
+    for mut other in [service, Sockets::openapi(), Log::openapi()] {
         for item in other.paths.paths.values_mut() {
             for (_, operation) in operations(item) {
                 refer_to_problems(operation);

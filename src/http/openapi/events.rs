@@ -17,7 +17,7 @@ use workroom_domain::{
 };
 
 use super::operation::text;
-use crate::http::history::SEEN_BY_VISITORS;
+use crate::http::history::{ActorStatus, SEEN_BY_VISITORS};
 
 /// Aggregates whose events belong to no project's feed, so that visitors never meet them.
 const OF_OTHER_FEEDS: [&str; 3] = [Account::TYPE, Organization::TYPE, OrganizationSlug::TYPE];
@@ -77,6 +77,17 @@ struct EventFields {
     recorded_at: OffsetDateTime,
     /// Who caused it: an account's id, or `system:<part>`.
     actor: String,
+    /// Their full name, or their user name, when the event is read; null for the service, for an account that was erased, and
+    /// for a visitor of a public project. What webhooks and exports carry has no names.
+    #[schema(required)]
+    actor_name: Option<String>,
+    /// What has become of them; null for a visitor of a public project.
+    #[schema(required)]
+    actor_status: Option<ActorStatus>,
+    /// Present, and true, where the event was redacted: `data` is what is left of it. A `PayloadRedacted` event behind it says who
+    /// did that, and why.
+    #[schema(required = false)]
+    redacted: bool,
     /// The id of the request that everything downstream of it shares.
     #[schema(required)]
     correlation_id: Option<String>,
@@ -87,6 +98,7 @@ pub fn add_to(document: &mut OpenApi) {
     let schemas = &mut document.components.get_or_insert_default().schemas;
     schemas.insert(Event::name().into_owned(), Event::schema());
     schemas.insert(WITHHELD.to_owned(), withheld());
+    schemas.insert(ActorStatus::name().into_owned(), ActorStatus::schema());
     let components = schema::components();
     for event in schema::events() {
         schemas.insert(event_component(event.event_type), one_event(&event));
@@ -110,14 +122,14 @@ fn one_event(event: &EventSchema) -> RefOr<Schema> {
         _ => ObjectBuilder::new(),
     };
     let data: RefOr<Schema> = Ref::from_schema_name(data_component(event.event_type)).into();
-    let data = if may_be_withheld(event.aggregate_type) {
+    let data = if event.aggregate_types.iter().any(|aggregate_type| may_be_withheld(aggregate_type)) {
         OneOfBuilder::new().item(data).item(Ref::from_schema_name(WITHHELD)).into()
     } else {
         data
     };
     let own = [
-        ("event_type", constant(event.event_type, "The type of the event: it says which fields `data` has.")),
-        ("aggregate_type", constant(event.aggregate_type, "What kind of thing it happened to.")),
+        ("event_type", one_of(&[event.event_type], "The type of the event: it says which fields `data` has.")),
+        ("aggregate_type", one_of(&event.aggregate_types, "What kind of thing it happened to.")),
         ("data", data),
     ];
     for (name, schema) in own {
@@ -163,8 +175,8 @@ fn may_be_withheld(aggregate_type: &str) -> bool {
     !SEEN_BY_VISITORS.contains(&aggregate_type) && !OF_OTHER_FEEDS.contains(&aggregate_type)
 }
 
-fn constant(value: &'static str, description: &str) -> RefOr<Schema> {
-    text().enum_values(Some([value])).description(Some(description)).into()
+fn one_of(values: &[&'static str], description: &str) -> RefOr<Schema> {
+    text().enum_values(Some(values.iter().copied())).description(Some(description)).into()
 }
 
 fn withheld() -> RefOr<Schema> {
@@ -198,11 +210,24 @@ mod tests {
 
     #[test]
     fn data_may_be_withheld_where_visitors_meet_it_and_may_not_see_it() {
-        let withheld: Vec<_> =
-            schema::events().into_iter().filter(|event| may_be_withheld(event.aggregate_type)).collect();
-        let mut aggregate_types: Vec<_> = withheld.iter().map(|event| event.aggregate_type).collect();
+        let events = schema::events();
+        // The first of an event of several: it is of the aggregate whose other events stand around it.
+        let all = events.iter().filter_map(|event| event.aggregate_types.first().copied());
+        let mut aggregate_types: Vec<_> = all.filter(|aggregate_type| may_be_withheld(aggregate_type)).collect();
         aggregate_types.dedup();
-        let expected = ["membership", "job", "organization_projects", "workspace", "file", "invitation"];
+        let expected = [
+            "membership",
+            "job",
+            "job_key",
+            "job_rule",
+            "schedule",
+            "organization_projects",
+            "workspace",
+            "file",
+            "invitation",
+            "webhook",
+            "audit_trail",
+        ];
         assert_eq!(aggregate_types, expected);
     }
 }

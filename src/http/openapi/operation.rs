@@ -78,6 +78,11 @@ impl Input for axum::http::HeaderMap {
     fn describe(_: &mut OperationDoc) {}
 }
 
+/// `HEAD` is answered by what answers `GET`.
+impl Input for axum::http::Method {
+    fn describe(_: &mut OperationDoc) {}
+}
+
 /// Bytes as they come; what they must be is written at the handler.
 impl Input for bytes::Bytes {
     fn describe(doc: &mut OperationDoc) {
@@ -188,6 +193,13 @@ impl OperationDoc {
         }
         self.operation.responses.responses.insert(status.to_owned(), RefOr::T(response.build()));
         self.tells(status, &headers::ALWAYS);
+    }
+
+    /// Adds another form of what it gives with a status.
+    pub fn also_gives(&mut self, status: &str, media_type: &str, schema: impl Into<RefOr<Schema>>) {
+        if let Some(RefOr::T(response)) = self.operation.responses.responses.get_mut(status) {
+            response.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema.into()))));
+        }
     }
 
     /// Adds headers to what it gives with a status.

@@ -7,6 +7,7 @@ pub mod members;
 mod model;
 pub mod projects;
 pub mod read;
+pub mod retention;
 pub mod update;
 
 pub use model::Organization;

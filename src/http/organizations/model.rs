@@ -15,12 +15,14 @@ use workroom_projections::{
 
 use crate::http::members::MemberStatus;
 
-/// A member's role in an organization.
+/// A member's role in an organization. An `auditor` reads the whole history of it and of all its projects, belongs to none
+/// of them, and changes nothing.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum OrganizationRole {
     Admin,
+    Auditor,
     Member,
 }
 
@@ -28,6 +30,7 @@ impl From<OrganizationRole> for access::OrganizationRole {
     fn from(role: OrganizationRole) -> Self {
         match role {
             OrganizationRole::Admin => Self::Admin,
+            OrganizationRole::Auditor => Self::Auditor,
             OrganizationRole::Member => Self::Member,
         }
     }

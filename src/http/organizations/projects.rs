@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// The projects of an organization that the caller belongs to; all of them for its admins. Newest first.
+/// The projects of an organization that the caller belongs to; all of them for its admins and auditors. Newest first.
 #[utoipa::path(
     get,
     path = "/organizations/{organization_id}/projects",

@@ -77,6 +77,7 @@ impl UpdateOrganizationRequest {
             settings: OrganizationSettingsPatch {
                 members_can_create_projects: self.settings.members_can_create_projects,
                 allow_guests: self.settings.allow_guests,
+                ..OrganizationSettingsPatch::default()
             },
         })
     }

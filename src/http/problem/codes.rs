@@ -8,6 +8,7 @@ use utoipa::openapi::{
 use workroom_credentials::{codes as credentials, webhook::event as identity_provider};
 use workroom_domain::refusal::{self, Code, Kind};
 
+pub use crate::application::codes::MISSING_FIELD;
 use crate::{application, identity};
 
 workroom_domain::codes! {
@@ -39,7 +40,7 @@ workroom_domain::codes! {
         "the account or the address asks too often",
         "try again after `Retry-After`";
     TOO_MANY_SOCKETS = "too-many-sockets", Throttled,
-        "this address has too many sockets open",
+        "this address or account has too many sockets open",
         "close some, or try again after `Retry-After`";
     UNAVAILABLE = "unavailable", Unavailable,
         "the service is starting, stopping or full",
@@ -50,9 +51,6 @@ workroom_domain::codes! {
     UNKNOWN_FIELD = "unknown-field", Field,
         "the request has a field or parameter that does not exist",
         "remove it, or correct its name";
-    MISSING_FIELD = "missing-field", Field,
-        "a field that is required is missing",
-        "add it";
     WRONG_TYPE = "wrong-type", Field,
         "the value is not of the type that the field takes",
         "send the type that the document of the interface names";
@@ -63,7 +61,17 @@ workroom_domain::codes! {
 
 /// Every code that a client may meet.
 pub fn all() -> impl Iterator<Item = &'static Code> {
-    let own = [application::codes::CODES, credentials::CODES, identity::codes::CODES, identity_provider::CODES, CODES];
+    let own = [
+        application::codes::CODES,
+        application::job_rules::codes::CODES,
+        application::redaction::codes::CODES,
+        application::webhooks::codes::CODES,
+        crate::http::project_state::codes::CODES,
+        credentials::CODES,
+        identity::codes::CODES,
+        identity_provider::CODES,
+        CODES,
+    ];
     refusal::all().chain(own.into_iter().flatten().copied())
 }
 

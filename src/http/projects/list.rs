@@ -39,7 +39,8 @@ pub struct ListProjectsParams {
     min_position: Option<i64>,
 }
 
-/// The projects that the caller belongs to, newest first.
+/// The projects that the caller belongs to, and all of the organizations that the caller administers or audits; newest
+/// first.
 #[utoipa::path(get, path = "/projects", tag = "projects", operation_id = "listProjects")]
 pub async fn list(
     Extract(state): Extract<State>,

@@ -4,6 +4,7 @@ pub mod create;
 pub mod delete;
 pub mod list;
 mod model;
+pub mod purge;
 pub mod read;
 mod request;
 pub mod update;

@@ -150,7 +150,7 @@ pub struct Project {
     pub updated_at: OffsetDateTime,
     /// Its version, as in `ETag`.
     pub version: i64,
-    /// The caller's role; null for a visitor of a public project.
+    /// The caller's role; null for a visitor of a public project, and for an auditor of its organization.
     #[schema(value_type = Option<Role>)]
     pub role: Option<String>,
     /// How many belong to it.

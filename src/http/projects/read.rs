@@ -35,9 +35,9 @@ pub struct ReadParams {
 pub struct ProjectDetail {
     #[serde(flatten)]
     project: Project,
-    /// Its longest-standing owner; null for a visitor of a public project.
+    /// Its longest-standing owner; null for a visitor of a public project, and for an auditor of its organization.
     owner: Option<Member>,
-    /// Who leads it; null for a visitor of a public project.
+    /// Who leads it; null for a visitor of a public project, and for an auditor of its organization.
     lead: Option<Member>,
     /// Its first hundred members, for members.
     members: Vec<Member>,

@@ -23,6 +23,30 @@ pub struct Created<T>(Typed<T>);
 /// 202 with a resource whose work goes on.
 pub struct Accepted<T>(Typed<T>);
 
+/// 202 with a resource whose work goes on; 200 with an earlier one in its place.
+pub struct AcceptedOrEarlier<T>(Typed<T>);
+
+impl<T> From<Answer> for AcceptedOrEarlier<T> {
+    fn from(answer: Answer) -> Self {
+        Self(Typed::of(answer))
+    }
+}
+
+impl<T> IntoResponse for AcceptedOrEarlier<T> {
+    fn into_response(self) -> Response {
+        self.0.response
+    }
+}
+
+impl<T: ToSchema> Output for AcceptedOrEarlier<T> {
+    fn describe(doc: &mut OperationDoc) {
+        Accepted::<T>::describe(doc);
+        let body = doc.component::<T>(Use::Reply);
+        doc.gives("200", "An earlier one, in place of what was asked for.", Some(("application/json", body)));
+        tell(doc, "200");
+    }
+}
+
 impl<T> From<Answer> for Created<T> {
     fn from(answer: Answer) -> Self {
         Self(Typed::of(answer))
@@ -119,6 +143,35 @@ impl<T: ToSchema> Output for CreatedBody<T> {
         if doc.takes_header("Idempotency-Key") {
             doc.tells("201", &["Idempotent-Replayed"]);
         }
+    }
+}
+
+/// 201 with what a command appended: an event, which has an address, and no version.
+pub struct CreatedEvent<T>(Typed<T>);
+
+impl<T: Serialize> CreatedEvent<T> {
+    /// The event at this position. Without an address, if that could not be read.
+    pub fn new(position: i64, visible: bool, location: Option<String>, body: &T) -> Self {
+        let mut response = (StatusCode::CREATED, Json(body)).into_response();
+        if let Some(location) = location {
+            insert(response.headers_mut(), header::LOCATION, &location);
+        }
+        position_headers(response.headers_mut(), position, visible);
+        Self(Typed::of(response))
+    }
+}
+
+impl<T> IntoResponse for CreatedEvent<T> {
+    fn into_response(self) -> Response {
+        self.0.response
+    }
+}
+
+impl<T: ToSchema> Output for CreatedEvent<T> {
+    fn describe(doc: &mut OperationDoc) {
+        let body = doc.component::<T>(Use::Reply);
+        doc.gives("201", "Created.", Some(("application/json", body)));
+        doc.tells("201", &["Location", "Workroom-Position", "Workroom-Visible"]);
     }
 }
 

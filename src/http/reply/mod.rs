@@ -21,7 +21,7 @@ use crate::application::{
 };
 
 pub use command::{Deleted, Done, NoContent, Updated, WithEndedInvitations};
-pub use created::{Accepted, AcceptedBody, Created, CreatedBody, rendered};
+pub use created::{Accepted, AcceptedBody, AcceptedOrEarlier, Created, CreatedBody, CreatedEvent, rendered};
 pub use read::{List, OkOrNotModified, Representation, Shown, VersionedList};
 
 /// The log position that a command's reply is about.

@@ -12,6 +12,15 @@ use crate::{
 
 const ROUNDS: usize = 5;
 
+/// How an account is erased.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::identity) struct Manner {
+    /// See [`EraseAccount::hand_over`].
+    pub(in crate::identity) hand_over: bool,
+    /// Whether what it wrote is redacted, too: afterwards, in the background.
+    pub(in crate::identity) with_content: bool,
+}
+
 impl Identity {
     /// Erases the asking account. Its password proves that it means it, if it has one.
     ///
@@ -22,26 +31,27 @@ impl Identity {
         &self,
         context: &Context,
         password: Option<&str>,
+        with_content: bool,
         address: std::net::IpAddr,
     ) -> Result<Done<()>, Error> {
         let account_id = context.account()?;
         self.confirm_password(account_id, password, "/password", address).await?;
-        self.erase_account(context, account_id, false).await
+        self.erase_account(context, account_id, Manner { hand_over: false, with_content }).await
     }
 
-    /// Erases an account, in its own name or the service's; see [`EraseAccount::hand_over`].
+    /// Erases an account, in its own name or the service's.
     pub(in crate::identity) async fn erase_account(
         &self,
         context: &Context,
         account_id: AccountId,
-        hand_over: bool,
+        Manner { hand_over, with_content }: Manner,
     ) -> Result<Done<()>, Error> {
         let app = &self.inner.app;
         self.end_excess(context, account_id).await?;
         for _ in 0..ROUNDS {
             let going_on = sessions::store::live(app.pool(), account_id, context.now).await?;
             let sessions: Vec<Uuid> = going_on.into_iter().map(|session| session.id).collect();
-            let command = EraseAccount { account_id, sessions: sessions.clone(), hand_over };
+            let command = EraseAccount { account_id, sessions: sessions.clone(), hand_over, with_content };
             let tokens = tokens::store::ids(app.pool(), account_id).await?;
             let mut ended = sessions.clone();
             ended.extend(tokens);
@@ -51,8 +61,9 @@ impl Identity {
             let identities = store::identities_of(app.pool(), account_id).await?;
             let digest = |known: &ExternalIdentity| self.identity_digest(&known.issuer, &known.subject);
             let digests = identities.iter().map(|known| format!("\\x{}", hex::encode(digest(known)))).collect();
+            let (account, ended_too) = (account_id.into(), ended.clone());
             let tables =
-                EraseRows { account_id: account_id.into(), sessions, identities, digests, ended: ended.clone() };
+                EraseRows { account_id: account, sessions, identities, digests, ended: ended_too, with_content };
             match app.run_with_tables(context, &command, &tables).await {
                 Ok(done) => {
                     self.inner.revocations.end(&ended);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
 use crate::{
-    application::{Change, Error, TableChange},
+    application::{Change, Error, TableChange, redaction::order_for_account},
     identity::revocations,
 };
 
@@ -44,12 +44,15 @@ pub(super) struct EraseRows {
     pub(super) digests: Vec<String>,
     #[serde(skip)]
     pub(super) ended: Vec<Uuid>,
+    /// Whether what it wrote is redacted, too.
+    #[serde(skip)]
+    pub(super) with_content: bool,
 }
 
 impl TableChange for EraseRows {
     fn changes(&self) -> Result<Vec<Change>, Error> {
         let statement = |sql| Change::new(sql, self);
-        Ok(vec![
+        let mut changes = vec![
             // The row's lock first: what refers to it cannot be added any more.
             statement("SELECT FROM accounts WHERE id = ($1->>'account_id')::uuid FOR UPDATE")?,
             statement(
@@ -67,9 +70,11 @@ impl TableChange for EraseRows {
             )?,
             revocations::record(&self.ended)?,
             statement(
-                "DELETE FROM job_outputs WHERE job_id IN
-                     (SELECT id FROM jobs WHERE submitted_by = ($1->>'account_id')::uuid AND project_id IS NULL)",
+                "DELETE FROM schedule_inputs WHERE schedule_id IN
+                     (SELECT id FROM schedules WHERE created_by = ($1->>'account_id')::uuid AND project_id IS NULL)",
             )?,
+            statement("DELETE FROM schedule_slots WHERE owner_id = ($1->>'account_id')::uuid")?,
+            statement("DELETE FROM job_rule_slots WHERE owner_id = ($1->>'account_id')::uuid")?,
             // Replies that were kept for others, too: a member list shows whom it names, an invitation where it went.
             statement(
                 "DELETE FROM idempotency_receipts r
@@ -84,8 +89,33 @@ impl TableChange for EraseRows {
                 "DELETE FROM invitations WHERE email_normalized =
                      (SELECT email_normalized FROM accounts WHERE id = ($1->>'account_id')::uuid)",
             )?,
+            // One statement, and late: what is counted of the account is locked behind the rows that are counted, as everywhere,
+            // and for a short time.
+            statement(
+                "WITH own AS MATERIALIZED (
+                     SELECT id FROM jobs WHERE submitted_by = ($1->>'account_id')::uuid AND project_id IS NULL
+                 ), inputs AS (DELETE FROM job_inputs WHERE job_id IN (SELECT id FROM own)),
+                 pieces AS (DELETE FROM job_output_pieces WHERE job_id IN (SELECT id FROM own)),
+                 progress AS (DELETE FROM job_progress WHERE job_id IN (SELECT id FROM own))
+                 DELETE FROM job_artifacts WHERE job_id IN (SELECT id FROM own)",
+            )?,
             // Sessions, tokens, tickets, mails and identities go with it.
             statement("DELETE FROM accounts WHERE id = ($1->>'account_id')::uuid")?,
-        ])
+        ];
+        if self.with_content {
+            // What it had to say to others stands in no event: with an invitation, or in the mail to who was added.
+            changes.push(statement(
+                "UPDATE invitations SET message = NULL
+                 WHERE invited_by = ($1->>'account_id')::uuid AND message IS NOT NULL",
+            )?);
+            changes.push(statement(
+                "UPDATE mails m SET note = NULL FROM events e
+                 WHERE m.note IS NOT NULL AND e.aggregate_type = 'organization' AND e.aggregate_id = m.about::text
+                     AND e.event_type = 'OrganizationMemberAdded' AND e.payload->>'account_id' = m.account_id::text
+                     AND e.metadata->>'actor' = 'account:' || ($1->>'account_id')",
+            )?);
+            changes.push(order_for_account(self.account_id)?);
+        }
+        Ok(changes)
     }
 }

@@ -8,6 +8,7 @@ mod register;
 mod store;
 mod username;
 
+pub(super) use erase::Manner;
 pub use profile::ProfilePatch;
 pub(super) use profile::{ChangeProfile, changes, is_picture};
 pub use register::Registration;

@@ -14,6 +14,7 @@ use crate::{
     application::{Context, Error},
     identity::{
         Identity,
+        accounts::Manner,
         external::{ROUNDS, store},
     },
 };
@@ -68,7 +69,8 @@ impl Identity {
         let account_id = AccountId(known.account_id);
         // Not in the account's name: it may be deactivated.
         let context = Context::new(Actor::System(SystemActor::Identity), Uuid::now_v7());
-        match self.erase_account(&context, account_id, true).await {
+        let manner = Manner { hand_over: true, ..Manner::default() };
+        match self.erase_account(&context, account_id, manner).await {
             // Somebody else was as fast.
             Ok(_) => Ok(()),
             Err(error) if error.kind() == Kind::Unauthenticated => Ok(()),

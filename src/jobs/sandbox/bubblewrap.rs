@@ -18,8 +18,8 @@ pub(super) const NEEDED: [&str; 6] = [
 const MASKED: [&str; 6] =
     ["/proc/cmdline", "/proc/config.gz", "/proc/diskstats", "/proc/keys", "/proc/modules", "/proc/partitions"];
 
-/// Options of bubblewrap; the program comes after them.
-pub(super) fn world(plan: &Plan, code: RawFd, status: RawFd, seccomp: RawFd) -> World {
+/// Options of bubblewrap; the command comes after them.
+pub(super) fn world(plan: &Plan, status: RawFd, seccomp: RawFd) -> World {
     let mut world = World::default();
     world.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]);
     world.add(["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-cgroup-try"]);
@@ -47,24 +47,13 @@ pub(super) fn world(plan: &Plan, code: RawFd, status: RawFd, seccomp: RawFd) -> 
     let size = plan.workdir_bytes.to_string();
     world.add(["--size", &size, "--perms", "1777", "--tmpfs", "/tmp"]);
     world.add(["--size", &size, "--perms", "0755", "--tmpfs", "/workspace"]);
-    world.add(["--perms", "0644", "--file", &code.to_string(), plan.language.file()]);
     world.add(["--chdir", "/workspace"]);
     world
 }
 
-/// The program and its arguments. Without cgroups a shell first lowers the number of processes: inside, because the
-/// kernel counts them per user *namespace* (since 5.14), while outside all executions would share one count.
-pub(super) fn command(plan: &Plan) -> Vec<OsString> {
-    let mut command: Vec<OsString> = Vec::new();
-    if plan.cgroups.is_empty() {
-        // `-u` in bash, `-p` in dash.
-        let lower = format!("ulimit -u {0} 2>/dev/null || ulimit -p {0} || exit 125; exec \"$@\"", plan.processes);
-        command.extend(["/bin/sh", "-c", &lower, "sh"].map(OsString::from));
-    }
-    command.push(plan.interpreter.clone().into());
-    command.extend(plan.language.arguments().iter().map(OsString::from));
-    command.push(plan.language.file().into());
-    command
+/// The command: a shell that reads its script from a pipe ([`start`](super::start)).
+pub(super) fn command(script: RawFd) -> [String; 2] {
+    ["/bin/sh".to_owned(), format!("/proc/self/fd/{script}")]
 }
 
 /// Arguments that are being put together.

@@ -1,8 +1,10 @@
-//! What the sandbox may use, and the languages it knows.
+//! What the sandbox may use.
 
-use std::{fmt, path::PathBuf, str::FromStr};
+use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
+
+use super::language::Languages;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -15,8 +17,12 @@ pub struct SandboxConfig {
     /// The `workroom` binary, started as `sandbox-launch`. The default, `/proc/self/exe`, is the running program itself,
     /// and stays right when the file on disk is replaced.
     pub launcher: PathBuf,
+    /// The languages that programs can be in, beside or instead of those that are built in.
+    pub languages: Languages,
     /// Whether limits are enforced by cgroups.
     pub cgroups: UseCgroups,
+    /// Sandboxes of each language that wait ready for a program, from the first program of the language on.
+    pub waiting: usize,
     /// Memory of an execution in bytes, its files in `/workspace` and `/tmp` included.
     pub memory_bytes: u64,
     /// Processes and threads at a time.
@@ -29,6 +35,12 @@ pub struct SandboxConfig {
     pub workdir_bytes: u64,
     /// Bytes kept of standard output, and as many of standard error; the rest is read and thrown away.
     pub output_bytes: usize,
+    /// Bytes of both together beyond which the program is ended.
+    pub output_limit_bytes: u64,
+    /// The longest that an execution may take, whatever it asks for.
+    pub longest: Duration,
+    /// How long a program that is stopped may take to end by itself, after SIGTERM.
+    pub stop_grace: Duration,
     /// First of the users, and groups, that programs run as when the worker is root. Each running program has one of its
     /// own, the next that no other worker of this host uses.
     pub first_uid: u32,
@@ -47,18 +59,31 @@ impl Default for SandboxConfig {
         Self {
             bwrap: PathBuf::new(),
             launcher: PathBuf::from("/proc/self/exe"),
+            languages: Languages::default(),
             cgroups: UseCgroups::Auto,
+            waiting: 2,
             memory_bytes: 256 * MIB,
             processes: 64,
             open_files: 256,
             file_size_bytes: 64 * MIB,
             workdir_bytes: 64 * MIB,
             output_bytes: 64 * 1024,
+            output_limit_bytes: 64 * MIB,
+            longest: Duration::from_mins(5),
+            stop_grace: Duration::from_millis(50),
             // Above the users of a distribution and systemd's dynamic ones, below where subordinate ids begin (100 000).
             first_uid: 70_000,
             folder: None,
             mounts: Vec::new(),
         }
+    }
+}
+
+impl SandboxConfig {
+    /// Most bytes of all files of a program together: half of the work directory is left to what it writes.
+    #[must_use]
+    pub fn files_bytes(&self) -> u64 {
+        self.workdir_bytes / 2
     }
 }
 
@@ -74,87 +99,4 @@ pub enum UseCgroups {
     Auto,
     /// Not even where they can be had.
     Never,
-}
-
-/// A language that code can be in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Language {
-    /// Python, run by `python3`.
-    Python,
-    /// JavaScript, run by `node`.
-    Javascript,
-    /// Bash, run by `bash`.
-    Bash,
-}
-
-impl Language {
-    /// Every language, in the order in which the sandbox tries them.
-    pub const ALL: [Self; 3] = [Self::Python, Self::Javascript, Self::Bash];
-
-    /// Its name in requests and events.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Python => "python",
-            Self::Javascript => "javascript",
-            Self::Bash => "bash",
-        }
-    }
-
-    /// Where its interpreter may be: system folders only, since only they exist inside.
-    pub(super) fn interpreters(self) -> impl Iterator<Item = PathBuf> {
-        let name = match self {
-            Self::Python => "python3",
-            Self::Javascript => "node",
-            Self::Bash => "bash",
-        };
-        ["/usr/bin", "/usr/local/bin", "/bin"].into_iter().map(move |folder| PathBuf::from(folder).join(name))
-    }
-
-    /// The interpreter's arguments before the file. Python is unbuffered, so that a program that is stopped has said
-    /// what it said.
-    pub(super) fn arguments(self) -> &'static [&'static str] {
-        match self {
-            Self::Python => &["-u", "-B"],
-            Self::Javascript | Self::Bash => &[],
-        }
-    }
-
-    /// The file that the code becomes.
-    pub(super) fn file(self) -> &'static str {
-        match self {
-            Self::Python => "/workspace/main.py",
-            Self::Javascript => "/workspace/main.js",
-            Self::Bash => "/workspace/main.sh",
-        }
-    }
-
-    /// A program that prints `ready`.
-    pub(super) fn trial(self) -> &'static str {
-        match self {
-            Self::Python => "print('ready')",
-            Self::Javascript => "console.log('ready')",
-            Self::Bash => "echo ready",
-        }
-    }
-}
-
-impl fmt::Display for Language {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
-}
-
-/// A name that is no [`Language`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown language {0:?}")]
-pub struct UnknownLanguage(pub String);
-
-impl FromStr for Language {
-    type Err = UnknownLanguage;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|language| language.as_str() == name).ok_or_else(|| UnknownLanguage(name.to_owned()))
-    }
 }

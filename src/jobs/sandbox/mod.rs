@@ -2,20 +2,24 @@
 //!
 //! Code is hostile until proven otherwise, and it cannot be proven. So it runs in [bubblewrap] namespaces without
 //! network, on a read-only system that holds what its language needs ([`view`]), as an unprivileged user of its own, behind
-//! a list of allowed system calls ([`seccomp`]), with bounded memory, processes, files, output and time. Where that cannot be had, [`Sandbox::probe`] says why, and code jobs are refused: nothing
-//! here ever runs code bare.
+//! a list of allowed system calls ([`seccomp`]), with bounded memory, processes, files, output and time. Where that cannot
+//! be had, [`Sandbox::probe`] says why, and code jobs are refused: nothing here ever runs code bare.
 //!
 //! The way of one execution:
 //!
 //! ```text
-//! run.rs ── pipes, timer, cgroup ──► our own binary, `workroom sandbox-launch` (launch.rs)
-//!   │                                  │ joins the cgroups, or watches the memory itself (watch.rs),
-//!   │                                  │ sets rlimits, becomes a user that no other sandbox has, starts
-//!   │                                  └─► bwrap (bubblewrap.rs, seccomp.rs) ─► python3 | node | bash
-//!   └─ lets go of the lifeline, reaps, reads which limits were hit, removes the cgroup
+//! started.rs ── pipes, cgroup ──► our own binary, `workroom sandbox-launch` (launch/)
+//!   │                               │ joins the cgroups, sets rlimits, becomes a user that no other sandbox has, starts
+//!   │                               └─► bwrap (bubblewrap.rs, seccomp.rs) ─► a shell that waits for its script (start.rs)
+//! waiting.rs: some of these wait ready, for each language that is used
+//!   │
+//! run.rs ── an order (execution.rs, message.rs) ──► the launcher writes the files and gives the shell the rest of its
+//!   │                                               script, by which it becomes the interpreter
+//!   │ ◄── output (output.rs), how it ended, artifacts ──
+//!   └─ lets go, reaps, reads which limits were hit, removes the cgroup
 //! ```
 //!
-//! The lifeline is a pipe whose one end only the worker has. When the worker lets go of it, by will or by dying in
+//! Orders go through a pipe whose one end only the worker has. When the worker lets go of it, by will or by dying in
 //! whatever way, the launcher kills process 1 of the sandbox, and the kernel everything in there. (Death signals alone
 //! do not do: bubblewrap sets its own late, and a worker killed a few milliseconds after the start left a sandbox
 //! behind in one of sixty cases.)
@@ -24,49 +28,57 @@
 //! a fresh process has one thread and may do it all safely. `main` must call [`launch`] before any thread starts.
 //!
 //! Known escapes taken into account: host code that follows a symlink left by the program (CVE-2024-28185,
-//! CVE-2024-28189 in Judge0; nothing of the work directory is ever read back, it dies with its mount namespace),
-//! terminal injection through `TIOCSTI` (CVE-2017-5226), kernel surface behind user namespaces (`--disable-userns`),
-//! hypervisor sockets (`AF_VSOCK` is not namespaced).
+//! CVE-2024-28189 in Judge0; only artifacts are read back, when all of the sandbox is dead, by a process without rights,
+//! over no link), terminal injection through `TIOCSTI` (CVE-2017-5226), kernel surface behind user namespaces
+//! (`--disable-userns`), hypervisor sockets (`AF_VSOCK` is not namespaced).
 //!
-//! To add a language: a variant of [`Language`] with its file name, interpreters and trial program; what it sees beside
-//! interpreter and libraries in [`view`]; what it calls beside the common calls in [`seccomp`].
+//! To add a language: a setting (`docs/sandbox.md`). A call that it needs and that is not in [`seccomp`]'s list of what may
+//! be added goes there.
 //!
 //! [bubblewrap]: https://github.com/containers/bubblewrap
 
 mod bubblewrap;
 mod cgroup;
+mod check;
 mod config;
+mod execution;
+mod language;
 mod launch;
+mod message;
 mod output;
 mod plan;
 mod probe;
 mod run;
 mod seccomp;
+mod start;
+mod started;
 mod view;
-mod watch;
+mod waiting;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io,
     sync::Arc,
 };
 
 pub use self::{
-    config::{Language, SandboxConfig, UnknownLanguage, UseCgroups},
+    config::{SandboxConfig, UseCgroups},
+    execution::{Artifact, Execution, LimitHit, Outcome, SandboxError, SourceFile, Stream},
+    language::{InvalidLanguage, Language, LanguageSettings, Languages, Sight},
     launch::{LaunchError, launch},
     plan::LaunchArgs,
     probe::{Description, LimitsBy, Unusable},
-    run::{Execution, LimitHit, Outcome, SandboxError},
     seccomp::FilterError,
 };
 
-use self::{cgroup::Controllers, view::View};
+use self::{cgroup::Controllers, view::View, waiting::Waiting};
 
 /// Numbers of the system calls, on this machine, that programs in a language may make with some or any arguments.
-pub fn allowed_calls(language: Language) -> Result<BTreeSet<i64>, FilterError> {
-    seccomp::allowed(language)
+pub fn allowed_calls(language: &Language) -> Result<BTreeSet<i64>, FilterError> {
+    seccomp::allowed(&language.calls)
 }
 
 /// A sandbox that has been tried and works. Cheap to clone; any number of executions may run at once.
@@ -75,11 +87,41 @@ pub struct Sandbox {
     inner: Arc<Inner>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Inner {
     config: SandboxConfig,
-    views: BTreeMap<Language, View>,
+    /// Before the views: what waits uses them.
+    waiting: Waiting,
+    languages: BTreeMap<String, (Language, View)>,
     controllers: Option<Controllers>,
     bwrap_version: String,
     remark: Option<String>,
+}
+
+impl Sandbox {
+    /// Removes what ended workers of this host have left, and ends what waits for programs in languages that nobody uses any
+    /// more. To be called now and then.
+    pub async fn sweep(&self) {
+        self.inner.end_unused().await;
+        let inner = Arc::clone(&self.inner);
+        let swept = tokio::task::spawn_blocking(move || {
+            if let Some(controllers) = &inner.controllers {
+                controllers.clean_up();
+            }
+            view::sweep(&inner.config);
+        });
+        if let Err(error) = swept.await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what ended workers have left was not removed");
+        }
+    }
+
+    /// Ends the sandboxes that wait, and waits until nothing is left of them. Programs can still be run; each starts a sandbox
+    /// of its own.
+    pub async fn close(&self) {
+        self.inner.end_waiting().await;
+    }
+}
+
+fn host(step: &'static str) -> impl Fn(io::Error) -> SandboxError {
+    move |source| SandboxError::Host { step, source }
 }

@@ -1,17 +1,58 @@
 //! Reading what a program prints: never more than a bound in memory, never so slowly that the program blocks.
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    sync::Notify,
+};
+
+use super::Stream;
+use crate::jobs::text::{split_at_end, storable};
+
+/// Who is told what a program prints.
+pub(super) type Listener = Box<dyn Fn(Stream, &[u8]) + Send + Sync>;
+
+/// Both streams of a program together.
+pub(super) struct Printed {
+    listener: Listener,
+    bytes: AtomicU64,
+    limit: u64,
+    flooded: Notify,
+}
+
+impl Printed {
+    pub(super) fn new(limit: u64, listener: Listener) -> Self {
+        Self { listener, bytes: AtomicU64::new(0), limit, flooded: Notify::new() }
+    }
+
+    /// Waits until more was printed than allowed.
+    pub(super) async fn flooded(&self) {
+        self.flooded.notified().await;
+    }
+
+    /// Passes a piece on, unless it is beyond the limit.
+    fn take(&self, stream: Stream, piece: &[u8]) {
+        let length = piece.len() as u64;
+        if self.bytes.fetch_add(length, Ordering::Relaxed).saturating_add(length) > self.limit {
+            self.flooded.notify_one();
+        } else {
+            (self.listener)(stream, piece);
+        }
+    }
+}
 
 /// The kept beginning of a stream.
 pub(super) struct Capture {
+    stream: Stream,
     kept: Vec<u8>,
     limit: usize,
     truncated: bool,
 }
 
 impl Capture {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { kept: Vec::new(), limit, truncated: false }
+    pub(super) fn new(stream: Stream, limit: usize) -> Self {
+        Self { stream, kept: Vec::new(), limit, truncated: false }
     }
 
     /// Whether something was thrown away.
@@ -20,36 +61,21 @@ impl Capture {
     }
 
     /// Reads to the end. An unreadable stream is an ended one.
-    pub(super) async fn drain(&mut self, mut stream: impl AsyncRead + Unpin) {
+    pub(super) async fn drain(&mut self, mut from: impl AsyncRead + Unpin, printed: &Printed) {
         let mut buffer = vec![0; 64 * 1024];
-        while let Ok(read) = stream.read(&mut buffer).await
+        while let Ok(read) = from.read(&mut buffer).await
             && read > 0
         {
+            printed.take(self.stream, &buffer[..read]);
             let room = self.limit - self.kept.len();
             self.truncated |= read > room;
             self.kept.extend_from_slice(&buffer[..read.min(room)]);
         }
     }
 
-    /// The text, fit for a `text` column: Postgres refuses NUL, so it becomes U+FFFD like any other garbage.
+    /// The text of what was kept, without a character at the end of which only the first bytes are there.
     pub(super) fn into_text(self) -> String {
-        let whole = if self.truncated { without_split_character(&self.kept) } else { &self.kept };
-        let text = String::from_utf8_lossy(whole);
-        if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.into_owned() }
+        let split = if self.truncated { split_at_end(&self.kept) } else { 0 };
+        storable(&self.kept[..self.kept.len() - split])
     }
-}
-
-/// Cuts off a last character of which only the first bytes are there.
-fn without_split_character(bytes: &[u8]) -> &[u8] {
-    let tail = bytes.len().saturating_sub(3)..bytes.len();
-    let split = tail.rev().find(|&at| bytes[at] & 0b1100_0000 != 0b1000_0000).filter(|&at| {
-        let length = match bytes[at] {
-            0xC2..=0xDF => 2,
-            0xE0..=0xEF => 3,
-            0xF0..=0xF4 => 4,
-            _ => 1,
-        };
-        at + length > bytes.len()
-    });
-    &bytes[..split.unwrap_or(bytes.len())]
 }

@@ -1,15 +1,8 @@
-//! What the worker tells the launcher.
+//! What the worker tells the launcher before the program is known.
 
-use std::{
-    fs::File,
-    io,
-    os::{fd::RawFd, unix::fs::FileExt},
-    path::PathBuf,
-};
+use std::{os::fd::RawFd, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-
-use super::Language;
 
 /// Arguments of the hidden subcommand `sandbox-launch`. Only the worker writes them.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,25 +12,36 @@ pub struct LaunchArgs {
     pub plan: String,
 }
 
-/// One execution, as the launcher needs it.
+impl LaunchArgs {
+    /// The name of the subcommand.
+    pub(super) const COMMAND: &str = "sandbox-launch";
+
+    /// Reads the arguments of a process that is to be a launcher; `None` if it is to be something else. It spares the time
+    /// in which all other commands are put together.
+    pub fn read(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
+        arguments.nth(1).filter(|command| command == Self::COMMAND)?;
+        arguments.next().filter(|option| option == "--plan")?;
+        Some(Self { plan: arguments.next()?.into_string().ok()? })
+    }
+}
+
+/// One sandbox, as the launcher needs it.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Plan {
     /// The worker's process id.
     pub parent: i32,
-    /// The worker's descriptor that holds the code.
-    pub code_fd: RawFd,
-    /// The worker's descriptor to which bubblewrap writes how it went.
-    pub status_fd: RawFd,
-    /// The worker's descriptor of the lifeline's reading end.
-    pub lifeline_fd: RawFd,
+    /// The worker's pipe from which the launcher reads orders.
+    pub control: Pipe,
+    /// The worker's pipe to which the launcher writes messages.
+    pub report: Pipe,
     pub bwrap: PathBuf,
     /// The folder that becomes `/`.
     pub root: PathBuf,
     /// What of the host is mounted at its own place, read-only.
     pub mounts: Vec<PathBuf>,
-    pub interpreter: PathBuf,
-    pub language: Language,
-    /// `cgroup.procs` files to join; empty where there are none.
+    /// The list of allowed system calls, as bubblewrap reads it.
+    pub filter: PathBuf,
+    /// Files of cgroups by which to join; empty where there are none.
     pub cgroups: Vec<PathBuf>,
     pub memory_bytes: u64,
     pub processes: u64,
@@ -49,31 +53,25 @@ pub(super) struct Plan {
     pub first_uid: u32,
 }
 
-/// What bubblewrap and the launcher write to the status file: several JSON objects, each telling something more.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-pub(super) struct Report {
-    /// Process 1 of the sandbox, by its number outside.
-    pub child_pid: Option<i32>,
-    /// Exit code of a program that was really started.
-    pub exit_code: Option<i32>,
-    /// The launcher killed it for its memory.
-    pub out_of_memory: bool,
-    /// The launcher killed it because its memory cannot be watched.
-    pub unwatched: bool,
+/// An end of a pipe of the worker.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct Pipe {
+    /// Its descriptor there.
+    pub number: RawFd,
+    /// The pipe's own number: should the descriptor be another's by now, the launcher is not wanted any more.
+    pub inode: u64,
 }
 
-impl Report {
-    /// Reads what is there so far.
-    pub(super) fn read(status: &File) -> io::Result<Self> {
-        let mut text = [0; 4096];
-        let length = status.read_at(&mut text, 0)?;
-        let parts = serde_json::Deserializer::from_slice(&text[..length]).into_iter::<Self>().map_while(Result::ok);
-        Ok(parts.fold(Self::default(), |known, part| Self {
-            child_pid: known.child_pid.or(part.child_pid),
-            exit_code: known.exit_code.or(part.exit_code),
-            out_of_memory: known.out_of_memory || part.out_of_memory,
-            unwatched: known.unwatched || part.unwatched,
-        }))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launcher_is_told_by_its_arguments() {
+        let read = |words: &[&str]| LaunchArgs::read(words.iter().map(Into::into)).map(|args| args.plan);
+        assert_eq!(read(&["workroom", "sandbox-launch", "--plan", "{}"]).as_deref(), Some("{}"));
+        for other in [&["workroom"][..], &["workroom", "serve"], &["workroom", "sandbox-launch"]] {
+            assert_eq!(read(other), None, "{other:?}");
+        }
     }
 }

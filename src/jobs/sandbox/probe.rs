@@ -18,7 +18,9 @@ use super::{
     Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
     bubblewrap::NEEDED,
     cgroup::{Controllers, Limits},
+    seccomp::SharedMemory,
     view::{Copies, Folder, View},
+    waiting::Waiting,
 };
 
 /// A first start reads an interpreter from a cold disk.
@@ -67,7 +69,7 @@ pub struct Description {
     /// What bubblewrap prints when asked for `--version`.
     pub bubblewrap: String,
     /// What can be run.
-    pub languages: Vec<Language>,
+    pub languages: Vec<String>,
     /// What enforces the limits.
     pub limits: LimitsBy,
     /// What the operator should know, if anything.
@@ -88,13 +90,12 @@ pub enum LimitsBy {
 
 impl fmt::Display for Description {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let languages: Vec<_> = self.languages.iter().map(|language| language.as_str()).collect();
         let limits = match self.limits {
             LimitsBy::CgroupV2 => "cgroups (v2)",
             LimitsBy::CgroupV1 => "cgroups (v1)",
             LimitsBy::Rlimits => "rlimits and looking",
         };
-        write!(formatter, "{}, limits by {limits}, runs {}", self.bubblewrap, languages.join(", "))?;
+        write!(formatter, "{}, limits by {limits}, runs {}", self.bubblewrap, self.languages.join(", "))?;
         self.remark.iter().try_for_each(|remark| write!(formatter, "; {remark}"))
     }
 }
@@ -117,24 +118,32 @@ impl Sandbox {
             Err(reason) if config.cgroups == UseCgroups::Required => return Err(Unusable::NoCgroups { reason }),
             Err(reason) => (None, Some(reason)),
         };
-        let mut inner = Inner { config, views: BTreeMap::new(), controllers, bwrap_version, remark };
-        let folder = Arc::new(Folder::new(&inner.config).map_err(Unusable::NoFolder)?);
+        let folder = Arc::new(Folder::new(&config).map_err(Unusable::NoFolder)?);
+        let shared = if controllers.is_some() { SharedMemory::Allowed } else { SharedMemory::Refused };
+        // Nothing waits of what is only tried.
+        let quiet = SandboxConfig { waiting: 0, ..config.clone() };
+        let inner = |config: &SandboxConfig, languages| Inner {
+            config: config.clone(),
+            waiting: Waiting::default(),
+            languages,
+            controllers: controllers.clone(),
+            bwrap_version: bwrap_version.clone(),
+            remark: remark.clone(),
+        };
 
         let mut failure = None;
-        let candidates = Language::ALL.map(|language| {
-            let installed: Vec<_> = language.interpreters().filter(|path| path.exists()).collect();
-            (language, installed)
-        });
         let mut working = BTreeMap::new();
         let mut copies = Copies::default();
-        for (language, installed) in candidates {
-            for interpreter in installed {
-                let tried = match lay_out(&inner.config, &folder, language, &interpreter, copies).await {
+        for (name, language) in config.languages.all() {
+            for interpreter in language.places().filter(|path| path.exists()) {
+                let laid_out =
+                    lay_out(&config, &folder, (name.as_str(), &language), &interpreter, shared, copies).await;
+                let tried = match laid_out {
                     Ok((view, kept)) => {
                         copies = kept;
-                        inner.views = BTreeMap::from([(language, view.clone())]);
-                        let trial = Self { inner: Arc::new(inner.clone()) };
-                        trial.try_out(language).await.map(|()| view)
+                        let only = BTreeMap::from([(name.clone(), (language.clone(), view.clone()))]);
+                        let trial = Self { inner: Arc::new(inner(&quiet, only)) };
+                        trial.try_out(&name, &language).await.map(|()| view)
                     }
                     Err(source) => {
                         copies = Copies::default();
@@ -143,12 +152,12 @@ impl Sandbox {
                 };
                 match tried {
                     Ok(view) => {
-                        working.insert(language, view);
+                        working.insert(name.clone(), (language.clone(), view));
                         break;
                     }
                     Err(error) => {
                         let reason = &error as &dyn std::error::Error;
-                        tracing::warn!(%language, ?interpreter, reason, "does not run in the sandbox");
+                        tracing::warn!(language = %name, ?interpreter, reason, "does not run in the sandbox");
                         failure = Some(error);
                     }
                 }
@@ -157,13 +166,12 @@ impl Sandbox {
         if working.is_empty() {
             return Err(failure.map_or(Unusable::NoLanguage, Unusable::NothingRuns));
         }
-        inner.views = working;
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner(&config, working)) })
     }
 
-    /// What can be run.
-    pub fn languages(&self) -> impl Iterator<Item = Language> {
-        self.inner.views.keys().copied()
+    /// The names of the languages that can be run.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.inner.languages.keys().map(String::as_str)
     }
 
     /// What was found.
@@ -171,7 +179,7 @@ impl Sandbox {
     pub fn describe(&self) -> Description {
         Description {
             bubblewrap: self.inner.bwrap_version.clone(),
-            languages: self.languages().collect(),
+            languages: self.languages().map(str::to_owned).collect(),
             limits: match self.inner.controllers {
                 Some(Controllers::V2 { .. }) => LimitsBy::CgroupV2,
                 Some(Controllers::V1 { .. }) => LimitsBy::CgroupV1,
@@ -181,9 +189,9 @@ impl Sandbox {
         }
     }
 
-    async fn try_out(&self, language: Language) -> Result<(), SandboxError> {
-        let execution = Execution { language, code: language.trial().to_owned(), stdin: None, timeout: TRIAL };
-        let outcome = self.run(execution, pending()).await?;
+    async fn try_out(&self, name: &str, language: &Language) -> Result<(), SandboxError> {
+        let execution = Execution::code(name, language.trial.clone(), TRIAL);
+        let outcome = self.run(execution, pending(), |_, _| {}).await?;
         if outcome.exit_code == Some(0) && outcome.stdout == "ready\n" {
             return Ok(());
         }
@@ -196,13 +204,15 @@ impl Sandbox {
 async fn lay_out(
     config: &SandboxConfig,
     folder: &Arc<Folder>,
-    language: Language,
+    (name, language): (&str, &Language),
     interpreter: &Path,
+    shared: SharedMemory,
     mut copies: Copies,
 ) -> io::Result<(View, Copies)> {
     let (config, folder, interpreter) = (config.clone(), Arc::clone(folder), interpreter.to_owned());
+    let (name, language) = (name.to_owned(), language.clone());
     let work = tokio::task::spawn_blocking(move || {
-        let view = folder.lay_out(&config, language, &interpreter, &mut copies)?;
+        let view = folder.lay_out(&config, &name, &language, &interpreter, shared, &mut copies)?;
         Ok((view, copies))
     });
     work.await.map_err(io::Error::other)?

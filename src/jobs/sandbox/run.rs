@@ -1,140 +1,72 @@
-//! One execution, from the code to its outcome.
+//! One execution, from the program to its outcome.
 
 use std::{
-    convert::Infallible,
-    fs::File,
-    io::{self, Write},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::process::ExitStatusExt,
-    },
-    path::PathBuf,
-    pin::pin,
-    process::{ExitStatus, Stdio},
+    io,
+    os::unix::process::ExitStatusExt,
+    pin::{Pin, pin},
+    process::ExitStatus,
     sync::Arc,
-    thread::available_parallelism,
     time::{Duration, Instant},
 };
 
-use nix::{
-    fcntl::OFlag,
-    sys::memfd::{MFdFlags, memfd_create},
-    unistd::pipe2,
-};
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use nix::libc;
 use tokio::{
-    io::AsyncWriteExt,
-    process::{Child, ChildStdin, Command},
-    sync::oneshot,
-    time::{sleep, timeout},
+    io::{AsyncReadExt, AsyncWriteExt, BufReader},
+    net::unix::pipe,
+    process::ChildStdin,
+    sync::{Notify, oneshot},
+    time::{Sleep, sleep_until, timeout},
 };
 
 use super::{
-    Inner, Language, Sandbox, SandboxConfig,
-    cgroup::{Group, LimitEvents, Limits},
-    output::Capture,
-    plan::{Plan, Report},
-    view::View,
+    Inner, Sandbox, SandboxError,
+    cgroup::{Group, LimitEvents},
+    check,
+    execution::{ARTIFACTS, Artifact, Execution, LimitHit, Outcome, Stream},
+    host,
+    message::{self, Ended, Message, Order, TERMINATE},
+    output::{Capture, Listener, Printed},
+    started::{KILLED, Started},
 };
 
-/// Killed processes are gone, and their pipes closed, long before this.
-const KILLED: Duration = Duration::from_secs(5);
+/// Longest time in which artifacts are read.
+const COLLECTED: Duration = Duration::from_secs(20);
 
-/// Code to run.
-#[derive(Clone, Debug)]
-pub struct Execution {
-    /// Its language; one of [`Sandbox::languages`].
-    pub language: Language,
-    /// The program's text; it is refused when it is longer than half of [`SandboxConfig::workdir_bytes`].
-    pub code: String,
-    /// What it reads from standard input; without it, nothing.
-    pub stdin: Option<String>,
-    /// How long it may take by the wall clock, start of the sandbox included.
-    pub timeout: Duration,
-}
-
-/// How an execution ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// The beginning of standard output, garbage and NUL replaced by U+FFFD.
-    pub stdout: String,
-    /// The beginning of standard error, likewise.
-    pub stderr: String,
-    /// The program's exit code, 128 + signal if a signal killed it. `None` when the sandbox stopped it.
-    pub exit_code: Option<i32>,
-    /// Wall-clock time from the start of the sandbox to the end of the program.
-    pub execution_time: Duration,
-    /// Whether output is missing at the end.
-    pub truncated: bool,
-    /// A limit that was certainly hit. The program may have gone on: see `exit_code`.
-    pub limit_hit: Option<LimitHit>,
-    /// Whether it was stopped because the caller asked.
-    pub cancelled: bool,
-}
-
-/// Which limit of the sandbox a program hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LimitHit {
-    /// It took too long and was killed.
-    Timeout,
-    /// It was killed for want of memory. Without cgroups a single process mostly finds its own limit before, and nobody is
-    /// told.
-    Memory,
-    /// A process or thread could not be started. Known with cgroups only.
-    Processes,
-}
-
-/// Why code was not run, or its outcome is unknown.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// There is no interpreter for the language.
-    #[error("no interpreter for {0} is installed")]
-    LanguageMissing(Language),
-    /// The code does not fit into the work directory.
-    #[error("the code has {bytes} bytes, more than {limit}")]
-    CodeTooLarge {
-        /// Length of the code.
-        bytes: usize,
-        /// The longest allowed, in bytes.
-        limit: u64,
-    },
-    /// The sandbox refused or failed before the program began.
-    #[error("the sandbox did not start: {detail}")]
-    NotStarted {
-        /// What the launcher or bubblewrap said.
-        detail: String,
-    },
-    /// The host failed.
-    #[error("sandbox: {step}")]
-    Host {
-        /// What was being done.
-        step: &'static str,
-        /// What went wrong.
-        source: io::Error,
-    },
-}
-
-/// Why waiting ended.
+/// Why waiting for a program ended.
 enum End {
-    Exited(io::Result<ExitStatus>),
-    Timeout,
-    Cancelled,
+    /// The launcher says how it ended.
+    Ended(Ended),
+    /// The launcher ended without a word: it was killed, as all of its cgroup may be.
+    Gone,
+    Time,
+    Flood,
+    Stopped,
 }
 
 impl Sandbox {
-    /// Runs code until it ends, its time is over, or `cancel` is ready. Dropping the future kills it as well.
+    /// Runs a program until it ends or its time is over. When `stop` is ready, all its processes are sent SIGTERM, and after
+    /// [`SandboxConfig::stop_grace`](super::SandboxConfig::stop_grace) killed. Dropping the future kills at once.
+    ///
+    /// `output` is called with each piece that the program prints, as it comes, also with what is not kept. It must be quick:
+    /// the program waits for it.
     ///
     /// # Errors
     /// When the program was not run at all, or the host failed; never for what the program does.
-    pub async fn run(&self, execution: Execution, cancel: impl Future<Output = ()>) -> Result<Outcome, SandboxError> {
+    pub async fn run(
+        &self,
+        execution: Execution,
+        stop: impl Future<Output = ()>,
+        output: impl Fn(Stream, &[u8]) + Send + Sync + 'static,
+    ) -> Result<Outcome, SandboxError> {
         // In a task of its own, which cleans up even when nobody waits for it any more.
-        let (wanted, unwanted) = oneshot::channel();
-        let mut running = tokio::spawn(run(Arc::clone(&self.inner), execution, unwanted));
+        let (ask, asked) = oneshot::channel();
+        let mut running = tokio::spawn(run(Arc::clone(&self.inner), execution, asked, Box::new(output)));
         let joined = tokio::select! {
             joined = &mut running => joined,
-            () = cancel => {
-                drop(wanted);
+            () = stop => {
+                // Else it has just ended.
+                let _ = ask.send(());
                 running.await
             }
         };
@@ -142,184 +74,221 @@ impl Sandbox {
     }
 }
 
-/// Runs code while it is wanted.
+/// Runs a program. `asked` has a value when it is to be stopped, and is closed when nobody wants it any more.
 async fn run(
     sandbox: Arc<Inner>,
     execution: Execution,
-    unwanted: oneshot::Receiver<Infallible>,
+    mut asked: oneshot::Receiver<()>,
+    listener: Listener,
 ) -> Result<Outcome, SandboxError> {
-    let config = &sandbox.config;
-    let Some(view) = sandbox.views.get(&execution.language) else {
-        return Err(SandboxError::LanguageMissing(execution.language));
-    };
-    let limit = config.workdir_bytes / 2;
-    if execution.code.len() as u64 > limit {
-        return Err(SandboxError::CodeTooLarge { bytes: execution.code.len(), limit });
-    }
-
-    let files = Files::new(&execution.code).map_err(host("making files"))?;
-    let (watched, lifeline) = pipe2(OFlag::O_CLOEXEC).map_err(|error| host("making a pipe")(error.into()))?;
-    let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
-    let group = sandbox.controllers.as_ref().map(|controllers| controllers.group(limits));
-    let group = group.transpose().map_err(host("making a cgroup"))?;
-    let procs = group.as_ref().map(Group::procs).unwrap_or_default();
-    let plan = plan(config, &execution, view, procs, &files, &watched);
-
     let started = Instant::now();
-    let mut child =
-        command(config, &plan, execution.stdin.is_some())?.spawn().map_err(host("starting the launcher"))?;
-    let mut stdout = Capture::new(config.output_bytes);
-    let mut stderr = Capture::new(config.output_bytes);
-    let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(out), Some(err)) = (streams.1, streams.2) else {
-        return Err(host("opening pipes")(io::ErrorKind::BrokenPipe.into()));
-    };
+    let missing = || SandboxError::LanguageMissing(execution.language.clone());
+    let (language, view) = sandbox.languages.get(&execution.language).ok_or_else(missing)?;
+    let order = execution.order(&sandbox.config, language, view)?;
+    let mut over = pin!(sleep_until((started + execution.timeout.min(sandbox.config.longest)).into()));
 
-    let end = {
+    let ready = tokio::select! {
+        biased;
+        _ = &mut asked => None,
+        () = &mut over => None,
+        ready = sandbox.ready(&execution.language, view) => Some(ready?),
+    };
+    let Some(ready) = ready else {
+        // What was being started ends by itself.
+        let cancelled = !over.is_elapsed();
+        let limit_hit = (!cancelled).then_some(LimitHit::Time);
+        return Ok(Outcome { execution_time: started.elapsed(), limit_hit, cancelled, ..Outcome::default() });
+    };
+    sandbox.replenish(&execution.language);
+
+    let Started { mut child, stdin, stdout, stderr, mut control, mut report, group, .. } = ready;
+    let config = &sandbox.config;
+    let printed = Printed::new(config.output_limit_bytes, listener);
+    let mut out = Capture::new(Stream::Stdout, config.output_bytes);
+    let mut err = Capture::new(Stream::Stderr, config.output_bytes);
+    let (end, execution_time, (artifacts, artifacts_dropped), status) = {
         let mut talk = pin!(async {
-            tokio::join!(stdout.drain(out), stderr.drain(err), feed(streams.0, execution.stdin.as_deref()))
+            let stdin = feed(stdin, execution.stdin.as_ref());
+            tokio::join!(out.drain(stdout, &printed), err.drain(stderr, &printed), stdin)
         });
-        let mut talking = true;
-        let end = {
-            let mut unwanted = pin!(unwanted);
-            let mut over = pin!(sleep(execution.timeout));
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = &mut unwanted => break End::Cancelled,
-                    () = &mut over => break End::Timeout,
-                    status = child.wait() => break End::Exited(status),
-                    _ = &mut talk, if talking => talking = false,
-                }
-            }
+        let (end, talking) = {
+            let terminate = Notify::new();
+            let direct = direct(&mut control, &order, &execution, &terminate);
+            let ended = Message::receive(&mut report);
+            let bounds = Bounds { asked: &mut asked, over, printed: &printed, grace: config.stop_grace };
+            wait(bounds, &terminate, direct, ended, talk.as_mut()).await
         };
-        let end = stop(&mut child, lifeline, group.as_ref(), end).await?;
+        let execution_time = started.elapsed();
+
+        let wants_artifacts = order.artifacts.is_some() && matches!(end, End::Ended(_));
+        let artifacts = if wants_artifacts { collected(&mut report).await } else { (Vec::new(), 0) };
+
+        // The whole tree ends, whether or not its program has.
+        drop(control);
+        if !matches!(end, End::Ended(_))
+            && let Some(group) = &group
+        {
+            group.kill();
+        }
+        let status = match timeout(KILLED, child.wait()).await {
+            Ok(waited) => waited.map_err(host("waiting for the sandbox"))?,
+            Err(late) => return Err(host("killing the sandbox")(late.into())),
+        };
         // The program is dead and so is all it started; what the pipes still hold comes at once.
         if talking {
             let _ = timeout(KILLED, talk).await;
         }
-        end
+        (end, execution_time, artifacts, status)
     };
-    let execution_time = started.elapsed();
-
-    let mut events = group.as_ref().map(Group::limit_events).unwrap_or_default();
+    let events = group.as_ref().map(Group::limit_events).unwrap_or_default();
     if let Some(group) = group {
         group.remove().await;
     }
-    drop(watched); // not before: the launcher takes it, as it takes the files, from this process
-    let report = Report::read(&files.status).map_err(host("reading the status file"))?;
-    events.out_of_memory |= report.out_of_memory;
-    let (limit_hit, cancelled) = classify(&end, events);
-    let truncated = stdout.truncated() || stderr.truncated();
-    let (stdout, stderr) = (stdout.into_text(), stderr.into_text());
-    let exit_code = match end {
-        End::Exited(Ok(status)) => Some(exit_code(status, &report, &stderr)?),
-        _ => None,
-    };
-    Ok(Outcome { stdout, stderr, exit_code, execution_time, truncated, limit_hit, cancelled })
-}
 
-/// In-memory files that this process alone has; the launcher reaches them by number.
-struct Files {
-    code: File,
-    status: File,
-}
-
-impl Files {
-    fn new(code: &str) -> io::Result<Self> {
-        let create = || memfd_create("sandbox", MFdFlags::MFD_CLOEXEC).map(File::from);
-        let files = Self { code: create()?, status: create()? };
-        (&files.code).write_all(code.as_bytes())?;
-        Ok(files)
-    }
-}
-
-/// What to tell the launcher.
-fn plan(
-    config: &SandboxConfig,
-    execution: &Execution,
-    view: &View,
-    cgroups: Vec<PathBuf>,
-    files: &Files,
-    lifeline: &OwnedFd,
-) -> Plan {
-    // A backstop only, behind the wall clock: a process can use every processor at once.
-    let processors = available_parallelism().map_or(1, |count| count.get() as u64);
-    Plan {
-        parent: std::process::id().cast_signed(),
-        code_fd: files.code.as_raw_fd(),
-        status_fd: files.status.as_raw_fd(),
-        lifeline_fd: lifeline.as_raw_fd(),
-        bwrap: config.bwrap.clone(),
-        root: view.root.clone(),
-        mounts: view.mounts.clone(),
-        interpreter: view.interpreter.clone(),
-        language: execution.language,
-        cgroups,
-        memory_bytes: config.memory_bytes,
-        processes: config.processes,
-        open_files: config.open_files,
-        file_size_bytes: config.file_size_bytes,
-        workdir_bytes: config.workdir_bytes,
-        cpu_seconds: execution.timeout.as_secs().saturating_add(2).saturating_mul(processors),
-        first_uid: config.first_uid,
-    }
-}
-
-fn command(config: &SandboxConfig, plan: &Plan, reads: bool) -> Result<Command, SandboxError> {
-    let json = serde_json::to_string(plan).map_err(|error| host("writing the plan")(error.into()))?;
-    let mut command = Command::new(&config.launcher);
-    command.args(["sandbox-launch", "--plan", &json]).env_clear().current_dir("/");
-    // Memory that its allocator merely reserves would count against the limits that it sets to itself.
-    command.env("MIMALLOC_ARENA_RESERVE", "0");
-    command.stdin(if reads { Stdio::piped() } else { Stdio::null() }).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Ok(command)
-}
-
-/// Writes standard input. A program that does not read it to the end has not failed.
-async fn feed(stdin: Option<ChildStdin>, text: Option<&str>) {
-    if let (Some(mut stdin), Some(text)) = (stdin, text) {
-        let _ = stdin.write_all(text.as_bytes()).await;
-    }
-}
-
-/// Ends the whole tree, whether or not its program has ended.
-async fn stop(child: &mut Child, lifeline: OwnedFd, group: Option<&Group>, end: End) -> Result<End, SandboxError> {
-    drop(lifeline);
-    if let Some(group) = group {
-        group.kill();
-    }
-    if !matches!(end, End::Exited(_)) {
-        match timeout(KILLED, child.wait()).await {
-            Ok(waited) => drop(waited.map_err(host("waiting for the sandbox"))?),
-            Err(late) => return Err(host("killing the sandbox")(late.into())),
-        }
-    }
-    match end {
-        End::Exited(Err(error)) => Err(host("waiting for the sandbox")(error)),
-        end => Ok(end),
-    }
-}
-
-fn classify(end: &End, events: LimitEvents) -> (Option<LimitHit>, bool) {
-    let limit = match end {
-        End::Timeout => Some(LimitHit::Timeout),
-        _ if events.out_of_memory => Some(LimitHit::Memory),
-        _ if events.out_of_processes => Some(LimitHit::Processes),
-        _ => None,
-    };
-    (limit, matches!(end, End::Cancelled))
-}
-
-/// The program's exit code. bubblewrap reports one only for a program that it has started; of itself it exits likewise.
-fn exit_code(status: ExitStatus, report: &Report, stderr: &str) -> Result<i32, SandboxError> {
-    // Killed, when there was no more memory for it: the program with it.
-    let killed = status.signal().map(|signal| 128 + signal).or(status.code().filter(|&code| code > 128));
-    report.exit_code.or(killed).filter(|_| !report.unwatched).ok_or_else(|| SandboxError::NotStarted {
-        detail: if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() },
+    let truncated = out.truncated() || err.truncated();
+    let (stdout, stderr) = (out.into_text(), err.into_text());
+    let limit_hit = limit_hit(&end, events);
+    let cancelled = matches!(end, End::Stopped);
+    let exit_code = exit_code(&end, status, &stderr)?;
+    Ok(Outcome {
+        stdout,
+        stderr,
+        exit_code,
+        execution_time,
+        truncated,
+        limit_hit,
+        cancelled,
+        artifacts,
+        artifacts_dropped,
     })
 }
 
-fn host(step: &'static str) -> impl Fn(io::Error) -> SandboxError {
-    move |source| SandboxError::Host { step, source }
+/// What ends a program that does not end by itself.
+struct Bounds<'a> {
+    asked: &'a mut oneshot::Receiver<()>,
+    over: Pin<&'a mut Sleep>,
+    printed: &'a Printed,
+    grace: Duration,
+}
+
+/// Waits for the end of a program. Tells as well whether it may still have something to say.
+async fn wait<T>(
+    mut bounds: Bounds<'_>,
+    terminate: &Notify,
+    direct: impl Future<Output = ()>,
+    ended: impl Future<Output = io::Result<Option<Message>>>,
+    mut talk: Pin<&mut impl Future<Output = T>>,
+) -> (End, bool) {
+    let (mut direct, mut ended) = (pin!(direct), pin!(ended));
+    let mut killed = pin!(sleep_until(Instant::now().into()));
+    let (mut stopping, mut talking) = (false, true);
+    let end = loop {
+        tokio::select! {
+            biased;
+            asked = &mut *bounds.asked, if !stopping => match asked {
+                Ok(()) if !bounds.grace.is_zero() => {
+                    stopping = true;
+                    terminate.notify_one();
+                    killed.as_mut().reset((Instant::now() + bounds.grace).into());
+                }
+                _ => break End::Stopped,
+            },
+            () = &mut killed, if stopping => break End::Stopped,
+            () = &mut bounds.over, if !stopping => break End::Time,
+            () = bounds.printed.flooded(), if !stopping => break End::Flood,
+            message = &mut ended => break match message {
+                Ok(Some(Message::Ended(_))) if stopping => End::Stopped,
+                Ok(Some(Message::Ended(ended))) => End::Ended(ended),
+                _ => End::Gone,
+            },
+            () = &mut direct => {}
+            _ = &mut talk, if talking => talking = false,
+        }
+    };
+    (end, talking)
+}
+
+/// Gives the launcher its order, and tells it once to ask the program to end. Does not end.
+async fn direct(control: &mut pipe::Sender, order: &Order, execution: &Execution, terminate: &Notify) {
+    let told = async {
+        control.write_all(&message::line(order)?).await?;
+        for file in &execution.files {
+            control.write_all(&file.content).await?;
+        }
+        terminate.notified().await;
+        control.write_all(&[TERMINATE]).await
+    };
+    // A launcher that does not take it is dead, which is seen elsewhere.
+    let _: io::Result<()> = told.await;
+    std::future::pending::<()>().await;
+}
+
+/// Writes standard input. A program that does not read it to the end has not failed.
+async fn feed(mut stdin: ChildStdin, text: Option<&Bytes>) {
+    if let Some(text) = text {
+        let _ = stdin.write_all(text).await;
+    }
+}
+
+/// What the program has left. Where it cannot be read, the outcome is known all the same.
+async fn collected(report: &mut BufReader<pipe::Receiver>) -> (Vec<Artifact>, u32) {
+    let read = match timeout(COLLECTED, collect(report)).await {
+        Ok(read) => read,
+        Err(late) => Err(late.into()),
+    };
+    read.unwrap_or_else(|error| {
+        tracing::warn!(error = &error as &dyn std::error::Error, "what a program has left cannot be read");
+        (Vec::new(), 1)
+    })
+}
+
+/// Reads what the program has left. The launcher keeps the limits; they are looked at all the same.
+async fn collect(report: &mut BufReader<pipe::Receiver>) -> io::Result<(Vec<Artifact>, u32)> {
+    let (mut artifacts, mut room) = (Vec::new(), ARTIFACTS.bytes);
+    loop {
+        match Message::receive(report).await? {
+            Some(Message::Artifact(entry)) => {
+                let small = entry.path.len() <= ARTIFACTS.path_bytes && check::path(&entry.path).is_ok();
+                if artifacts.len() == ARTIFACTS.files || entry.bytes > room || !small {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                room -= entry.bytes;
+                let mut content = Vec::new();
+                let read = report.take(entry.bytes).read_to_end(&mut content).await?;
+                if (read as u64) < entry.bytes {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                artifacts.push(Artifact { path: entry.path, content: content.into() });
+            }
+            Some(Message::Collected { dropped }) => return Ok((artifacts, dropped)),
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+}
+
+fn limit_hit(end: &End, events: LimitEvents) -> Option<LimitHit> {
+    let told = if let End::Ended(ended) = end { *ended } else { Ended::default() };
+    match end {
+        End::Time => Some(LimitHit::Time),
+        End::Flood => Some(LimitHit::Output),
+        _ if events.out_of_memory || told.out_of_memory => Some(LimitHit::Memory),
+        _ if events.out_of_processes => Some(LimitHit::Processes),
+        _ if told.disk_full => Some(LimitHit::Disk),
+        _ => None,
+    }
+}
+
+/// The program's exit code, if it was not ended from outside.
+fn exit_code(end: &End, status: ExitStatus, stderr: &str) -> Result<Option<i32>, SandboxError> {
+    let code = match end {
+        End::Ended(Ended { unwatched: false, exit_code: Some(code), .. }) => Some(*code),
+        // Killed by the launcher, which saw it take too much memory.
+        End::Ended(Ended { unwatched: false, out_of_memory: true, .. }) => Some(128 + libc::SIGKILL),
+        // Killed with its cgroup, when there was no more memory for it.
+        End::Gone => status.signal().map(|signal| 128 + signal),
+        End::Ended(_) => None,
+        End::Time | End::Flood | End::Stopped => return Ok(None),
+    };
+    let silent = || if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() };
+    code.map(Some).ok_or_else(|| SandboxError::NotStarted { detail: silent() })
 }

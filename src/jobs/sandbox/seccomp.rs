@@ -1,11 +1,12 @@
 //! The system calls that sandboxed code may make.
 //!
-//! A list of permissions: a common one, and what an interpreter needs besides. Whatever is not in it is refused with
-//! `EPERM`. Calls that are newer than this list get `ENOSYS`, as from an older kernel, so that C libraries fall back to
-//! what they did before.
+//! A list of permissions: a common one, and what a language needs besides, which is a setting. Whatever is not in it is
+//! refused with `EPERM`. Calls that are newer than this list get `ENOSYS`, as from an older kernel, so that C libraries
+//! fall back to what they did before.
 //!
-//! To add a call: find with `strace -f -c` who makes it and why, and put it where it belongs. What reaches into the
-//! kernel's memory management, other processes, mounts, namespaces, keys, tracing or the machine stays out, whoever asks.
+//! To add a call: find with `strace -f -c` who makes it and why, and put it where it belongs: into [`COMMON`], or into
+//! [`ADDABLE`] where one language needs it. What reaches into the kernel's memory management, other processes, mounts,
+//! namespaces, keys, tracing or the machine stays out, whoever asks.
 //! Docker's and systemd's lists are good company:
 //! <https://docs.docker.com/engine/security/seccomp/>, `SystemCallFilter=` in systemd.exec(5).
 
@@ -16,8 +17,6 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen as Width, SeccompCmpOp as Op, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch, sock_filter,
 };
-
-use super::Language;
 
 /// The filter could not be built for this machine.
 #[derive(Debug, thiserror::Error)]
@@ -262,15 +261,25 @@ const OLDER_FORMS: &[Call] = &[
     164, // setrlimit
 ];
 
-/// What an interpreter needs besides.
-fn additions(language: Language) -> &'static [Call] {
-    match language {
-        // `os.execve` of an open file, and `os.sched_rr_get_interval`.
-        Language::Python => &[libc::SYS_execveat, libc::SYS_sched_rr_get_interval],
-        // V8 guards the code that it makes with memory protection keys.
-        Language::Javascript => &[libc::SYS_pkey_alloc, libc::SYS_pkey_free, libc::SYS_pkey_mprotect],
-        Language::Bash => &[],
-    }
+/// What a language may be given besides ([`Language::calls`](super::Language::calls)): nothing that reaches other processes, the
+/// machine, or memory that no limit includes.
+pub(super) const ADDABLE: [(&str, Call); 11] = [
+    ("execveat", libc::SYS_execveat),
+    ("ioprio_get", libc::SYS_ioprio_get),
+    ("mincore", libc::SYS_mincore),
+    ("mlock", libc::SYS_mlock),
+    ("mlock2", libc::SYS_mlock2),
+    ("munlock", libc::SYS_munlock),
+    ("pkey_alloc", libc::SYS_pkey_alloc),
+    ("pkey_free", libc::SYS_pkey_free),
+    ("pkey_mprotect", libc::SYS_pkey_mprotect),
+    ("sched_getattr", libc::SYS_sched_getattr),
+    ("sched_rr_get_interval", libc::SYS_sched_rr_get_interval),
+];
+
+/// The number of a call that a language may be given.
+pub(super) fn number(name: &str) -> Option<Call> {
+    ADDABLE.into_iter().find(|(known, _)| *known == name).map(|(_, number)| number)
 }
 
 /// Answered as by a file system without extended attributes: copying commands take `EPERM` for a failure. (Their memory
@@ -416,18 +425,18 @@ pub(super) enum SharedMemory {
     Refused,
 }
 
-/// The calls of which some or all come through, by number.
-pub(super) fn allowed(language: Language) -> Result<BTreeSet<i64>, FilterError> {
-    Ok(rules(language, SharedMemory::Allowed)?.into_keys().collect())
+/// The calls of which some or all come through, by number. `calls`: those of the language.
+pub(super) fn allowed(calls: &[String]) -> Result<BTreeSet<i64>, FilterError> {
+    Ok(rules(calls, SharedMemory::Allowed)?.into_keys().collect())
 }
 
 /// The filter as bubblewrap's `--seccomp` reads it: an array of `struct sock_filter` in the machine's byte order.
-pub(super) fn program(language: Language, shared: SharedMemory) -> Result<Vec<u8>, FilterError> {
+pub(super) fn program(calls: &[String], shared: SharedMemory) -> Result<Vec<u8>, FilterError> {
     let bytes = |step: sock_filter| {
         let [code, jump, operand] = [&step.code.to_ne_bytes()[..], &[step.jt, step.jf], &step.k.to_ne_bytes()];
         [code, jump, operand].concat()
     };
-    Ok(prologue().into_iter().chain(permissions(language, shared)?).flat_map(bytes).collect())
+    Ok(prologue().into_iter().chain(permissions(calls, shared)?).flat_map(bytes).collect())
 }
 
 /// What one filter of seccompiler cannot say beside `EPERM`. Foreign architectures are killed first, since their calls have
@@ -466,16 +475,17 @@ fn prologue() -> Vec<sock_filter> {
 }
 
 /// `EPERM` for what is in no list.
-fn permissions(language: Language, shared: SharedMemory) -> Result<BpfProgram, FilterError> {
+fn permissions(calls: &[String], shared: SharedMemory) -> Result<BpfProgram, FilterError> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    Ok(SeccompFilter::new(rules(language, shared)?, refused, SeccompAction::Allow, architecture)?.try_into()?)
+    Ok(SeccompFilter::new(rules(calls, shared)?, refused, SeccompAction::Allow, architecture)?.try_into()?)
 }
 
 /// What is allowed: a call without rules always, else when one of its rules applies.
-fn rules(language: Language, shared: SharedMemory) -> Result<BTreeMap<i64, Vec<SeccompRule>>, FilterError> {
+fn rules(calls: &[String], shared: SharedMemory) -> Result<BTreeMap<i64, Vec<SeccompRule>>, FilterError> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-    for &call in COMMON.iter().chain(OLDER_FORMS).chain(additions(language)) {
+    let added = calls.iter().filter_map(|name| number(name));
+    for call in COMMON.iter().chain(OLDER_FORMS).copied().chain(added) {
         rules.insert(call, Vec::new());
     }
 

@@ -1,14 +1,16 @@
 //! What can be tried without a launcher. Attacks on a whole sandbox are in `tests/api/jobs/sandbox.rs`.
 
+use std::sync::{Arc, Mutex};
+
 use super::{
-    Language,
-    output::Capture,
+    Languages, Stream,
+    output::{Capture, Printed},
     seccomp::{self, SharedMemory},
 };
 
 async fn text_of(bytes: &[u8], limit: usize) -> (String, bool) {
-    let mut capture = Capture::new(limit);
-    capture.drain(bytes).await;
+    let mut capture = Capture::new(Stream::Stdout, limit);
+    capture.drain(bytes, &Printed::new(u64::MAX, Box::new(|_, _| {}))).await;
     let truncated = capture.truncated();
     (capture.into_text(), truncated)
 }
@@ -43,20 +45,33 @@ async fn nul_is_no_text() {
     assert_eq!(text_of(b"a\0b", 9).await.0, "a\u{FFFD}b");
 }
 
-#[test]
-fn languages_are_known_by_their_names() {
-    for language in Language::ALL {
-        assert_eq!(language.as_str().parse(), Ok(language));
-        assert_eq!(serde_json::to_value(language).expect("json"), language.as_str());
+#[tokio::test]
+async fn every_piece_is_passed_on_up_to_the_limit_of_both_streams() {
+    let heard = Arc::new(Mutex::new(String::new()));
+    let listener = Arc::clone(&heard);
+    let hear = move |stream: Stream, piece: &[u8]| {
+        let mut heard = listener.lock().expect("nobody panics");
+        heard.push(if stream == Stream::Stdout { '>' } else { '!' });
+        heard.push_str(&String::from_utf8_lossy(piece));
+    };
+    let printed = Printed::new(6, Box::new(hear));
+    for (stream, text) in
+        [(Stream::Stdout, "abc"), (Stream::Stderr, "de"), (Stream::Stdout, "f"), (Stream::Stdout, "g")]
+    {
+        // Nothing is kept, and all is heard.
+        Capture::new(stream, 0).drain(text.as_bytes(), &printed).await;
     }
-    assert!("perl".parse::<Language>().is_err());
+    assert_eq!(*heard.lock().expect("nobody panics"), ">abc!de>f");
+    printed.flooded().await;
 }
 
 #[test]
 fn the_filter_fits_into_the_kernel() {
-    for language in Language::ALL {
+    let languages = Languages::default().all();
+    let all_calls: Vec<String> = seccomp::ADDABLE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    for calls in languages.values().map(|language| &language.calls).chain([&all_calls]) {
         for shared in [SharedMemory::Allowed, SharedMemory::Refused] {
-            let program = seccomp::program(language, shared).expect("a filter");
+            let program = seccomp::program(calls, shared).expect("a filter");
             assert_eq!(program.len() % 8, 0, "whole instructions");
             assert!(program.len() / 8 < 4096, "BPF_MAXINSNS: {}", program.len() / 8);
         }

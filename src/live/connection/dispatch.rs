@@ -260,8 +260,14 @@ impl Connection {
             }
             visit
         });
+        let output = match feed {
+            FeedId::Project(project_id) if wanted.output => {
+                Some(self.live.hub.outputs().open(project_id, self.connection_id, &self.signal))
+            }
+            _ => None,
+        };
         self.joined.reserve_exact(1);
-        self.joined.push(Joined { topic, events, visit });
+        self.joined.push(Joined { topic, events, visit, output });
         self.feeds_ready = true;
         self.rooms_ready = true;
     }

@@ -99,13 +99,17 @@ message! {
         /// Whether to send cursors.
         #[serde(default)]
         cursors: bool,
+        /// Whether to send what the project's jobs print.
+        #[serde(default)]
+        output: bool,
     }
 }
 
 impl Subscribe {
     /// What is wanted of the feed.
     pub(in crate::live) fn wanted(&self) -> Wanted {
-        Wanted { since: self.since, events: self.events, presence: self.presence, cursors: self.cursors }
+        let Self { since, events, presence, cursors, output, .. } = *self;
+        Wanted { since, events, presence, cursors, output }
     }
 
     /// What is meant.
@@ -114,6 +118,9 @@ impl Subscribe {
         let topic = in_workspace(feed, self.workspace_id)?;
         if (self.presence || self.cursors) && topic.room().is_none() {
             return Err("presence and cursors are for projects and their workspaces");
+        }
+        if self.output && (topic.room().is_none() || topic.workspace_id.is_some()) {
+            return Err("output is for projects");
         }
         Ok(topic)
     }

@@ -44,6 +44,7 @@ use crate::{
         },
         history_permits::HistoryPermit,
         hub::Connected,
+        output::OutputView,
         room::Visit,
         signal::{Signal, reason},
         socket_quota::SocketPermit,
@@ -84,6 +85,8 @@ pub(in crate::live) struct Joined {
     pub(in crate::live) events: bool,
     /// The stay in the room, if it has one.
     pub(in crate::live) visit: Option<Visit>,
+    /// What it has seen of what jobs print, if it wants that.
+    pub(in crate::live) output: Option<OutputView>,
 }
 
 /// How a connection ends.
@@ -509,6 +512,7 @@ impl Connection {
                                 feed: one.feed_id(),
                                 epoch: hub.epoch(),
                                 generation: one.generation(),
+                                redactions: one.redactions(),
                                 after,
                             };
                             self.reading = Some(hub.pages().get(&hub, key));
@@ -582,6 +586,9 @@ impl Connection {
             }
             let id = visit.id();
             self.rooms_ready |= visit.pull(ROOM_PORTION, |frame| lanes.ephemeral(id, frame));
+            if let Some(output) = &mut joined.output {
+                self.rooms_ready |= output.pull(|frame| lanes.ephemeral(id, frame));
+            }
         }
     }
 

@@ -64,6 +64,7 @@ impl From<Error> for Refused {
 }
 
 /// What is wanted of a feed.
+#[allow(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 #[derive(Clone, Copy, Debug)]
 pub(in crate::live) struct Wanted {
     /// The last event that the client has; none: only what comes.
@@ -74,6 +75,8 @@ pub(in crate::live) struct Wanted {
     pub(in crate::live) presence: bool,
     /// Whether the client wants cursors.
     pub(in crate::live) cursors: bool,
+    /// Whether the client wants what jobs print.
+    pub(in crate::live) output: bool,
 }
 
 /// A subscription that may begin.

@@ -183,6 +183,11 @@ impl Subscription {
         self.generation
     }
 
+    /// Changes when something of the feed is redacted.
+    pub(in crate::live) fn redactions(&self) -> u32 {
+        self.registration.feed().ring().redactions()
+    }
+
     /// Whether the account has lost the right: nothing may follow, whatever waits.
     pub(in crate::live) fn is_revoked(&self) -> bool {
         self.registration.subscriber().is_revoked()
@@ -344,6 +349,10 @@ impl Subscription {
         }
         if ring.generation() != *generation {
             return Err(Interrupted::Restarted(ring.generation()));
+        }
+        // What was redacted since a page was read may be in it.
+        if page.as_deref().is_some_and(|page| page.key.redactions != ring.redactions()) {
+            *page = None;
         }
         let (cursor, last) = (progress.cursor, ring.last());
         // A page can be ahead of the feed: what that has not had yet may take the right to see what follows.

@@ -167,6 +167,7 @@ async fn open(hub: &Hub, feed: &Feed) -> bool {
     loop {
         match timeout(hub.config().query, history::feed_head(hub.pool(), feed.id.uuid())).await {
             Ok(Ok(head)) => {
+                hub.pages().forget(feed.id);
                 feed.open(head);
                 return true;
             }

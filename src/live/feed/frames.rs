@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, WorkspaceId};
+use workroom_domain::ids::{AccountId, JobId, ProjectId, WorkspaceId};
 use workroom_projections::history::PublishedEvent;
 
 use crate::live::{
@@ -175,6 +175,16 @@ pub(in crate::live) enum Frame<'a> {
         connection_id: Option<Uuid>,
         data: &'a RawValue,
     },
+    /// A piece of what a job prints.
+    #[serde(rename = "job.output")]
+    JobOutput { project_id: ProjectId, job_id: JobId, attempt: i32, stream: &'a str, seq: i32, data: &'a str },
+    /// The client reads too slowly: pieces of what a job prints were left out. Without a job, of any.
+    #[serde(rename = "job.output.skipped")]
+    JobOutputSkipped {
+        project_id: ProjectId,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        job_id: Option<JobId>,
+    },
     /// Something was not done.
     Error {
         code: &'a str,
@@ -238,8 +248,6 @@ impl<'a> Frame<'a> {
 
 #[cfg(test)]
 mod tests {
-    use workroom_domain::ids::ProjectId;
-
     use super::*;
 
     #[test]

@@ -3,6 +3,8 @@
 //! Sockets that come back together need the same pages. So pages begin at the same places for all, one reading serves all who
 //! wait for it, and a page is kept for a moment for those who come a little later. What is kept is bounded in bytes; a
 //! subscription holds one page at a time, and a connection one more while it waits for its permit to send.
+//!
+//! What is redacted is in no page that was asked for afterwards: each names how often something of the feed was redacted before.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -33,6 +35,8 @@ pub(in crate::live) struct PageKey {
     pub(in crate::live) feed: FeedId,
     pub(in crate::live) epoch: Uuid,
     pub(in crate::live) generation: u32,
+    /// How often something of the feed had been redacted when it was asked for.
+    pub(in crate::live) redactions: u32,
     pub(in crate::live) after: i64,
 }
 
@@ -71,6 +75,8 @@ struct Kept {
     /// The kept pages, oldest first.
     order: VecDeque<(Instant, PageKey)>,
     bytes: usize,
+    /// How often pages were dropped that may be out of date: what was being read then is not kept.
+    forgotten: u64,
 }
 
 impl Kept {
@@ -96,9 +102,10 @@ impl Pages {
             return flight;
         }
         let hub = hub.clone();
+        let forgotten = pages.forgotten;
         let flight = async move {
             let page = Arc::new(read_page(&hub, key).await);
-            hub.pages().landed(&page, hub.config().page_cache_bytes);
+            hub.pages().landed(&page, forgotten, hub.config().page_cache_bytes);
             page
         };
         let flight = flight.boxed().shared();
@@ -108,8 +115,11 @@ impl Pages {
         flight
     }
 
-    fn landed(&self, page: &Arc<Page>, most: usize) {
+    fn landed(&self, page: &Arc<Page>, forgotten: u64, most: usize) {
         let mut pages = self.lock();
+        if pages.forgotten != forgotten {
+            return;
+        }
         pages.flights.remove(&page.key);
         if page.entries.is_empty() || pages.kept.contains_key(&page.key) {
             return;
@@ -120,6 +130,20 @@ impl Pages {
         while pages.bytes > most && !pages.order.is_empty() {
             pages.drop_first();
         }
+    }
+
+    /// Lets go of a feed's pages. A feed that is followed anew does not know what was redacted meanwhile.
+    pub(in crate::live) fn forget(&self, feed: FeedId) {
+        let mut pages = self.lock();
+        let Kept { flights, kept, order, bytes, forgotten } = &mut *pages;
+        *forgotten += 1;
+        flights.retain(|key, _| key.feed != feed);
+        order.retain(|(_, key)| key.feed != feed);
+        kept.retain(|key, page| {
+            let stays = key.feed != feed;
+            *bytes -= if stays { 0 } else { page.bytes };
+            stays
+        });
     }
 
     /// Lets go of pages that are older than that, and of readings that nobody waits for.

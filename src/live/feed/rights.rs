@@ -50,7 +50,9 @@ impl Change {
                 OrganizationEvent::OrganizationMemberRemoved { account_id, .. }
                 | OrganizationEvent::OrganizationMemberRoleChanged { account_id, .. } => Some(Self::Taken(account_id)),
                 OrganizationEvent::OrganizationDeleted { .. } => Some(Self::Closed),
-                OrganizationEvent::OrganizationCreated { .. } | OrganizationEvent::OrganizationUpdated { .. } => None,
+                OrganizationEvent::OrganizationCreated { .. }
+                | OrganizationEvent::OrganizationUpdated { .. }
+                | OrganizationEvent::PayloadRedacted { .. } => None,
             }),
             _ => return None,
         };

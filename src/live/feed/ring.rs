@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use workroom_domain::ids::WorkspaceId;
-use workroom_projections::history::PublishedEvent;
+use workroom_projections::history::{self, PublishedEvent};
 
 use crate::live::{
     feed::{FeedId, frames::Frame, rights::Change},
@@ -23,11 +23,15 @@ const WORKSPACE_DELETED: &str = "WorkspaceDeleted";
 pub(in crate::live) struct Entry {
     /// Its place in the feed.
     pub(in crate::live) seq: i64,
+    /// Its place in the whole log.
+    pub(in crate::live) position: i64,
     pub(in crate::live) frame: Utf8Bytes,
     /// What it changes of who may follow the feed.
     pub(in crate::live) change: Option<Change>,
     /// The workspace that it closes.
     pub(in crate::live) closes: Option<WorkspaceId>,
+    /// The place in the log of the event whose payload it says was taken out.
+    pub(in crate::live) redacts: Option<i64>,
 }
 
 impl Entry {
@@ -36,9 +40,11 @@ impl Entry {
         let closes = (event.event_type == WORKSPACE_DELETED).then(|| event.aggregate_id.parse().ok()).flatten();
         Self {
             seq: event.seq,
+            position: event.position,
             frame: Frame::event(feed, event).text(),
             change: Change::of(event),
             closes: closes.map(WorkspaceId),
+            redacts: history::redacts(&event.event_type, event.data.get()),
         }
     }
 }
@@ -64,6 +70,8 @@ pub(in crate::live) struct Ring {
     bytes: usize,
     last: i64,
     generation: u32,
+    /// How often something was redacted.
+    redactions: u32,
     /// Entries that came before their predecessors, and their bytes.
     early: BTreeMap<i64, Entry>,
     early_bytes: usize,
@@ -81,6 +89,7 @@ impl Ring {
             bytes: 0,
             last,
             generation: 0,
+            redactions: 0,
             early: BTreeMap::new(),
             early_bytes: 0,
             furthest: last,
@@ -96,6 +105,11 @@ impl Ring {
     /// Changes when the feed begins anew, in another history.
     pub(in crate::live) fn generation(&self) -> u32 {
         self.generation
+    }
+
+    /// Changes when something of the feed is redacted: pages that were read before may hold it.
+    pub(in crate::live) fn redactions(&self) -> u32 {
+        self.redactions
     }
 
     fn first(&self) -> i64 {
@@ -122,6 +136,9 @@ impl Ring {
     }
 
     fn append(&mut self, entry: Entry, now: Instant, config: &HubConfig) {
+        if let Some(position) = entry.redacts {
+            self.forget(position);
+        }
         self.last = entry.seq;
         self.bytes += entry.frame.len();
         self.entries.push_back((now, entry));
@@ -153,6 +170,14 @@ impl Ring {
         }
         // A gap behind what has just come is a new one.
         self.gap_since = (self.last < self.furthest).then_some(now);
+    }
+
+    /// Lets go of what was redacted, and of all before it: whoever has not had it reads what the log has left of it.
+    fn forget(&mut self, position: i64) {
+        self.redactions = self.redactions.wrapping_add(1);
+        while self.entries.front().is_some_and(|(_, entry)| entry.position <= position) {
+            self.drop_first();
+        }
     }
 
     fn drop_first(&mut self) {
@@ -199,7 +224,7 @@ mod tests {
     use super::*;
 
     fn entry(seq: i64) -> Entry {
-        Entry { seq, frame: "0123456789".into(), change: None, closes: None }
+        Entry { seq, position: seq * 10, frame: "0123456789".into(), change: None, closes: None, redacts: None }
     }
 
     fn config() -> HubConfig {
@@ -281,6 +306,27 @@ mod tests {
         ring.expire(start + Duration::from_secs(11), Duration::from_secs(5));
         assert_eq!(behind(&ring, 5), Ok(vec![]));
         assert_eq!(ring.bytes, 0);
+    }
+
+    #[test]
+    fn what_was_redacted_is_read_from_the_log() {
+        let mut ring = Ring::new(0);
+        let now = Instant::now();
+        let large = HubConfig { ring_frames: 10, ..HubConfig::default() };
+        for seq in 1..=4 {
+            ring.offer(entry(seq), now, &large);
+        }
+        let before = ring.redactions();
+        ring.offer(Entry { redacts: Some(20), ..entry(5) }, now, &large);
+        assert_ne!(ring.redactions(), before);
+        assert_eq!(behind(&ring, 1), Err(Lost), "2 is what was redacted");
+        assert_eq!(behind(&ring, 2), Ok(vec![3, 4, 5]));
+        // The last event may be what is redacted; and what was said early is heeded in its place.
+        ring.offer(Entry { redacts: Some(60), ..entry(7) }, now, &large);
+        assert_eq!(behind(&ring, 2), Ok(vec![3, 4, 5]));
+        ring.offer(entry(6), now, &large);
+        assert_eq!((behind(&ring, 5), behind(&ring, 6)), (Err(Lost), Ok(vec![7])));
+        assert_eq!(ring.bytes, 10);
     }
 
     #[test]

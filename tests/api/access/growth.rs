@@ -14,7 +14,9 @@ use crate::support::{Person, Server, World, eventually};
 async fn rows(pool: &PgPool) -> BTreeMap<String, i64> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
+         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+             -- They follow the log, whatever is asked.
+             AND tablename NOT IN ('log_leaves', 'log_nodes', 'log_feed_sizes', 'log_checkpoints', 'log_tree_epochs')",
     )
     .fetch_all(pool)
     .await
@@ -39,6 +41,8 @@ fn nowhere() -> Stage {
         workspace: id(),
         file: id(),
         invitation: id(),
+        schedule: id(),
+        webhook: id(),
     }
 }
 
@@ -90,7 +94,9 @@ async fn what_is_refused_leaves_nothing_behind() {
             refused += 1;
         }
         for suffix in ["?skip=100000", "?actor=system:worker", "?type=Nothing"] {
-            if *path != "/jobs" && path.ends_with("/events") != suffix.starts_with("?skip") {
+            if !["/jobs", "/jobs/rules", "/schedules"].contains(path)
+                && path.ends_with("/events") != suffix.starts_with("?skip")
+            {
                 let path = path.replace("{project_id}", &private.project);
                 let path = path.replace("{organization_id}", &organization.organization);
                 assert!(cast.stranger.get(&format!("{path}{suffix}")).await.status >= 400);
@@ -134,39 +140,15 @@ async fn what_is_refused_leaves_nothing_behind() {
 async fn what_was_left_behind_is_swept() {
     let world = World::new().await;
     let pool = world.pool().await;
-    let (pending, over) = (Uuid::now_v7(), Uuid::now_v7());
-    for (job, status) in [(pending, "pending"), (over, "completed")] {
-        sqlx::query(
-            "INSERT INTO views.jobs (id, submitted_by, job_type, language, timeout_seconds, max_attempts, status, attempt,
-                                     due_at, created_at, version)
-             VALUES ($1, $2, 'code_execution', 'bash', 1, 1, $3, 0, now() + interval '1 day', now(), 1)",
-        )
-        .bind(job)
-        .bind(Uuid::now_v7())
-        .bind(status)
-        .execute(&pool)
-        .await
-        .expect("a job");
-    }
-    for (job, age) in [(pending, "1 day"), (over, "1 day"), (Uuid::now_v7(), "1 day")] {
-        sqlx::query("INSERT INTO job_dispatches VALUES ($1, 1, now() - $2::interval)")
-            .bind(job)
-            .bind(age)
-            .execute(&pool)
-            .await
-            .expect("a dispatch");
-    }
     sqlx::query("INSERT INTO aggregate_snapshots VALUES ('project', 'nobody', 0, 1, '{}')")
         .execute(&pool)
         .await
         .expect("a snapshot");
     let _server = world.server().await;
     eventually("only what may still be needed is left", async || {
-        let left: Vec<Uuid> =
-            sqlx::query_scalar("SELECT job_id FROM job_dispatches").fetch_all(&pool).await.expect("rows");
         let snapshots: i64 =
             sqlx::query_scalar("SELECT count(*) FROM aggregate_snapshots").fetch_one(&pool).await.expect("a count");
-        left == [pending] && snapshots == 0
+        snapshots == 0
     })
     .await;
 }

@@ -101,6 +101,16 @@ async fn rights(here: &Server, ada: &Person) -> Vec<Held> {
     let reads = vec![(format!("/projects/{deleted}/events"), 404)];
     let taking = Taking::Delete(format!("/organizations/{acme}/members/{}", grace.id));
     rights.push(Held { what: "admin of a deleted project's organization", person: grace, reads, taking });
+
+    let (acme, grace) = (organization(ada, "Acme").await, here.person("grace").await);
+    add(ada, &acme, &grace, "auditor").await;
+    let project = ada.post("/projects", json!({"name": "Apollo", "organization_id": acme})).await.is(201).id();
+    let deleted = ada.post("/projects", json!({"name": "Doomed", "organization_id": acme})).await.is(201).id();
+    ada.delete(&format!("/projects/{deleted}")).await.is(204);
+    let reads = [project.clone(), format!("{project}/events"), format!("{project}/tasks"), format!("{deleted}/events")];
+    let reads = reads.map(|read| (format!("/projects/{read}"), 404)).into();
+    let taking = Taking::Patch(format!("/organizations/{acme}/members/{}", grace.id), json!({"role": "member"}));
+    rights.push(Held { what: "auditor who becomes a member", person: grace, reads, taking });
     rights
 }
 

@@ -1,5 +1,12 @@
 //! `workroom audit access`: law 9, proved from the log alone.
 
+mod export;
+mod guide;
+mod redacted;
+mod tables;
+mod trail;
+mod verifiers;
+
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

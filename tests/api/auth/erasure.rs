@@ -4,31 +4,17 @@ use std::process::Command;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use sqlx::Row;
 
-use crate::support::{Closed, Person, Reply, Socket, World, eventually};
+use crate::{
+    jobs::{
+        gone::{followed, store_late},
+        sandbox::{alive, unique},
+    },
+    support::{Closed, Person, Reply, Socket, World, dump, eventually},
+};
 
 async fn erase(person: &Person) -> Reply {
     person.send(Method::DELETE, "/auth/me", Some(json!({"password": person.password}).to_string())).await
-}
-
-/// Every row of every table, as text.
-async fn dump(pool: &sqlx::PgPool) -> String {
-    let tables = sqlx::query(
-        "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
-         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')",
-    )
-    .fetch_all(pool)
-    .await
-    .expect("tables");
-    let mut text = String::new();
-    for table in tables {
-        let name: String = table.get("name");
-        let rows: Vec<String> =
-            sqlx::query_scalar(&format!("SELECT t::text FROM {name} t")).fetch_all(pool).await.expect("rows");
-        text.push_str(&format!("{name}\n{}\n", rows.join("\n")));
-    }
-    text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,13 +41,26 @@ async fn nothing_personal_is_left_anywhere_and_what_happened_is() {
     let job = json!({"type": "code_execution", "language": "bash", "code": "echo canary-$((1+1))-output"});
     let job = ada.post("/jobs", job).await.is(202).id();
     eventually("the job is done", async || ada.get(&format!("/jobs/{job}")).await.json["status"] == "completed").await;
+    let marker = unique(5400);
+    let endless = json!({"type": "code_execution", "language": "bash", "timeout_seconds": 120,
+        "code": format!("echo canary-$((1+2))-output; sleep {marker}")});
+    let running = ada.post("/jobs", endless).await.is(202).id();
     world.mailed_token(email, "Confirm your e-mail address").await;
     nobody.post("/auth/login", json!({"email": email, "password": "canary-wrong-1"})).await.problem(401);
     let mut socket = Socket::open(&ada).await;
 
     let pool = world.pool().await;
+    eventually("the other job has printed", async || dump(&pool).await.contains("canary-3-output")).await;
     let before = dump(&pool).await;
-    for canary in ["canary-address", "Canary Fullname", "canary-username", "canary-picture", "canary-device"] {
+    for canary in [
+        "canary-address",
+        "Canary Fullname",
+        "canary-username",
+        "canary-picture",
+        "canary-device",
+        "canary-2-output",
+        "canary-3-output",
+    ] {
         assert!(before.contains(canary), "{canary} was never there: the test proves nothing");
     }
     let password = json!({"password": "canary-password-1"}).to_string();
@@ -81,11 +80,24 @@ async fn nothing_personal_is_left_anywhere_and_what_happened_is() {
         "canary-device",
         "canary-token",
         "canary-2-output",
+        "canary-3-output",
         "canary-password",
         "canary-wrong",
     ] {
         assert!(!after.contains(canary), "{canary} is still in the database");
     }
+    // What the worker stores of the job that ran goes with the next cleanup.
+    eventually("the program is stopped", async || !alive(&marker)).await;
+    followed(&pool).await;
+    store_late(&pool, &running, "canary-late-output").await;
+    assert!(dump(&pool).await.contains("canary-late-output"));
+    let _second = world.server().await;
+    let late = async || {
+        let rows = dump(&pool).await;
+        // Files are shown in hexadecimal.
+        rows.contains("canary-late-output") || rows.contains(&hex::encode("canary-late-output"))
+    };
+    eventually("what came late is gone", async || !late().await).await;
     let store = world.nats().store_dir();
     let found = Command::new("grep")
         .args(["-rilaE", "canary-address|canary fullname|canary-username|canary-picture|canary-device|canary-password"])

@@ -20,7 +20,7 @@ async fn a_task_that_fails_is_named_and_takes_nobody_out_of_service() {
     let server = world.server().await;
     let client = server.client();
     let all = background(&client).await;
-    for name in ["incarnation", "signing_keys", "views_workspace", "relay", "reconciler", "task_mails", "cleanup"] {
+    for name in ["incarnation", "signing_keys", "views_workspace", "relay", "dispatcher", "task_mails", "cleanup"] {
         assert_eq!(all[name]["ok"], true, "{name}: {all}");
     }
     eventually("it has done its work", async || {
@@ -45,15 +45,15 @@ async fn a_task_that_fails_is_named_and_takes_nobody_out_of_service() {
 }
 
 #[tokio::test]
-async fn one_scheduler_reconciles_and_another_stands_by_until_it_is_gone() {
+async fn one_scheduler_runs_schedules_and_another_stands_by_until_it_is_gone() {
     let world = World::new().await;
     let (one, other) = tokio::join!(world.server(), world.server());
-    let stands_by = async |client: &Client| background(client).await["reconciler"]["state"] == "standing_by";
+    let stands_by = async |client: &Client| background(client).await["schedules"]["state"] == "standing_by";
     eventually("one leads", async || stands_by(&one.client()).await != stands_by(&other.client()).await).await;
     let (leader, heir) = if stands_by(&one.client()).await { (other, one) } else { (one, other) };
     assert!(leader.stop().await);
     eventually("the other leads", async || !stands_by(&heir.client()).await).await;
-    assert_eq!(background(&heir.client()).await["reconciler"]["ok"], true);
+    assert_eq!(background(&heir.client()).await["schedules"]["ok"], true);
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_process_that_only_runs_jobs_tells_of_its_own_tasks() {
     let _service = world.server().await;
     let worker = world.server_with(&["--roles", "worker"], &[]).await;
     let all = background(&worker.client()).await;
-    assert!(all["ringer"]["ok"] == true && all["reconciler"].is_null() && failing(&all).is_empty(), "{all}");
+    assert!(all["ringer"]["ok"] == true && all["dispatcher"].is_null() && failing(&all).is_empty(), "{all}");
 }
 
 #[tokio::test]

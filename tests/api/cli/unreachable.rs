@@ -12,13 +12,14 @@ const SOON: Duration = Duration::from_secs(15);
 /// Well below any time-out.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-const COMMANDS: [&[&str]; 6] = [
+const COMMANDS: [&[&str]; 7] = [
     &["migrate"],
     &["audit", "access"],
     &["projections", "verify"],
     &["projections", "rebuild"],
     &["keys", "list"],
     &["accounts", "deactivate", "ada@example.com"],
+    &["jobs", "rules"],
 ];
 
 async fn refused(arguments: &[&str], url: Option<&str>, names: &[&str], within: Duration) {

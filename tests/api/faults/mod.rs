@@ -7,6 +7,7 @@ mod failover;
 mod freezes;
 mod frozen;
 mod frozen_leader;
+mod jobs;
 pub mod load;
 mod nats;
 mod postgres;

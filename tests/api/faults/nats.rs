@@ -6,6 +6,8 @@ use super::{
     events_stream::{assert_copies_the_log, connect, last_sequence},
     load::{Load, ada},
 };
+use uuid::Uuid;
+
 use crate::support::{Person, Socket, World, eventually};
 
 /// Follows a project, and insists that its events come in order, each once; ends after the event at `until`.
@@ -124,12 +126,19 @@ async fn jobs_that_a_wiped_queue_has_lost_still_run() {
     let world = World::new().await;
     let server = world.server_with(&["--roles", "api,live,projector,relay,scheduler"], &[]).await;
     let ada = server.person("ada").await;
+    let pool = world.pool().await;
+    // As good as a worker that never comes for what is handed out to it.
+    let enter = "INSERT INTO workers (id, sandbox_slots, service_slots) VALUES ($1, 10, 0)";
+    let worker = Uuid::now_v7();
+    sqlx::query(enter).bind(worker).execute(&pool).await.expect("a worker");
     let mut jobs = Vec::new();
     for number in 0..4 {
         jobs.push(ada.run_python(&format!("print({number})"), None).await);
     }
     let jetstream = connect(&world).await;
+    let beat = "UPDATE workers SET beat = beat + 1 WHERE id = $1";
     eventually("the jobs are queued", || async {
+        sqlx::query(beat).bind(worker).execute(&pool).await.expect("a sign of life");
         match jetstream.get_stream("JOBS").await {
             Ok(mut stream) => stream.info().await.is_ok_and(|info| info.state.messages == 4),
             Err(_) => false,
@@ -143,7 +152,6 @@ async fn jobs_that_a_wiped_queue_has_lost_still_run() {
         assert_eq!(job["status"], "completed", "{job}");
         assert_eq!(job["result"]["stdout"].as_str(), Some(&*format!("{number}\n")));
     }
-    let pool = world.pool().await;
     let ends: Vec<i64> = sqlx::query_scalar(
         "SELECT count(*) FROM events WHERE event_type = 'JobSucceeded' GROUP BY aggregate_id ORDER BY 1",
     )

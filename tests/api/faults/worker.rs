@@ -18,11 +18,11 @@ async fn a_job_whose_worker_is_killed_is_run_again_and_ends_once() {
     let _heir = world.worker().await;
     let ended = ada.finished(&job).await;
     assert_eq!(ended["status"], "completed", "{ended}");
-    assert_eq!(ended["attempts"], 2, "{ended}");
+    assert_eq!(ended["attempts"], 1, "an interruption is no attempt: {ended}");
     let history = ada.get("/auth/me/events?limit=100").await.is(200);
     let mut types: Vec<&str> =
         history.items().iter().filter(|event| event["aggregate_type"] == "job").map(event_type).collect();
-    assert_eq!(types, ["JobRequested", "JobStarted", "JobAttemptFailed", "JobStarted", "JobSucceeded"]);
+    assert_eq!(types, ["JobRequested", "JobStarted", "JobInterrupted", "JobStarted", "JobSucceeded"]);
     types.retain(|event_type| *event_type == "JobSucceeded");
     assert_eq!(types.len(), 1);
     assert_proved(&world, &world.pool().await).await;

@@ -1,5 +1,8 @@
 //! `GET /projects/{project_id}/events`: what happened, in the order in which it happened.
 
+mod names;
+mod single;
+
 use std::collections::HashSet;
 
 use futures::future::join_all;
@@ -47,7 +50,7 @@ async fn a_history_tells_who_did_what_when_in_order() {
     assert_eq!(types(events), ["ProjectCreated", "MemberAdded", "MemberAdded"]);
     assert_eq!(seqs(events), [1, 2, 3]);
     let expected: HashSet<_> = "position seq event_id feed_id event_type event_version aggregate_type aggregate_id \
-                                sequence occurred_at recorded_at actor correlation_id data"
+                                sequence occurred_at recorded_at actor actor_name actor_status correlation_id data"
         .split_whitespace()
         .collect();
     let mut ids = HashSet::new();

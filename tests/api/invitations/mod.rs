@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     organizations::{organization, organization_with_guests},
-    support::{Person, World, eventually},
+    support::{Person, Reply, World, eventually},
 };
 
 fn unknown(name: &str) -> String {
@@ -282,6 +282,12 @@ async fn nobody_joins_an_organization_whose_last_admin_was_erased() {
     grace.get(&format!("/organizations/{acme}")).await.problem(404);
 }
 
+/// A reply names no other invitations than these. The reactor follows the same removal, and may have ended one before the reply did.
+fn assert_ended(reply: &Reply, sent: &[String]) {
+    let ended = reply.header("workroom-ended-invitations");
+    assert!(ended.split(", ").all(|id| id.is_empty() || sent.iter().any(|sent| sent == id)), "{ended}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn invitations_end_with_their_senders_right_to_invite() {
     let world = World::new().await;
@@ -306,7 +312,7 @@ async fn invitations_end_with_their_senders_right_to_invite() {
     let (id, email) = invite(&projects, "owner").await;
     let mailed = token(&email, "Apollo").await;
     let removed = ada.delete(&format!("{projects}/members/{}", eve.id)).await.is(204);
-    assert_eq!(removed.header("workroom-ended-invitations"), id);
+    assert_ended(&removed, std::slice::from_ref(&id));
     let grace = server.person_with("grace", &email).await;
     accept(&grace, &mailed).await.problem(404);
     grace.get(&projects).await.problem(404);
@@ -318,22 +324,24 @@ async fn invitations_end_with_their_senders_right_to_invite() {
     add(&projects, "owner").await;
     let sent = [invite(&projects, "viewer").await.0, invite(&projects, "viewer").await.0];
     let demoted = ada.patch(&format!("{projects}/members/{}", eve.id), json!({"role": "collaborator"})).await.is(200);
-    let ended = demoted.header("workroom-ended-invitations");
-    assert!(sent.iter().all(|id| ended.contains(id.as_str())), "{ended}");
+    assert_ended(&demoted, &sent);
+    assert!(ada.get(&format!("{projects}/invitations")).await.is(200).items().is_empty());
 
     // An organization's admin, demoted: invitations to it, and to its projects.
     add(&organizations, "admin").await;
     let sent = [invite(&organizations, "admin").await.0, invite(&hosted, "owner").await.0];
     let demoted = ada.patch(&format!("{organizations}/members/{}", eve.id), json!({"role": "member"})).await.is(200);
-    let ended = demoted.header("workroom-ended-invitations");
-    assert!(sent.iter().all(|id| ended.contains(id.as_str())), "{ended}");
+    assert_ended(&demoted, &sent);
+    for host in [&organizations, &hosted] {
+        assert!(ada.get(&format!("{host}/invitations")).await.is(200).items().is_empty());
+    }
 
     // And removed, while others' invitations stay.
     let kept = ada.post(&format!("{organizations}/members"), json!({"email": unknown("hopper")})).await.is(201).id();
     ada.patch(&format!("{organizations}/members/{}", eve.id), json!({"role": "admin"})).await.is(200);
     let sent = invite(&organizations, "member").await.0;
     let removed = ada.delete(&format!("{organizations}/members/{}", eve.id)).await.is(204);
-    assert_eq!(removed.header("workroom-ended-invitations"), sent);
+    assert_ended(&removed, std::slice::from_ref(&sent));
     let left = ada.get(&format!("{organizations}/invitations")).await.is(200);
     assert_eq!(left.items().iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), [json!(kept)]);
     let (proven, printed) = world.command(&["audit", "access"]).await;

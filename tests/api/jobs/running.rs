@@ -43,7 +43,7 @@ async fn a_program_that_does_not_end_is_ended() {
     let ada = server.person("ada").await;
     let job = run(&ada, "python", "print('begun', flush=True)\nwhile True: pass", json!({"timeout_seconds": 1})).await;
     assert_eq!(job["status"], "failed");
-    assert_eq!(job["result"]["limit_hit"], "timeout");
+    assert_eq!(job["result"]["limit_hit"], "time");
     assert_eq!(job["result"]["exit_code"], Value::Null);
     assert_eq!(job["result"]["stdout"], "begun\n");
     assert!(job["result"]["execution_time_ms"].as_i64().is_some_and(|ms| (1000..10_000).contains(&ms)), "{job}");

@@ -69,9 +69,11 @@ async fn who_is_here_is_told_over_all_instances() {
     drop(again);
     // The account is still here; whether the second connection comes back is not waited for.
     assert_eq!(here.expect("presence.updated").await["connections"], 1);
+    // The other instance hears of it a moment later.
+    while there.expect("presence.updated").await["connections"] != 1 {}
 
     // A connection that ends may be back in a moment: nobody is told.
-    drop(there);
+    there.close().await;
     let (mut there, _) = enter(&bob.at(&two.address), &project).await;
     is_quiet(&mut here).await;
     // Who says so has left at once.

@@ -11,7 +11,17 @@ use crate::support::{Client, World};
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The WebSocket, and what lies beside the API.
-const BESIDE: [&str; 5] = ["/realtime", "/health", "/ready", "/", "/.well-known/jwks.json"];
+const BESIDE: [&str; 9] = [
+    "/realtime",
+    "/health",
+    "/ready",
+    "/",
+    "/.well-known/jwks.json",
+    "/log/checkpoint",
+    "/log/tile/{level}/{index}",
+    "/log/keys",
+    "/log/consistency",
+];
 
 /// Every operation: its method, path and description.
 fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
@@ -94,8 +104,10 @@ async fn the_document_is_sound_openapi_3_1() {
                 assert_eq!(schema, "#/components/schemas/ProblemDetails", "{at}: {status}");
             } else if !["101", "204", "304"].contains(&status.as_str()) {
                 let media_type = match (method, path) {
-                    ("get", CONTENT) => "text/plain",
+                    ("get", CONTENT | "/log/checkpoint") => "text/plain",
+                    ("get", "/log/tile/{level}/{index}") => "application/octet-stream",
                     (_, path) if path.ends_with("/events/stream") => "text/event-stream",
+                    (_, path) if path.ends_with("/events/export") => "application/x-ndjson",
                     _ => "application/json",
                 };
                 assert!(response["content"][media_type]["schema"].is_object(), "{at}: {status}");
@@ -107,6 +119,9 @@ async fn the_document_is_sound_openapi_3_1() {
             "/auth/email/verification",
             "/invitations/{token}/accept",
             "/invitations/{token}/block",
+            "/jobs/{job_id}/cancel",
+            "/jobs/{job_id}/retry",
+            REDELIVER,
         ]
         .contains(&path);
         if matches!(method, "post" | "put" | "patch") && !takes_nothing {
@@ -201,7 +216,11 @@ async fn every_read_waits_for_a_position() {
         assert!(takes, "{path}");
         let address: Vec<_> = path
             .split('/')
-            .map(|part| if part.starts_with('{') { Uuid::now_v7().to_string() } else { part.to_owned() })
+            .map(|part| match part {
+                "{seq}" => "1".to_owned(),
+                part if part.starts_with('{') => Uuid::now_v7().to_string(),
+                part => part.to_owned(),
+            })
             .collect();
         ada.get(&format!("{}?min_position=-1", address.join("/"))).await.refused_field("/min_position", "out-of-range");
     }
@@ -210,6 +229,11 @@ async fn every_read_waits_for_a_position() {
 const ROOM: &str = "/projects/{project_id}/workspaces/{workspace_id}";
 const FILES: &str = "/projects/{project_id}/workspaces/{workspace_id}/files";
 const FILE: &str = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}";
+const WEBHOOKS: &str = "/projects/{project_id}/webhooks";
+const WEBHOOK: &str = "/projects/{project_id}/webhooks/{webhook_id}";
+const SECRET: &str = "/projects/{project_id}/webhooks/{webhook_id}/secret";
+const DELIVERIES: &str = "/projects/{project_id}/webhooks/{webhook_id}/deliveries";
+const REDELIVER: &str = "/projects/{project_id}/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver";
 const CONTENT: &str = "/projects/{project_id}/workspaces/{workspace_id}/files/{file_id}/content";
 
 /// What the other tests have seen of each operation beyond what every operation has.
@@ -235,6 +259,12 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("post", "/auth/refresh", "200 400 401 413 415 422"),
     ("get", "/auth/me", "200 304 401 422 503"),
     ("get", "/auth/me/events", "200 401 403 422 503"),
+    ("get", "/auth/me/events/{seq}", "200 401 403 404 422 503"),
+    ("post", "/auth/me/events/{seq}/redact", "201 400 401 403 404 409 413 415 422 503"),
+    ("post", "/organizations/{organization_id}/events/{seq}/redact", "201 400 401 403 404 409 413 415 422 503"),
+    ("post", "/projects/{project_id}/events/{seq}/redact", "201 400 401 403 404 409 413 415 422 503"),
+    ("post", "/projects/{project_id}/purge", "202 400 401 403 404 409 413 415 422"),
+    ("put", "/organizations/{organization_id}/retention", "200 400 401 403 404 409 412 413 415 422"),
     ("post", "/organizations", "201 401 409 422"),
     ("get", "/organizations", "200 401"),
     ("get", "/organizations/{organization_id}", "200 304 401 404"),
@@ -249,6 +279,8 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("delete", "/organizations/{organization_id}/members/{user_id}", "204 401 403 404 409"),
     ("get", "/organizations/{organization_id}/projects", "200 401 404"),
     ("get", "/organizations/{organization_id}/events", "200 401 404"),
+    ("get", "/organizations/{organization_id}/events/{seq}", "200 401 404"),
+    ("get", "/organizations/{organization_id}/events/export", "200 401 403 404 422 429 503"),
     ("post", "/projects", "201 400 401 404 409 413 415 422"),
     ("get", "/projects", "200 401 422 503"),
     ("get", "/projects/{project_id}", "200 304 401 404 422 503"),
@@ -256,6 +288,10 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("put", "/projects/{project_id}", "200 400 401 403 404 412 413 415 422"),
     ("delete", "/projects/{project_id}", "204 401 403 404 412"),
     ("get", "/projects/{project_id}/events", "200 401 404 422 503"),
+    ("get", "/projects/{project_id}/state", "200 401 404 409 422 429 503"),
+    ("get", "/projects/{project_id}/diff", "200 401 404 409 422 429 503"),
+    ("get", "/projects/{project_id}/events/{seq}", "200 401 404 422 503"),
+    ("get", "/projects/{project_id}/events/export", "200 401 403 404 422 429 503"),
     ("get", "/projects/{project_id}/members", "200 401 403 404 422 503"),
     ("post", "/projects/{project_id}/members", "201 400 401 403 404 409 413 415 422"),
     ("get", "/projects/{project_id}/members/{user_id}", "200 304 401 403 404"),
@@ -297,9 +333,35 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("delete", FILE, "204 401 403 404 412"),
     ("get", CONTENT, "200 304 401 403 404"),
     ("put", CONTENT, "200 400 401 403 404 412 413 415 422"),
-    ("post", "/jobs", "202 400 401 403 404 409 413 415 422 503"),
+    ("post", "/jobs", "200 202 400 401 403 404 409 413 415 422 503"),
     ("get", "/jobs", "200 401 403 404 422 503"),
     ("get", "/jobs/{job_id}", "200 304 401 403 404"),
+    ("get", "/jobs/{job_id}/logs", "200 401 403 404 422"),
+    ("get", "/jobs/{job_id}/artifacts", "200 401 403 404 422"),
+    ("post", "/jobs/{job_id}/cancel", "200 401 403 404 409"),
+    ("post", "/jobs/{job_id}/retry", "200 401 403 404 409"),
+    ("delete", "/jobs/{job_id}", "204 401 403 404 409 412"),
+    ("get", "/jobs/rules", "200 401 403 404 422"),
+    ("post", "/jobs/pause", "200 400 401 403 404 409 413 415 422"),
+    ("post", "/jobs/resume", "200 400 401 403 404 409 413 415 422"),
+    ("put", "/jobs/rules", "200 400 401 403 404 409 413 415 422"),
+    ("post", "/jobs/cancel", "202 400 401 403 404 409 413 415 422"),
+    ("post", "/jobs/retry", "202 400 401 403 404 409 413 415 422"),
+    ("post", "/jobs/delete", "202 400 401 403 404 409 413 415 422"),
+    ("post", WEBHOOKS, "201 400 401 403 404 409 413 415 422"),
+    ("get", WEBHOOKS, "200 401 403 404"),
+    ("get", WEBHOOK, "200 304 401 403 404"),
+    ("patch", WEBHOOK, "200 400 401 403 404 409 412 413 415 422"),
+    ("delete", WEBHOOK, "204 401 403 404 412"),
+    ("post", SECRET, "201 400 401 403 404 413 415 422"),
+    ("get", DELIVERIES, "200 401 403 404 422"),
+    ("post", REDELIVER, "202 401 403 404 409"),
+    ("post", "/schedules", "201 400 401 403 404 409 413 415 422"),
+    ("get", "/schedules", "200 401 403 404 422"),
+    ("get", "/schedules/{schedule_id}", "200 304 401 403 404"),
+    ("patch", "/schedules/{schedule_id}", "200 400 401 403 404 409 412 413 415 422"),
+    ("put", "/schedules/{schedule_id}", "200 400 401 403 404 409 412 413 415 422"),
+    ("delete", "/schedules/{schedule_id}", "204 401 403 404 412"),
     ("post", "/realtime/tickets", "201 400 401 409 415 422"),
     ("post", "/projects/{project_id}/realtime", "202 400 401 403 404 415 422"),
     ("get", "/projects/{project_id}/events/stream", "200 400 401 403 404 422 429 503"),
@@ -309,6 +371,13 @@ const SEEN: &[(&str, &str, &str)] = &[
     ("get", "/ready", "200 503"),
     ("get", "/", "200"),
     ("get", "/.well-known/jwks.json", "200"),
+    ("get", "/log/checkpoint", "200 304 404"),
+    ("get", "/log/tile/{level}/{index}", "200 404"),
+    ("get", "/log/keys", "200"),
+    ("get", "/log/consistency", "200 422"),
+    ("get", "/projects/{project_id}/events/{seq}/proof", "200 401 404 422 503"),
+    ("get", "/organizations/{organization_id}/events/{seq}/proof", "200 401 404 422 503"),
+    ("get", "/auth/me/events/{seq}/proof", "200 401 403 404 422 503"),
     ("get", "/projects/{project_id}", "400 408"),
     ("get", "/auth/me", "500"),
 ];
@@ -390,10 +459,13 @@ async fn every_operation_documents_the_headers_that_it_takes_and_sends() {
             "/auth/email/verification",
             "/realtime/tickets",
             "/projects/{project_id}/realtime",
+            "/projects/{project_id}/purge",
         ];
         assert_eq!(method != "get" && !appends_nothing.contains(&path), told.contains("Workroom-Position"), "{at}");
         let is_new = statuses.contains_key("201") && path != "/realtime/tickets";
-        assert_eq!(is_new || path == "/jobs" && method == "post", told.contains("Location"), "{at}");
+        let accepting = ["/jobs", "/jobs/cancel", "/jobs/retry", "/jobs/delete", REDELIVER];
+        let is_accepted = method == "post" && accepting.contains(&path);
+        assert_eq!(is_new || is_accepted, told.contains("Location"), "{at}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who may say what in NATS, and what is believed of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerError};
 use futures::StreamExt;
@@ -103,7 +103,7 @@ async fn a_worker_may_publish_and_hear_nothing_but_what_its_jobs_take() {
     }
     // What it may: the last of these would tell of a refusal of the others.
     worker.publish(format!("workroom.{epoch}.ring"), "".into()).await.expect("a message");
-    let answer = worker.request("$JS.API.CONSUMER.INFO.JOBS.code_execution", "".into()).await.expect("an answer");
+    let answer = worker.request("$JS.API.CONSUMER.INFO.JOBS.sandbox", "".into()).await.expect("an answer");
     let answer: Value = serde_json::from_slice(&answer.payload).expect("JSON");
     assert_eq!(answer["stream_name"], "JOBS", "{answer}");
     assert!(refusals.try_recv().is_err());
@@ -133,6 +133,20 @@ async fn forged(pool: &PgPool, project: &str, ahead: i64) -> (String, HeaderMap,
 
 async fn change(person: &Person, project: &str, description: &str) {
     person.patch(&format!("/projects/{project}"), json!({"description": description})).await.is(200);
+}
+
+/// What is in the stream: each sequence, with the event's id, if there is one.
+async fn copied(nats: &Client) -> Vec<(u64, Option<Uuid>)> {
+    let jetstream = async_nats::jetstream::new(nats.clone());
+    let Ok(stream) = jetstream.get_stream("EVENTS").await else { return Vec::new() };
+    let state = stream.cached_info().state.clone();
+    let mut copied = Vec::new();
+    for sequence in state.first_sequence..=state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.ok();
+        let id = message.and_then(|message| message.headers.get(header::EVENT_ID).map(|id| id.as_str().to_owned()));
+        copied.push((sequence, id.and_then(|id| Uuid::try_parse(&id).ok())));
+    }
+    copied
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -190,19 +204,16 @@ async fn a_forged_event_is_shown_to_nobody_and_displaces_none() {
     change(&ada, &project, "the last").await;
     let events: Vec<Uuid> =
         sqlx::query_scalar("SELECT event_id FROM events ORDER BY position").fetch_all(&pool).await.expect("events");
-    eventually("the copy is the log", async || {
-        let jetstream = async_nats::jetstream::new(nats.clone());
-        let Ok(stream) = jetstream.get_stream("EVENTS").await else { return false };
-        let state = stream.cached_info().state.clone();
-        let mut copied = Vec::new();
-        for sequence in state.first_sequence..=state.last_sequence {
-            let Ok(message) = stream.get_raw_message(sequence).await else { return false };
-            let id = message.headers.get(header::EVENT_ID).map(|id| id.as_str().to_owned());
-            copied.extend(id.and_then(|id| Uuid::try_parse(&id).ok()));
+    let began = Instant::now();
+    loop {
+        let copied = copied(&nats).await;
+        let ids: Vec<Uuid> = copied.iter().filter_map(|(_, id)| *id).collect();
+        if ids.len() == copied.len() && !ids.is_empty() && events.ends_with(&ids) {
+            break;
         }
-        !copied.is_empty() && events.ends_with(&copied)
-    })
-    .await;
+        assert!(began.elapsed() < PATIENCE, "the copy is not the log: {copied:?}, and not the end of {events:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     assert_eq!(log::epoch(&pool).await.expect("the epoch"), epoch);
     for (socket, _) in &mut sockets {
         socket.send(json!({"type": "ping"})).await;

@@ -169,7 +169,7 @@ async fn a_body_that_is_too_large_is_refused() {
     let ada = server.person("ada").await;
     let project = ada.project("Apollo").await;
     let before = head(&world).await;
-    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(10 * 1024 * 1024));
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(16 * 1024 * 1024));
     for (method, path, _) in operations(&project, &ada) {
         ada.send(method, &path, Some(large.clone())).await.problem(413);
     }

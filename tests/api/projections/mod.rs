@@ -5,6 +5,7 @@ mod names;
 mod plans;
 mod poison;
 mod stall;
+mod tampering;
 
 use std::{
     sync::{

@@ -4,9 +4,9 @@ mod copy;
 mod doorbell;
 mod full_disk;
 mod held;
-mod jobs;
 mod leaders;
 mod outage;
+mod redaction;
 mod restore;
 mod service;
 
@@ -69,11 +69,6 @@ async fn stream(world: &World, name: &str) -> Stream {
     connect(world).await.jetstream().get_stream(name).await.expect("a stream")
 }
 
-/// How many messages a stream holds.
-async fn count(world: &World, name: &str) -> u64 {
-    stream(world, name).await.cached_info().state.messages
-}
-
 /// A relay at work.
 struct Running {
     task: JoinHandle<()>,
@@ -118,7 +113,7 @@ impl Running {
     /// Waits until the copy has reached a position.
     #[track_caller]
     fn reaches(&mut self, position: i64) -> impl Future<Output = ()> {
-        self.becomes("the position", move |status| status.position >= position && status.jobs_position >= position)
+        self.becomes("the position", move |status| status.position >= position)
     }
 
     /// Ends it wherever it is.

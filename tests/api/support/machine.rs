@@ -132,10 +132,16 @@ pub fn rounds_of(all: usize) -> usize {
 }
 
 /// Waits until a condition holds, asking again and again; fails after twenty seconds.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+pub async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl FnMut() -> F) {
+    within(Duration::from_secs(20), what, holds).await;
+}
+
+/// The same, with another limit; tells how long it took.
+pub async fn within<F: Future<Output = bool>>(limit: Duration, what: &str, mut holds: impl FnMut() -> F) -> Duration {
+    let began = Instant::now();
     while !holds().await {
-        assert!(Instant::now() < deadline, "never: {what}");
+        assert!(began.elapsed() < limit, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
+    began.elapsed()
 }

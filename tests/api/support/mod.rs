@@ -12,6 +12,7 @@
 mod client;
 mod described;
 mod described_frames;
+mod dump;
 mod event_stream;
 mod machine;
 mod mail_server;
@@ -20,10 +21,11 @@ mod server;
 mod socket;
 mod world;
 
-pub use client::{Client, Person, Reply};
+pub use client::{Client, Person, Reply, published};
 pub use described_frames::is_message_described;
+pub use dump::dump;
 pub use event_stream::EventStream;
-pub use machine::{bubblewrap, data_dir, eventually, rounds_of, workroom, workroom_dev};
+pub use machine::{bubblewrap, data_dir, eventually, rounds_of, within, workroom, workroom_dev};
 pub use mail_server::{MailServer, Manner};
 pub use pooler::{Pooler, Pooling};
 pub use server::Server;

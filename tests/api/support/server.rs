@@ -1,9 +1,12 @@
 //! A `workroom serve` process.
 
-use std::{process::Stdio, time::Duration};
+use std::{process::Stdio, sync::LazyLock, time::Duration};
 
 use nix::{
-    sys::signal::{Signal, kill},
+    sys::{
+        signal::{Signal, kill},
+        statvfs::{FsFlags, statvfs},
+    },
     unistd::Pid,
 };
 use tokio::{
@@ -23,6 +26,27 @@ pub struct Server {
     pub address: String,
 }
 
+/// A process that stands still until this is dropped.
+pub struct Frozen<'a>(&'a Server);
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        self.0.signal(Signal::SIGCONT);
+    }
+}
+
+/// A folder in memory from which programs may be run, if there is room. Each service lays out hundreds of files for its sandboxes, and
+/// a file system that was just told to delete as many is slow to make others.
+fn memory() -> Option<&'static str> {
+    static MEMORY: LazyLock<Option<&str>> = LazyLock::new(|| {
+        let folder = "/dev/shm";
+        let known = statvfs(folder).ok()?;
+        let free = known.blocks_available() * known.fragment_size();
+        (free >= 2 << 30 && !known.flags().contains(FsFlags::ST_NOEXEC)).then_some(folder)
+    });
+    *MEMORY
+}
+
 impl Server {
     pub(super) async fn start(
         database_url: &str,
@@ -39,6 +63,7 @@ impl Server {
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
             .env("WORKROOM_BUBBLEWRAP", bubblewrap)
+            .envs(memory().map(|folder| ("WORKROOM_SANDBOX_FOLDER", folder)))
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned()))
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
@@ -82,6 +107,13 @@ impl Server {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).expect("a running service");
+    }
+
+    /// Makes the process stand still.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen<'_> {
+        self.signal(Signal::SIGSTOP);
+        Frozen(self)
     }
 
     /// Kills the process where it stands.

@@ -134,6 +134,12 @@ impl Socket {
         self.expect("event").await
     }
 
+    /// Closes it, and waits until the server has: it is in no room then.
+    pub async fn close(mut self) {
+        self.stream.close(None).await.expect("an open socket");
+        assert_eq!(self.until_closed().await.1, Closed(1005), "the server closes it as it was asked to");
+    }
+
     /// Reads to the socket's end; returns the frames on the way and the close code.
     pub async fn until_closed(&mut self) -> (Vec<Value>, Closed) {
         let mut frames = Vec::new();

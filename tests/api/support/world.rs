@@ -45,7 +45,7 @@ impl Drop for World {
 impl World {
     /// A new database in the shared Postgres, with the schema, and a new NATS.
     pub async fn new() -> Self {
-        let world = Self::in_shared_postgres(&format!("TEMPLATE {MIGRATED}")).await;
+        let world = Self::in_shared_postgres(&format!("TEMPLATE {MIGRATED} STRATEGY FILE_COPY")).await;
         // A log is told from others by its epoch.
         let mut admin = PgConnection::connect(&world.urls.admin).await.expect("a connection");
         sqlx::query("UPDATE log_epoch SET epoch = gen_random_uuid(), started_at = now()")
@@ -124,9 +124,19 @@ impl World {
         Server::start(&self.service_url, self.services.nats_url(), arguments, &all).await
     }
 
+    /// A service that does everything but run programs.
+    pub async fn server_without_worker(&self) -> Server {
+        self.server_with(&["--roles", "api,live,projector,relay,scheduler"], &[]).await
+    }
+
     /// A service that only runs jobs, with the least rights: nothing but a worker's in Postgres and NATS.
     pub async fn worker(&self) -> Server {
-        Server::start(&self.urls.worker, &self.nats().worker_url(), &["--roles", "worker"], &[]).await
+        self.worker_with(&[]).await
+    }
+
+    /// The same, with these further variables.
+    pub async fn worker_with(&self, variables: &[(&str, &str)]) -> Server {
+        Server::start(&self.urls.worker, &self.nats().worker_url(), &["--roles", "worker"], variables).await
     }
 
     /// The mails to an address with this subject that were written so far, oldest first.

@@ -28,7 +28,6 @@ from workroom_client.models import (
     File,
     Job,
     JobStatus,
-    Language,
     LoginRequest,
     MemberList,
     ProblemDetails,
@@ -96,7 +95,7 @@ orbit = CreateFileRequest(path="src/orbit.py", content="print(6 * 7)\n")
 file = given(File, create_file.sync(project.id, workspace.id, client=api, body=orbit))
 assert file.size == 13
 
-code = SubmitJobRequest(language=Language.PYTHON, code="print(6 * 7)", project_id=project.id)
+code = SubmitJobRequest(language="python", code="print(6 * 7)", project_id=project.id)
 submitted = create_job.sync(client=api, body=code)
 if isinstance(submitted, Job):
     for _ in range(300):

@@ -172,9 +172,9 @@ export class Hub {
   /** Tells, once, who has to do without something. */
   #tellLacking(link) {
     for (const one of [...this.#subscriptions]) {
-      if (this.#lacking.has(one) || (link.follows.has(one) && !one.wants.presence && !one.wants.cursors)) continue;
+      if (this.#lacking.has(one) || (link.follows.has(one) && !one.wants.presence && !one.wants.cursors && !one.wants.output)) continue;
       this.#lacking.add(one);
-      const what = link.follows.has(one) ? "presence and cursors are" : "this feed is";
+      const what = link.follows.has(one) ? "presence, cursors and output are" : "this feed is";
       one.fail(new WorkroomError({ code: "needs-websocket", detail: `${what} not there until a WebSocket can be opened again` }));
     }
   }

@@ -38,12 +38,13 @@ export class Subscription extends Emitter {
    */
   constructor(hub, options) {
     super();
-    const { since, events = true, presence = false, cursors = false, signal, maxQueue = MAX_QUEUE } = options;
+    const { since, events = true, presence = false, cursors = false, output = false, signal, maxQueue = MAX_QUEUE } = options;
     this.topic = Object.freeze(topicOf(options));
     this.key = topicKey(this.topic);
     this.feed = feedKey(this.topic);
     if ((presence || cursors) && !this.topic.project_id) throw new TypeError("presence and cursors are of projects");
-    this.wants = Object.freeze({ events, presence, cursors });
+    if (output && (!this.topic.project_id || this.topic.workspace_id)) throw new TypeError("output is of projects");
+    this.wants = Object.freeze({ events, presence, cursors, output });
     if (since !== undefined && since !== null) this.place = { epoch: since.epoch ?? null, seq: since.seq };
     this.#hub = hub;
     this.#maxQueue = maxQueue;
@@ -173,7 +174,9 @@ export class Subscription extends Emitter {
     } else if (type.startsWith("presence.") && this.wants.presence) {
       this.#room.presence(frame);
       this.emit("presence", frame);
-    } else if (type === "error") this.fail(fromFrame(frame));
+    } else if (type === "job.output" && this.wants.output) this.emit("output", frame);
+    else if (type === "job.output.skipped" && this.wants.output) this.emit("outputSkipped", frame);
+    else if (type === "error") this.fail(fromFrame(frame));
   }
 
   /** @internal Something did not work; the subscription goes on. */

@@ -201,7 +201,8 @@ export class Wire {
 /** What the service is asked for, so that each has what it wants. */
 function union(subscriptions) {
   const any = (name) => subscriptions.some((one) => one.wants[name]);
-  return { events: any("events"), presence: any("presence"), cursors: any("cursors") };
+  // Named only where it is wanted: a service that does not know it refuses it.
+  return { events: any("events"), presence: any("presence"), cursors: any("cursors"), ...(any("output") && { output: true }) };
 }
 
 function plain({ epoch, seq }) {

@@ -123,3 +123,12 @@ fn a_short_secret_is_none() {
     assert!(SigningSecret::parse("whsec_!").is_err());
     assert!(!format!("{:?}", verifier().0).contains("MfKQ"));
 }
+
+#[test]
+fn the_published_vector_is_what_is_signed() {
+    let secret = SigningSecret::parse(SECRET).unwrap();
+    assert_eq!(secret.sign(ID, at(0), BODY), SIGNATURE);
+    let other = SigningSecret::parse("whsec_AAAAAAAAAAAAAAAAAAAAAAAA").unwrap();
+    let both = format!("{} {}", other.sign(ID, at(0), BODY), secret.sign(ID, at(0), BODY));
+    assert!(verifier().verify(&headers(0, &both), BODY, at(0)).is_ok());
+}

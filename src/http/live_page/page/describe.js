@@ -106,4 +106,8 @@ const LINES = {
   JobAttemptFailed: (data) => `saw attempt ${Number(data.attempt)} of a job fail`,
   JobDeadLettered: () => "gave up a job",
   JobCancelled: () => "cancelled a job",
+  JobDeleted: () => "deleted a job",
+  JobRuleChanged: (data) => (data.paused ? "paused jobs" : "set a rule for jobs"),
+  HistoryExported: () => "exported the history",
+  StateRead: (data) => `read the project as it was at ${Number(data.as_of)}`,
 };

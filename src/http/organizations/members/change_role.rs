@@ -30,7 +30,8 @@ pub struct ChangeOrganizationRoleRequest {
 
 impl RequestBody for ChangeOrganizationRoleRequest {}
 
-/// Give a member of an organization another role.
+/// Give a member of an organization another role. Whoever becomes an auditor leaves its projects; what only they owned
+/// goes to an admin.
 #[utoipa::path(
     method(patch, put),
     path = "/organizations/{organization_id}/members/{user_id}",
@@ -67,7 +68,7 @@ pub async fn change_member_role(
             let added_at = added.map_or(caller.context.now, |added| added.at);
             OrganizationMember::of(user_id.into(), accounts::find(pool, user_id.into()).await?, added_at)
         };
-    let Demoted { done, ended_invitations } = state.app.demote(&caller.context, account_id, &command).await?;
+    let Demoted { done, ended_invitations } = state.app.change_organization_role(&caller.context, &command).await?;
     role.as_str().clone_into(&mut member.role);
     let reply = Updated::new(done.position, done.visible, done.reply, &member);
     Ok(WithEndedInvitations { reply, ended: ended_invitations })

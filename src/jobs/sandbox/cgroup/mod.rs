@@ -9,13 +9,14 @@ mod group;
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
 
 pub(super) use self::group::{Group, LimitEvents};
 
-/// The first part of a group's name: `workroom-job.<pid>.<start time>.<number>`.
+/// The first part of a group's name: `workroom-job.<process namespace>.<pid>.<start time>.<number>`.
 const PREFIX: &str = "workroom-job";
 
 /// Where groups are made.
@@ -52,7 +53,8 @@ impl Controllers {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let pid = std::process::id();
         let started = start_time(pid).ok_or_else(|| io::Error::other("own start time is unreadable"))?;
-        let name = format!("{PREFIX}.{pid}.{started}.{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}.{}.{pid}.{started}.{number}", namespace()?);
         Group::make(self, &name, limits)
     }
 
@@ -80,11 +82,20 @@ impl Controllers {
     }
 }
 
-/// Whether a name is a group's, and its worker has ended.
+/// Whether a name is a group's, and its worker has ended. Of workers in other process namespaces nothing is known here.
 fn left_behind(name: &str) -> bool {
     let mut parts = name.split('.');
-    let (Some(PREFIX), Some(pid), Some(started)) = (parts.next(), parts.next(), parts.next()) else { return false };
-    pid.parse().is_ok_and(|pid| start_time(pid).as_deref() != Some(started))
+    let (Some(PREFIX), Some(of), Some(pid), Some(started)) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let own = namespace().is_ok_and(|own| own.to_string() == of);
+    own && pid.parse().is_ok_and(|pid| start_time(pid).as_deref() != Some(started))
+}
+
+/// The number of the process namespace of this process, in which ids of processes mean something.
+fn namespace() -> io::Result<u64> {
+    Ok(fs::metadata("/proc/self/ns/pid")?.ino())
 }
 
 /// When a process was started, in ticks since boot: with its id, it names a process for good (field 22 of proc(5)'s
@@ -101,11 +112,12 @@ mod tests {
 
     #[test]
     fn a_group_belongs_to_a_process_not_to_a_number() {
-        let pid = std::process::id();
+        let (pid, own) = (std::process::id(), namespace().expect("a namespace"));
         let started = start_time(pid).expect("a start time");
-        assert!(!left_behind(&format!("{PREFIX}.{pid}.{started}.0")), "alive");
-        assert!(left_behind(&format!("{PREFIX}.{pid}.1.0")), "another process had this number");
-        assert!(left_behind(&format!("{PREFIX}.4194305.1.0")), "no such process");
+        assert!(!left_behind(&format!("{PREFIX}.{own}.{pid}.{started}.0")), "alive");
+        assert!(left_behind(&format!("{PREFIX}.{own}.{pid}.1.0")), "another process had this number");
+        assert!(left_behind(&format!("{PREFIX}.{own}.4194305.1.0")), "no such process");
+        assert!(!left_behind(&format!("{PREFIX}.1.4194305.1.0")), "not known here");
         assert!(!left_behind("system.slice"), "not ours");
     }
 
@@ -114,17 +126,18 @@ mod tests {
     fn what_a_killed_worker_left_is_killed_and_removed() {
         let limits = Limits { memory_bytes: 64 << 20, processes: 8 };
         let Ok(controllers) = Controllers::detect(limits) else { return };
-        let group = Group::make(&controllers, &format!("{PREFIX}.4194305.1.0"), limits).expect("a group");
+        let name = format!("{PREFIX}.{}.4194305.1.0", namespace().expect("a namespace"));
+        let group = Group::make(&controllers, &name, limits).expect("a group");
         let mut left = std::process::Command::new("sleep").arg("4008").spawn().expect("a process");
-        for procs in group.procs() {
-            fs::write(procs, left.id().to_string()).expect("joined");
+        for file in group.joins() {
+            fs::write(file, left.id().to_string()).expect("joined");
         }
         std::mem::forget(group);
 
         controllers.clean_up();
 
         assert!(!left.wait().expect("an end").success());
-        let gone = || controllers.folders().iter().all(|folder| !folder.join(format!("{PREFIX}.4194305.1.0")).exists());
+        let gone = || controllers.folders().iter().all(|folder| !folder.join(&name).exists());
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
         while !gone() {
             assert!(std::time::Instant::now() < deadline, "the group stays");

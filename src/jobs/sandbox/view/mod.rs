@@ -25,7 +25,11 @@ use nix::{
 };
 use uuid::Uuid;
 
-use super::{Language, SandboxConfig};
+use super::{
+    SandboxConfig,
+    language::{Language, Sight},
+    seccomp::{self, SharedMemory},
+};
 
 /// Larger files are mounted, not copied.
 const COPIED_BYTES: u64 = 8 * 1024 * 1024;
@@ -210,6 +214,8 @@ pub(super) struct View {
     /// Files and folders of the host that are mounted at their own places, read-only.
     pub mounts: Vec<PathBuf>,
     pub interpreter: PathBuf,
+    /// The list of system calls of the language's programs, as bubblewrap reads it.
+    pub filter: PathBuf,
     _folder: Arc<Folder>,
 }
 
@@ -228,12 +234,8 @@ impl Folder {
     /// # Errors
     /// When there is no such place, with the places and what is wrong with them.
     pub(super) fn new(config: &SandboxConfig) -> io::Result<Self> {
-        let places = match &config.folder {
-            Some(folder) => vec![folder.clone()],
-            None => vec![std::env::temp_dir(), "/var/tmp".into(), "/dev/shm".into()],
-        };
         let mut reasons = Vec::new();
-        for place in places {
+        for place in places(config) {
             match usable(&place).and_then(|()| Self::make(&place)) {
                 Ok(folder) => return Ok(folder),
                 Err(error) => reasons.push(format!("{}: {error}", place.display())),
@@ -265,11 +267,13 @@ impl Folder {
     pub(super) fn lay_out(
         self: &Arc<Self>,
         config: &SandboxConfig,
-        language: Language,
+        name: &str,
+        language: &Language,
         interpreter: &Path,
+        shared: SharedMemory,
         copies: &mut Copies,
     ) -> io::Result<View> {
-        let root = self.path.join(language.as_str());
+        let root = self.path.join(name);
         // Of an interpreter that did not work.
         if root.exists() {
             copies.evict(&root);
@@ -297,17 +301,37 @@ impl Folder {
         for locale in ["/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8"] {
             layout.tree(Path::new(locale))?;
         }
-        match language {
-            Language::Python => layout.python(interpreter)?,
-            Language::Javascript => layout.node()?,
-            Language::Bash => layout.zones()?,
+        for sight in &language.sees {
+            match sight {
+                Sight::PythonModules => layout.python(interpreter)?,
+                Sight::NodeParts => layout.node()?,
+                Sight::Path(path) => layout.sight(path)?,
+            }
         }
         for folder in &config.mounts {
             layout.mount(folder)?;
         }
         let Layout { root, mounts, .. } = layout;
         let mounts = mounts.into_iter().collect();
-        Ok(View { root, mounts, interpreter: interpreter.to_owned(), _folder: Arc::clone(self) })
+        // Built once: it is the same for all programs of the language.
+        let filter = self.path.join(format!("{name}.filter"));
+        fs::write(&filter, seccomp::program(&language.calls, shared).map_err(io::Error::other)?)?;
+        Ok(View { root, mounts, interpreter: interpreter.to_owned(), filter, _folder: Arc::clone(self) })
+    }
+}
+
+/// Removes the folders of ended workers, wherever they may be.
+pub(super) fn sweep(config: &SandboxConfig) {
+    for place in places(config) {
+        clean_up(&place);
+    }
+}
+
+/// Where the folder may be made, first to last.
+fn places(config: &SandboxConfig) -> Vec<PathBuf> {
+    match &config.folder {
+        Some(folder) => vec![folder.clone()],
+        None => vec![std::env::temp_dir(), "/var/tmp".into(), "/dev/shm".into()],
     }
 }
 
@@ -480,16 +504,10 @@ impl Layout<'_> {
         for folder in folders {
             self.mount(&folder)?;
             for module in fs::read_dir(folder.join("lib-dynload")).into_iter().flatten() {
-                let module = module?.path();
-                let Ok(Some(needs)) = elf::needs(&module) else { continue };
-                let origin = module.parent().unwrap_or(Path::new("/"));
-                let search: Vec<PathBuf> = needs.folders.iter().map(|folder| expand(folder, origin)).collect();
-                for library in needs.libraries {
-                    self.library(&library, &search)?;
-                }
+                self.needs_of(&module?.path())?;
             }
         }
-        self.zones()
+        Ok(())
     }
 
     /// What some distributions keep outside of node's program, then in a library.
@@ -504,10 +522,41 @@ impl Layout<'_> {
         Ok(())
     }
 
-    /// Time zones of the world.
-    fn zones(&mut self) -> io::Result<()> {
-        let zones = Path::new("/usr/share/zoneinfo");
-        if zones.is_dir() { self.mount(zones) } else { Ok(()) }
+    /// What the language's settings name.
+    fn sight(&mut self, path: &Path) -> io::Result<()> {
+        if path.is_dir() {
+            self.mount(path)?;
+            self.libraries_in(path)
+        } else if path.is_file() {
+            self.with_needs(path)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What the libraries in a folder need.
+    fn libraries_in(&mut self, folder: &Path) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            // Of the entry itself: nobody walks in circles.
+            if entry.file_type()?.is_dir() {
+                self.libraries_in(&entry.path())?;
+            } else if is_library(&entry.path()) {
+                self.needs_of(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a library needs, without the library itself.
+    fn needs_of(&mut self, path: &Path) -> io::Result<()> {
+        let Ok(Some(needs)) = elf::needs(path) else { return Ok(()) };
+        let origin = path.parent().unwrap_or(Path::new("/"));
+        let search: Vec<PathBuf> = needs.folders.iter().map(|folder| expand(folder, origin)).collect();
+        for library in needs.libraries {
+            self.library(&library, &search)?;
+        }
+        Ok(())
     }
 
     /// The place of an absolute path of the host.
@@ -529,6 +578,14 @@ fn usable(place: &Path) -> io::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether a file is a library by its name: `x.so`, `x.so.1`.
+fn is_library(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| {
+        let name = name.to_string_lossy();
+        name.ends_with(".so") || name.contains(".so.")
+    })
 }
 
 /// Removes folders that nobody uses any more.

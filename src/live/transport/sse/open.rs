@@ -226,7 +226,7 @@ async fn follow(
     signal: &Arc<Signal>,
 ) -> Result<(Topic, Admitted), Error> {
     let topic = Topic { feed: FeedId::Project(project_id), workspace_id: None };
-    let wanted = Wanted { since, events: true, presence: false, cursors: false };
+    let wanted = Wanted { since, events: true, presence: false, cursors: false, output: false };
     let admitted = admit(live.clone(), account_id, topic, wanted, Arc::clone(signal)).await;
     admitted.map(|admitted| (topic, admitted)).map_err(|refused| match refused {
         Refused::NOT_FOUND => Error::refused(NOT_FOUND, format!("there is no such project: {project_id}")),

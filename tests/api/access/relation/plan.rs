@@ -37,10 +37,10 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     let account = || 0..ACCOUNTS;
     let organization = || 0..ORGANIZATIONS;
     let project = || 0..PROJECTS;
-    let rank = || select(vec![OrganizationRole::Member, OrganizationRole::Admin]);
+    let rank = || select(vec![OrganizationRole::Auditor, OrganizationRole::Member, OrganizationRole::Admin]);
     let role = || select(vec![Role::Viewer, Role::Collaborator, Role::Owner]);
     prop_oneof![
-        6 => (organization(), account(), rank()).prop_map(|(organization, account, role)| Step::Join { organization, account, role }),
+        14 => (organization(), account(), rank()).prop_map(|(organization, account, role)| Step::Join { organization, account, role }),
         2 => (organization(), account(), rank()).prop_map(|(organization, account, role)| Step::Promote { organization, account, role }),
         2 => (organization(), account()).prop_map(|(organization, account)| Step::Leave { organization, account }),
         1 => organization().prop_map(|organization| Step::DeleteOrganization { organization }),
@@ -64,7 +64,7 @@ pub(super) fn plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-/// A plan in which every relation is met, with a deleted project and a personal organization.
+/// A plan in which every relation is met, with a deleted project, a personal organization, and an auditor who is a member.
 pub(super) fn small_plan() -> Plan {
     let shared = vec![(false, 0), (true, 1), (false, 0), (false, 0), (false, 0)];
     let projects = vec![(0, 0, true), (0, 2, false), (1, 2, false), (1, 2, true), (0, 2, true)];
@@ -73,6 +73,9 @@ pub(super) fn small_plan() -> Plan {
         Step::Add { project: 1, account: 0, role: Role::Collaborator },
         Step::Add { project: 1, account: 4, role: Role::Owner },
         Step::Join { organization: 0, account: 5, role: OrganizationRole::Member },
+        Step::Join { organization: 0, account: 6, role: OrganizationRole::Auditor },
+        Step::Join { organization: 1, account: 6, role: OrganizationRole::Auditor },
+        Step::Join { organization: 0, account: 3, role: OrganizationRole::Auditor },
         Step::DeleteProject { project: 4 },
     ];
     Plan { organizations: shared, projects, steps }

@@ -71,7 +71,12 @@ fn create_organization(id: OrganizationId, is_personal: bool, admin: AccountId) 
         name: Name::parse("Acme").expect("a name"),
         slug: Slug::personal(id),
         image_url: None,
-        settings: OrganizationSettings { members_can_create_projects: true, allow_guests: None },
+        settings: OrganizationSettings {
+            members_can_create_projects: true,
+            allow_guests: None,
+            job_output_days: None,
+            job_code_days: None,
+        },
     };
     OrganizationCommand::Create { is_personal, admin, fields }
 }

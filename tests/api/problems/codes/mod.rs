@@ -5,12 +5,15 @@ mod failures;
 mod files;
 mod invitations;
 mod issuers;
+mod job_rules;
+mod jobs;
 mod limits;
 mod locks;
 mod members;
 mod outage;
 mod requests;
 mod stopping;
+mod webhooks;
 
 use std::collections::BTreeSet;
 
@@ -22,7 +25,10 @@ use tokio::{
 };
 use workroom::http::problem::codes;
 
-use crate::support::{Client, Reply, World};
+use crate::{
+    redaction, schedules, state,
+    support::{Client, Reply, World},
+};
 
 #[test]
 fn every_code_that_is_documented_is_met() {
@@ -32,12 +38,18 @@ fn every_code_that_is_documented_is_met() {
         files::MET,
         invitations::MET,
         issuers::MET,
+        job_rules::MET,
+        jobs::MET,
         limits::MET,
         locks::MET,
         members::MET,
         outage::MET,
+        redaction::MET,
         requests::MET,
+        schedules::MET,
+        state::MET,
         stopping::MET,
+        webhooks::MET,
     ];
     let met: BTreeSet<_> = all.concat().into_iter().collect();
     let documented: BTreeSet<_> = codes::all().map(|code| code.name).collect();

@@ -1,0 +1,105 @@
+//! Redaction: what somebody wrote in an event is taken out of the log and of everything that has a copy of it, and an event says so.
+//!
+//! | file | |
+//! |---|---|
+//! | [`target`] | the event that is to be redacted, and what will remain of it |
+//! | [`redact`] | the command: by what right, and the event that says so |
+//! | [`jobs`] | a job is over before it is redacted |
+//! | [`tables`] | what goes beside the log in the same append |
+//! | [`orders`] | redactions that are too many for a request, worked off in the background |
+//! | [`statistics`] | the planner's samples of texts, made anew |
+//! | [`purge`] | order the redaction of a deleted project |
+//!
+//! Views, caches, the copy in JetStream and the live gateway follow the event `PayloadRedacted`, as they follow every other.
+
+pub mod codes;
+mod jobs;
+mod orders;
+mod purge;
+mod redact;
+mod statistics;
+mod tables;
+mod target;
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+use workroom_domain::{redaction::PAYLOAD_REDACTED, text::Name};
+
+use self::{redact::RedactEvents, tables::RedactRows, target::Target};
+use super::{App, Context, Done, Error, codes::VIEWS_BEHIND};
+
+pub use orders::Redactions;
+pub(crate) use orders::order_for_account;
+pub use redact::Authority;
+pub use statistics::Statistics;
+pub use target::Place;
+
+super::error::from_refusals!(workroom_domain::redaction::RedactionRefusal);
+
+/// How long a redaction waits for the leaf of its event.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How often it looks: another process may make it.
+const LOOKING: Duration = Duration::from_millis(50);
+
+impl App {
+    /// Redacts an event. The position of what is done is that of the event that says so.
+    ///
+    /// # Errors
+    /// The caller has no right to; there is no such event, nothing in it to redact, or it was redacted before;
+    /// `Kind::Unavailable` when it is so new that it has no leaf yet.
+    pub async fn redact(
+        &self,
+        context: &Context,
+        authority: Authority,
+        place: Place,
+        reason: &Name,
+    ) -> Result<Done<()>, Error> {
+        let target = Target::find(self.pool(), place).await?;
+        self.redact_all(context, authority, target.as_slice(), reason).await
+    }
+
+    /// Redacts events of one aggregate, all or none.
+    async fn redact_all(
+        &self,
+        context: &Context,
+        authority: Authority,
+        targets: &[Target],
+        reason: &Name,
+    ) -> Result<Done<()>, Error> {
+        if let Some(last) = targets.last().filter(|target| target.remains.is_some()) {
+            self.has_leaf(last.position).await?;
+        }
+        let command = RedactEvents { authority, targets, reason };
+        self.run_with_tables(context, &command, &RedactRows(targets)).await
+    }
+
+    /// Waits until the log tree has an event.
+    async fn has_leaf(&self, position: i64) -> Result<(), Error> {
+        let began = Instant::now();
+        while self.trees().size().await? < position.unsigned_abs() {
+            if began.elapsed() >= PATIENCE {
+                return Err(Error::later(VIEWS_BEHIND, Duration::from_secs(1)));
+            }
+            sleep(LOOKING).await;
+        }
+        Ok(())
+    }
+}
+
+/// Whether any event of an aggregate was redacted.
+///
+/// # Errors
+/// The database's.
+pub async fn has_redactions(pool: &PgPool, aggregate_type: &str, aggregate_id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM events e WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.event_type = $3)",
+    )
+    .bind(aggregate_type)
+    .bind(aggregate_id.to_string())
+    .bind(PAYLOAD_REDACTED)
+    .fetch_one(pool)
+    .await
+}

@@ -1,0 +1,326 @@
+//! `GET /projects/{project_id}/events/export` and `GET /organizations/{organization_id}/events/export`: a history as a file that
+//! proves itself.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    body::Body,
+    extract::State as Extract,
+    http::{HeaderMap, HeaderValue, Method, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use futures::stream;
+use serde::Deserialize;
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, mpsc},
+    time::timeout,
+};
+use utoipa::IntoParams;
+use workroom_domain::{
+    access::{Action, OrganizationAction},
+    ids::AccountId,
+};
+
+use crate::{
+    application::{
+        Error,
+        audit::{AuditedFeed, RecordExport},
+        codes::{FORBIDDEN, OUT_OF_RANGE, VIEWS_BEHIND},
+    },
+    audit::export::{Asked, Export, ExportError, Gzip, Scope, Sink},
+    http::{
+        State,
+        extract::{Caller, OrganizationPath, ProjectPath, Query},
+        openapi::operation::{OperationDoc, Output, text},
+        problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE},
+        reply::at_position,
+    },
+};
+
+/// Exports that this process writes at a time: each has a page of events in memory.
+static WRITING: Semaphore = Semaphore::const_new(8);
+/// The same for an account, so that one whose client reads slowly does not keep out all others.
+const WRITING_FOR_ACCOUNT: usize = 2;
+static WRITING_FOR_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
+/// How long an export waits for others.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a piece may wait for its reader: whoever reads slower gives up its place, and can go on with `after`.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The query parameters of an export.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct ExportParams {
+    /// Only what is behind this position of the log: to go on where a file was cut.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Have the file prove that the log of this size, of which you hold a checkpoint, is the beginning of what it is now.
+    #[param(minimum = 1)]
+    consistency_from: Option<i64>,
+    /// Wait, for a bounded time, until the log has reached this position.
+    #[param(minimum = 0)]
+    min_position: Option<i64>,
+}
+
+/// A file.
+pub struct ExportFile(Response);
+
+impl IntoResponse for ExportFile {
+    fn into_response(self) -> Response {
+        self.0
+    }
+}
+
+impl Output for ExportFile {
+    fn describe(doc: &mut OperationDoc) {
+        let about = "One JSON object a line: a header, each event, and an end. Packed by gzip for who accepts that.";
+        doc.gives("200", about, Some(("application/x-ndjson", text().into())));
+        doc.refuses(&["403", "429", "503"]);
+    }
+}
+
+/// A project's whole history as a file that can be verified without the service: `workroom audit verify`. For members, and for
+/// admins and auditors of its organization; of a deleted project, for who owned it. The export itself becomes a part of the history.
+#[utoipa::path(
+    get,
+    path = "/projects/{project_id}/events/export",
+    tag = "history",
+    operation_id = "exportProjectEvents"
+)]
+pub async fn export_project(
+    Extract(state): Extract<State>,
+    method: Method,
+    caller: Caller,
+    ProjectPath { project_id }: ProjectPath,
+    Query(params): Query<ExportParams>,
+    headers: HeaderMap,
+) -> Result<ExportFile, Error> {
+    at_position(&state, params.min_position).await?;
+    let account_id = caller.identity.account_id;
+    let project = state.app.project_or_former(account_id, project_id, Action::ViewHistory).await?;
+    if project.is_some_and(|project| !project.relation.0.reads_whole_history()) {
+        return Err(FORBIDDEN.into());
+    }
+    let of = (Scope::Project(project_id.into()), AuditedFeed::Project(project_id));
+    export(&state, &caller, of, &params, (&method, &headers)).await
+}
+
+/// An organization's whole history, with those of all its projects, deleted ones included, as a file that can be verified without
+/// the service. For its admins and auditors. The export itself becomes a part of the history.
+#[utoipa::path(
+    get,
+    path = "/organizations/{organization_id}/events/export",
+    tag = "history",
+    operation_id = "exportOrganizationEvents"
+)]
+pub async fn export_organization(
+    Extract(state): Extract<State>,
+    method: Method,
+    caller: Caller,
+    OrganizationPath { organization_id }: OrganizationPath,
+    Query(params): Query<ExportParams>,
+    headers: HeaderMap,
+) -> Result<ExportFile, Error> {
+    at_position(&state, params.min_position).await?;
+    let account_id = caller.identity.account_id;
+    state.app.organization_for_action(account_id, organization_id, OrganizationAction::Audit).await?;
+    let of = (Scope::Organization(organization_id.into()), AuditedFeed::Organization(organization_id));
+    export(&state, &caller, of, &params, (&method, &headers)).await
+}
+
+async fn export(
+    state: &State,
+    caller: &Caller,
+    (scope, feed): (Scope, AuditedFeed),
+    params: &ExportParams,
+    (method, headers): (&Method, &HeaderMap),
+) -> Result<ExportFile, Error> {
+    let after = params.after.unwrap_or_default();
+    if after < 0 {
+        return Err(Error::invalid("/after", OUT_OF_RANGE, "must not be negative"));
+    }
+    let consistency_from = match params.consistency_from {
+        Some(size) if size < 1 => {
+            return Err(Error::invalid("/consistency_from", OUT_OF_RANGE, "must be at least 1"));
+        }
+        size => size.map(i64::unsigned_abs),
+    };
+    if method == Method::HEAD {
+        let nothing = Body::from_stream(stream::empty::<io::Result<Bytes>>());
+        return file(nothing, scope, accepts_gzip(headers));
+    }
+    let permit = Permit::take(caller.identity.account_id).await?;
+    let trees = state.app.trees();
+    let asked = Asked { scope, after, consistency_from };
+    let export = Export::prepare(state.app.pool(), trees, &asked).await.map_err(refused)?;
+    // Auditors are audited: nothing is handed over before that is in the log. It asks for the right once more, by the log.
+    caller.take_write()?;
+    let record = RecordExport { feed, after: export.after(), until: export.until() };
+    state.app.run(&caller.context, &record).await?;
+
+    let packs = accepts_gzip(headers);
+    let (pieces, written) = mpsc::channel(1);
+    // A task of its own: a body whose reader stands still is not asked for more, and could not give up its place.
+    tokio::spawn(async move {
+        let mut sink = Pieces(pieces);
+        let nothing = |_: i64| {};
+        let done = if packs {
+            export.write(&mut Gzip::new(&mut sink), &nothing).await
+        } else {
+            export.write(&mut sink, &nothing).await
+        };
+        if let Err(error) = done {
+            tracing::debug!(error = &error as &dyn std::error::Error, "an export was not written to its end");
+            // Whoever reads it is told, as far as HTTP can: the body breaks off.
+            let broken = Err(io::Error::other("the export was not written to its end"));
+            let _ = timeout(READ_TIMEOUT, sink.0.send(broken)).await;
+        }
+        drop(permit);
+    });
+    let body = stream::unfold(written, async |mut written| written.recv().await.map(|piece| (piece, written)));
+    file(Body::from_stream(body), scope, packs)
+}
+
+/// The reply that a file is.
+fn file(body: Body, scope: Scope, packs: bool) -> Result<ExportFile, Error> {
+    let name = match scope {
+        Scope::Project(id) | Scope::Organization(id) | Scope::Account(id) => id.to_string(),
+        Scope::All(_) => "log".to_owned(),
+    };
+    let disposition = format!("attachment; filename=\"{name}.ndjson\"");
+    let mut response = body.into_response();
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
+    fields.insert(header::CONTENT_DISPOSITION, HeaderValue::try_from(disposition).map_err(Error::failure)?);
+    fields.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    fields.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if packs {
+        fields.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(ExportFile(response))
+}
+
+fn refused(error: ExportError) -> Error {
+    match error {
+        ExportError::Beyond { .. } => Error::invalid("/after", OUT_OF_RANGE, error.to_string()),
+        ExportError::NeverSoLarge { .. } => Error::invalid("/consistency_from", OUT_OF_RANGE, error.to_string()),
+        ExportError::Behind => Error::refused(VIEWS_BEHIND, error.to_string()),
+        ExportError::Database(error) => error.into(),
+        other => Error::failure(other),
+    }
+}
+
+/// Whether the caller takes gzip: it is named, and not with the quality 0.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|coding| {
+        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+        let refuses = quality.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case("gzip") && refuses.is_none_or(|quality| quality > 0.0)
+    })
+}
+
+/// Hands pieces to a body.
+struct Pieces(mpsc::Sender<io::Result<Vec<u8>>>);
+
+impl Pieces {
+    async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        match timeout(READ_TIMEOUT, self.0.send(Ok(bytes))).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
+            Err(_) => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+}
+
+impl Sink for Pieces {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.send(bytes).await
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lets an export be written, as long as it is kept.
+struct Permit {
+    _of_account: AccountPermit,
+    _any: SemaphorePermit<'static>,
+}
+
+impl Permit {
+    /// The next permit.
+    ///
+    /// # Errors
+    /// The account, or the process, writes as many exports as it may.
+    async fn take(account_id: AccountId) -> Result<Self, Error> {
+        let of_account = AccountPermit::take(account_id)?;
+        let busy = || Error::later(UNAVAILABLE, Duration::from_secs(5));
+        let any = timeout(PATIENCE, WRITING.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
+        Ok(Self { _of_account: of_account, _any: any })
+    }
+}
+
+/// One of those that an account may have at a time.
+struct AccountPermit(AccountId);
+
+impl AccountPermit {
+    fn take(account_id: AccountId) -> Result<Self, Error> {
+        let mut of_accounts = WRITING_FOR_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_account = of_accounts.entry(account_id).or_default();
+        if *of_account >= WRITING_FOR_ACCOUNT {
+            return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(5)));
+        }
+        *of_account += 1;
+        Ok(Self(account_id))
+    }
+}
+
+impl Drop for AccountPermit {
+    fn drop(&mut self) {
+        let mut of_accounts = WRITING_FOR_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = of_accounts.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                of_accounts.remove(&self.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn gzip_is_sent_to_who_accepts_it() {
+        let accepts =
+            |value: &str| accepts_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, value.parse().unwrap())]));
+        assert!(["gzip", "br, GZIP", "gzip;q=0.5", "identity, gzip ; q=1"].into_iter().all(accepts));
+        assert!(!["", "br", "gzip;q=0", "gzip; q=0.0", "xgzip"].into_iter().any(accepts));
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[tokio::test]
+    async fn an_account_has_so_many_exports_at_a_time() {
+        let account = |number| AccountId(Uuid::from_u128(number));
+        let first = Permit::take(account(1)).await.expect("a permit");
+        let second = Permit::take(account(1)).await.expect("a permit");
+        assert!(Permit::take(account(1)).await.is_err_and(|error| error.code().name == TOO_MANY_REQUESTS.name));
+        assert!(Permit::take(account(2)).await.is_ok());
+        drop(first);
+        assert!(Permit::take(account(1)).await.is_ok());
+        drop(second);
+        assert!(WRITING_FOR_ACCOUNTS.lock().expect("a count").is_empty(), "who has none takes no room");
+    }
+}

@@ -1,0 +1,147 @@
+//! How many states are folded at a time, and how many are sent.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::spawn_blocking,
+    time::timeout,
+};
+use workroom_domain::ids::AccountId;
+
+use crate::{
+    application::Error,
+    http::problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE},
+};
+
+/// In this process: each may take three times [`MOST`](super::MOST) bytes of memory.
+static FOLDS: Semaphore = Semaphore::const_new(3);
+/// Large documents that this process sends at a time: each may have [`MOST`](super::MOST) bytes.
+static SENDING: Semaphore = Semaphore::const_new(8);
+/// Of an account, so that one cannot keep out all others.
+const OF_ACCOUNT: usize = 2;
+static OF_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
+/// How long one waits for others.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A place, or the refusal that all of them are taken.
+async fn place(places: &'static Semaphore) -> Result<SemaphorePermit<'static>, Error> {
+    let busy = || Error::later(UNAVAILABLE, Duration::from_secs(1));
+    timeout(PATIENCE, places.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
+}
+
+/// Lets a state be folded, as long as it is kept.
+pub(super) struct Permit {
+    of_account: Option<Arc<OfAccount>>,
+    _any: SemaphorePermit<'static>,
+}
+
+impl Permit {
+    /// The next permit.
+    ///
+    /// # Errors
+    /// The account, or the process, folds as many as it may.
+    pub(super) async fn take(account_id: AccountId) -> Result<Arc<Self>, Error> {
+        let of_account = Some(Arc::new(OfAccount::take(account_id)?));
+        Ok(Arc::new(Self { of_account, _any: place(&FOLDS).await? }))
+    }
+
+    /// The next permit for what nobody waits for.
+    pub(super) async fn for_keeping() -> Result<Arc<Self>, Error> {
+        let any = FOLDS.acquire().await.map_err(Error::failure)?;
+        Ok(Arc::new(Self { of_account: None, _any: any }))
+    }
+}
+
+/// Works on a thread that may block. The permit is kept until that is done, even where nobody waits for it any more.
+pub(super) async fn blocking<T: Send + 'static>(
+    permit: &Arc<Permit>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let kept = Arc::clone(permit);
+    let (done, _kept) = spawn_blocking(move || (work(), kept)).await.map_err(Error::failure)?;
+    Ok(done)
+}
+
+/// Lets a large document be sent, as long as it is kept. It counts for the account as the fold did.
+pub(super) struct Sending {
+    _of_account: Option<Arc<OfAccount>>,
+    _any: SemaphorePermit<'static>,
+}
+
+impl Sending {
+    /// The next place, for what was folded by a permit.
+    ///
+    /// # Errors
+    /// The process sends as many as it may.
+    pub(super) async fn take(permit: &Permit) -> Result<Self, Error> {
+        Ok(Self { _of_account: permit.of_account.clone(), _any: place(&SENDING).await? })
+    }
+}
+
+/// One of those that an account may have folded, or sent, at a time.
+struct OfAccount(AccountId);
+
+impl OfAccount {
+    fn take(account_id: AccountId) -> Result<Self, Error> {
+        let mut of_accounts = OF_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = of_accounts.entry(account_id).or_default();
+        if *count >= OF_ACCOUNT {
+            return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(1)));
+        }
+        *count += 1;
+        Ok(Self(account_id))
+    }
+}
+
+impl Drop for OfAccount {
+    fn drop(&mut self) {
+        let mut of_accounts = OF_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = of_accounts.get_mut(&self.0) {
+            *count -= 1;
+            if *count == 0 {
+                of_accounts.remove(&self.0);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_keeps_its_permit() {
+        let account = AccountId(Uuid::from_u128(0xb10c));
+        let permit = Permit::take(account).await.expect("a permit");
+        let weak = Arc::downgrade(&permit);
+        let (begun, has_begun) = oneshot::channel();
+        let (go, may_end) = std::sync::mpsc::channel::<()>();
+        let request = tokio::spawn(async move {
+            let work = move || {
+                begun.send(()).expect("a test that waits");
+                // Ends where the other side is dropped, too.
+                let _ = may_end.recv();
+            };
+            blocking(&permit, work).await
+        });
+        has_begun.await.expect("work that begins");
+        request.abort();
+        assert!(request.await.is_err(), "the request is over");
+        assert!(weak.upgrade().is_some(), "the work is not");
+        drop(go);
+        let freed = async {
+            while weak.strong_count() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(Duration::from_secs(10), freed).await.expect("a permit that is given back");
+    }
+}
