@@ -47,7 +47,7 @@ pub async fn run(args: RedactArgs) -> anyhow::Result<()> {
     let app = App::new(pool.clone(), log, Progress::new(pool), config.identity.email_proof());
     let context = Context::new(Actor::System(SystemActor::Operator), Uuid::now_v7());
     let done = app
-        .redact(&context, Authority::Service, Place::At(args.position), &reason)
+        .redact(&context, Authority::Service, Place::At(args.position), &reason, None)
         .await
         .with_context(|| format!("the event at position {} is not redacted", args.position))?;
     output::line(&format!("position {} is redacted; the event at position {} says so", args.position, done.position))

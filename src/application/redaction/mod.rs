@@ -29,7 +29,7 @@ use uuid::Uuid;
 use workroom_domain::{redaction::PAYLOAD_REDACTED, text::Name};
 
 use self::{redact::RedactEvents, tables::RedactRows, target::Target};
-use super::{App, Context, Done, Error, codes::VIEWS_BEHIND};
+use super::{Answer, App, Context, Done, Error, IdempotencyKey, Rendered, codes::VIEWS_BEHIND};
 
 pub use orders::Redactions;
 pub(crate) use orders::order_for_account;
@@ -44,21 +44,40 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it looks: another process may make it.
 const LOOKING: Duration = Duration::from_millis(50);
 
+/// An event was redacted.
+#[derive(Clone, Copy, Debug)]
+pub struct Redacted {
+    /// The log position of the event that says so.
+    pub position: i64,
+    /// Whether every read model shows it.
+    pub visible: bool,
+    /// Whether it was done before, under the same key.
+    pub replayed: bool,
+}
+
 impl App {
-    /// Redacts an event. The position of what is done is that of the event that says so.
+    /// Redacts an event, once for each key.
     ///
     /// # Errors
     /// The caller has no right to; there is no such event, nothing in it to redact, or it was redacted before;
-    /// `Kind::Unavailable` when it is so new that it has no leaf yet.
+    /// `Kind::Unavailable` when it is so new that it has no leaf yet; as [`App::create`] for the key.
     pub async fn redact(
         &self,
         context: &Context,
         authority: Authority,
         place: Place,
         reason: &Name,
-    ) -> Result<Done<()>, Error> {
+        key: Option<IdempotencyKey>,
+    ) -> Result<Redacted, Error> {
         let target = Target::find(self.pool(), place).await?;
-        self.redact_all(context, authority, target.as_slice(), reason).await
+        let targets = target.as_slice();
+        self.have_leaves(targets).await?;
+        let command = RedactEvents { authority, targets, reason };
+        // The receipt keeps no more than the position: all that is replied is read there.
+        let kept = |(): &()| Ok(Rendered { status: 201, headers: Vec::new(), body: "{}".to_owned() });
+        let answer = self.create_with_tables(context, &command, &RedactRows(targets), key, kept).await?;
+        let Answer { position, visible, replayed, .. } = answer;
+        Ok(Redacted { position, visible, replayed })
     }
 
     /// Redacts events of one aggregate, all or none.
@@ -69,11 +88,17 @@ impl App {
         targets: &[Target],
         reason: &Name,
     ) -> Result<Done<()>, Error> {
-        if let Some(last) = targets.last().filter(|target| target.remains.is_some()) {
-            self.has_leaf(last.position).await?;
-        }
+        self.have_leaves(targets).await?;
         let command = RedactEvents { authority, targets, reason };
         self.run_with_tables(context, &command, &RedactRows(targets)).await
+    }
+
+    /// Waits until the log tree has all of these that can be redacted.
+    async fn have_leaves(&self, targets: &[Target]) -> Result<(), Error> {
+        match targets.last().filter(|target| target.remains.is_some()) {
+            Some(last) => self.has_leaf(last.position).await,
+            None => Ok(()),
+        }
     }
 
     /// Waits until the log tree has an event.

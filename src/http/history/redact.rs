@@ -9,12 +9,15 @@ use workroom_domain::text::Name;
 
 use crate::{
     application::{
-        Context, Error, at_pointer,
-        redaction::{Authority, Place},
+        Context, Error, IdempotencyKey, at_pointer,
+        redaction::{Authority, Place, Redacted},
     },
     http::{
         State,
-        extract::{AccountEventPath, AccountOwner, Caller, Json, OrganizationEventPath, ProjectEventPath, RequestBody},
+        extract::{
+            AccountEventPath, AccountOwner, Body, Caller, ClientKey, OrganizationEventPath, ProjectEventPath,
+            RequestBody,
+        },
         reply::{CreatedEvent, uncancellable},
     },
 };
@@ -63,11 +66,13 @@ pub async fn redact_project_event(
     Extract(state): Extract<State>,
     caller: Caller,
     ProjectEventPath { project_id, seq }: ProjectEventPath,
-    Json(request): Json<RedactionRequest>,
+    key: ClientKey,
+    Body { value, bytes }: Body<RedactionRequest>,
 ) -> Result<CreatedEvent<RedactedEvent>, Error> {
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let authority = Authority::Project(project_id);
     let location = |seq| ProjectEventPath { project_id, seq }.location();
-    redact(state, caller.context, authority, (project_id.into(), seq), &request, location).await
+    redact(state, caller.context, authority, (project_id.into(), seq), value.reason()?, key, location).await
 }
 
 /// Redact an event of an organization: a placeholder takes the place of every text in it, everywhere, for good. Who did it, and why,
@@ -83,11 +88,13 @@ pub async fn redact_organization_event(
     Extract(state): Extract<State>,
     caller: Caller,
     OrganizationEventPath { organization_id, seq }: OrganizationEventPath,
-    Json(request): Json<RedactionRequest>,
+    key: ClientKey,
+    Body { value, bytes }: Body<RedactionRequest>,
 ) -> Result<CreatedEvent<RedactedEvent>, Error> {
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let authority = Authority::Organization(organization_id);
     let location = |seq| OrganizationEventPath { organization_id, seq }.location();
-    redact(state, caller.context, authority, (organization_id.into(), seq), &request, location).await
+    redact(state, caller.context, authority, (organization_id.into(), seq), value.reason()?, key, location).await
 }
 
 /// Redact an event of the signed-in account's own history, such as the request of a job that belongs to no project. Not for
@@ -103,12 +110,14 @@ pub async fn redact_account_event(
     Extract(state): Extract<State>,
     AccountOwner(caller): AccountOwner,
     AccountEventPath { seq }: AccountEventPath,
-    Json(request): Json<RedactionRequest>,
+    key: ClientKey,
+    Body { value, bytes }: Body<RedactionRequest>,
 ) -> Result<CreatedEvent<RedactedEvent>, Error> {
+    let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
     let account_id = caller.identity.account_id;
     let authority = Authority::Account(account_id);
     let location = |seq| AccountEventPath { seq }.location();
-    redact(state, caller.context, authority, (account_id.into(), seq), &request, location).await
+    redact(state, caller.context, authority, (account_id.into(), seq), value.reason()?, key, location).await
 }
 
 async fn redact(
@@ -116,20 +125,21 @@ async fn redact(
     context: Context,
     authority: Authority,
     (feed_id, redacted_seq): (Uuid, i64),
-    request: &RedactionRequest,
+    reason: Name,
+    key: Option<IdempotencyKey>,
     location: impl FnOnce(i64) -> String,
 ) -> Result<CreatedEvent<RedactedEvent>, Error> {
-    let reason = request.reason()?;
     let app = state.app.clone();
-    let (done, place) = uncancellable(async move {
+    let (Redacted { position, visible, replayed }, place) = uncancellable(async move {
         let place = Place::InFeed { feed_id, seq: redacted_seq };
-        let done = app.redact(&context, authority, place, &reason).await?;
-        Ok((done.clone(), place_of(app.pool(), done.position).await))
+        let redacted = app.redact(&context, authority, place, &reason, key).await?;
+        let place = place_of(app.pool(), redacted.position).await;
+        Ok((redacted, place))
     })
     .await?;
     let (seq, event_id) = place.unzip();
-    let redacted = RedactedEvent { position: done.position, seq, event_id, redacted_seq };
-    Ok(CreatedEvent::new(done.position, done.visible, seq.map(location), &redacted))
+    let body = RedactedEvent { position, seq, event_id, redacted_seq };
+    Ok(CreatedEvent::new(position, visible, seq.map(location), &body).replayed(replayed))
 }
 
 /// Where an event stands in its feed, and its id. What was carried out is told although this cannot be read.

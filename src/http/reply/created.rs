@@ -8,7 +8,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{REPLAYED, Typed, etag, insert, position_headers};
+use super::{Typed, etag, insert, mark, position_headers};
 use crate::{
     application::{Answer, Error, Rendered},
     http::openapi::{
@@ -110,9 +110,7 @@ impl<T: Serialize> CreatedBody<T> {
     /// Says whether it was created before, under the same key.
     #[must_use]
     pub fn replayed(mut self, replayed: bool) -> Self {
-        if replayed {
-            self.0.response.headers_mut().insert(REPLAYED.clone(), HeaderValue::from_static("true"));
-        }
+        mark(self.0.response.headers_mut(), replayed);
         self
     }
 }
@@ -159,6 +157,13 @@ impl<T: Serialize> CreatedEvent<T> {
         position_headers(response.headers_mut(), position, visible);
         Self(Typed::of(response))
     }
+
+    /// Says whether it was appended before, under the same key.
+    #[must_use]
+    pub fn replayed(mut self, replayed: bool) -> Self {
+        mark(self.0.response.headers_mut(), replayed);
+        self
+    }
 }
 
 impl<T> IntoResponse for CreatedEvent<T> {
@@ -172,6 +177,9 @@ impl<T: ToSchema> Output for CreatedEvent<T> {
         let body = doc.component::<T>(Use::Reply);
         doc.gives("201", "Created.", Some(("application/json", body)));
         doc.tells("201", &["Location", "Workroom-Position", "Workroom-Visible"]);
+        if doc.takes_header("Idempotency-Key") {
+            doc.tells("201", &["Idempotent-Replayed"]);
+        }
     }
 }
 
@@ -216,9 +224,7 @@ impl IntoResponse for Answer {
             }
         }
         position_headers(out, self.position, self.visible);
-        if self.replayed {
-            out.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
-        }
+        mark(out, self.replayed);
         response
     }
 }

@@ -63,6 +63,13 @@ fn position_headers(headers: &mut HeaderMap, position: i64, visible: bool) {
     }
 }
 
+/// Says that the reply is one that was given before.
+fn mark(headers: &mut HeaderMap, replayed: bool) {
+    if replayed {
+        headers.insert(REPLAYED.clone(), HeaderValue::from_static("true"));
+    }
+}
+
 /// Waits until reads show a log position, for a read that requires one.
 ///
 /// # Errors

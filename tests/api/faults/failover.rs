@@ -5,8 +5,9 @@ use std::{path::Path, time::Duration};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
+use workroom::audit::verify::{Options, verify};
 
-use crate::support::{Server, World, eventually};
+use crate::support::{Server, World, dump, eventually};
 
 /// A folder with all that is in it.
 fn copy(from: &Path, to: &Path) {
@@ -91,6 +92,59 @@ async fn nothing_of_a_lost_future_is_believed() {
     assert_ne!(epoch(&stage.world.database_url).await, before, "history was lost: another epoch begins");
     let pool = stage.world.pool().await;
     super::load::assert_proved(&stage.world, &pool).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redaction_that_was_lost_can_be_done_again() {
+    let stage = Copied::begin().await;
+    let ada = stage.here.person("ada").await;
+    let (project, over) = (ada.project("Apollo").await, ada.project("canary-of-the-purged").await);
+    let feed = format!("/projects/{project}");
+    ada.patch(&feed, json!({"description": "canary-of-the-event"})).await.is(200);
+    ada.delete(&format!("/projects/{over}")).await.is(204);
+    let changed = ada.get(&format!("{feed}/events?type=ProjectUpdated")).await.is(200).items()[0]["seq"].clone();
+    stage.copy().await;
+    let redact = async |server: &Server, key: &str| {
+        let caller = ada.at(&server.address).with_header("idempotency-key", key);
+        caller.post(&format!("{feed}/events/{changed}/redact"), json!({"reason": "by mistake"})).await.is(201)
+    };
+    let purge = async || {
+        ada.post(&format!("/projects/{over}/purge"), json!({"reason": "over"})).await.is(202);
+        let pool = stage.world.pool().await;
+        eventually("no order is open", async || {
+            let open: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM redaction_orders").fetch_one(&pool).await.expect("one");
+            open == 0
+        })
+        .await;
+    };
+    let description = async |server: &Server| {
+        let shown = ada.at(&server.address).get(&feed).await.is(200).json;
+        shown["description"].as_str().expect("a text").to_owned()
+    };
+    redact(&stage.here, "once").await;
+    purge().await;
+    for server in [&stage.here, &stage.there] {
+        assert_eq!(description(server).await, "[redacted]");
+    }
+    stage.fail_over().await;
+    for server in [&stage.here, &stage.there] {
+        eventually("ready", async || server.client().get("//ready").await.status == 200).await;
+        // The older copy has the text, and nobody says otherwise.
+        assert_eq!(description(server).await, "canary-of-the-event");
+    }
+    // Under the key of the redaction that was lost as well: its receipt was lost with it.
+    let again = redact(&stage.there, "once").await;
+    assert_eq!(again.header("idempotent-replayed"), "");
+    purge().await;
+    for server in [&stage.here, &stage.there] {
+        assert_eq!(description(server).await, "[redacted]");
+    }
+    let pool = stage.world.pool().await;
+    eventually("the texts are nowhere", async || !dump(&pool).await.contains("canary-of-the")).await;
+    super::load::assert_proved(&stage.world, &pool).await;
+    let export = ada.get(&format!("{feed}/events/export")).await.is(200).text;
+    verify(export.as_bytes(), &Options::default()).unwrap_or_else(|failure| panic!("{failure}\n{export}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{events, redact};
 use crate::{
+    organizations::organization,
     support::World,
     workspaces::{file, workspace},
 };
@@ -49,6 +50,34 @@ async fn what_cannot_be_redacted_is_refused_by_its_code() {
         .is(200);
     assert_eq!(ada.get(&content).await.is(200).text, "new");
     ada.post("/jobs", program()).await.is(202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_one_key_an_event_is_redacted_once_and_answered_again() {
+    let world = World::new().await;
+    let (server, another) = (world.server().await, world.server().await);
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let acme = organization(&ada, "Acme").await;
+    for feed in [format!("/projects/{project}"), format!("/organizations/{acme}")] {
+        let first = json!(1);
+        let keyed = ada.with_header("idempotency-key", &format!("key of {feed}"));
+        let done = redact(&keyed, &feed, &first).await.is(201);
+        assert_eq!(done.header("idempotent-replayed"), "");
+        for server in [&server, &another] {
+            let again = redact(&keyed.at(&server.address), &feed, &first).await.is(201);
+            assert_eq!(again.header("idempotent-replayed"), "true");
+            assert_eq!(again.json, done.json);
+            for header in ["location", "workroom-position"] {
+                assert_eq!(again.header(header), done.header(header));
+            }
+        }
+        let other_reason = keyed.post(&format!("{feed}/events/1/redact"), json!({"reason": "another"})).await;
+        other_reason.refused("idempotency-key-reused");
+        redact(&keyed, &feed, &json!(2)).await.refused("idempotency-key-reused");
+        redact(&ada, &feed, &first).await.refused("already-redacted");
+        assert_eq!(events(&ada, &feed, "PayloadRedacted").await.len(), 1);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
