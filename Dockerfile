@@ -12,8 +12,8 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     --mount=type=secret,id=cargo_config,target=/usr/local/cargo/config.toml \
-    cargo build --release --locked --bin workroom \
-    && install -s -m 0755 target/release/workroom /usr/local/bin/workroom
+    cargo build --release --locked --bin workroom --bin workroom-launcher \
+    && install -s -m 0755 target/release/workroom target/release/workroom-launcher /usr/local/bin/
 
 FROM ${DEBIAN_IMAGE}
 # bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Of the image jobs see the interpreters,
@@ -23,7 +23,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 workroom \
     && useradd --system --uid 10001 --gid workroom --home-dir / --no-create-home --shell /usr/sbin/nologin workroom
-COPY --from=build /usr/local/bin/workroom /usr/local/bin/workroom
+COPY --from=build /usr/local/bin/workroom /usr/local/bin/workroom-launcher /usr/local/bin/
 COPY LICENSE /usr/share/doc/workroom/LICENSE
 
 USER workroom

@@ -81,6 +81,18 @@ mod tests {
     }
 
     #[test]
+    fn the_pauses_of_jobs_lie_anywhere_below_a_ceiling_that_doubles_up_to_five_minutes() {
+        let longest = Duration::from_mins(5);
+        for (failures, ceiling) in [(0, 1), (1, 2), (4, 16), (8, 256), (9, 300), (40, 300)] {
+            let ceiling = Duration::from_secs(ceiling);
+            let pauses: Vec<_> = (0..200).map(|_| full_jitter(failures, longest)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= ceiling), "{failures}: {pauses:?}");
+            assert!(pauses.iter().any(|pause| *pause < ceiling / 4), "{failures}: {pauses:?}");
+            assert!(pauses.iter().any(|pause| *pause > ceiling / 2), "{failures}: {pauses:?}");
+        }
+    }
+
+    #[test]
     fn full_jitter_lies_anywhere_below_a_ceiling_that_doubles() {
         let (first, longest) = (Duration::from_millis(100), Duration::from_secs(1));
         let all: Vec<Backoff> = vec![Backoff::full_jitter(first, longest); 200];

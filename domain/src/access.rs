@@ -249,7 +249,7 @@ pub enum Right {
     Joining,
     /// A member of the event's organization whose role allows the action.
     InOrganization(OrganizationAction),
-    /// Who may read the whole history of the project or organization whose feed it is.
+    /// Who may read the whole history of the project or organization whose feed it is; the operator may export any.
     ReadHistory,
     /// A member of the event's organization whose role allows the action; or the operator.
     InOrganizationOrOperator(OrganizationAction),

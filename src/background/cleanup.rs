@@ -80,23 +80,7 @@ pub fn rules(job_data_days: u32) -> Vec<Rule> {
             1,
         ),
     ];
-    // What was stored of a job while it was deleted, or its project was, or its account was erased; or a moment later.
-    // Each row is looked up by its job's id: with EXISTS, Postgres may read all jobs, or all of the log, at once.
-    for (name, table, at) in [
-        ("late_output", "job_output_pieces", "created_at"),
-        ("late_artifacts", "job_artifacts", "created_at"),
-        ("late_progress", "job_progress", "at"),
-    ] {
-        let condition = format!(
-            "{at} > now() - interval '1 hour' AND COALESCE(
-                 (SELECT p.deleted IS TRUE OR (j.project_id IS NULL AND a.id IS NULL) FROM jobs j
-                  LEFT JOIN projects p ON p.id = j.project_id LEFT JOIN accounts a ON a.id = j.submitted_by
-                  WHERE j.id = {table}.job_id),
-                 (SELECT count(*) > 0 FROM events e WHERE e.aggregate_type = 'job'
-                  AND e.aggregate_id = {table}.job_id::text AND e.event_type = 'JobDeleted'))"
-        );
-        rules.push(rule(name, table, &condition, 1000, 10));
-    }
+    rules.extend(late());
     rules.extend(redacted());
     rules.extend(retained());
     if job_data_days > 0 {
@@ -120,6 +104,47 @@ pub fn rules(job_data_days: u32) -> Vec<Rule> {
         rules.push(rule("webhook_responses", "webhook_responses", &condition, 1000, 10));
     }
     rules
+}
+
+/// What was stored of a job while it was deleted, or its project was, or its account was erased; or a moment later. Also what
+/// should have gone with them, and did not.
+fn late() -> impl Iterator<Item = Rule> {
+    [
+        ("late_output", "job_output_pieces"),
+        ("late_artifacts", "job_artifacts"),
+        ("late_progress", "job_progress"),
+        ("late_inputs", "job_inputs"),
+    ]
+    .into_iter()
+    .map(|(name, table)| Rule {
+        name,
+        table,
+        // Each row is looked up by its job's id: with EXISTS, Postgres may read all jobs, or all of the log, at once.
+        condition: format!(
+            "COALESCE(
+                 (SELECT p.deleted IS TRUE OR (j.project_id IS NULL AND a.id IS NULL) FROM jobs j
+                  LEFT JOIN projects p ON p.id = j.project_id LEFT JOIN accounts a ON a.id = j.submitted_by
+                  WHERE j.id = {table}.job_id),
+                 (SELECT count(*) > 0 FROM events e WHERE e.aggregate_type = 'job'
+                  AND e.aggregate_id = {table}.job_id::text AND e.event_type = 'JobDeleted'))"
+        ),
+        // An index has these events by their time: what ended before is not looked at. OFFSET keeps to this order.
+        found_from: Some(format!(
+            "events gone CROSS JOIN LATERAL (
+                 SELECT gone.aggregate_id::uuid AS id WHERE gone.event_type = 'JobDeleted'
+                 UNION ALL
+                 SELECT j.id FROM jobs j WHERE gone.event_type = 'ProjectDeleted' AND j.project_id = gone.aggregate_id::uuid
+                 UNION ALL
+                 SELECT j.id FROM jobs j WHERE gone.event_type = 'AccountErased' AND j.project_id IS NULL
+                     AND j.submitted_by = gone.aggregate_id::uuid
+                 OFFSET 0) AS ended
+             JOIN {table} ON {table}.job_id = ended.id
+                 AND gone.event_type IN ('ProjectDeleted', 'AccountErased', 'JobDeleted')
+                 AND gone.recorded_at > now() - interval '7 days'"
+        )),
+        portion: 1000,
+        period: Duration::from_mins(10),
+    })
 }
 
 /// What was stored of a job behind its redaction, by an attempt that had started before. The functions that store keep
@@ -151,8 +176,9 @@ fn redacted() -> impl Iterator<Item = Rule> {
     })
 }
 
-/// What an organization has settled for the jobs of its projects: the days count from a job's end. Whether that is its
-/// end, the log knows: a view that lags does not show yet that the job is done again.
+/// What an organization has settled for the jobs of its projects: the days count from a job's end. Whether that is its end, and
+/// whether that is still settled, the log knows: what is deleted does not come back, so a job and an organization count only as far as
+/// their views show all that the log has of them. One that lags does not show yet that the job is done again, or the days lifted.
 fn retained() -> impl Iterator<Item = Rule> {
     [
         ("retained_output", "job_output_pieces", "job_output_days", 5000),
@@ -170,6 +196,9 @@ fn retained() -> impl Iterator<Item = Rule> {
                   AND j.completed_at < now() - make_interval(days => o.{days})
                   AND j.version = (SELECT e.sequence FROM events e
                                    WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text
+                                   ORDER BY e.sequence DESC LIMIT 1)
+                  AND o.version = (SELECT e.sequence FROM events e
+                                   WHERE e.aggregate_type = 'organization' AND e.aggregate_id = o.id::text
                                    ORDER BY e.sequence DESC LIMIT 1)
               FROM jobs j JOIN organizations o ON o.id = j.organization_id
               WHERE j.id = {table}.job_id AND o.{days} > 0), false)"

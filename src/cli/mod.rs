@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod export;
 mod jobs;
 mod keys;
 mod log_keys;
@@ -12,7 +13,7 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-use crate::jobs::sandbox;
+use workroom_launcher::plan::LaunchArguments;
 
 /// The backend of a real-time collaborative workspace.
 #[derive(Parser)]
@@ -48,8 +49,6 @@ enum Command {
     Projections(projections::ProjectionsCommand),
     /// Print the OpenAPI document.
     Openapi,
-    #[command(hide = true)]
-    SandboxLaunch(sandbox::LaunchArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -58,14 +57,10 @@ enum Command {
 /// Whatever kept it from succeeding, as one sentence.
 pub fn main() -> anyhow::Result<std::process::ExitCode> {
     // This one becomes another program: nothing may run beside it, and nothing else is put together for it.
-    if let Some(args) = sandbox::LaunchArgs::read(std::env::args_os()) {
-        return Err(sandbox::launch(&args).into());
+    if let Some(arguments) = LaunchArguments::read(std::env::args_os()) {
+        return Err(workroom_launcher::launch(&arguments).into());
     }
     let command = Cli::parse().command;
-    // This one becomes another program: nothing may run beside it.
-    if let Command::SandboxLaunch(args) = &command {
-        return Err(sandbox::launch(args).into());
-    }
     crate::identity::signing_key::install_crypto_provider();
     let done = std::process::ExitCode::SUCCESS;
     match command {
@@ -78,7 +73,6 @@ pub fn main() -> anyhow::Result<std::process::ExitCode> {
         Command::Audit(command) => runtime()?.block_on(audit::run(command)),
         Command::Projections(command) => runtime()?.block_on(projections::run(command)),
         Command::Openapi => output::line(&crate::http::router::document().to_pretty_json()?).map(|()| done),
-        Command::SandboxLaunch(_) => Ok(done),
     }
 }
 

@@ -35,6 +35,7 @@ pub fn serve(args: ServeArgs) -> anyhow::Result<()> {
         config.process.port = port;
     }
     logging::start(config.process.log_format);
+    Development::set_clock()?;
     let welcoming = Development::is_given().then(|| (config.mail.mail_folder.clone(), config.identity.email_proof()));
     runtime()?.block_on(async {
         let stop = stop_signal()?;

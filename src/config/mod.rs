@@ -68,7 +68,7 @@ impl Config {
     /// # Errors
     /// A setting that is unknown or does not fit, named.
     pub fn load() -> anyhow::Result<Self> {
-        let Development { defaults, overrides } = Development::read()?;
+        let Development { defaults, overrides, .. } = Development::read()?;
         let known = settings();
         refuse_unknown_variables(&known, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         let file = || Toml::file("workroom.toml");

@@ -20,8 +20,8 @@ pub const ALL_RINGS: &str = "workroom.*.output.*";
 /// The pause before another try to listen.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// Who follows what.
-type Followers = Arc<Mutex<HashMap<JobId, watch::Sender<()>>>>;
+/// Who follows what; of each job the latest attempt that is known to be over, 0 where none is.
+type Followers = Arc<Mutex<HashMap<JobId, watch::Sender<i32>>>>;
 
 /// What a doorbell tells beside the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +30,13 @@ pub struct Ring {
     pub attempt: i32,
     /// The first of its pieces that are new.
     pub seq: i32,
+}
+
+/// What a doorbell tells of an attempt that was stopped: all that it has printed is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Over {
+    /// The attempt.
+    over: i32,
 }
 
 impl Ring {
@@ -56,7 +63,7 @@ pub struct OutputBell {
 /// Whoever follows a job's output; shared by all who follow the same.
 pub struct Follower {
     job_id: JobId,
-    rung: watch::Receiver<()>,
+    rung: watch::Receiver<i32>,
     followers: Followers,
 }
 
@@ -66,17 +73,26 @@ impl OutputBell {
         Self { messaging, epoch, followers: Arc::default() }
     }
 
-    fn followers(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<()>>> {
+    fn followers(&self) -> MutexGuard<'_, HashMap<JobId, watch::Sender<i32>>> {
         self.followers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A job has printed something.
     pub async fn ring(&self, job_id: JobId, ring: Ring) {
+        self.tell(job_id, &ring).await;
+    }
+
+    /// An attempt was stopped, and all that it has printed is stored.
+    pub async fn ring_over(&self, job_id: JobId, attempt: i32) {
+        self.tell(job_id, &Over { over: attempt }).await;
+    }
+
+    async fn tell(&self, job_id: JobId, told: &impl Serialize) {
         if !self.messaging.is_connected() {
             return;
         }
         let subject = format!("{}{job_id}", prefix(*self.epoch.borrow()));
-        let payload = serde_json::to_vec(&ring).unwrap_or_default();
+        let payload = serde_json::to_vec(told).unwrap_or_default();
         if let Err(error) = self.messaging.client().publish(subject, payload.into()).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "the doorbell of outputs is out of order");
         }
@@ -84,7 +100,7 @@ impl OutputBell {
 
     /// Follows a job's output from now on.
     pub fn follow(&self, job_id: JobId) -> Follower {
-        let rung = self.followers().entry(job_id).or_insert_with(|| watch::channel(()).0).subscribe();
+        let rung = self.followers().entry(job_id).or_insert_with(|| watch::channel(0).0).subscribe();
         Follower { job_id, rung, followers: Arc::clone(&self.followers) }
     }
 
@@ -97,7 +113,7 @@ impl OutputBell {
                 Ok(mut rings) => loop {
                     tokio::select! {
                         ring = rings.next() => match ring {
-                            Some(ring) => self.heard(ring.subject.strip_prefix(&*prefix)),
+                            Some(ring) => self.heard(ring.subject.strip_prefix(&*prefix), &ring.payload),
                             None => break,
                         },
                         Ok(()) = epoch.changed() => break,
@@ -111,10 +127,11 @@ impl OutputBell {
         }
     }
 
-    fn heard(&self, job_id: Option<&str>) {
+    fn heard(&self, job_id: Option<&str>, payload: &[u8]) {
         let Some(job_id) = job_id.and_then(|id| id.parse().ok()).map(JobId) else { return };
         if let Some(bell) = self.followers().get(&job_id) {
-            bell.send_replace(());
+            let over = serde_json::from_slice(payload).map_or(0, |Over { over }| over);
+            bell.send_modify(|known| *known = over.max(*known));
         }
     }
 }
@@ -127,6 +144,11 @@ impl Follower {
             _ = self.rung.changed() => {}
             () = sleep(longest) => {}
         }
+    }
+
+    /// Whether its worker has said that an attempt was stopped, and that all is stored that it has printed.
+    pub fn is_over(&self, attempt: i32) -> bool {
+        *self.rung.borrow() >= attempt
     }
 }
 
@@ -156,5 +178,14 @@ mod tests {
             assert_eq!(Ring::read(&subject, payload.as_bytes(), epoch), None, "{payload}");
         }
         assert_eq!(Ring::read("workroom.output", &payload, epoch), None);
+    }
+
+    #[test]
+    fn that_an_attempt_is_over_is_no_news_of_output_nor_the_other_way_round() {
+        let (epoch, job_id) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let over = serde_json::to_vec(&Over { over: 2 }).unwrap();
+        assert_eq!(Ring::read(&format!("workroom.{epoch}.output.{job_id}"), &over, epoch), None);
+        let ring = serde_json::to_vec(&Ring { attempt: 2, seq: 7 }).unwrap();
+        assert!(serde_json::from_slice::<Over>(&ring).is_err());
     }
 }

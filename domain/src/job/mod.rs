@@ -9,6 +9,7 @@ mod aggregate;
 mod command;
 mod control;
 mod event;
+mod program;
 mod redact;
 pub(crate) mod refusal;
 mod work;
@@ -17,6 +18,7 @@ pub use aggregate::{Job, JobState, JobStatus, MAX_SUSPICIONS};
 pub use command::JobCommand;
 pub use control::{ControlAction, ControlCounts, ControlFilter};
 pub use event::{AttemptFailure, CancelReason, Interruption, JobEvent, Request};
+pub use program::{GivenRefused, NotGiven, check_arguments, check_variables};
 pub use refusal::JobRefusal;
 pub use work::{
     Code, InlineProgram, Input, Key, Language, LimitHit, MaxAttempts, Outcome, Priority, Source, Timeout, Work,

@@ -17,7 +17,10 @@ use crate::{
 pub struct JobKey {
     feed: Option<Uuid>,
     grant: Option<Grant>,
+    /// The latest that has no end.
     claim: Option<Claim>,
+    /// The latest that ends by itself.
+    unique: Option<Claim>,
 }
 
 /// The attempt that may start, or runs, or is over.
@@ -29,12 +32,12 @@ pub struct Grant {
     pub attempt: u32,
 }
 
-/// The job that others with the key are compared with.
+/// The job that others with the key are compared with, if these were submitted in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// The job.
     pub job_id: JobId,
-    /// Until when it is the only one.
+    /// Until when it is the only one; without an end, a later one takes its place.
     #[serde(with = "time::serde::rfc3339::option")]
     pub unique_until: Option<OffsetDateTime>,
 }
@@ -45,9 +48,14 @@ impl JobKey {
         self.grant
     }
 
-    /// The job that others are compared with.
+    /// The job whose place a later one takes.
     pub fn claim(&self) -> Option<Claim> {
         self.claim
+    }
+
+    /// The job that is, or was, the only one for a while.
+    pub fn unique_claim(&self) -> Option<Claim> {
+        self.unique
     }
 }
 
@@ -90,7 +98,7 @@ impl Refusal for JobKeyRefusal {
 
 impl Decide for JobKey {
     const TYPE: &'static str = "job_key";
-    const SHAPE: u32 = 1;
+    const SHAPE: u32 = 2;
     type Command = JobKeyCommand;
     type Event = JobKeyEvent;
     type Refusal = JobKeyRefusal;
@@ -111,7 +119,9 @@ impl Decide for JobKey {
     fn evolve(&mut self, event: &JobKeyEvent) {
         let (project_id, account_id) = match event {
             JobKeyEvent::JobKeyClaimed { project_id, account_id, job_id, unique_until } => {
-                self.claim = Some(Claim { job_id: *job_id, unique_until: *unique_until });
+                // Each kind is compared with its own: a burst does not end the time for which another job is the only one.
+                let claim = if unique_until.is_some() { &mut self.unique } else { &mut self.claim };
+                *claim = Some(Claim { job_id: *job_id, unique_until: *unique_until });
                 (project_id, account_id)
             }
             JobKeyEvent::JobKeyGranted { project_id, account_id, job_id, attempt } => {

@@ -62,7 +62,7 @@ impl RuleScope {
     }
 
     /// Sets the keys that were redacted to their placeholders. No job has such a key.
-    pub(super) fn redact(&mut self, redacted: &PayloadRedacted) {
+    pub fn redact(&mut self, redacted: &PayloadRedacted) {
         for (field, key) in [("key", &mut self.key), ("fairness_key", &mut self.fairness_key)] {
             if redacted.has(field) {
                 *key = Some(Key::redacted(redacted.position));

@@ -1,7 +1,10 @@
 //! What a key of jobs answers: whom it is granted to.
 
 use cqrs_es::test::TestFramework;
-use workroom_domain::job_key::{Claim, Grant, JobKey, JobKeyCommand, JobKeyEvent, JobKeyRefusal};
+use workroom_domain::{
+    Decide,
+    job_key::{Claim, Grant, JobKey, JobKeyCommand, JobKeyEvent, JobKeyRefusal},
+};
 
 use crate::examples::{ADA, JOB, OTHER_JOB, PROJECT, later};
 
@@ -48,4 +51,23 @@ fn a_claim_says_what_later_jobs_are_compared_with_and_grants_nothing() {
         JobKeyEvent::JobKeyClaimed { project_id: None, account_id: ADA, job_id: JOB, unique_until: Some(later()) };
     key().given(vec![granted(SECOND)]).when(command).then_expect_events(vec![claimed.clone()]);
     key().given(vec![granted(FIRST), claimed]).when(grant(SECOND, false)).then_expect_error(JobKeyRefusal);
+}
+
+#[test]
+fn what_is_unique_for_a_while_and_what_gives_way_to_a_later_one_are_claimed_apart() {
+    let claim = |job_id, unique_until| Claim { job_id, unique_until };
+    let claimed = |Claim { job_id, unique_until }| JobKeyEvent::JobKeyClaimed {
+        project_id: Some(PROJECT),
+        account_id: ADA,
+        job_id,
+        unique_until,
+    };
+    let (unique, burst) = (claim(JOB, Some(later())), claim(OTHER_JOB, None));
+    for claims in [[unique, burst], [burst, unique]] {
+        let mut key = JobKey::default();
+        for claim in claims {
+            key.evolve(&claimed(claim));
+        }
+        assert_eq!((key.unique_claim(), key.claim()), (Some(unique), Some(burst)), "{claims:?}");
+    }
 }

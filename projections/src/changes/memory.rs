@@ -223,9 +223,10 @@ impl Memory {
             for key in parts.deleted {
                 self.put(table, key, None);
             }
-            let whole = parts.whole.filter(|_| !parts.emptied.is_empty());
-            if let Some(place) = whole.and_then(|column| kept.place(column)) {
-                self.delete_parts(table, place, &parts.emptied);
+            if !parts.emptied.is_empty() {
+                for place in parts.wholes.iter().filter_map(|column| kept.place(column)) {
+                    self.delete_parts(table, place, &parts.emptied);
+                }
             }
             for (key, row) in parts.created {
                 let stored = create(kept, row)?;

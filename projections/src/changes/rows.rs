@@ -22,8 +22,8 @@ pub(super) struct Rows {
 
 /// What a batch does to the rows of one table, in the order in which it is done.
 pub(super) struct Parts {
-    /// The column that names what a row belongs to.
-    pub(super) whole: Option<&'static str>,
+    /// The columns that name what a row belongs to.
+    pub(super) wholes: Vec<&'static str>,
     pub(super) deleted: Vec<Key>,
     pub(super) emptied: Vec<Uuid>,
     pub(super) created: Vec<(Key, Row)>,
@@ -80,7 +80,7 @@ impl Rows {
     pub(super) fn into_parts(mut self) -> Parts {
         self.leave_out_what_is_gone();
         Parts {
-            whole: self.table.whole(),
+            wholes: self.table.wholes().collect(),
             deleted: self.deleted.into_iter().collect(),
             emptied: self.emptied.into_keys().collect(),
             created: self.created.into_iter().map(|(key, (_, row))| (key, row)).collect(),
@@ -90,8 +90,11 @@ impl Rows {
 
     /// Of the created rows, those stay that were not deleted later, with what they belong to.
     fn leave_out_what_is_gone(&mut self) {
-        if let Some(column) = self.table.whole().filter(|_| !self.emptied.is_empty()) {
-            let is_gone = |of, moment| self.emptied.get(&of).is_some_and(|emptied| *emptied > moment);
+        if self.emptied.is_empty() {
+            return;
+        }
+        let is_gone = |of, moment| self.emptied.get(&of).is_some_and(|emptied| *emptied > moment);
+        for column in self.table.wholes() {
             self.created.retain(|_, (moment, row)| !row.id(column).is_some_and(|of| is_gone(of, *moment)));
         }
     }

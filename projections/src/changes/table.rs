@@ -11,14 +11,14 @@ pub struct Table {
     name: &'static str,
     key: &'static [&'static str],
     counters: &'static [&'static str],
-    whole: Option<&'static str>,
+    wholes: [Option<&'static str>; 2],
     change: Option<&'static str>,
 }
 
 impl Table {
     /// A table of schema `views`, and the one or two columns, of type `uuid`, that tell its rows apart.
     pub const fn new(name: &'static str, key: &'static [&'static str]) -> Self {
-        Self { name, key, counters: &[], whole: None, change: None }
+        Self { name, key, counters: &[], wholes: [None; 2], change: None }
     }
 
     /// With columns that count: a created row has zero there, and a change adds to what the row has.
@@ -27,10 +27,15 @@ impl Table {
         Self { counters, ..self }
     }
 
-    /// With a column, of type `uuid`, that names what a row belongs to: all rows of that can be deleted together.
+    /// With a column, of type `uuid`, that names what a row belongs to: all rows of that can be deleted together. A row may belong to
+    /// two things, each named by a column of its own.
     #[must_use]
     pub const fn part_of(self, column: &'static str) -> Self {
-        Self { whole: Some(column), ..self }
+        let wholes = match self.wholes {
+            [None, _] => [Some(column), None],
+            [first, _] => [first, Some(column)],
+        };
+        Self { wholes, ..self }
     }
 
     /// With a statement of its own for changed rows. It finds them in `batch`, a `jsonb` array of objects, best as
@@ -50,9 +55,9 @@ impl Table {
         self.key
     }
 
-    /// The column that names what a row belongs to, if its rows can be deleted together.
-    pub(crate) fn whole(&self) -> Option<&'static str> {
-        self.whole
+    /// The columns that name what a row belongs to, where its rows can be deleted together.
+    pub(crate) fn wholes(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.wholes.into_iter().flatten()
     }
 
     /// A row of which only the key is set.
@@ -135,7 +140,7 @@ const BITS: usize = 62;
 
 impl Table {
     fn statements(&self, columns: &[&Column], bit: i64) -> Vec<Statement> {
-        let delete_parts = self.whole.map(|column| (Kind::DeleteParts(column), self.delete(&[column])));
+        let delete_parts = self.wholes().map(|column| (Kind::DeleteParts(column), self.delete(&[column])));
         let change = self.change.map_or_else(|| self.change(columns), str::to_owned);
         [(Kind::Delete, self.delete(self.key))]
             .into_iter()

@@ -1,11 +1,13 @@
 //! Jobs as their readers see them.
 
 mod controlled;
+mod due;
 mod place;
 mod project;
 mod query;
 
 pub use controlled::{Candidate, Controlled, ControlledOf, controlled, count_controlled, newest};
+pub use due::{Due, Moment};
 pub use place::{Place, place};
 pub use project::Jobs;
 pub use query::{

@@ -1,7 +1,6 @@
 //! Folds job events into `views.jobs`.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 use workroom_domain::{
     Decide,
     event::DomainEventKind,
@@ -9,6 +8,7 @@ use workroom_domain::{
     redaction::Placeholder,
 };
 
+use super::due::{Due, Moment};
 use crate::{
     Projection,
     changes::{At, Changes, Row, Table},
@@ -43,13 +43,14 @@ impl Projection for Jobs {
             _ => changes.change(&JOBS, id),
         };
         if let Some(status) = evolve(job, At(recorded.metadata.occurred_at), event) {
-            job.set("status", status.as_str());
+            let due = Due::after(event, Moment::of(recorded));
+            job.set("status", status.as_str()).set("due_at", due.map(|due| At(due.at())));
         }
         job.set("version", recorded.sequence);
     }
 }
 
-/// Sets what an event tells of a job, but for the status, which it returns if it tells of it.
+/// Sets what an event tells of a job, but for when it is due, and for the status, which it returns if it tells of it.
 fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
     let status = match event {
         JobEvent::JobRequested(request) => {
@@ -57,7 +58,7 @@ fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
             JobStatus::Pending
         }
         JobEvent::JobStarted { attempt, worker_id } => {
-            job.set("attempt", small(*attempt)).set("worker_id", worker_id).set("started_at", at).set("due_at", ());
+            job.set("attempt", small(*attempt)).set("worker_id", worker_id).set("started_at", at);
             JobStatus::Running
         }
         JobEvent::JobSucceeded { outcome, .. } => {
@@ -65,21 +66,15 @@ fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
             end(job, at);
             JobStatus::Completed
         }
-        JobEvent::JobAttemptFailed { failure, retry_at, .. } => {
+        JobEvent::JobAttemptFailed { failure, .. } => {
             if let AttemptFailure::Program { outcome } = failure {
                 job.set("outcome", Shown::from(outcome));
             }
-            wait(job, *retry_at);
+            job.set("worker_id", ());
             JobStatus::Pending
         }
-        JobEvent::JobInterrupted { uncounted, retry_at, .. } => {
-            job.set("uncounted", small(*uncounted));
-            wait(job, *retry_at);
-            JobStatus::Pending
-        }
-        JobEvent::JobSnoozed { uncounted, until, .. } => {
-            job.set("uncounted", small(*uncounted));
-            wait(job, Some(*until));
+        JobEvent::JobInterrupted { uncounted, .. } | JobEvent::JobSnoozed { uncounted, .. } => {
+            job.set("uncounted", small(*uncounted)).set("worker_id", ());
             JobStatus::Pending
         }
         JobEvent::JobDeadLettered { .. } => {
@@ -92,7 +87,7 @@ fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
             JobStatus::Cancelled
         }
         JobEvent::JobRedriven {} => {
-            job.set("cancel_reason", ()).set("completed_at", ()).set("due_at", at);
+            job.set("cancel_reason", ()).set("completed_at", ());
             JobStatus::Pending
         }
         // Its row goes.
@@ -114,15 +109,11 @@ fn ask(job: &mut Row, at: At, request: &Request) {
     job.set("max_attempts", small(request.max_attempts.number())).set("priority", request.priority.number());
     job.set("key", &request.key).set("fairness_key", &request.fairness_key).set("schedule_id", request.schedule_id);
     job.set("attempt", 0).set("created_at", at);
-    job.set("run_at", request.run_at.map(At)).set("due_at", request.run_at.map_or(at, At));
-}
-
-fn wait(job: &mut Row, until: Option<OffsetDateTime>) {
-    job.set("worker_id", ()).set("due_at", until.map(At));
+    job.set("run_at", request.run_at.map(At));
 }
 
 fn end(job: &mut Row, at: At) {
-    job.set("worker_id", ()).set("completed_at", at).set("due_at", ());
+    job.set("worker_id", ()).set("completed_at", at);
 }
 
 /// How an attempt ended: columns of the job.

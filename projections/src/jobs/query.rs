@@ -108,12 +108,14 @@ pub struct JobStanding {
     pub attempt: i32,
     /// Whether output was dropped.
     pub truncated: Option<bool>,
+    /// When it was over.
+    pub completed_at: Option<OffsetDateTime>,
 }
 
 /// Whose a job is, and how far; as [`find`].
 pub async fn standing(pool: &PgPool, job_id: JobId) -> Result<Option<JobStanding>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT project_id, submitted_by, status, attempt, truncated FROM jobs
+        "SELECT project_id, submitted_by, status, attempt, truncated, completed_at FROM jobs
          WHERE id = $1 AND job_type <> 'webhook_delivery'",
     )
     .bind(job_id.uuid())
@@ -212,7 +214,9 @@ pub struct OpenJob {
 
 const OPEN: &str =
     "j.id, j.job_type, j.project_id, j.organization_id, j.submitted_by, j.priority, j.key, j.fairness_key,
-    j.attempt, j.run_at, j.due_at, j.worker_id, d.webhook_id";
+    j.attempt, j.run_at, j.due_at, j.worker_id,
+    CASE WHEN j.job_type = 'webhook_delivery'
+         THEN COALESCE(d.webhook_id, substring(j.fairness_key FROM '^webhook:(.{36})$')::uuid) END AS webhook_id";
 
 /// All jobs that are not over, and the position in the log that this is as of: both from one look.
 pub async fn open(pool: &PgPool) -> Result<(i64, Vec<OpenJob>), sqlx::Error> {

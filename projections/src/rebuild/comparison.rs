@@ -191,14 +191,14 @@ async fn owners(
     key: &[Uuid],
     schema: &str,
 ) -> Result<Vec<Uuid>, sqlx::Error> {
-    let Some(column) = table.whole() else { return Ok(Vec::new()) };
     let (name, is_it) = (table.name(), is_it(table));
-    sqlx::query_scalar(&format!(
-        "SELECT {column} FROM {LIVE}.{name} WHERE {is_it} UNION SELECT {column} FROM {schema}.{name} WHERE {is_it}"
-    ))
-    .bind(key)
-    .fetch_all(connection)
-    .await
+    let of = |column: &str| [LIVE, schema].map(|schema| format!("SELECT {column} FROM {schema}.{name} WHERE {is_it}"));
+    let selects: Vec<String> = table.wholes().flat_map(of).collect();
+    if selects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found: Vec<Option<Uuid>> = sqlx::query_scalar(&selects.join(" UNION ")).bind(key).fetch_all(connection).await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The condition that a row has the key `$1`.

@@ -3,7 +3,7 @@
 use crate::changes::{Column, Kept};
 
 /// Raised when a projection sets other values than before, or the bytes of a snapshot mean something else.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 const fn required(name: &'static str) -> Column {
     Column::required(name)

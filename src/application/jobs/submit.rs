@@ -1,6 +1,6 @@
 //! Ask for work to be done.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use workroom_projections::jobs::{self, JobRow};
 use super::{OpenJobs, key::key_project, key_id, key_of};
 use crate::application::codes::{NO_SANDBOX, TOO_MANY_JOBS, VIEWS_BEHIND};
 use crate::application::views::{JOBS, caught_up};
-use crate::application::{Command, Error, Unit};
+use crate::application::{App, Command, Context, Error, Unit};
 
 /// The keys of those exports of which an account has one at a time, by project.
 pub(super) const EXPORT_KEYS: &str = "project_export:";
@@ -58,9 +58,9 @@ pub enum Repeat {
     /// Both are done.
     #[default]
     Each,
-    /// For so long the earlier one is the only one: the later is not submitted.
+    /// For so long the earlier one, if it was submitted in the same way, is the only one: the later is not submitted.
     Unique(Duration),
-    /// It is done after so long, and takes the place of the earlier one if that has not begun.
+    /// It is done after so long, and takes the place of the earlier one, if that was submitted in the same way and has not begun.
     Debounce(Duration),
 }
 
@@ -82,7 +82,7 @@ pub struct SubmittedJob {
 }
 
 impl SubmitJob {
-    /// Whether there is an earlier job in place of this one, and when this one is to be done.
+    /// Whether there is an earlier job in place of this one, and when this one is to be done; see [`App::context_of`].
     async fn compare(&self, unit: &mut Unit<'_>) -> Result<(Option<JobRow>, Option<OffsetDateTime>), Error> {
         let (Some(key), Some(longest)) = (&self.key, self.repeat.window()) else { return Ok((None, self.run_at)) };
         let (account_id, now) = (unit.context().account()?, unit.context().now);
@@ -96,7 +96,7 @@ impl SubmitJob {
             run_at = Some(now + longest);
             self.take_place(unit, key.state.claim()).await?;
         } else {
-            if let Some(earlier) = earlier(unit, key.state.claim(), now).await? {
+            if let Some(earlier) = earlier(unit, key.state.unique_claim(), now).await? {
                 return Ok((Some(earlier), None));
             }
             unique_until = Some(now + longest);
@@ -109,8 +109,7 @@ impl SubmitJob {
 
     /// Ends the earlier job if it has not begun.
     async fn take_place(&self, unit: &mut Unit<'_>, earlier: Option<Claim>) -> Result<(), Error> {
-        // One that is to be the only one for a while keeps its place.
-        let Some(Claim { job_id, unique_until: None }) = earlier else { return Ok(()) };
+        let Some(Claim { job_id, .. }) = earlier else { return Ok(()) };
         let earlier = unit.read::<Job>(job_id).await?;
         let state = earlier.state.requested()?;
         if state.status == JobStatus::Pending && state.attempt == 0 {
@@ -189,6 +188,20 @@ impl Command for SubmitJob {
         let job = unit.decide::<Job>(&Unit::new_aggregate(self.job_id), JobCommand::Request(Box::new(request)))?;
         let (job_id, project_id, version) = (self.job_id, self.project_id, job.sequence);
         Ok(SubmittedJob { job_id, project_id, submitted_by, version, run_at, earlier: None })
+    }
+}
+
+impl App {
+    /// The context in which a job is submitted. One that is compared with others for a while is compared by the database's clock:
+    /// the processes that take such jobs may have different ones.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn context_of<'a>(&self, context: &'a Context, job: &SubmitJob) -> Result<Cow<'a, Context>, Error> {
+        match job.repeat.window() {
+            Some(_) => self.by_database_clock(context).await.map(Cow::Owned),
+            None => Ok(Cow::Borrowed(context)),
+        }
     }
 }
 

@@ -81,10 +81,15 @@ enum Admission {
     RightLost,
     /// The project is deleted, and its webhooks with it.
     ProjectDeleted,
+    /// Its webhook is deleted, and its deliveries with it.
+    WebhookDeleted,
 }
 
 impl NewDelivery {
     async fn admission(&self, unit: &mut Unit<'_>) -> Result<Admission, Error> {
+        if matches!(unit.read::<Webhook>(self.webhook_id).await?.state, Webhook::Deleted { .. }) {
+            return Ok(Admission::WebhookDeleted);
+        }
         if unit.read::<Account>(self.acts_for).await?.state.active().is_ok() {
             let relation = unit.relation(self.acts_for, self.project_id, MANAGE).await?;
             if access::decide(relation, MANAGE) == Decision::Allowed {
@@ -129,7 +134,7 @@ impl Command for RequestDeliveries<'_> {
                     unit.decide(&job, JobCommand::Request(Box::new(delivery.request()?)))?;
                 }
                 Admission::RightLost if disabled.insert(delivery.webhook_id) => delivery.disable_webhook(unit).await?,
-                Admission::RightLost | Admission::ProjectDeleted => {}
+                Admission::RightLost | Admission::ProjectDeleted | Admission::WebhookDeleted => {}
             }
         }
         Ok(())

@@ -40,6 +40,11 @@ const PAGE: i64 = 100;
 /// How often is looked whether the caller may still see the job, how far that is, and for more although nobody has told
 /// of it.
 const REVIEW: Duration = Duration::from_secs(1);
+/// How long a worker may take, beside the grace that it gives to the program, until it has stopped an attempt and stored what that has
+/// printed. It says when it has; this is for a worker that is lost, and for one that is not heard.
+const STOPPING: Duration = Duration::from_secs(2);
+/// The longest that is waited for that.
+const LONGEST: Duration = Duration::from_hours(1);
 /// After how long without news a comment is sent, so that nobody in between takes the stream for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -186,12 +191,15 @@ fn follow(
     let of_address = hub.socket_quota().for_address(address).ok_or_else(too_many)?;
     let of_account = hub.socket_quota().for_account(caller.account_id).ok_or_else(too_many)?;
     let now = Instant::now();
+    let mut ending = Ending::default();
+    ending.see(&job, state.config.jobs.sandbox_stop_grace_ms);
     let following = Following {
         follower: state.outputs.follow(job_id),
         job_id,
         one_attempt: params.attempt.is_some(),
         place,
         job,
+        ending,
         reviewed_at: now,
         sent_at: now,
         caller,
@@ -222,6 +230,7 @@ struct Following {
     place: (i32, i32),
     /// The job as it was looked at last.
     job: JobStanding,
+    ending: Ending,
     reviewed_at: Instant,
     /// When something was sent last.
     sent_at: Instant,
@@ -230,6 +239,40 @@ struct Following {
     /// Counts as a socket, as long as it lasts.
     #[allow(dead_code, reason = "held")]
     held: Box<dyn std::any::Any + Send + Sync>,
+}
+
+/// How the latest attempt ends. What an attempt prints is stored before the log has its end; only one that is cancelled
+/// may print on, until its worker has stopped it.
+#[derive(Default)]
+struct Ending {
+    /// The latest attempt after which the job waited for another.
+    ended: i32,
+    /// Until when a job that is cancelled may print on.
+    prints_until: Option<Instant>,
+}
+
+impl Ending {
+    /// Takes in how far a job is; programs have so many milliseconds to end when they are stopped.
+    fn see(&mut self, job: &JobStanding, grace_ms: u64) {
+        match job.status.as_str() {
+            "cancelled" => {
+                let longest = Duration::from_millis(grace_ms).saturating_add(STOPPING).min(LONGEST);
+                let since = job.completed_at.and_then(|at| Duration::try_from(now() - at).ok()).unwrap_or_default();
+                self.prints_until.get_or_insert_with(|| Instant::now() + longest.saturating_sub(since));
+            }
+            status => {
+                self.prints_until = None;
+                if status == "pending" {
+                    self.ended = job.attempt;
+                }
+            }
+        }
+    }
+
+    /// Whether the latest attempt may print on although the job is over, as far as its worker says nothing.
+    fn may_print(&self, job: &JobStanding) -> bool {
+        job.attempt > self.ended && self.prints_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 impl Following {
@@ -271,10 +314,13 @@ impl Following {
         let hub = self.state.live.hub.clone();
         let _turn = hub.turn().await;
         // The job first: what it has printed by its end is there when its end is.
-        if self.reviewed_at.elapsed() >= REVIEW {
+        let is_stopped = self.job.status == "running" && self.follower.is_over(self.job.attempt);
+        if is_stopped || self.reviewed_at.elapsed() >= REVIEW {
             self.job = visible(&self.state, self.caller.account_id, self.job_id).await?;
+            self.ending.see(&self.job, self.state.config.jobs.sandbox_stop_grace_ms);
             self.reviewed_at = Instant::now();
         }
+        let may_print = self.ending.may_print(&self.job) && !self.follower.is_over(self.job.attempt);
         loop {
             let (attempt, after) = self.place;
             let pieces = jobs::output(self.state.app.pool(), self.job_id, attempt, after, PAGE).await?;
@@ -286,7 +332,8 @@ impl Following {
                 self.place = (attempt + 1, 0);
                 continue;
             }
-            if is_past || matches!(self.job.status.as_str(), "completed" | "failed" | "cancelled") {
+            let is_over = !may_print && matches!(self.job.status.as_str(), "completed" | "failed" | "cancelled");
+            if is_past || is_over {
                 self.is_over = true;
                 return Ok(Some(format!("event: end\ndata: {}\n\n", serde_json::json!({"status": self.job.status}))));
             }

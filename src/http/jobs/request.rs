@@ -12,7 +12,11 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    job::{Code, Key, Language, MaxAttempts, Priority, Source, Timeout, Work},
+    job::{
+        Code, GivenRefused, Key, Language, MaxAttempts, Priority, Source, Timeout, Work, check_arguments,
+        check_variables,
+    },
+    refusal::FORBIDDEN_CHARACTER,
     text::{Name, Prose},
     timestamp::Timestamp,
     workspace::FilePath,
@@ -36,12 +40,8 @@ use crate::{
 
 pub use scheduled::ScheduledJobRequest;
 
-/// Most arguments, and variables of the environment.
-const MAX_ARGUMENTS: usize = 100;
 /// The longest time in which jobs with one key are compared: a week.
 const MAX_WINDOW_SECONDS: u32 = 7 * 24 * 3600;
-/// Most bytes of an argument or variable.
-const MAX_ARGUMENT_BYTES: usize = 4096;
 
 /// A job to be submitted.
 #[derive(Deserialize, ToSchema)]
@@ -67,10 +67,11 @@ pub struct SubmitJobRequest {
     entry: Option<String>,
     /// What the program reads on its standard input, at most 128 KiB.
     stdin: Option<String>,
-    /// The program's arguments, at most 100 of 4 KiB each.
+    /// The program's arguments, at most 100 of 4 KiB each and 128 KiB together.
     #[schema(max_items = 100)]
     args: Option<Vec<String>>,
-    /// Variables of the program's environment, at most 100 of 4 KiB each. Names have capital letters, digits and `_`.
+    /// Variables of the program's environment: at most 100 of 4 KiB each, and 128 KiB together with their names. Names have capital
+    /// letters, digits and `_`, the first is no digit, and they are none that the sandbox, the loader or the shell uses, such as `PATH`.
     env: Option<BTreeMap<String, String>>,
     /// How long the program may run, in seconds.
     #[schema(minimum = 1, maximum = 300, default = 30)]
@@ -330,32 +331,20 @@ impl SubmitJobRequest {
 
     fn arguments(&mut self) -> Result<Vec<String>, Error> {
         let args = self.args.take().unwrap_or_default();
-        if args.len() > MAX_ARGUMENTS {
-            return Err(Error::invalid("/args", OUT_OF_RANGE, "must be at most 100"));
-        }
-        let too_long = args.iter().position(|argument| argument.len() > MAX_ARGUMENT_BYTES);
-        match too_long {
-            Some(index) => {
-                Err(Error::invalid(&format!("/args/{index}"), OUT_OF_RANGE, "must be at most 4096 bytes long"))
-            }
-            None => Ok(args),
-        }
+        check_arguments(args.iter().map(String::as_str)).map_err(|refused| {
+            let pointer = refused.at.map_or_else(|| "/args".to_owned(), |index| format!("/args/{index}"));
+            not_given(&pointer, refused.reason)
+        })?;
+        Ok(args)
     }
 
     fn environment(&mut self) -> Result<BTreeMap<String, String>, Error> {
         let env = self.env.take().unwrap_or_default();
-        if env.len() > MAX_ARGUMENTS {
-            return Err(Error::invalid("/env", OUT_OF_RANGE, "must be at most 100"));
-        }
-        for (name, value) in &env {
-            let pointer = || format!("/env/{}", name.replace('~', "~0").replace('/', "~1"));
-            if !is_variable(name) {
-                return Err(Error::invalid(&pointer(), INVALID_VALUE, "is no variable that can be set"));
-            }
-            if value.len() > MAX_ARGUMENT_BYTES {
-                return Err(Error::invalid(&pointer(), OUT_OF_RANGE, "must be at most 4096 bytes long"));
-            }
-        }
+        check_variables(env.iter().map(|(name, value)| (name.as_str(), value.as_str()))).map_err(|refused| {
+            let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
+            let pointer = refused.at.map_or_else(|| "/env".to_owned(), |name| format!("/env/{}", escaped(name)));
+            not_given(&pointer, refused.reason)
+        })?;
         Ok(env)
     }
 }
@@ -389,11 +378,14 @@ fn checked_files(files: Vec<JobFile>) -> Result<Vec<InputFile>, Error> {
     Ok(files.into_iter().map(|JobFile { path, content }| InputFile { path, content }).collect())
 }
 
-/// Whether a program may be given a variable of this name: not what decides which code is loaded.
-fn is_variable(name: &str) -> bool {
-    let begins = name.bytes().next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_');
-    let goes_on = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
-    begins && goes_on && name.len() <= 128 && !name.starts_with("LD_") && !RESERVED.contains(&name)
+/// How it is refused that a program cannot be given something.
+fn not_given(pointer: &str, reason: GivenRefused) -> Error {
+    let code = match reason {
+        GivenRefused::TooMany | GivenRefused::TooLong | GivenRefused::TooLarge => OUT_OF_RANGE,
+        GivenRefused::Nul => FORBIDDEN_CHARACTER,
+        GivenRefused::Name | GivenRefused::Reserved => INVALID_VALUE,
+    };
+    Error::invalid(pointer, code, reason.to_string())
 }
 
 /// A key, unless it looks like one of the service's own.
@@ -405,9 +397,6 @@ fn not_reserved(key: Option<Key>) -> Result<Option<Key>, Error> {
         key => Ok(key),
     }
 }
-
-/// What the sandbox sets itself.
-const RESERVED: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "PWD", "SHELL"];
 
 /// A number in its range, or its default.
 fn number<N, T: Default>(

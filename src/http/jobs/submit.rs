@@ -46,7 +46,8 @@ pub async fn submit(
         schedule_id: None,
     };
     let key = key.bind(&state, caller.identity.account_id.into(), &bytes);
-    let (app, context) = (&state.app, &caller.context);
+    let context = state.app.context_of(&caller.context, &command).await?;
+    let (app, context) = (&state.app, &*context);
     let answer = if let Some(program) = workspace {
         let command = SubmitWorkspaceJob::new(command, program);
         let render = |submitted: &SubmittedJob| reply(command.job(), submitted, context.now);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use workroom_domain::{
     job::{Interruption, JobEvent, JobState, JobStatus},
     job_rule::{Rule, RuleOwner, Weight},
+    redaction::PayloadRedacted,
 };
 use workroom_projections::jobs::OpenJob;
 
@@ -44,6 +45,8 @@ pub(super) struct Book {
     /// Whether the latest `take` stopped before it had looked at all that wait for a slot.
     unfinished: PerPool<bool>,
     rules: Rules,
+    /// The rules that say something, as they were told last.
+    in_force: HashMap<Uuid, Rule>,
     gates: Gates,
     /// How many are handed out or run.
     at_work: PerPool<usize>,
@@ -102,37 +105,38 @@ impl Book {
             self.of_owner.entry(owner).or_default().insert(job_id);
         }
         self.jobs.insert(job_id, entry);
-        self.place(job_id, worker_id.map_or(due.state(), |worker_id| State::Running { worker_id }));
+        self.place(job_id, worker_id.map_or(State::from(due), |worker_id| State::Running { worker_id }));
     }
 
     /// Follows an event of a job.
     pub(super) fn apply(&mut self, job_id: Uuid, event: &JobEvent, at: Moment) -> Effect {
-        match event {
-            JobEvent::JobRequested(request) => {
-                // By whatever clock it was submitted, it is due as soon as it is seen.
-                let due = request.run_at.map_or(Due::Since(at.recorded_at), Due::At);
-                self.insert(job_id, Entry::of(request, 0), due, None);
-            }
-            JobEvent::JobStarted { attempt, worker_id } => {
+        match (event, Due::after(event, at)) {
+            (JobEvent::JobRequested(request), Some(due)) => self.insert(job_id, Entry::of(request, 0), due, None),
+            (JobEvent::JobStarted { attempt, worker_id }, _) => {
                 if let Some(entry) = self.jobs.get_mut(&job_id) {
                     entry.attempt = *attempt;
                     self.start(job_id, *worker_id);
                 }
             }
-            JobEvent::JobAttemptFailed { retry_at: Some(retry_at), .. } => {
-                self.wait(job_id, at.due(*retry_at), |_| 0);
+            (JobEvent::JobAttemptFailed { .. } | JobEvent::JobSnoozed { .. }, Some(due)) => {
+                self.wait(job_id, due, |_| 0);
             }
-            JobEvent::JobSnoozed { until, .. } => self.wait(job_id, at.due(*until), |_| 0),
-            JobEvent::JobInterrupted { cause, retry_at: Some(retry_at), .. } => {
+            (JobEvent::JobInterrupted { cause, .. }, Some(due)) => {
                 let is_lost = *cause == Interruption::WorkerLost;
-                self.wait(job_id, at.due(*retry_at), |losses| losses + u32::from(is_lost));
+                self.wait(job_id, due, |losses| losses + u32::from(is_lost));
             }
             // What follows it ends the job.
-            JobEvent::JobAttemptFailed { retry_at: None, .. } | JobEvent::JobInterrupted { retry_at: None, .. } => {}
-            JobEvent::JobSucceeded { .. } | JobEvent::JobDeadLettered { .. } | JobEvent::JobDeleted {} => {
+            (
+                JobEvent::JobRequested(_)
+                | JobEvent::JobAttemptFailed { .. }
+                | JobEvent::JobSnoozed { .. }
+                | JobEvent::JobInterrupted { .. },
+                None,
+            ) => {}
+            (JobEvent::JobSucceeded { .. } | JobEvent::JobDeadLettered { .. } | JobEvent::JobDeleted {}, _) => {
                 self.remove(job_id);
             }
-            JobEvent::JobCancelled { .. } => {
+            (JobEvent::JobCancelled { .. }, _) => {
                 let state = self.jobs.get(&job_id).map(|entry| entry.state);
                 self.remove(job_id);
                 if let Some(State::Running { worker_id }) = state {
@@ -140,7 +144,7 @@ impl Book {
                 }
             }
             // Its keys may be others now.
-            JobEvent::JobRedriven {} | JobEvent::PayloadRedacted(_) => return Effect::Read { job_id },
+            (JobEvent::JobRedriven {} | JobEvent::PayloadRedacted(_), _) => return Effect::Read { job_id },
         }
         Effect::None
     }
@@ -150,13 +154,33 @@ impl Book {
         if let Some(entry) = self.jobs.get_mut(&job_id) {
             entry.due_at = due.at();
             entry.losses = losses(entry.losses);
-            self.place(job_id, due.state());
+            self.place(job_id, State::from(due));
         }
         self.let_in(&gates);
     }
 
     /// Keeps a rule from now on; `full`: as many as its rate allows may start at once. It holds no job that is at work.
     pub(super) fn set_rule(&mut self, id: Uuid, rule: &Rule, full: bool, now: Instant) {
+        let before = self.in_force.remove(&id);
+        if !rule.is_none() {
+            self.in_force.insert(id, rule.clone());
+        }
+        // Its keys were redacted, or are told again: it is about other jobs from now on.
+        if let Some(before) = before.filter(|before| before.scope != rule.scope) {
+            self.keep_rule(id, &Rule::none(before.scope), full, now);
+        }
+        self.keep_rule(id, rule, full, now);
+    }
+
+    /// Keys that a rule names were redacted: no job has what stands for them. It holds nothing back until it is set again.
+    pub(super) fn redact_rule(&mut self, id: Uuid, redacted: &PayloadRedacted, now: Instant) {
+        if let Some(mut rule) = self.in_force.get(&id).cloned() {
+            rule.scope.redact(redacted);
+            self.set_rule(id, &rule, true, now);
+        }
+    }
+
+    fn keep_rule(&mut self, id: Uuid, rule: &Rule, full: bool, now: Instant) {
         self.weigh(rule);
         if !holds_back(rule) {
             return self.clear_rule(id, rule);

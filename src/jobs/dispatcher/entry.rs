@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{application::jobs::key_of, jobs::pool::Pool};
 
+// What the views show was found by the same.
+pub(super) use workroom_projections::jobs::{Due, Moment};
+
 /// A job that waits or runs.
 pub(super) struct Entry {
     pub(super) owner: Owner,
@@ -46,47 +49,12 @@ pub(super) enum State {
     Running { worker_id: Uuid },
 }
 
-/// When an attempt is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Due {
-    /// Now: it has been since then.
-    Since(OffsetDateTime),
-    /// Then.
-    At(OffsetDateTime),
-}
-
-/// When something happened: by the clock of who tells of it, and by that of the database, which is one for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
-    pub(super) occurred_at: OffsetDateTime,
-    pub(super) recorded_at: OffsetDateTime,
-}
-
-impl Moment {
-    /// When an attempt is due that somebody wants to be made at that time: as long after the event, whatever their
-    /// clock says.
-    pub(super) fn due(self, at: OffsetDateTime) -> Due {
-        let pause = at - self.occurred_at;
-        if pause.is_positive() {
-            Due::At(self.recorded_at.checked_add(pause).unwrap_or(at))
-        } else {
-            Due::Since(self.recorded_at)
-        }
-    }
-}
-
-impl Due {
-    /// The moment.
-    pub(super) fn at(self) -> OffsetDateTime {
-        let (Self::Since(at) | Self::At(at)) = self;
-        at
-    }
-
+impl From<Due> for State {
     /// What it waits for.
-    pub(super) fn state(self) -> State {
-        match self {
-            Self::Since(_) => State::Ready,
-            Self::At(_) => State::Due,
+    fn from(due: Due) -> Self {
+        match due {
+            Due::Since(_) => Self::Ready,
+            Due::At(_) => Self::Due,
         }
     }
 }

@@ -249,11 +249,18 @@ impl<'a> Leading<'a> {
         let Some(last) = entries.last().map(|entry| entry.position) else { return Ok(false) };
         let mut again = Vec::new();
         for recorded in entries.into_iter().filter_map(|entry| entry.recorded) {
-            let at = Moment { occurred_at: recorded.metadata.occurred_at, recorded_at: recorded.recorded_at };
+            let at = Moment::of(&recorded);
             let effect = match &recorded.event {
                 DomainEventKind::Job(event) => self.book.apply(recorded.aggregate_id, event, at),
-                DomainEventKind::JobRule(JobRuleEvent::JobRuleChanged(rule)) => {
-                    self.book.set_rule(recorded.aggregate_id, rule, true, Instant::now());
+                DomainEventKind::JobRule(event) => {
+                    match event {
+                        JobRuleEvent::JobRuleChanged(rule) => {
+                            self.book.set_rule(recorded.aggregate_id, rule, true, Instant::now());
+                        }
+                        JobRuleEvent::PayloadRedacted(redacted) => {
+                            self.book.redact_rule(recorded.aggregate_id, redacted, Instant::now());
+                        }
+                    }
                     Effect::None
                 }
                 _ => Effect::None,

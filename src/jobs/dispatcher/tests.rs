@@ -2,15 +2,26 @@
 
 use std::time::Duration;
 
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::time::Instant;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::{OrganizationId, ProjectId},
-    job::{Interruption, JobEvent, Key, Outcome},
+    actor::{Actor, SystemActor},
+    event::DomainEventKind,
+    ids::{AccountId, OrganizationId, ProjectId},
+    job::{AttemptFailure, Interruption, JobEvent, Key, MaxAttempts, Outcome, Priority, Request, Work},
     job_rule::{Rate, Rule, RuleOwner, RuleScope, Running, Weight},
+    metadata::Metadata,
+    redaction::{DIGEST, PayloadRedacted},
+    text::Name,
 };
-use workroom_projections::jobs::OpenJob;
+use workroom_projections::{
+    Projection,
+    changes::{Changes, Memory},
+    jobs::{Jobs, OpenJob},
+    log::Recorded,
+    state::KEPT,
+};
 
 use super::{book::Book, entry::Moment, gates::RunningLimits};
 use crate::jobs::{JobMessage, pool::Pool};
@@ -81,6 +92,85 @@ fn a_clock_that_is_ahead_delays_nothing() {
     assert_eq!(book.next_due(), Some(ahead().recorded_at + Duration::from_secs(5)), "as long after it was recorded");
     book.release(ahead().recorded_at + Duration::from_secs(5));
     assert_eq!(take(&mut book, 1, now), [1]);
+}
+
+/// Job 1 as the view shows it after these events, all of one moment.
+fn shown(events: &[JobEvent], at: Moment) -> OpenJob {
+    let mut changes = Changes::default();
+    for (event, sequence) in events.iter().zip(1..) {
+        let recorded = Recorded {
+            position: sequence,
+            event_id: Uuid::nil(),
+            feed_id: Uuid::nil(),
+            feed_seq: sequence,
+            aggregate_id: Uuid::from_u128(1),
+            sequence,
+            event: DomainEventKind::Job(event.clone()),
+            metadata: Metadata {
+                actor: Actor::System(SystemActor::Worker),
+                occurred_at: at.occurred_at,
+                correlation_id: Uuid::nil(),
+                causation_id: None,
+                trace_id: None,
+            },
+            recorded_at: at.recorded_at,
+        };
+        Jobs.apply(&recorded, &mut changes);
+    }
+    let mut memory = Memory::new(KEPT, 1 << 20);
+    memory.apply(changes).expect("rows");
+    let (table, kept) = KEPT.iter().enumerate().find(|(_, kept)| kept.table == "jobs").expect("a table");
+    let row = memory.rows(table).next().expect("a row");
+    let due_at = row.value(kept.place("due_at").expect("a column"), kept.columns.len());
+    let due_at: Option<String> = serde_json::from_slice(due_at).expect("a time");
+    let due_at = due_at.map(|at| OffsetDateTime::parse(&at, &Rfc3339).expect("a time"));
+    OpenJob { attempt: 1, due_at, ..job(1, 1) }
+}
+
+#[test]
+fn a_dispatcher_that_begins_waits_as_long_as_one_that_has_followed() {
+    let (id, pause) = (Uuid::from_u128(1), Duration::from_secs(20));
+    let request = Request {
+        project_id: Some(ProjectId(id)),
+        organization_id: Some(OrganizationId(id)),
+        submitted_by: AccountId(Uuid::from_u128(7)),
+        work: Work::Noop {},
+        max_attempts: MaxAttempts::default(),
+        priority: Priority::default(),
+        run_at: None,
+        key: None,
+        fairness_key: None,
+        schedule_id: None,
+    };
+    let started = [JobEvent::JobRequested(Box::new(request)), JobEvent::JobStarted { attempt: 1, worker_id: RULE }];
+    let recorded_at = OffsetDateTime::UNIX_EPOCH + Duration::from_hours(100);
+    for wrong_by in [0, 3600, -3600].map(time::Duration::seconds) {
+        let at = Moment { occurred_at: recorded_at + wrong_by, recorded_at };
+        let retry_at = Some(at.occurred_at + pause);
+        let failure = AttemptFailure::Program { outcome: Outcome::default() };
+        for ended in [
+            JobEvent::JobAttemptFailed { attempt: 1, failure, retry_at },
+            JobEvent::JobInterrupted { attempt: 1, cause: Interruption::WorkerFailed, uncounted: 1, retry_at },
+            JobEvent::JobSnoozed { attempt: 1, uncounted: 1, until: at.occurred_at + pause },
+        ] {
+            let events = [&started[..], &[ended][..]].concat();
+            let mut follows = book([]);
+            for event in &events {
+                follows.apply(id, event, at);
+            }
+            for book in [follows, book([shown(&events, at)])] {
+                assert_eq!(book.next_due(), Some(recorded_at + pause), "{wrong_by}: {events:?}");
+            }
+        }
+        let given_up = [
+            JobEvent::JobAttemptFailed { attempt: 1, failure, retry_at: None },
+            JobEvent::JobDeadLettered { attempt: 1 },
+            JobEvent::JobRedriven {},
+        ];
+        let mut begins = book([shown(&[&started[..], &given_up[..]].concat(), at)]);
+        begins.release(recorded_at);
+        assert_eq!(take(&mut begins, 1, Instant::now()), [1], "{wrong_by}: it is to be done again at once");
+    }
 }
 
 #[test]
@@ -223,6 +313,73 @@ fn an_organization_that_weighs_three_times_as_much_gets_three_times_as_many_slot
     book.set_rule(RULE, &weight, true, now);
     let taken = take(&mut book, 40, now);
     assert_eq!(taken.iter().filter(|id| **id < 100).count(), 30, "{taken:?}");
+}
+
+/// That the event which set a rule was redacted.
+fn redacted(fields: &[&str]) -> PayloadRedacted {
+    PayloadRedacted {
+        position: 7,
+        event_id: RULE,
+        event_type: "JobRuleChanged".to_owned(),
+        reason: Name::parse("It named a customer.").expect("a reason"),
+        remains: DIGEST,
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+    }
+}
+
+#[test]
+fn a_rule_whose_keys_were_redacted_holds_nothing_back_until_it_is_set_again() {
+    let now = Instant::now();
+    for field in ["key", "fairness_key"] {
+        let keyed = |id| match field {
+            "key" => OpenJob { key: Some("a".to_owned()), ..job(id, 1) },
+            _ => OpenJob { fairness_key: Some("a".to_owned()), ..job(id, 1) },
+        };
+        let name = Key::parse("a").ok();
+        let scope = match field {
+            "key" => RuleScope { key: name, ..scope(1) },
+            _ => RuleScope { fairness_key: name, ..scope(1) },
+        };
+        let rule = paused(scope);
+        let mut follows = book([keyed(1)]);
+        follows.set_rule(RULE, &rule, true, now);
+        assert!(take(&mut follows, 9, now).is_empty(), "{field}");
+        follows.redact_rule(RULE, &redacted(&[]), now);
+        assert!(take(&mut follows, 9, now).is_empty(), "another event of the rule was redacted");
+        follows.redact_rule(RULE, &redacted(&[field]), now);
+        // One that begins reads what remains.
+        let mut begins = book([]);
+        let mut remains = rule.clone();
+        remains.scope.redact(&redacted(&[field]));
+        begins.set_rule(RULE, &remains, false, now);
+        begins.load(&keyed(1));
+        for book in [&mut follows, &mut begins] {
+            assert_eq!(take(book, 9, now), [1], "{field}");
+            end(book, 1);
+            book.load(&keyed(2));
+            book.set_rule(RULE, &rule, true, now);
+            assert!(take(book, 9, now).is_empty(), "{field}: it is set again");
+            book.set_rule(RULE, &Rule::none(rule.scope.clone()), true, now);
+            assert_eq!(take(book, 9, now), [2], "{field}");
+        }
+    }
+}
+
+#[test]
+fn a_fairness_key_that_was_redacted_weighs_as_much_as_others() {
+    let now = Instant::now();
+    let with = |id, key: &str| OpenJob { fairness_key: Some(key.to_owned()), ..job(id, 1) };
+    let weighed = |is_redacted: bool| {
+        let mut book = book((0..40).flat_map(|id| [with(id, "a"), with(100 + id, "b")]));
+        let scope = RuleScope { fairness_key: Key::parse("a").ok(), ..scope(1) };
+        let weight = Rule { weight: Weight::from_number(3), ..Rule::none(scope) };
+        book.set_rule(RULE, &weight, true, now);
+        if is_redacted {
+            book.redact_rule(RULE, &redacted(&["fairness_key"]), now);
+        }
+        take(&mut book, 40, now).into_iter().filter(|id| *id < 100).count()
+    };
+    assert_eq!((weighed(false), weighed(true)), (30, 20));
 }
 
 /// Lets one take after the other look at what waits, until none stops early: how many did, and what was handed out.

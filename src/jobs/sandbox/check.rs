@@ -2,47 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use workroom_domain::job::{check_arguments, check_variables};
+
 /// Most files of a program.
 pub(super) const MAX_FILES: usize = 1000;
 /// Longest path of a file, in bytes.
 const LONGEST_PATH: usize = 1024;
 /// Longest name of a file or folder, in bytes: the file system's limit.
 const LONGEST_NAME: usize = 255;
-/// Most arguments, and most variables.
-const MAX_TEXTS: usize = 256;
-/// Bytes of all arguments together, and of all variables: far below what the kernel passes on.
-const TEXT_BYTES: usize = 128 * 1024;
-
-/// Variables that a program cannot be given. The sandbox sets the first; the others change what the shell does that
-/// starts the program, or belong to it.
-const RESERVED: [&str; 24] = [
-    "PATH",
-    "HOME",
-    "LANG",
-    "PWD", //
-    "OLDPWD",
-    "SHLVL",
-    "_",
-    "IFS",
-    "ENV",
-    "PPID",
-    "UID",
-    "EUID",
-    "OPTIND",
-    "OPTARG",
-    "OPTERR",
-    "PS1",
-    "PS2",
-    "PS3",
-    "PS4",
-    "SHELLOPTS",
-    "POSIXLY_CORRECT",
-    "GLIBC_TUNABLES",
-    "CDPATH",
-    "FUNCNEST",
-];
-/// Beginnings of names that a program cannot be given: those of the loader and of bash.
-const RESERVED_PREFIXES: [&str; 2] = ["LD_", "BASH"];
 
 /// Whether a path stays where it is put: relative, without `.`, `..` and empty parts. The error follows the path.
 pub(super) fn path(path: &str) -> Result<(), &'static str> {
@@ -88,41 +55,19 @@ pub(super) fn files<'a>(paths: impl Iterator<Item = &'a str> + Clone) -> Result<
 }
 
 /// Whether a program can be given these variables.
-pub(super) fn environment<'a>(variables: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Result<(), String> {
-    for (name, value) in variables.clone() {
-        let begins = name.bytes().next().is_some_and(|first| first.is_ascii_uppercase() || first == b'_');
-        let follows = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        if !begins || !name.bytes().all(follows) {
-            return Err(format!("the variable {name:?} is not of the form [A-Z_][A-Z0-9_]*"));
-        }
-        if RESERVED.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-            return Err(format!("the variable {name} cannot be set"));
-        }
-        if value.contains('\0') {
-            return Err(format!("the variable {name} contains NUL"));
-        }
-    }
-    let bytes = variables.clone().map(|(name, value)| name.len() + value.len() + 2).sum();
-    bounded("variables", variables.count(), bytes)
+pub(super) fn environment<'a>(variables: impl Iterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+    check_variables(variables).map_err(|refused| match refused.at {
+        Some(name) => format!("the variable {name:?} {}", refused.reason),
+        None => format!("the variables {}", refused.reason),
+    })
 }
 
 /// Whether a program can be given these arguments.
-pub(super) fn arguments<'a>(arguments: impl Iterator<Item = &'a str> + Clone) -> Result<(), String> {
-    if arguments.clone().any(|argument| argument.contains('\0')) {
-        return Err("an argument contains NUL".to_owned());
-    }
-    let bytes = arguments.clone().map(|argument| argument.len() + 1).sum();
-    bounded("arguments", arguments.count(), bytes)
-}
-
-fn bounded(what: &str, count: usize, bytes: usize) -> Result<(), String> {
-    if count > MAX_TEXTS {
-        return Err(format!("there are more than {MAX_TEXTS} {what}"));
-    }
-    if bytes > TEXT_BYTES {
-        return Err(format!("the {what} have more than {TEXT_BYTES} bytes"));
-    }
-    Ok(())
+pub(super) fn arguments<'a>(arguments: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    check_arguments(arguments).map_err(|refused| match refused.at {
+        Some(place) => format!("the argument {} {}", place + 1, refused.reason),
+        None => format!("the arguments {}", refused.reason),
+    })
 }
 
 #[cfg(test)]
@@ -151,18 +96,18 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_listed_by_form_and_none_of_the_sandboxs_own() {
-        for good in ["A", "_A", "API_KEY_2", "PYTHONPATH", "NODE_OPTIONS"] {
-            assert_eq!(environment([(good, "x'y\n$z")].into_iter()), Ok(()), "{good}");
+    fn what_a_program_cannot_be_given_is_named() {
+        assert_eq!(environment([("A", "x'y\n$z"), ("TMPDIR", "/tmp")].into_iter()), Ok(()));
+        assert_eq!(arguments(["x", "it's"].into_iter()), Ok(()));
+        for bad in ["", "a", "A=B", "PATH", "LD_PRELOAD", "BASH_ENV", "IFS"] {
+            let refused = environment([("A", ""), (bad, "x")].into_iter()).unwrap_err();
+            assert!(refused.starts_with(&format!("the variable {bad:?} ")), "{refused}");
         }
-        for bad in ["", "a", "1A", "A-B", "A=B", "A B", "PATH", "HOME", "LD_PRELOAD", "LD_X", "BASH_ENV", "IFS", "_"] {
-            assert!(environment([(bad, "x")].into_iter()).is_err(), "{bad}");
-        }
-        assert!(environment([("A", "x\0")].into_iter()).is_err());
-        let long = "x".repeat(TEXT_BYTES);
-        assert!(environment([("A", long.as_str())].into_iter()).is_err());
-        assert!(arguments([long.as_str()].into_iter()).is_err());
-        assert!(arguments(["a\0"].into_iter()).is_err());
-        assert!(arguments(std::iter::repeat_n("x", MAX_TEXTS + 1)).is_err());
+        assert!(arguments(["x", "a\0"].into_iter()).is_err_and(|refused| refused.starts_with("the argument 2 ")));
+        let many = std::iter::repeat_n("x".repeat(4096), 33).collect::<Vec<_>>();
+        let many = || many.iter().map(String::as_str);
+        assert!(arguments(many()).is_err_and(|refused| refused.starts_with("the arguments ")));
+        let variables = environment(many().map(|value| ("A", value)));
+        assert!(variables.is_err_and(|refused| refused.starts_with("the variables ")));
     }
 }

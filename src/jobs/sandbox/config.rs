@@ -14,9 +14,8 @@ const MIB: u64 = 1024 * 1024;
 pub struct SandboxConfig {
     /// The bubblewrap program; there is no default.
     pub bwrap: PathBuf,
-    /// The `workroom` binary, started as `sandbox-launch`. The default, `/proc/self/exe`, is the running program itself,
-    /// and stays right when the file on disk is replaced.
-    pub launcher: PathBuf,
+    /// The program that starts sandboxes. When not given, `workroom-launcher` beside the running program, or that itself.
+    pub launcher: Option<PathBuf>,
     /// The languages that programs can be in, beside or instead of those that are built in.
     pub languages: Languages,
     /// Whether limits are enforced by cgroups.
@@ -51,14 +50,11 @@ pub struct SandboxConfig {
     pub mounts: Vec<PathBuf>,
 }
 
-/// Users from the first on that may be taken.
-pub(super) const USERS: u32 = 4096;
-
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             bwrap: PathBuf::new(),
-            launcher: PathBuf::from("/proc/self/exe"),
+            launcher: None,
             languages: Languages::default(),
             cgroups: UseCgroups::Auto,
             waiting: 2,

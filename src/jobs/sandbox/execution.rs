@@ -4,14 +4,12 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-
-use super::{
-    SandboxConfig, check,
-    language::Language,
+use workroom_launcher::{
     message::{ArtifactLimits, Entry, Order},
     start,
-    view::View,
 };
+
+use super::{SandboxConfig, check, language::Language, view::View};
 
 /// Where a program's files lie inside.
 const WORKSPACE: &str = "/workspace";
@@ -28,10 +26,9 @@ pub struct Execution {
     pub files: Vec<SourceFile>,
     /// The path of the file that the interpreter is given; empty for the one whose path is empty.
     pub entry: String,
-    /// What the program is given after that.
+    /// What the program is given after that; see [`check_arguments`](workroom_domain::job::check_arguments).
     pub args: Vec<String>,
-    /// Variables of environment: names of the form `[A-Z_][A-Z0-9_]*`, but none of those that the sandbox sets (`PATH`, `HOME`,
-    /// `LANG`, `PWD`), the loader's (`LD_…`) or the shell's own.
+    /// Variables of environment; see [`check_variables`](workroom_domain::job::check_variables).
     pub env: Vec<(String, String)>,
     /// What it reads from standard input; without it, nothing.
     pub stdin: Option<Bytes>,
@@ -114,7 +111,7 @@ pub enum Stream {
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// There is no interpreter for the language.
-    #[error("no interpreter for {0} is installed")]
+    #[error("the worker has no interpreter for {0}")]
     LanguageMissing(String),
     /// The files do not fit into the work directory.
     #[error("the files have {bytes} bytes, more than {limit}")]
@@ -151,6 +148,16 @@ impl SandboxError {
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::FilesTooLarge { .. } | Self::Invalid { .. })
+    }
+
+    /// What whoever has submitted the program is told: nothing of the host.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self {
+            Self::LanguageMissing(_) | Self::FilesTooLarge { .. } | Self::Invalid { .. } => self.to_string(),
+            Self::NotStarted { .. } => "the worker could not run the program: its sandbox failed".to_owned(),
+            Self::Host { .. } => "the worker could not run the program: its machine failed".to_owned(),
+        }
     }
 }
 

@@ -8,13 +8,13 @@
 //! The way of one execution:
 //!
 //! ```text
-//! started.rs ── pipes, cgroup ──► our own binary, `workroom sandbox-launch` (launch/)
+//! started.rs ── pipes, cgroup ──► the launcher, a program of its own (launcher.rs, and `launcher/` of the project)
 //!   │                               │ joins the cgroups, sets rlimits, becomes a user that no other sandbox has, starts
-//!   │                               └─► bwrap (bubblewrap.rs, seccomp.rs) ─► a shell that waits for its script (start.rs)
+//!   │                               └─► bwrap (its filter: seccomp.rs) ─► a shell that waits for its script
 //! waiting.rs: some of these wait ready, for each language that is used
 //!   │
-//! run.rs ── an order (execution.rs, message.rs) ──► the launcher writes the files and gives the shell the rest of its
-//!   │                                               script, by which it becomes the interpreter
+//! run.rs ── an order (execution.rs) ──► the launcher writes the files and gives the shell the rest of its script, by which
+//!   │                                   it becomes the interpreter
 //!   │ ◄── output (output.rs), how it ended, artifacts ──
 //!   └─ lets go, reaps, reads which limits were hit, removes the cgroup
 //! ```
@@ -23,9 +23,6 @@
 //! whatever way, the launcher kills process 1 of the sandbox, and the kernel everything in there. (Death signals alone
 //! do not do: bubblewrap sets its own late, and a worker killed a few milliseconds after the start left a sandbox
 //! behind in one of sixty cases.)
-//!
-//! Why a launcher: what must happen between `fork` and `exec` would need unsafe code in a process full of threads;
-//! a fresh process has one thread and may do it all safely. `main` must call [`launch`] before any thread starts.
 //!
 //! Known escapes taken into account: host code that follows a symlink left by the program (CVE-2024-28185,
 //! CVE-2024-28189 in Judge0; only artifacts are read back, when all of the sandbox is dead, by a process without rights,
@@ -37,20 +34,16 @@
 //!
 //! [bubblewrap]: https://github.com/containers/bubblewrap
 
-mod bubblewrap;
 mod cgroup;
 mod check;
 mod config;
 mod execution;
 mod language;
-mod launch;
-mod message;
+mod launcher;
 mod output;
-mod plan;
 mod probe;
 mod run;
 mod seccomp;
-mod start;
 mod started;
 mod view;
 mod waiting;
@@ -68,13 +61,11 @@ pub use self::{
     config::{SandboxConfig, UseCgroups},
     execution::{Artifact, Execution, LimitHit, Outcome, SandboxError, SourceFile, Stream},
     language::{InvalidLanguage, Language, LanguageSettings, Languages, Sight},
-    launch::{LaunchError, launch},
-    plan::LaunchArgs,
     probe::{Description, LimitsBy, Unusable},
     seccomp::FilterError,
 };
 
-use self::{cgroup::Controllers, view::View, waiting::Waiting};
+use self::{cgroup::Controllers, launcher::Launcher, view::View, waiting::Waiting};
 
 /// Numbers of the system calls, on this machine, that programs in a language may make with some or any arguments.
 pub fn allowed_calls(language: &Language) -> Result<BTreeSet<i64>, FilterError> {
@@ -90,6 +81,7 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Inner {
     config: SandboxConfig,
+    launcher: Launcher,
     /// Before the views: what waits uses them.
     waiting: Waiting,
     languages: BTreeMap<String, (Language, View)>,

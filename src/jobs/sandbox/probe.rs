@@ -13,11 +13,12 @@ use std::{
 
 use serde::Serialize;
 use tokio::{process::Command, time::timeout};
+use workroom_launcher::bubblewrap::NEEDED;
 
 use super::{
     Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
-    bubblewrap::NEEDED,
     cgroup::{Controllers, Limits},
+    launcher::{self, Launcher},
     seccomp::SharedMemory,
     view::{Copies, Folder, View},
     waiting::Waiting,
@@ -44,6 +45,14 @@ pub enum Unusable {
         version: String,
         /// What it lacks.
         option: &'static str,
+    },
+    /// There is no program that starts sandboxes.
+    #[error("the launcher of sandboxes cannot be opened as {path}")]
+    NoLauncher {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// The error of opening it.
+        source: io::Error,
     },
     /// Cgroups are required and cannot be had.
     #[error("no cgroups: {reason}")]
@@ -108,6 +117,8 @@ impl Sandbox {
     /// When code cannot be run safely. It must then be refused.
     pub async fn probe(config: SandboxConfig) -> Result<Self, Unusable> {
         let bwrap_version = bubblewrap_version(&config.bwrap).await?;
+        let path = config.launcher.clone().unwrap_or_else(launcher::path);
+        let launcher = Launcher::open(&path).map_err(|source| Unusable::NoLauncher { path, source })?;
         let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
         let found = match config.cgroups {
             UseCgroups::Never => Err("cgroups are switched off".to_owned()),
@@ -124,6 +135,7 @@ impl Sandbox {
         let quiet = SandboxConfig { waiting: 0, ..config.clone() };
         let inner = |config: &SandboxConfig, languages| Inner {
             config: config.clone(),
+            launcher: launcher.clone(),
             waiting: Waiting::default(),
             languages,
             controllers: controllers.clone(),

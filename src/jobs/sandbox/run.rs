@@ -18,6 +18,7 @@ use tokio::{
     sync::{Notify, oneshot},
     time::{Sleep, sleep_until, timeout},
 };
+use workroom_launcher::message::{self, Ended, Message, Order, TERMINATE};
 
 use super::{
     Inner, Sandbox, SandboxError,
@@ -25,9 +26,8 @@ use super::{
     check,
     execution::{ARTIFACTS, Artifact, Execution, LimitHit, Outcome, Stream},
     host,
-    message::{self, Ended, Message, Order, TERMINATE},
     output::{Capture, Listener, Printed},
-    started::{KILLED, Started},
+    started::{KILLED, Started, receive},
 };
 
 /// Longest time in which artifacts are read.
@@ -114,7 +114,7 @@ async fn run(
         let (end, talking) = {
             let terminate = Notify::new();
             let direct = direct(&mut control, &order, &execution, &terminate);
-            let ended = Message::receive(&mut report);
+            let ended = receive(&mut report);
             let bounds = Bounds { asked: &mut asked, over, printed: &printed, grace: config.stop_grace };
             wait(bounds, &terminate, direct, ended, talk.as_mut()).await
         };
@@ -246,7 +246,7 @@ async fn collected(report: &mut BufReader<pipe::Receiver>) -> (Vec<Artifact>, u3
 async fn collect(report: &mut BufReader<pipe::Receiver>) -> io::Result<(Vec<Artifact>, u32)> {
     let (mut artifacts, mut room) = (Vec::new(), ARTIFACTS.bytes);
     loop {
-        match Message::receive(report).await? {
+        match receive(report).await? {
             Some(Message::Artifact(entry)) => {
                 let small = entry.path.len() <= ARTIFACTS.path_bytes && check::path(&entry.path).is_ok();
                 if artifacts.len() == ARTIFACTS.files || entry.bytes > room || !small {

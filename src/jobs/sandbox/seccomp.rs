@@ -432,53 +432,105 @@ pub(super) fn allowed(calls: &[String]) -> Result<BTreeSet<i64>, FilterError> {
 
 /// The filter as bubblewrap's `--seccomp` reads it: an array of `struct sock_filter` in the machine's byte order.
 pub(super) fn program(calls: &[String], shared: SharedMemory) -> Result<Vec<u8>, FilterError> {
+    let (always, by_arguments): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        rules(calls, shared)?.into_iter().partition(|(_, rules)| rules.is_empty());
+    let answer = |call: Call| match call {
+        _ if call == CLONE3 || call > HIGHEST_KNOWN => errno(libc::ENOSYS),
+        _ if UNSUPPORTED.contains(&call) => errno(libc::EOPNOTSUPP),
+        _ if always.contains_key(&call) => Answer::Is(ALLOW),
+        _ if by_arguments.contains_key(&call) => Answer::ByArguments,
+        _ => errno(libc::EPERM),
+    };
+    let mut runs: Vec<Run> = Vec::new();
+    for call in 0..=HIGHEST_KNOWN + 1 {
+        let answer = answer(call);
+        if runs.last().is_none_or(|last| last.answer != answer) {
+            runs.push(Run { first: u32::try_from(call).unwrap_or(u32::MAX), answer });
+        }
+    }
+    let search = search(&runs, 0);
     let bytes = |step: sock_filter| {
         let [code, jump, operand] = [&step.code.to_ne_bytes()[..], &[step.jt, step.jf], &step.k.to_ne_bytes()];
         [code, jump, operand].concat()
     };
-    Ok(prologue().into_iter().chain(permissions(calls, shared)?).flat_map(bytes).collect())
+    Ok(prologue().into_iter().chain(search).chain(permissions(by_arguments)?).flat_map(bytes).collect())
 }
 
-/// What one filter of seccompiler cannot say beside `EPERM`. Foreign architectures are killed first, since their calls have
-/// other numbers; those of the x32 ABI come under the same architecture, with a bit set. Jumps are relative, so the
-/// permissions follow directly.
-fn prologue() -> Vec<sock_filter> {
-    const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
-    const JUMP_IF_ABOVE: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
-    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-    const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+/// What the kernel is told about a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    Is(u32),
+    /// What follows the search says it.
+    ByArguments,
+}
+
+fn errno(errno: libc::c_int) -> Answer {
+    Answer::Is(ERRNO | errno.unsigned_abs())
+}
+
+/// Numbers in a row that have the same answer.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first: u32,
+    answer: Answer,
+}
+
+const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
+const JUMP_UNLESS_BELOW: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+const ALLOW: u32 = 0x7FFF_0000; // SECCOMP_RET_ALLOW
+const ERRNO: u32 = 0x0005_0000; // SECCOMP_RET_ERRNO
+
+fn step(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
+    sock_filter { code, jt, jf, k }
+}
+
+/// Finds the run that a number is in by halving. Going through all numbers one after the other costs as much as all else of a
+/// sandbox's start: the kernel translates the whole filter, and asks it about every number, in each of the two processes that
+/// bubblewrap gives it. `behind`: how many steps follow before what decides by arguments. Jumps are relative.
+fn search(runs: &[Run], behind: u32) -> Vec<sock_filter> {
+    match runs {
+        [] => Vec::new(),
+        [Run { answer: Answer::Is(value), .. }] => vec![step(RETURN, 0, 0, *value)],
+        [Run { answer: Answer::ByArguments, .. }] => vec![step(JUMP, 0, 0, behind)],
+        _ => {
+            let (below, above) = runs.split_at(runs.len() / 2);
+            let first = above[0].first;
+            let above = search(above, behind);
+            let length = |steps: &[sock_filter]| u32::try_from(steps.len()).unwrap_or(u32::MAX);
+            let below = search(below, behind + length(&above));
+            // A conditional jump goes 255 steps at most.
+            let mut steps = match u8::try_from(below.len()) {
+                Ok(far) => vec![step(JUMP_UNLESS_BELOW, far, 0, first)],
+                Err(_) => vec![step(JUMP_UNLESS_BELOW, 0, 1, first), step(JUMP, 0, 0, length(&below))],
+            };
+            steps.extend(below);
+            steps.extend(above);
+            steps
+        }
+    }
+}
+
+/// Foreign architectures are killed first, since their calls have other numbers. Those of the x32 ABI come under the same architecture,
+/// with a bit set, by which they are above all numbers that are known.
+fn prologue() -> [sock_filter; 4] {
     const NUMBER: u32 = 0; // offset of `nr` in `struct seccomp_data`
     const ARCHITECTURE: u32 = 4; // of `arch`
     const KILL: u32 = 0x8000_0000; // SECCOMP_RET_KILL_PROCESS
-    const ERRNO: u32 = 0x0005_0000; // SECCOMP_RET_ERRNO
     #[cfg(target_arch = "x86_64")]
     const OWN: u32 = 0xC000_003E; // AUDIT_ARCH_X86_64
     #[cfg(not(target_arch = "x86_64"))]
     const OWN: u32 = 0xC000_00B7; // AUDIT_ARCH_AARCH64
-
-    let step = |code, jt, jf, k| sock_filter { code, jt, jf, k };
-    let number = |call: Call| u32::try_from(call).unwrap_or(u32::MAX);
-    let answer = |errno: libc::c_int| step(RETURN, 0, 0, ERRNO | errno.unsigned_abs());
-    let mut steps = vec![
-        step(LOAD, 0, 0, ARCHITECTURE),
-        step(JUMP_IF_EQUAL, 1, 0, OWN),
-        step(RETURN, 0, 0, KILL),
-        step(LOAD, 0, 0, NUMBER),
-        step(JUMP_IF_ABOVE, 1, 0, number(HIGHEST_KNOWN)),
-        step(JUMP_IF_EQUAL, 0, 1, number(CLONE3)),
-        answer(libc::ENOSYS),
-    ];
-    for call in UNSUPPORTED {
-        steps.extend([step(JUMP_IF_EQUAL, 0, 1, number(call)), answer(libc::EOPNOTSUPP)]);
-    }
-    steps
+    [step(LOAD, 0, 0, ARCHITECTURE), step(JUMP_IF_EQUAL, 1, 0, OWN), step(RETURN, 0, 0, KILL), step(LOAD, 0, 0, NUMBER)]
 }
 
-/// `EPERM` for what is in no list.
-fn permissions(calls: &[String], shared: SharedMemory) -> Result<BpfProgram, FilterError> {
+/// Decides about calls that depend on their arguments.
+fn permissions(rules: BTreeMap<i64, Vec<SeccompRule>>) -> Result<BpfProgram, FilterError> {
     let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
     let refused = SeccompAction::Errno(libc::EPERM.unsigned_abs());
-    Ok(SeccompFilter::new(rules(calls, shared)?, refused, SeccompAction::Allow, architecture)?.try_into()?)
+    Ok(SeccompFilter::new(rules, refused, SeccompAction::Allow, architecture)?.try_into()?)
 }
 
 /// What is allowed: a call without rules always, else when one of its rules applies.

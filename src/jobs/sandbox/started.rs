@@ -10,18 +10,20 @@ use std::{
 
 use nix::{fcntl::OFlag, sys::stat::fstat, unistd::pipe2};
 use tokio::{
-    io::{AsyncReadExt, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader},
     net::unix::pipe,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
     time::timeout,
+};
+use workroom_launcher::{
+    message::{self, LONGEST_LINE, Message},
+    plan::{Pipe, Plan},
 };
 
 use super::{
     Inner, SandboxConfig, SandboxError,
     cgroup::{Group, Limits},
     host,
-    message::Message,
-    plan::{LaunchArgs, Pipe, Plan},
     view::View,
 };
 
@@ -60,7 +62,7 @@ impl Started {
         let group = sandbox.controllers.as_ref().map(|controllers| controllers.group(limits));
         let group = group.transpose().map_err(host("making a cgroup"))?;
         let plan = plan(config, view, group.as_ref(), &orders, &messages).map_err(host("looking at pipes"))?;
-        let mut child = command(config, &plan)?.spawn().map_err(host("starting the launcher"))?;
+        let mut child = command(sandbox, &plan)?.spawn().map_err(host("starting the launcher"))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
             return Err(host("opening pipes")(io::ErrorKind::BrokenPipe.into()));
@@ -80,7 +82,7 @@ impl Started {
     /// What the launcher or bubblewrap said when they could not start it.
     pub(super) async fn ready(&mut self) -> Result<(), SandboxError> {
         let ready = tokio::select! {
-            message = Message::receive(&mut self.report) => matches!(message, Ok(Some(Message::Ready))),
+            message = receive(&mut self.report) => matches!(message, Ok(Some(Message::Ready))),
             _ = self.child.wait() => false,
         };
         if ready {
@@ -149,12 +151,19 @@ fn end_of(pipe: &OwnedFd) -> io::Result<Pipe> {
     Ok(Pipe { number: pipe.as_raw_fd(), inode: fstat(pipe)?.st_ino })
 }
 
-fn command(config: &SandboxConfig, plan: &Plan) -> Result<Command, SandboxError> {
+fn command(sandbox: &Inner, plan: &Plan) -> Result<Command, SandboxError> {
     let json = serde_json::to_string(plan).map_err(|error| host("writing the plan")(error.into()))?;
-    let mut command = Command::new(&config.launcher);
-    command.args([LaunchArgs::COMMAND, "--plan", &json]).env_clear().current_dir("/");
-    // Memory that its allocator merely reserves would count against the limits that it sets to itself.
+    let mut command = sandbox.launcher.command(&json);
+    // Where the launcher is the service itself: memory that its allocator merely reserves would count against the limits that
+    // it sets to itself.
     command.env("MIMALLOC_ARENA_RESERVE", "0");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Ok(command)
+}
+
+/// Reads what a launcher says; `None` at the end.
+pub(super) async fn receive(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Message>> {
+    let mut line = Vec::new();
+    from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
+    message::parse(&line)
 }

@@ -8,6 +8,8 @@ use super::{
     seccomp::{self, SharedMemory},
 };
 
+mod filter;
+
 async fn text_of(bytes: &[u8], limit: usize) -> (String, bool) {
     let mut capture = Capture::new(Stream::Stdout, limit);
     capture.drain(bytes, &Printed::new(u64::MAX, Box::new(|_, _| {}))).await;

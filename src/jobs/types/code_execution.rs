@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures::{FutureExt, future::BoxFuture};
-use workroom_domain::job::{InlineProgram, Language, LimitHit, Outcome, Source, Timeout, Work};
+use workroom_domain::job::{InlineProgram, Language, LimitHit, MAX_SUSPICIONS, Outcome, Source, Timeout, Work};
 
 use super::{Attempt, Broken, Ended, JobType};
 use crate::{
@@ -12,10 +12,13 @@ use crate::{
         jobs::{CodeInput, InputFile},
     },
     jobs::{
-        sandbox::{self, Execution, Sandbox, SourceFile},
+        sandbox::{self, Execution, Sandbox, SandboxError, SourceFile},
         worker::{Stream, artifacts},
     },
 };
+
+/// An attempt has failed when so many workers, one after the other, had no interpreter for it.
+const WITHOUT_INTERPRETER: u32 = 3;
 
 /// Runs programs.
 pub(super) struct CodeExecution(pub(super) Sandbox);
@@ -45,12 +48,7 @@ impl CodeExecution {
         let execution = execution(language, *timeout_seconds, input);
         let ran = match self.0.run(execution, async move { stop.cancelled().await }, print).await {
             Ok(ran) => ran,
-            // The submission is checked, but what the sandbox takes is its own to say.
-            Err(error) if error.is_final() => {
-                attempt.output.write(Stream::Stderr, format!("{error}\n").as_bytes());
-                return Ok(Ended::Hopeless(Outcome::default()));
-            }
-            Err(error) => return Err(error.into()),
+            Err(error) => return not_run(&attempt, error),
         };
         if !ran.artifacts.is_empty() {
             let dropped = artifacts::store(&attempt, &ran.artifacts).await?;
@@ -77,6 +75,29 @@ impl CodeExecution {
         };
         let is_success = outcome.exit_code == Some(0) && outcome.limit_hit.is_none();
         Ok(if is_success { Ended::Succeeded(outcome) } else { Ended::Failed(outcome) })
+    }
+}
+
+/// What becomes of an attempt whose program was not run. Whoever has submitted it is told why.
+fn not_run(attempt: &Attempt, error: SandboxError) -> Result<Ended, Broken> {
+    attempt.output.write(Stream::Stderr, format!("{}\n", error.told()).as_bytes());
+    let Some(ended) = end_without_run(&error, attempt.job.suspicions + 1) else { return Err(error.into()) };
+    let (job_id, number) = (attempt.job_id, attempt.attempt);
+    tracing::warn!(error = &error as &dyn std::error::Error, %job_id, attempt = number, "a program was not run");
+    Ok(ended)
+}
+
+/// How an attempt ends whose program was not run, if no other worker is to try it. So many could not run the job, one
+/// after the other, this one included.
+fn end_without_run(error: &SandboxError, workers: u32) -> Option<Ended> {
+    match error {
+        // The submission is checked, but what the sandbox takes is its own to say.
+        SandboxError::FilesTooLarge { .. } | SandboxError::Invalid { .. } => Some(Ended::Hopeless(Outcome::default())),
+        SandboxError::LanguageMissing(_) => (workers >= WITHOUT_INTERPRETER).then(|| Ended::Failed(Outcome::default())),
+        // The job would be given up now, and nobody told why.
+        SandboxError::NotStarted { .. } | SandboxError::Host { .. } => {
+            (workers >= MAX_SUSPICIONS).then(|| Ended::Hopeless(Outcome::default()))
+        }
     }
 }
 
@@ -121,5 +142,30 @@ fn limit(limit: sandbox::LimitHit) -> LimitHit {
         sandbox::LimitHit::Output => LimitHit::Output,
         sandbox::LimitHit::Processes => LimitHit::Processes,
         sandbox::LimitHit::Disk => LimitHit::Disk,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_cannot_be_run_goes_to_other_workers_and_then_its_submitter_is_told() {
+        let missing = SandboxError::LanguageMissing("cobol".to_owned());
+        let broken = SandboxError::NotStarted { detail: "/srv/secret: no such file".to_owned() };
+        let host = SandboxError::Host { step: "making a cgroup", source: io::Error::other("/sys/fs/cgroup/secret") };
+        let wrong = SandboxError::Invalid { reason: "the entry \"a\" is none of the files".to_owned() };
+
+        assert!((1..WITHOUT_INTERPRETER).all(|workers| end_without_run(&missing, workers).is_none()));
+        assert!(matches!(end_without_run(&missing, WITHOUT_INTERPRETER), Some(Ended::Failed(_))));
+        for error in [&broken, &host] {
+            assert!((1..MAX_SUSPICIONS).all(|workers| end_without_run(error, workers).is_none()), "{error:?}");
+            assert!(matches!(end_without_run(error, MAX_SUSPICIONS), Some(Ended::Hopeless(_))), "{error:?}");
+            assert!(!error.told().contains("secret") && !error.told().contains('/'), "{}", error.told());
+        }
+        assert!(matches!(end_without_run(&wrong, 1), Some(Ended::Hopeless(_))));
+        assert_eq!(missing.told(), "the worker has no interpreter for cobol");
     }
 }

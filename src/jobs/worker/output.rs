@@ -83,6 +83,8 @@ struct Kept {
     stored_at: Option<Instant>,
     /// A piece found no room any more: what follows it is not kept either, for it would not follow on what is.
     is_dropped: bool,
+    /// The attempt was told to stop: whoever follows it waits to hear when all is stored.
+    is_stopped: bool,
     stdout: Beginning,
     stderr: Beginning,
     /// How far the attempt says that it is.
@@ -163,6 +165,20 @@ impl Output {
         kept.pieces.clear();
     }
 
+    /// The attempt is told to stop.
+    pub(super) fn told_to_stop(&self) {
+        self.kept().is_stopped = true;
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.kept().is_stopped
+    }
+
+    /// The number of the attempt, as the database has it.
+    fn attempt(&self) -> i32 {
+        i32::try_from(self.attempt).unwrap_or(i32::MAX)
+    }
+
     /// Whether what was told is to be stored now.
     fn tells(&self, now: Instant) -> bool {
         self.kept().latest.is_due(now)
@@ -220,7 +236,7 @@ impl Printer {
         let is_silent = {
             let mut kept = output.kept();
             kept.latest.end();
-            kept.seq == 0 && kept.latest.is_silent()
+            kept.seq == 0 && kept.latest.is_silent() && !kept.is_stopped
         };
         if !is_silent {
             self.order(output, Part::All).await;
@@ -253,6 +269,9 @@ pub(super) fn start(
             drop(done);
             for (job_id, ring) in rings {
                 bell.ring(job_id, ring).await;
+            }
+            for (output, _) in orders.iter().filter(|(output, part)| *part == Part::All && output.is_stopped()) {
+                bell.ring_over(output.job_id, output.attempt()).await;
             }
         }
     };
@@ -337,7 +356,7 @@ struct Rows {
 
 impl Rows {
     fn take(&mut self, output: &Output) {
-        let attempt = i32::try_from(output.attempt).unwrap_or(i32::MAX);
+        let attempt = output.attempt();
         let pieces = {
             let mut kept = output.kept();
             kept.stored_at = Some(Instant::now());

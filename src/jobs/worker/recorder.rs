@@ -159,9 +159,13 @@ async fn settle_apart(log: Log, failing: Waiting) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    };
 
-    use tokio::time::timeout;
+    use futures::{future::join_all, poll};
+    use tokio::{sync::Semaphore, task::yield_now, time::timeout};
     use uuid::Uuid;
     use workroom_domain::ids::JobId;
 
@@ -212,6 +216,38 @@ mod tests {
         assert!(failing.await.expect("an answer"), "it is recorded after all");
         drop(recorder);
         recording.await.expect("its end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_while_an_append_is_under_way_goes_with_the_next() {
+        let (sizes, open) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Semaphore::new(0)));
+        let log: Log = Arc::new({
+            let (sizes, open) = (Arc::clone(&sizes), Arc::clone(&open));
+            move |reports: Vec<Report>| {
+                sizes.lock().unwrap().push(reports.len());
+                let open = Arc::clone(&open);
+                async move {
+                    let _open = open.acquire().await.expect("a permit");
+                    let answers: Vec<Answer> = reports.iter().map(|_| Err(Error::not_found("job"))).collect();
+                    Ok::<_, Error>(answers)
+                }
+                .boxed()
+            }
+        });
+        let (recorder, _recording) = start_with(log, CancellationToken::new());
+        let first = tokio::spawn({
+            let recorder = recorder.clone();
+            async move { is_answered(&recorder, 0).await }
+        });
+        while sizes.lock().unwrap().is_empty() {
+            yield_now().await;
+        }
+        let mut more = join_all((1..=10).map(|job| is_answered(&recorder, job)));
+        assert!(poll!(&mut more).is_pending(), "the first append goes on");
+        open.add_permits(1);
+        assert!(first.await.expect("an answer"));
+        assert!(more.await.into_iter().all(|is_answered| is_answered));
+        assert_eq!(*sizes.lock().unwrap(), [1, 10]);
     }
 
     /// A log that panics, at once or once it has failed.

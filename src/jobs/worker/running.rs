@@ -111,6 +111,7 @@ impl Running {
     /// Stops an attempt, if it still runs.
     pub(super) fn stop(&self, job_id: JobId, attempt: u32) {
         if let Some(run) = self.lock().get(&job_id).filter(|run| run.attempt == attempt) {
+            run.output.told_to_stop();
             run.stop.cancel();
         }
     }

@@ -1,4 +1,5 @@
-//! Whatever jobs stand on dies again and again: every job ends once, and none is lost.
+//! Whatever jobs stand on dies again and again, and workers disagree about the time: every job ends once, and none is lost, no
+//! schedule misses or doubles a run, and a webhook tells of each.
 
 use std::{
     collections::BTreeSet,
@@ -13,11 +14,15 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::load::assert_proved;
+use super::{effects::Effects, load::assert_proved};
 use crate::{
     event_store::log::assert_whole,
-    jobs::lifecycle::bash,
+    jobs::{
+        clocks::{AHEAD, BEHIND, Clock},
+        lifecycle::bash,
+    },
     support::{Person, Server, World, within},
+    webhooks::LOCAL,
 };
 
 /// How long a client waits before it tries again after a failure.
@@ -66,31 +71,34 @@ enum Fault {
 /// The processes that things go wrong with. Beside them, one that answers requests goes on all the time.
 struct Stage<'a> {
     world: &'a World,
-    workers: Vec<Server>,
+    /// Each with its clock, which whoever takes its place has, too.
+    workers: Vec<(Clock, Server)>,
     dispatchers: Vec<Server>,
     chance: Chance,
 }
 
-async fn worker(world: &World) -> Server {
-    world.worker_with(&[("WORKROOM_WORKER_GRACE_SECONDS", "1")]).await
+async fn worker(world: &World, clock: Clock) -> (Clock, Server) {
+    let variables = [&[("WORKROOM_WORKER_GRACE_SECONDS", "1")][..], &clock[..]].concat();
+    (clock, world.worker_with(&variables).await)
 }
 
+/// Dispatches, runs schedules, and sends what webhooks tell.
 async fn dispatcher(world: &World) -> Server {
-    world.server_with(&["--roles", "scheduler"], &[]).await
+    world.server_with(&["--roles", "scheduler"], &LOCAL).await
 }
 
 impl<'a> Stage<'a> {
-    /// Two workers, and so many who can dispatch.
+    /// Two workers, one of which is an hour ahead and the other an hour behind, and so many who can dispatch.
     async fn begin(world: &'a World, dispatchers: usize, seed: u64) -> Self {
         Self {
             world,
-            workers: join_all((0..2).map(|_| worker(world))).await,
+            workers: join_all([AHEAD, BEHIND].map(|clock| worker(world, clock))).await,
             dispatchers: join_all((0..dispatchers).map(|_| dispatcher(world))).await,
             chance: Chance(seed << 32),
         }
     }
 
-    fn a_worker(&mut self) -> Server {
+    fn a_worker(&mut self) -> (Clock, Server) {
         let number = self.chance.index(self.workers.len());
         self.workers.swap_remove(number)
     }
@@ -107,20 +115,22 @@ impl<'a> Stage<'a> {
         let away = self.chance.moment(Duration::from_millis(1500));
         match fault {
             Fault::KillWorker => {
-                self.a_worker().kill9().await;
-                self.workers.push(worker(self.world).await);
+                let (clock, server) = self.a_worker();
+                server.kill9().await;
+                self.workers.push(worker(self.world, clock).await);
             }
             Fault::StopWorker => {
-                assert!(self.a_worker().stop().await, "a worker that does not end well");
-                self.workers.push(worker(self.world).await);
+                let (clock, server) = self.a_worker();
+                assert!(server.stop().await, "a worker that does not end well");
+                self.workers.push(worker(self.world, clock).await);
             }
             Fault::FreezeWorker => {
-                let worker = self.a_worker();
-                worker.signal(Signal::SIGSTOP);
+                let (clock, server) = self.a_worker();
+                server.signal(Signal::SIGSTOP);
                 // Some are given up for it, and some are not.
                 tokio::time::sleep(3 * away).await;
-                worker.signal(Signal::SIGCONT);
-                self.workers.push(worker);
+                server.signal(Signal::SIGCONT);
+                self.workers.push((clock, server));
             }
             Fault::KillDispatcher => {
                 self.a_dispatcher().kill9().await;
@@ -190,22 +200,25 @@ async fn open(pool: &PgPool) -> Option<i64> {
     Some(0)
 }
 
-/// Insists that these jobs, and no others, have succeeded, each once.
+/// Insists that these jobs, those of schedules and webhooks, and no others, have succeeded, each once.
 async fn assert_each_ended_once(pool: &PgPool, jobs: &[String]) {
-    let ends: Vec<(String, i64, i64)> = sqlx::query_as(
+    let ends: Vec<(String, i64, i64, bool)> = sqlx::query_as(
         "SELECT aggregate_id, count(*) FILTER (WHERE event_type = 'JobSucceeded'),
-                count(*) FILTER (WHERE event_type IN ('JobDeadLettered', 'JobCancelled'))
+                count(*) FILTER (WHERE event_type IN ('JobDeadLettered', 'JobCancelled')),
+                bool_or(event_type = 'JobRequested' AND (payload->>'schedule_id' IS NOT NULL
+                                                         OR payload->>'job_type' = 'webhook_delivery'))
          FROM events WHERE aggregate_type = 'job' GROUP BY 1",
     )
     .fetch_all(pool)
     .await
     .expect("the ends");
-    let wrong: Vec<_> = ends.iter().filter(|(_, succeeded, other)| (*succeeded, *other) != (1, 0)).collect();
+    let wrong: Vec<_> = ends.iter().filter(|(_, succeeded, other, _)| (*succeeded, *other) != (1, 0)).collect();
     assert!(wrong.is_empty(), "jobs that did not succeed once: {wrong:?}");
     let known: BTreeSet<&String> = jobs.iter().collect();
     assert_eq!(known.len(), jobs.len(), "an id was told twice");
+    let submitted = ends.iter().filter(|(.., is_by_service)| !is_by_service);
     assert_eq!(
-        ends.iter().map(|(id, ..)| id).collect::<BTreeSet<_>>(),
+        submitted.map(|(id, ..)| id).collect::<BTreeSet<_>>(),
         known,
         "other jobs than those that were asked for"
     );
@@ -226,7 +239,7 @@ struct Plan {
     programs: usize,
     /// After so long nothing goes wrong any more.
     faults_for: Duration,
-    /// How long the jobs that are left then may take.
+    /// How long the jobs that are left then may take, and each step before that: the schedules catch up, and are told of.
     drain_for: Duration,
 }
 
@@ -234,6 +247,7 @@ impl Plan {
     /// Carries it out; `fault` says what goes wrong beside each step.
     async fn run(&self, stage: &mut Stage<'_>, ada: &Person, fault: impl Fn(usize, &mut Chance) -> Fault) {
         let (world, began, mut jobs) = (stage.world, Instant::now(), Vec::new());
+        let effects = Effects::begin(ada).await;
         for step in 0..self.steps {
             let submitted = submit_all(ada, self.noops, self.programs);
             if began.elapsed() < self.faults_for {
@@ -246,12 +260,14 @@ impl Plan {
             }
         }
         let pool = world.pool().await;
+        effects.rest(ada, &pool, self.drain_for).await;
         let drained = within(self.drain_for, "all jobs are over", async || open(&pool).await == Some(0)).await;
         eprintln!("{} jobs are over {drained:.1?} after the last fault", jobs.len());
         pool.close().await;
         // Those of the other were made while Postgres may have been away.
         let pool = world.pool().await;
         assert_each_ended_once(&pool, &jobs).await;
+        effects.assert_once(&pool).await;
         assert_whole(&pool).await;
         assert_proved(world, &pool).await;
     }
@@ -259,7 +275,7 @@ impl Plan {
 
 /// A service that answers requests and keeps the views, and neither dispatches nor runs anything.
 async fn api_server(world: &World) -> Server {
-    world.server_with(&["--roles", "api,live,projector,relay"], &[]).await
+    world.server_with(&["--roles", "api,live,projector,relay"], &LOCAL).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

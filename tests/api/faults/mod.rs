@@ -2,6 +2,7 @@
 
 mod aborted;
 mod answers;
+mod effects;
 mod events_stream;
 mod failover;
 mod freezes;

@@ -6,7 +6,10 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::lifecycle::{bash, history, types, with};
+use super::{
+    lifecycle::{bash, history, types, with},
+    sandbox::{alive, unique},
+};
 use crate::{
     faults::load::assert_proved,
     support::{Person, World, eventually, within},
@@ -176,6 +179,16 @@ async fn what_has_failed_is_done_again_and_what_is_over_deleted() {
     assert_eq!(told[3]["actor"], ada.id.as_str());
     assert_eq!(status(&ada, &waiting).await, "pending");
 
+    // What runs is stopped.
+    let marker = unique(5500);
+    let runs = ada.job(with(bash(&format!("sleep {marker}")), in_project)).await;
+    eventually("the program runs", async || alive(&marker)).await;
+    let running = json!({"project_id": project, "status": "running"});
+    assert_eq!(control(&ada, "cancel", running).await, counts(1, 1, 0));
+    assert_eq!(ada.finished(&runs).await["status"], "cancelled");
+    eventually("the program is dead", async || !alive(&marker)).await;
+    assert_eq!(status(&ada, &waiting).await, "pending");
+
     // One by one, of the version that is meant.
     let one = format!("/jobs/{cancelled}");
     ada.with_header("if-match", "\"1\"").delete(&one).await.problem(412);
@@ -211,6 +224,34 @@ async fn whoever_dies_over_it_another_goes_on_and_nothing_is_done_twice() {
     let told = history(&ada, &project, &job).await;
     let expected = ["JobRequested", "JobStarted", "JobInterrupted", "JobStarted", "JobSucceeded"];
     assert_eq!(types(&told), expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_is_cancelled_midway_changes_no_more() {
+    const JOBS: usize = 1000;
+    let world = World::new().await;
+    let server = world.server_with(&WITHOUT_JOBS, &[]).await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    submit_many(&ada, &waits(json!({"project_id": project})), JOBS).await;
+    let job = ada.post("/jobs/cancel", json!({"project_id": project})).await.is(202).id();
+    let pool = world.pool().await;
+    // In its one slot nothing begins before the work of what was there is over.
+    let scheduler = world.server_with(&SCHEDULER, &[("WORKROOM_SERVICE_SLOTS", "1")]).await;
+    eventually("some are cancelled", async || caused(&pool, &ada, "JobCancelled").await.0 > 0).await;
+    let frozen = scheduler.freeze();
+    assert_eq!(ada.cancel(&job).await.is(200).json["status"], "cancelled");
+    drop(frozen);
+    let next = ada.job(json!({"type": "noop"})).await;
+    assert_eq!(ada.finished(&next).await["status"], "completed");
+    let open: i64 = sqlx::query_scalar("SELECT count(*) FROM views.jobs WHERE status = 'pending'")
+        .fetch_one(&pool)
+        .await
+        .expect("a count");
+    assert!(open > 0, "it went through all of them");
+    let jobs = i64::try_from(JOBS).expect("a number");
+    assert_eq!(caused(&pool, &ada, "JobCancelled").await.0, jobs - open + 1, "some of them, and the one that did it");
+    assert_eq!(types(&history(&ada, &project, &job).await), ["JobRequested", "JobStarted", "JobCancelled"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

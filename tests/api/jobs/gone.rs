@@ -162,6 +162,11 @@ async fn what_a_worker_stores_behind_the_end_of_an_account_or_a_project_goes() {
     for job in [&own, &of_project, &of_other] {
         store_late(&pool, job, "late").await;
     }
+    // Nobody has cleaned up for some time.
+    for table in ["job_output_pieces", "job_artifacts"] {
+        let age = format!("UPDATE {table} SET created_at = now() - interval '2 hours'");
+        sqlx::query(&age).execute(&pool).await.expect("an update");
+    }
     // The cleanup of a new process is due at once.
     let _second = world.server().await;
     for job in [&own, &of_project] {

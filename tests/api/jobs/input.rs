@@ -12,6 +12,9 @@ use crate::support::{Server, World};
 /// Room for bodies beside the limits of what is in them.
 const BODIES: [(&str, &str); 1] = [("WORKROOM_BODY_LIMIT_BYTES", "8388608")];
 
+/// Bytes of all arguments together, and of all variables with their names.
+const TOGETHER: usize = 128 * 1024;
+
 /// A service that takes jobs, and runs none.
 async fn api_only(world: &World) -> Server {
     world.server_with(&["--roles", "api,projector"], &BODIES).await
@@ -32,6 +35,28 @@ fn many(count: usize, bytes: usize) -> Value {
     let content = "#".repeat(bytes);
     let files: Vec<_> = (0..count).map(|number| json!({"path": format!("{number}.py"), "content": content})).collect();
     json!({"language": "python", "entry": "0.py", "files": files})
+}
+
+/// So many texts with so many bytes together; one is as long as one may be.
+fn texts(count: usize, bytes: usize) -> Vec<String> {
+    let rest = bytes - 4096;
+    let each = rest / (count - 1);
+    let mut texts = vec!["x".repeat(each); count];
+    texts[0] = "x".repeat(4096);
+    texts[1] = "x".repeat(rest - each * (count - 2));
+    texts
+}
+
+/// A hundred variables with so many bytes together, their names included. Two have names that look as if they were
+/// taken, and one has a name that is as long as one may be.
+fn variables(bytes: usize) -> serde_json::Map<String, Value> {
+    let taken = [("TMPDIR", "/tmp"), ("SHELL", "/bin/sh")];
+    let mut names: Vec<String> = (1..98).map(|number| format!("_V{number}")).collect();
+    names.push(format!("_V{}", "X".repeat(126)));
+    let of_taken: usize = taken.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let values = texts(names.len(), bytes - of_taken - names.iter().map(String::len).sum::<usize>());
+    let taken = taken.into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+    names.into_iter().zip(values.into_iter().map(Value::from)).chain(taken).collect()
 }
 
 async fn count(pool: &PgPool, table: &str) -> i64 {
@@ -83,16 +108,25 @@ async fn arguments_and_settings_out_of_bounds_are_refused_by_field() {
     let server = api_only(&world).await;
     let ada = server.person("ada").await;
     let long = "x".repeat(4097);
-    let variables: serde_json::Map<String, Value> = (0..101).map(|number| (format!("V{number}"), json!(""))).collect();
+    let many: serde_json::Map<String, Value> = (0..101).map(|number| (format!("V{number}"), json!(""))).collect();
+    let long_name = "N".repeat(129);
     let mut cases = vec![
         (json!({"args": vec!["x"; 101]}), "/args".to_owned(), "out-of-range"),
         (json!({"args": ["x", long]}), "/args/1".to_owned(), "out-of-range"),
-        (json!({"env": variables}), "/env".to_owned(), "out-of-range"),
+        (json!({"args": texts(100, TOGETHER + 1)}), "/args".to_owned(), "out-of-range"),
+        (json!({"args": vec!["x".repeat(4096); 33]}), "/args".to_owned(), "out-of-range"),
+        (json!({"env": many}), "/env".to_owned(), "out-of-range"),
         (json!({"env": {"LONG": long}}), "/env/LONG".to_owned(), "out-of-range"),
+        (json!({"env": variables(TOGETHER + 1)}), "/env".to_owned(), "out-of-range"),
+        // No text of any request may have it.
+        (json!({"args": ["x", "a\0b"]}), String::new(), "forbidden-character"),
+        (json!({"env": {"A": "a\0b"}}), String::new(), "forbidden-character"),
     ];
-    let reserved = ["PATH", "HOME", "LANG", "TMPDIR", "PWD", "SHELL", "LD_PRELOAD", "LD_LIBRARY_PATH"];
-    let malformed = ["path", "Mixed", "1ST", "WITH-DASH", "WITH SPACE", "A=B", "Ä", ""];
-    for name in reserved.into_iter().chain(malformed) {
+    let reserved = "PATH HOME LANG PWD LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT LD_ GLIBC_TUNABLES OLDPWD SHLVL _ IFS ENV \
+                    PPID UID EUID OPTIND OPTARG OPTERR PS1 PS2 PS3 PS4 SHELLOPTS POSIXLY_CORRECT CDPATH FUNCNEST BASH \
+                    BASH_ENV BASHOPTS";
+    let malformed = ["path", "Mixed", "1ST", "WITH-DASH", "WITH SPACE", "A=B", "Ä", "A\nB", "", long_name.as_str()];
+    for name in reserved.split_whitespace().chain(malformed) {
         cases.push((json!({"env": {name: "x"}}), format!("/env/{name}"), "invalid-value"));
     }
     cases.push((json!({"env": {"A/B~C": "x"}}), "/env/A~1B~0C".to_owned(), "invalid-value"));
@@ -119,6 +153,17 @@ async fn arguments_and_settings_out_of_bounds_are_refused_by_field() {
     }
     for (more, pointer, code) in cases {
         ada.post("/jobs", python(more)).await.refused_field(&pointer, code);
+    }
+    // It is the same for programs of workspaces, and for jobs of schedules.
+    let workspace = "01900000-0000-7000-8000-000000000000";
+    let program = json!({"language": "python", "entry": "main.py", "workspace_id": workspace, "env": {"IFS": "x"}});
+    ada.post("/jobs", program).await.refused_field("/env/IFS", "invalid-value");
+    for (more, pointer, code) in [
+        (json!({"env": {"IFS": "x"}}), "/job/env/IFS", "invalid-value"),
+        (json!({"args": texts(100, TOGETHER + 1)}), "/job/args", "out-of-range"),
+    ] {
+        let schedule = json!({"every_seconds": 60, "job": python(more)});
+        ada.post("/schedules", schedule).await.refused_field(pointer, code);
     }
     // Each that does not hold is told.
     let several = python(json!({"priority": 9, "max_attempts": 99, "key": "", "args": [long], "env": {"path": ""}}));
@@ -152,34 +197,52 @@ async fn a_noop_takes_nothing_that_only_a_program_has() {
     assert_eq!(count(&world.pool().await, "job_inputs").await, 0, "there is nothing to keep");
 }
 
+/// Prints how much a program was given.
+const MEASURE: &str = "import os, sys
+own = [(name, value) for name, value in os.environ.items() if name.startswith('_V')]
+print(len(sys.argv) - 1, sum(map(len, sys.argv[1:])), len(own), sum(len(name + value) for name, value in own))
+print(os.environ['TMPDIR'], os.environ['SHELL'], len([name for name in os.listdir() if name.endswith('.py')]))";
+
 #[tokio::test]
-async fn what_lies_just_within_the_bounds_is_taken() {
+async fn what_lies_just_within_the_bounds_is_taken_and_run() {
     let world = World::new().await;
-    let server = api_only(&world).await;
+    let server = world.server_with(&["--roles", "api,live,projector,relay,scheduler"], &BODIES).await;
     let ada = server.person("ada").await;
-    let variables: serde_json::Map<String, Value> =
-        (0..100).map(|number| (format!("_V{number}"), json!("x".repeat(4096)))).collect();
     let full = json!({
-        "args": vec!["x".repeat(4096); 100], "env": variables, "stdin": "", "priority": 1, "max_attempts": 25,
+        "args": texts(100, TOGETHER), "env": variables(TOGETHER), "stdin": "", "priority": 1, "max_attempts": 25,
         "key": "é".repeat(255), "fairness_key": "Zoë’s 🚀", "timeout_seconds": 300,
     });
-    let reply = ada.post("/jobs", with(many(1000, 1000), full.clone())).await.is(202);
+    let mut program = with(many(1000, 1000), full.clone());
+    program["files"][0]["content"] = json!(MEASURE);
+    let reply = ada.post("/jobs", program).await.is(202);
     for field in ["priority", "max_attempts", "key", "fairness_key", "timeout_seconds"] {
         assert_eq!(reply.json[field], full[field], "{field}");
     }
     let mut shown = ada.get(&format!("/jobs/{}", reply.id())).await.is(200).json;
     assert_eq!(shown["position"].take(), 1);
     assert_eq!(shown, reply.json);
+    let mut jobs = Vec::new();
     for job in [
         many(2, 512 * 1024),
         files("src/deep/main.py", &[("src/deep/main.py", ""), ("src/data", ""), ("src/deeper", "")]),
         python(json!({"priority": 5, "max_attempts": 1, "key": null, "fairness_key": null, "run_at": null})),
     ] {
-        ada.post("/jobs", job).await.is(202);
+        jobs.push(ada.job(job).await);
     }
     let defaults = ada.post("/jobs", python(json!({}))).await.is(202).json;
     assert_eq!((&defaults["priority"], &defaults["max_attempts"]), (&json!(3), &json!(1)));
     assert_eq!(count(&world.pool().await, "job_inputs").await, 5);
+
+    let _worker = world.worker().await;
+    let done = ada.finished(&reply.id()).await;
+    let result = &done["result"];
+    assert_eq!((&done["status"], &result["stderr"]), (&json!("completed"), &json!("")), "{done}");
+    // All but the two variables that are shown have 22 bytes less.
+    let measured = format!("100 {TOGETHER} 98 {}\n/tmp /bin/sh 1000\n", TOGETHER - 22);
+    assert_eq!(result["stdout"], measured);
+    for job in jobs {
+        assert_eq!(ada.finished(&job).await["status"], "completed");
+    }
 }
 
 /// The input that is kept of a job: its size, its digest, the digest that the row names, and its text.

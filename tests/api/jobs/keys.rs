@@ -106,6 +106,14 @@ async fn within_its_window_a_job_is_the_only_one_with_its_key() {
     let first = ada.post("/jobs", waits.clone()).await.is(202).id();
     ada.cancel(&first).await.is(200);
     assert_ne!(ada.post("/jobs", waits).await.is(202).id(), first);
+    // A burst with the same key is none of its business.
+    let first = ada.post("/jobs", unique("mixed")).await.is(202).id();
+    let burst = json!({"type": "noop", "key": "mixed", "debounce_seconds": 600});
+    let superseded = ada.post("/jobs", burst.clone()).await.is(202).id();
+    assert_eq!(ada.post("/jobs", unique("mixed")).await.is(200).id(), first, "a burst does not end its time");
+    let last = ada.post("/jobs", burst).await.is(202).id();
+    assert_eq!(ada.finished(&superseded).await["status"], "cancelled", "one of the burst in between changes nothing");
+    assert_eq!(ada.get(&format!("/jobs/{last}")).await.is(200).json["status"], "pending");
     // A short window ends.
     let short = json!({"type": "noop", "key": "short", "unique_seconds": 1});
     let first = ada.post("/jobs", short.clone()).await.is(202).id();

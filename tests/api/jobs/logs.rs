@@ -106,6 +106,63 @@ async fn a_stream_goes_on_with_the_next_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_cancelled_program_prints_while_it_ends_comes_before_the_end() {
+    let world = World::new().await;
+    // Longer than anybody reads here: the worker says when the programs have ended.
+    let server = world.server_with(&[], &[("WORKROOM_SANDBOX_STOP_GRACE_MS", "60000")]).await;
+    let ada = server.person("ada").await;
+    // Longer than the time between two looks at the job, also where one of its children is sent the signal, too.
+    let goodbye = "trap 'for n in 1 2 3 4; do sleep 0.5; done; echo bye; exit 0' TERM";
+    let talks = ada.job(bash(&format!("{goodbye}; echo ready; while :; do sleep 0.01; done"))).await;
+    let is_silent = ada.job(bash("sleep 20")).await;
+    let jobs = [&talks, &is_silent];
+    let following = [open(&ada, &talks, None).await, open(&ada, &is_silent, None).await];
+    eventually("it is ready", async || {
+        let logs = ada.get(&format!("/jobs/{talks}/logs")).await.is(200).json;
+        logs["items"].as_array().is_some_and(|items| !items.is_empty())
+    })
+    .await;
+    eventually("the other runs", async || {
+        ada.get(&format!("/jobs/{is_silent}")).await.is(200).json["status"] == "running"
+    })
+    .await;
+    for job in jobs {
+        ada.cancel(job).await.is(200);
+    }
+    let [talked, was_silent] = following;
+    let (talked, was_silent) = tokio::join!(read(talked, usize::MAX), read(was_silent, usize::MAX));
+    assert_eq!(printed(&talked, "stdout"), "ready\nbye\n");
+    assert_eq!(printed(&was_silent, "stdout"), "");
+    for events in [talked, was_silent] {
+        let (name, _, data) = events.last().expect("an end");
+        assert_eq!((name.as_str(), data), ("end", &json!({"status": "cancelled"})));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_although_a_lost_worker_says_nothing() {
+    let world = World::new().await;
+    let server = world.server_without_worker().await;
+    let worker = world.worker().await;
+    let ada = server.person("ada").await;
+    let job = ada.job(bash("echo ready; sleep 20")).await;
+    let following = open(&ada, &job, None).await;
+    eventually("it is ready", async || {
+        let logs = ada.get(&format!("/jobs/{job}/logs")).await.is(200).json;
+        logs["items"].as_array().is_some_and(|items| !items.is_empty())
+    })
+    .await;
+    worker.kill9().await;
+    ada.cancel(&job).await.is(200);
+    let events = read(following, usize::MAX).await;
+    assert_eq!(printed(&events, "stdout"), "ready\n");
+    assert_eq!(events.last().expect("an end").2, json!({"status": "cancelled"}));
+    // It has been over for some time by now, and nobody waits again.
+    let again = follow(&ada, &job, None, usize::MAX).await;
+    assert_eq!(again, events);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_loses_the_right_sees_no_more() {
     let world = World::new().await;
     let server = world.server().await;

@@ -103,6 +103,39 @@ async fn a_pause_survives_whoever_dispatches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_whose_key_was_redacted_holds_nothing_back_whoever_dispatches() {
+    let world = World::new().await;
+    let roles = ["--roles", "api,projector,relay,scheduler"];
+    let first = world.server_with(&roles, &[]).await;
+    let second = world.server_with(&roles, &[]).await;
+    let ada = first.person("ada").await.at(&second.address);
+    let apollo = ada.project("Apollo").await;
+    let keyed = json!({"type": "noop", "project_id": apollo, "key": "canary"});
+    let scope = json!({"project_id": apollo, "key": "canary"});
+    ada.post("/jobs/pause", scope.clone()).await.is(200);
+    let waits = ada.job(keyed.clone()).await;
+    let goes = ada.job(noop(&apollo)).await;
+    assert_eq!(ada.finished(&goes).await["status"], "completed");
+    assert_eq!(status(&ada, &waits).await, "pending");
+    let history = ada.history(&apollo).await;
+    let set = history.iter().find(|event| event["event_type"] == "JobRuleChanged").expect("a rule");
+    let path = format!("/projects/{apollo}/events/{}/redact", set["seq"]);
+    ada.post(&path, json!({"reason": "it names somebody"})).await.is(201);
+    assert_eq!(ada.finished(&waits).await["status"], "completed", "who followed the log knows of no such key");
+    // Who reads the rules anew does neither, and follows when it is set again.
+    first.kill9().await;
+    let also = ada.job(keyed.clone()).await;
+    assert_eq!(ada.finished(&also).await["status"], "completed");
+    ada.post("/jobs/pause", scope.clone()).await.is(200);
+    let held = ada.job(keyed).await;
+    let goes = ada.job(noop(&apollo)).await;
+    assert_eq!(ada.finished(&goes).await["status"], "completed");
+    assert_eq!(status(&ada, &held).await, "pending");
+    ada.post("/jobs/resume", scope).await.is(200);
+    assert_eq!(ada.finished(&held).await["status"], "completed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn so_many_start_in_a_time() {
     let world = World::new().await;
     let server = world.server().await;

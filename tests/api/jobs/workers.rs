@@ -108,6 +108,7 @@ async fn the_jobs_of_a_killed_worker_run_again_soon() {
     let took = moment(&events[3]["occurred_at"]) - killed;
     assert!(took <= Duration::from_secs(5), "run again only after {took}");
     eprintln!("run again after {took}");
+    assert_eq!(workers(&world.pool().await).await, 1, "the lost one is known no longer");
 }
 
 /// The worker that took the latest attempt of a job.

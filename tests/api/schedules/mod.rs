@@ -1,6 +1,7 @@
 //! `/schedules`
 
 mod acting;
+mod clocks;
 mod limits;
 mod lost_rights;
 mod managing;
@@ -9,6 +10,7 @@ mod of_jobs;
 mod refusals;
 mod runs;
 mod turns;
+pub mod whole;
 
 pub use refusals::MET;
 

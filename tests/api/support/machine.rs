@@ -20,6 +20,13 @@ pub fn workroom() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_workroom"))
 }
 
+/// The program that starts sandboxes, built beside it.
+pub fn launcher() -> PathBuf {
+    let launcher = workroom().with_file_name("workroom-launcher");
+    assert!(launcher.is_file(), "workroom-launcher: `cargo build --workspace --bins` first");
+    launcher
+}
+
 /// The binary that `./dev` calls, built beside it.
 pub fn workroom_dev() -> PathBuf {
     child::own_bin().expect("workroom-dev: `cargo build --workspace --bins` first")

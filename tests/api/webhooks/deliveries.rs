@@ -1,8 +1,9 @@
 //! What is sent, when it is sent again, and when no more.
 
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
-use super::{Receiver, Webhook, messages, server, task};
+use super::{Receiver, Webhook, messages, only_tasks, server, task};
 use crate::support::{World, eventually, published};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,4 +169,41 @@ async fn an_address_that_is_gone_gets_nothing_more_until_somebody_says_so() {
     .await;
     let (proven, printed) = world.command(&["audit", "access"]).await;
     assert!(proven, "{printed}");
+}
+
+/// The webhooks whose deliveries are kept, one for each.
+async fn kept(pool: &PgPool) -> Vec<String> {
+    let webhooks = sqlx::query_scalar("SELECT webhook_id::text FROM views.webhook_deliveries ORDER BY 1");
+    webhooks.fetch_all(pool).await.expect("ids")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_go_with_their_webhook_and_with_its_project() {
+    let world = World::new().await;
+    let server = server(&world).await;
+    let ada = server.person("ada").await;
+    let receiver = Receiver::start().await;
+    let pool = world.pool().await;
+    let (apollo, gemini) = (ada.project("Apollo").await, ada.project("Gemini").await);
+    let doomed = Webhook::create(&ada, &apollo, &receiver, only_tasks()).await;
+    let other = Webhook::create(&ada, &apollo, &receiver, only_tasks()).await;
+    let elsewhere = Webhook::create(&ada, &gemini, &receiver, only_tasks()).await;
+    task(&ada, &apollo, "Launch").await;
+    task(&ada, &gemini, "Dock").await;
+    for webhook in [&doomed, &other, &elsewhere] {
+        webhook.settles(&ada, 1, "completed").await;
+    }
+    assert_eq!(kept(&pool).await.len(), 3);
+    ada.delete(&doomed.path).await.is(204);
+    eventually("its deliveries are gone", async || kept(&pool).await.len() == 2).await;
+    assert!(!kept(&pool).await.contains(&doomed.id));
+    assert_eq!(other.deliveries(&ada).await.len(), 1);
+    ada.delete(&format!("/projects/{apollo}")).await.is(204);
+    eventually("those of the project are gone", async || kept(&pool).await == [elsewhere.id.as_str()]).await;
+    assert_eq!(elsewhere.deliveries(&ada).await.len(), 1);
+    for command in [&["projections", "verify"][..], &["projections", "rebuild", "--group", "jobs"]] {
+        let (done, printed) = world.command(command).await;
+        assert!(done, "{printed}");
+    }
+    assert_eq!(kept(&pool).await, [elsewhere.id.as_str()]);
 }

@@ -30,10 +30,11 @@ pub struct ScheduledJobRequest {
     entry: Option<String>,
     /// What the program reads on its standard input, at most 128 KiB.
     stdin: Option<String>,
-    /// The program's arguments, at most 100 of 4 KiB each.
+    /// The program's arguments, at most 100 of 4 KiB each and 128 KiB together.
     #[schema(max_items = 100)]
     args: Option<Vec<String>>,
-    /// Variables of the program's environment, at most 100 of 4 KiB each. Names have capital letters, digits and `_`.
+    /// Variables of the program's environment: at most 100 of 4 KiB each, and 128 KiB together with their names. Names have capital
+    /// letters, digits and `_`, the first is no digit, and they are none that the sandbox, the loader or the shell uses, such as `PATH`.
     env: Option<BTreeMap<String, String>>,
     /// How long the program may run, in seconds.
     #[schema(minimum = 1, maximum = 300, default = 30)]

@@ -37,7 +37,7 @@ async fn a_program_that_was_killed_leaves_nothing() {
 }
 
 /// Each of these leaves something that must not come out, and `end`, which may.
-const NASTY: &[(&str, &str, u32)] = &[
+pub(super) const NASTY: &[(&str, &str, u32)] = &[
     (
         "links to files of the host",
         "os.symlink('/etc/passwd', 'l'); os.symlink('/proc/self/environ', 'm'); os.symlink('../main.py', 'n')",

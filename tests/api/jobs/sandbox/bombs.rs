@@ -5,7 +5,7 @@ use super::*;
 use crate::support::rounds_of;
 
 /// What a bomb must come to.
-enum Fate {
+pub(super) enum Fate {
     /// It is ended, and this limit is named; without cgroups it may also find its own limit before and fail.
     Hits(LimitHit),
     /// It is told that there is no more, and says `refused`.
@@ -14,7 +14,7 @@ enum Fate {
     Bounded,
 }
 
-const BOMBS: &[(&str, &str, Fate)] = &[
+pub(super) const BOMBS: &[(&str, &str, Fate)] = &[
     ("memory", "x = []\nwhile True: x.append(bytearray(1 << 20))", Fate::Hits(LimitHit::Memory)),
     (
         "memory of many processes",

@@ -37,8 +37,32 @@ async fn without_bubblewrap_there_is_no_sandbox() {
     assert!(matches!(Sandbox::probe(missing).await, Err(Unusable::NoBubblewrap { .. })));
     let old = SandboxConfig { bwrap: "/bin/true".into(), ..config() };
     assert!(matches!(Sandbox::probe(old).await, Err(Unusable::OldBubblewrap { .. })));
-    let no_launcher = SandboxConfig { launcher: "/bin/false".into(), ..config() };
+    let no_launcher = SandboxConfig { launcher: Some("/bin/false".into()), ..config() };
     assert!(matches!(Sandbox::probe(no_launcher).await, Err(Unusable::NothingRuns(_))));
+}
+
+#[tokio::test]
+async fn without_a_launcher_there_is_no_sandbox() {
+    let missing = SandboxConfig { launcher: Some("/nowhere/launcher".into()), ..config() };
+    assert!(matches!(Sandbox::probe(missing).await, Err(Unusable::NoLauncher { .. })));
+}
+
+#[tokio::test]
+async fn the_service_starts_sandboxes_itself_where_there_is_no_launcher() {
+    let itself = SandboxConfig { launcher: Some(workroom().into()), ..config() };
+    let sandbox = Sandbox::probe(itself).await.expect("a sandbox");
+    assert_eq!(run_in(&sandbox, code("bash", "echo here")).await.stdout, "here\n");
+}
+
+#[tokio::test]
+async fn a_launcher_that_is_replaced_on_disk_is_still_the_old_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("workroom-launcher");
+    fs::copy(launcher(), &file).expect("a copy");
+    let sandbox = Sandbox::probe(SandboxConfig { launcher: Some(file.clone()), ..config() }).await.expect("a sandbox");
+    fs::remove_file(&file).expect("a file");
+    fs::copy("/bin/false", &file).expect("another program");
+    assert_eq!(run_in(&sandbox, code("bash", "echo here")).await.stdout, "here\n");
 }
 
 #[tokio::test]

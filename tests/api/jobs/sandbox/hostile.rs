@@ -1,4 +1,6 @@
-//! A table of attacks, each tried in every mode. One prints `escaped` where it gets anything, and `end` when it is over.
+//! Tables of attacks, each tried in every mode. One prints `escaped` where it gets anything, and `end` when it is over.
+//! One that starts something to outlive it names that `MARKER`, which stands for a number of seconds that no other
+//! process sleeps.
 
 use super::*;
 
@@ -192,7 +194,7 @@ const PYTHON: &[(&str, &str)] = &[
     ("a parent to talk to", "escaped('parent', os.getppid() not in (0, 1))\nescaped('session', os.getsid(0) == 0)"),
     (
         "it outlives its parent",
-        "for _ in range(3):\n  if os.fork() == 0:\n    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGHUP, signal.SIG_IGN)\n    if os.fork(): os._exit(0)\n    time.sleep(600)",
+        "for _ in range(3):\n  if os.fork() == 0:\n    os.setsid(); signal.signal(signal.SIGTERM, signal.SIG_IGN); signal.signal(signal.SIGHUP, signal.SIG_IGN)\n    if os.fork(): os._exit(0)\n    os.execvp('sleep', ['sleep', 'MARKER'])\nwhile sum(b'sleep\\x00MARKER' in text(p) for p in glob.glob('/proc/[0-9]*/cmdline')) < 3: time.sleep(0.01)",
     ),
 ];
 
@@ -247,9 +249,12 @@ async fn none_escapes(language: &str, attacks: &[(&str, &str)], text: impl Fn(&s
     let mut failures = Vec::new();
     for (mode, sandbox) in modes().await {
         for (name, attack) in attacks {
-            let outcome = run_in(&sandbox, code(language, text(attack))).await;
-            if !outcome.stdout.ends_with("end\n") || outcome.stdout.contains("escaped") {
-                failures.push(format!("{name} ({mode}): {outcome:?}"));
+            let marker = unique(600);
+            let outcome = run_in(&sandbox, code(language, text(&attack.replace("MARKER", &marker)))).await;
+            // All of it is dead when the outcome is known.
+            let outlives = attack.contains("MARKER") && alive(&marker);
+            if !outcome.stdout.ends_with("end\n") || outcome.stdout.contains("escaped") || outlives {
+                failures.push(format!("{name} ({mode}), outlives its end: {outlives}: {outcome:?}"));
             }
         }
     }
@@ -384,5 +389,20 @@ async fn no_call_that_leads_out_comes_through() {
         let outcome = run_in(&sandbox, code("python", text.clone())).await;
         assert_eq!(outcome.stdout, "end\n", "{mode}: {outcome:?}");
     }
-    assert!(calls.len() + PYTHON.len() + BASH.len() > 60);
+}
+
+/// An attack that is lost from its table would never be missed.
+#[test]
+fn every_table_has_all_its_attacks() {
+    let older = if cfg!(target_arch = "x86_64") { 66 } else { 0 };
+    for (table, attacks, expected) in [
+        ("in Python", PYTHON.len(), 44),
+        ("in Bash", BASH.len(), 8),
+        ("by calls", CALLS.len(), 28),
+        ("by older calls", OLDER_CALLS.len(), older),
+        ("bombs", super::bombs::BOMBS.len(), 24),
+        ("artifacts", super::artifacts::NASTY.len(), 13),
+    ] {
+        assert_eq!(attacks, expected, "{table}: put the new number here when one was added");
+    }
 }

@@ -34,14 +34,14 @@ use workroom::jobs::sandbox::{
     Stream, Unusable, UseCgroups, allowed_calls,
 };
 
-use crate::support::{bubblewrap, workroom};
+use crate::support::{bubblewrap, launcher, workroom};
 
 /// The languages that are built in.
 const LANGUAGES: [&str; 3] = ["bash", "javascript", "python"];
 
 /// No sandbox waits, but where that is what is tested.
 fn config() -> SandboxConfig {
-    SandboxConfig { bwrap: bubblewrap().into(), launcher: workroom().into(), waiting: 0, ..SandboxConfig::default() }
+    SandboxConfig { bwrap: bubblewrap().into(), launcher: Some(launcher()), waiting: 0, ..SandboxConfig::default() }
 }
 
 async fn sandbox() -> Sandbox {

@@ -2,10 +2,10 @@
 
 use std::{ffi::OsString, os::fd::RawFd, path::Path};
 
-use super::plan::Plan;
+use crate::plan::Plan;
 
 /// Options that an old bubblewrap may lack; with the version that brought each.
-pub(super) const NEEDED: [&str; 6] = [
+pub const NEEDED: [&str; 6] = [
     "--args",           // 0.1.5
     "--json-status-fd", // 0.3.2
     "--size",           // 0.8.0
@@ -19,7 +19,7 @@ const MASKED: [&str; 6] =
     ["/proc/cmdline", "/proc/config.gz", "/proc/diskstats", "/proc/keys", "/proc/modules", "/proc/partitions"];
 
 /// Options of bubblewrap; the command comes after them.
-pub(super) fn world(plan: &Plan, status: RawFd, seccomp: RawFd) -> World {
+pub(crate) fn world(plan: &Plan, status: RawFd, seccomp: RawFd) -> World {
     let mut world = World::default();
     world.add(["--unshare-user", "--uid", "1000", "--gid", "1000", "--disable-userns"]);
     world.add(["--unshare-pid", "--unshare-ipc", "--unshare-net", "--unshare-cgroup-try"]);
@@ -51,14 +51,14 @@ pub(super) fn world(plan: &Plan, status: RawFd, seccomp: RawFd) -> World {
     world
 }
 
-/// The command: a shell that reads its script from a pipe ([`start`](super::start)).
-pub(super) fn command(script: RawFd) -> [String; 2] {
+/// The command: a shell that reads its script from a pipe ([`start`](crate::start)).
+pub(crate) fn command(script: RawFd) -> [String; 2] {
     ["/bin/sh".to_owned(), format!("/proc/self/fd/{script}")]
 }
 
 /// Arguments that are being put together.
 #[derive(Default)]
-pub(super) struct World {
+pub(crate) struct World {
     arguments: Vec<OsString>,
 }
 
@@ -72,7 +72,7 @@ impl World {
     }
 
     /// The arguments as `--args` reads them: each ended by NUL.
-    pub(super) fn encoded(&self) -> Vec<u8> {
+    pub(crate) fn encoded(&self) -> Vec<u8> {
         self.arguments.iter().flat_map(|argument| [argument.as_encoded_bytes(), b"\0"].concat()).collect()
     }
 }

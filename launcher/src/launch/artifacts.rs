@@ -18,7 +18,7 @@ use nix::{
 };
 
 use super::inside::ARTIFACTS;
-use crate::jobs::sandbox::message::{self, ArtifactLimits, Entry, Message};
+use crate::message::{self, ArtifactLimits, Entry, Message};
 
 /// Most entries that are looked at; what comes after them is not even counted.
 const MAX_ENTRIES: usize = 10_000;

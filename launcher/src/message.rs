@@ -8,17 +8,17 @@
 use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// Longest line. An order names up to 1,000 files and holds a script of 256 KiB, which quoting and JSON make several times longer.
-const LONGEST_LINE: u64 = 16 * 1024 * 1024;
+pub const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// The byte that asks the program to end.
-pub(super) const TERMINATE: u8 = b't';
+pub const TERMINATE: u8 = b't';
 
 /// What a sandbox that is ready is to run. The content of the files follows, one after the other.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Order {
+pub struct Order {
+    /// What is put into the work directory.
     pub files: Vec<Entry>,
     /// The second part of the shell's script.
     pub script: String,
@@ -28,23 +28,28 @@ pub(super) struct Order {
 
 /// A file, and how much content follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub struct Entry {
+    /// Below the work directory, or the folder of artifacts.
     pub path: String,
+    /// Its length.
     pub bytes: u64,
 }
 
 /// What may be left as artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ArtifactLimits {
+pub struct ArtifactLimits {
+    /// How many.
     pub files: usize,
+    /// How long all of them together.
     pub bytes: u64,
+    /// How long the path of one.
     pub path_bytes: usize,
 }
 
 /// What a launcher says.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Message {
+pub enum Message {
     /// Everything is made, and waits for an order.
     Ready,
     /// The program has ended, and all it has started is dead.
@@ -60,7 +65,7 @@ pub(super) enum Message {
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Ended {
+pub struct Ended {
     /// None when it was killed with the sandbox.
     pub exit_code: Option<i32>,
     /// The launcher killed it for its memory.
@@ -72,35 +77,26 @@ pub(super) struct Ended {
 }
 
 /// A line.
-pub(super) fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
+pub fn line(message: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(message)?;
     line.push(b'\n');
     Ok(line)
 }
 
 /// Writes a line.
-pub(super) fn write(message: &impl Serialize, mut to: impl Write) -> io::Result<()> {
+pub fn write(message: &impl Serialize, mut to: impl Write) -> io::Result<()> {
     to.write_all(&line(message)?)
 }
 
 /// Reads a line; `None` at the end.
-pub(super) fn read<M: DeserializeOwned>(from: impl BufRead) -> io::Result<Option<M>> {
+pub fn read<M: DeserializeOwned>(from: impl BufRead) -> io::Result<Option<M>> {
     let mut line = Vec::new();
     from.take(LONGEST_LINE).read_until(b'\n', &mut line)?;
     parse(&line)
 }
 
-impl Message {
-    /// Reads a message; `None` at the end.
-    pub(super) async fn receive(from: &mut (impl AsyncBufRead + Unpin)) -> io::Result<Option<Self>> {
-        let mut line = Vec::new();
-        from.take(LONGEST_LINE).read_until(b'\n', &mut line).await?;
-        parse(&line)
-    }
-}
-
-/// A line that was cut off is none: whoever wrote it has died.
-fn parse<M: DeserializeOwned>(line: &[u8]) -> io::Result<Option<M>> {
+/// What a line says. One that was cut off is none: whoever wrote it has died.
+pub fn parse<M: DeserializeOwned>(line: &[u8]) -> io::Result<Option<M>> {
     match line.strip_suffix(b"\n") {
         Some(line) => Ok(Some(serde_json::from_slice(line)?)),
         None => Ok(None),
@@ -111,8 +107,8 @@ fn parse<M: DeserializeOwned>(line: &[u8]) -> io::Result<Option<M>> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn messages_are_read_as_they_were_written() {
+    #[test]
+    fn messages_are_read_as_they_were_written() {
         let entry = Entry { path: "a\nb".to_owned(), bytes: 3 };
         let mut pipe = Vec::new();
         let ended = Ended { exit_code: Some(7), ..Ended::default() };
@@ -123,9 +119,9 @@ mod tests {
 
         let mut from = pipe.as_slice();
         for expected in [Message::Ready, Message::Ended(ended), Message::Artifact(entry)] {
-            assert_eq!(Message::receive(&mut from).await.unwrap(), Some(expected));
+            assert_eq!(read::<Message>(&mut from).unwrap(), Some(expected));
         }
-        assert_eq!(Message::receive(&mut from).await.unwrap(), None, "cut off");
+        assert_eq!(read::<Message>(&mut from).unwrap(), None, "cut off");
     }
 
     #[test]

@@ -11,14 +11,14 @@ use std::{fmt::Write, os::fd::RawFd};
 ///
 /// Without cgroups the number of processes is lowered here: inside, because the kernel counts them per user *namespace*
 /// (since 5.14), while outside all executions would share one count.
-pub(super) fn prelude(processes: Option<u64>, script: RawFd, ready: RawFd) -> String {
+pub(crate) fn prelude(processes: Option<u64>, script: RawFd, ready: RawFd) -> String {
     // `-u` in bash, `-p` in dash.
     let lower = processes.map(|number| format!("ulimit -u {number} 2>/dev/null || ulimit -p {number} || exit 125\n"));
     format!("{}exec {script}<&-\necho >&{ready}\nexec {ready}>&-\n", lower.unwrap_or_default())
 }
 
 /// The second part: becomes a command with further variables of environment.
-pub(super) fn program<'a>(
+pub fn program<'a>(
     environment: impl Iterator<Item = (&'a str, &'a str)>,
     command: impl Iterator<Item = &'a str>,
 ) -> String {

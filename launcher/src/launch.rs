@@ -1,5 +1,5 @@
-//! The launcher: a fresh process of our own binary that gives up everything, starts bubblewrap, hands the program in and
-//! stays until all of the sandbox is dead.
+//! A launcher's life: a fresh process that gives up everything, starts bubblewrap, hands the program in and stays until all
+//! of the sandbox is dead.
 //!
 //! ```text
 //! gives up what it has, joins its cgroups, becomes another user (confine.rs)
@@ -43,10 +43,10 @@ use nix::{
 use serde::Deserialize;
 
 use self::{confine::inheritable, first::First, inside::Inside, watch::Findings};
-use super::{
+use crate::{
     bubblewrap,
     message::{self, ArtifactLimits, Ended, Message, Order, TERMINATE},
-    plan::{LaunchArgs, Pipe, Plan},
+    plan::{LaunchArguments, Pipe, Plan},
     start,
 };
 
@@ -65,14 +65,14 @@ pub struct LaunchError {
 ///
 /// Must run before the process has a second thread: limits and users belong to threads.
 #[must_use]
-pub fn launch(arguments: &LaunchArgs) -> LaunchError {
+pub fn launch(arguments: &LaunchArguments) -> LaunchError {
     match try_launch(arguments) {
         Ok(()) => std::process::exit(0),
         Err(error) => error,
     }
 }
 
-fn try_launch(arguments: &LaunchArgs) -> Result<(), LaunchError> {
+fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
     let plan: Plan = serde_json::from_str(&arguments.plan).during("reading the plan")?;
     confine::close_inherited().during("closing inherited files")?;
     let low = confine::low_descriptors().during("keeping low descriptors")?;

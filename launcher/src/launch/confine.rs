@@ -23,7 +23,7 @@ use nix::{
 };
 
 use super::{During, LaunchError, Plan};
-use crate::jobs::sandbox::config::USERS;
+use crate::plan::USERS;
 
 /// Sets limits and, if it is root, becomes a user that no other sandbox has, for as long as the token is held.
 pub(super) fn confine(plan: &Plan) -> Result<Option<UnixDatagram>, LaunchError> {

@@ -4,20 +4,18 @@ use std::{os::fd::RawFd, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Arguments of the hidden subcommand `sandbox-launch`. Only the worker writes them.
-#[derive(Clone, Debug, clap::Args)]
-pub struct LaunchArgs {
+/// Arguments of a launcher: `sandbox-launch --plan …`. Only the worker writes them.
+#[derive(Clone, Debug)]
+pub struct LaunchArguments {
     /// The plan, as JSON. It names no secret: arguments of a process can be read by anyone on the host.
-    #[arg(long)]
     pub plan: String,
 }
 
-impl LaunchArgs {
-    /// The name of the subcommand.
-    pub(super) const COMMAND: &str = "sandbox-launch";
+impl LaunchArguments {
+    /// The first argument: the service's own binary can be a launcher too, and knows by this that it is to be one.
+    pub const COMMAND: &str = "sandbox-launch";
 
-    /// Reads the arguments of a process that is to be a launcher; `None` if it is to be something else. It spares the time
-    /// in which all other commands are put together.
+    /// Reads the arguments of a process that is to be a launcher; `None` if it is to be something else.
     pub fn read(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
         arguments.nth(1).filter(|command| command == Self::COMMAND)?;
         arguments.next().filter(|option| option == "--plan")?;
@@ -25,15 +23,19 @@ impl LaunchArgs {
     }
 }
 
+/// Users from the first on that may be taken.
+pub const USERS: u32 = 4096;
+
 /// One sandbox, as the launcher needs it.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub struct Plan {
     /// The worker's process id.
     pub parent: i32,
     /// The worker's pipe from which the launcher reads orders.
     pub control: Pipe,
     /// The worker's pipe to which the launcher writes messages.
     pub report: Pipe,
+    /// The bubblewrap program.
     pub bwrap: PathBuf,
     /// The folder that becomes `/`.
     pub root: PathBuf,
@@ -43,11 +45,17 @@ pub(super) struct Plan {
     pub filter: PathBuf,
     /// Files of cgroups by which to join; empty where there are none.
     pub cgroups: Vec<PathBuf>,
+    /// Memory of all of it together, its files included.
     pub memory_bytes: u64,
+    /// Processes and threads at a time.
     pub processes: u64,
+    /// Open files of a process.
     pub open_files: u64,
+    /// The largest file.
     pub file_size_bytes: u64,
+    /// Size of the work directory; `/tmp` has the same.
     pub workdir_bytes: u64,
+    /// Processor time of a process.
     pub cpu_seconds: u64,
     /// The first of the users of which root becomes one.
     pub first_uid: u32,
@@ -55,7 +63,7 @@ pub(super) struct Plan {
 
 /// An end of a pipe of the worker.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(super) struct Pipe {
+pub struct Pipe {
     /// Its descriptor there.
     pub number: RawFd,
     /// The pipe's own number: should the descriptor be another's by now, the launcher is not wanted any more.
@@ -68,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_launcher_is_told_by_its_arguments() {
-        let read = |words: &[&str]| LaunchArgs::read(words.iter().map(Into::into)).map(|args| args.plan);
+        let read = |words: &[&str]| LaunchArguments::read(words.iter().map(Into::into)).map(|args| args.plan);
         assert_eq!(read(&["workroom", "sandbox-launch", "--plan", "{}"]).as_deref(), Some("{}"));
         for other in [&["workroom"][..], &["workroom", "serve"], &["workroom", "sandbox-launch"]] {
             assert_eq!(read(other), None, "{other:?}");
