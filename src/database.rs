@@ -175,6 +175,8 @@ pub async fn migrate(options: &PgConnectOptions) -> anyhow::Result<()> {
 )]
 struct SchemaBehind;
 
+const HAS_SCHEMA: &str = "SELECT to_regclass('public.events') IS NOT NULL";
+
 /// How long to wait for a database that is away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Patience {
@@ -244,16 +246,27 @@ impl Database {
         let has_schema: bool = database
             .patiently(Patience::COMMAND, async || {
                 let mut connection = session::begin(database.direct()).await?;
-                let has = "SELECT to_regclass('public.events') IS NOT NULL";
-                Ok(sqlx::query_scalar(has).fetch_one(&mut connection).await?)
+                Ok(sqlx::query_scalar(HAS_SCHEMA).fetch_one(&mut connection).await?)
             })
             .await?;
-        let way = database.direct_way();
-        anyhow::ensure!(
-            has_schema,
-            "the database {} holds no Workroom: is it the right one? `workroom migrate` would make one there",
-            way.named()
-        );
+        database.direct_way().insist_on_schema(has_schema)?;
+        Ok(database)
+    }
+
+    /// As [`Database::for_command`], for a command that can do with one that only reads: `DATABASE_URL` may lead to a standby. The
+    /// other ways are not looked at.
+    ///
+    /// # Errors
+    /// As [`Database::for_command`].
+    pub async fn for_reading(config: &Config) -> anyhow::Result<Self> {
+        let database = Self::of(config)?;
+        let way = &database.queries;
+        let mut connection = database
+            .wait(Patience::COMMAND, async || way.probe_reads().await.map(|(connection, _)| connection))
+            .await?;
+        let has_schema: bool = sqlx::query_scalar(HAS_SCHEMA).fetch_one(&mut connection).await?;
+        connection.close().await.ok();
+        way.insist_on_schema(has_schema)?;
         Ok(database)
     }
 
@@ -526,8 +539,26 @@ impl Way {
         }
     }
 
-    /// Opens a session that has been found to be one.
+    /// Insists that the service's schema is there.
+    fn insist_on_schema(&self, has_schema: bool) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            has_schema,
+            "the database {} holds no Workroom: is it the right one? `workroom migrate` would make one there",
+            self.named()
+        );
+        Ok(())
+    }
+
+    /// Opens a session that has been found to be one, of a server that takes writes.
     async fn probe(&self) -> Result<PgConnection, Fault> {
+        match self.probe_reads().await? {
+            (connection, false) => Ok(connection),
+            (_, true) => Err(Fault::Slow(format!("Postgres {} is a standby and only reads", self.named()))),
+        }
+    }
+
+    /// Opens a session that has been found to be one, and tells whether its server is a standby.
+    async fn probe_reads(&self) -> Result<(PgConnection, bool), Fault> {
         let at = self.named();
         // As they come: settings must not stay behind in a pooler that shares sessions.
         let mut one = in_time(self, self.options.connect()).await?;
@@ -547,15 +578,13 @@ impl Way {
         );
         let facts = in_time(self, facts.fetch_one(&mut one)).await?;
         let fact = |name| facts.try_get::<String, _>(name).map_err(|error| self.fault(&error));
-        if fact("standby")? == "true" {
-            return Err(Fault::Slow(format!("Postgres {at} is a standby and only reads")));
-        }
+        let is_standby = fact("standby")? == "true";
         if fact("triggers")? != "origin" {
             return Err(Fault::Final(format!(
                 "the database {at} sets session_replication_role, which switches off what protects the log: reset it"
             )));
         }
-        Ok(one)
+        Ok((one, is_standby))
     }
 }
 

@@ -89,10 +89,12 @@ function parseKey(text) {
   return { text, name, id, public: createPublicKey({ key, format: "der", type: "spki" }) };
 }
 
-/** Opens a checkpoint in a signed note. Signatures by keys that are not known, of witnesses, are passed over. */
-function openCheckpoint(note, origin, { known, trusted }, what) {
+/** Opens a checkpoint in a signed note: of which log, by whom? Signatures by others, of witnesses, are passed over. */
+function openCheckpoint(note, origin, { known, trusted, by }, what) {
   const [, text, signatures] = /^([^]*?\n)\n((?:— [^\s+]+ \S+\n)+)$/.exec(note) ?? [];
-  need(text, `${what} is not a signed note`);
+  need(text, `${what} is ${/\S/.test(note) ? "not a signed note" : "empty"}`);
+  const [its, size, root, ...extensions] = text.slice(0, -1).split("\n");
+  need(its === origin, `${what} is of another log or feed: of ${its}, not of ${origin}`);
   const signers = [];
   for (const [, name, encoded] of signatures.matchAll(/— (\S+) (\S+)\n/g)) {
     const [id, signature] = [base64(encoded).toString("hex", 0, 4), base64(encoded).subarray(4)];
@@ -101,9 +103,7 @@ function openCheckpoint(note, origin, { known, trusted }, what) {
       if (trusted.includes(key)) signers.push(key);
     }
   }
-  need(signers.length > 0, `${what} is signed by none of the keys`);
-  const [its, size, root, ...extensions] = text.slice(0, -1).split("\n");
-  need(its === origin, `${what} is of ${its}, not of ${origin}`);
+  need(signers.length > 0, `${what} is signed by ${by}`);
   return { size: whole(size, `size of ${what}`), root: base64(root, 32), extensions: extensions.join("\n"), signers };
 }
 
@@ -137,18 +137,18 @@ function verifier({ keys = [], older = null } = {}) {
     need(UUID.test(header.log_id) && Date.parse(header.exported_at) > 0, "log_id or exported_at is not one");
     origin = `workroom/${header.log_id}`;
     const own = header.keys.map(parseKey);
-    ring = { known: [...given, ...own], trusted: given.length > 0 ? given : own };
+    ring = { known: [...given, ...own], trusted: given.length > 0 ? given : own, by: "none of the keys" };
     past = older === null ? null : openCheckpoint(older, origin, ring, "the older checkpoint");
     // Where no key is given, only that of the older checkpoint is known not to be anybody's.
-    if (past && given.length === 0) ring.trusted = past.signers;
+    const by = "another key than the older checkpoint: if it was rotated in between, give both with --key";
+    if (past && given.length === 0) ring = { ...ring, trusted: past.signers, by };
     head = openCheckpoint(header.checkpoint, origin, ring, "the checkpoint");
     need(!past || past.size <= head.size, "the file is older than the checkpoint that was kept: a roll-back");
     const { signature, ...unsigned } = header;
-    const seal = openCheckpoint(signature, `${origin}/export`, ring, "the header");
+    const { root, extensions: seal } = openCheckpoint(signature, `${origin}/export`, ring, "the header");
     const digest = `header ${sha256(JSON.stringify(unsigned)).toString("hex")}\n`;
-    const isSealed = seal.root.equals(head.root) && seal.extensions.startsWith(digest);
-    need(isSealed, "the header is not the one that was signed");
-    header.context = seal.extensions.slice(digest.length);
+    need(root.equals(head.root) && seal.startsWith(digest), "the header is not the one that was signed");
+    header.context = seal.slice(digest.length);
     proof = header.consistency ?? {};
     if (past) log.marks.set(past.size, past.size === 0 ? EMPTY : null);
     from = whole(header.from_position ?? 0, "from_position");

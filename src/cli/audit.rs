@@ -2,32 +2,28 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, BufWriter, Read, Write},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
-use uuid::Uuid;
 use workroom_proofs::note::Verifier;
 
-use super::{output, redact};
+use super::{export, output, redact};
 use crate::{
     audit::{
         self,
         access::Violation,
-        export::{Asked, Export, Gzip, Scope, Sink},
         verify::{self, Failure, Options, Report},
     },
     config::Config,
     database::Database,
-    log_tree::Trees,
 };
 
 /// The exit code for a file that could not be read to its end.
 const UNREADABLE: u8 = 2;
-/// Bytes of a file that are read or written at a time.
+/// Bytes of a file that are read at a time.
 const BUFFER: usize = 1024 * 1024;
 
 /// What to prove.
@@ -41,39 +37,13 @@ pub enum AuditCommand {
         #[arg(long = "key", value_name = "VKEY", requires = "file")]
         keys: Vec<Verifier>,
     },
-    /// Write history to a file that proves itself to whoever has the key: to `workroom audit verify`, for example.
-    Export(ExportArgs),
+    /// Write history to a file that proves itself to whoever has the key: to `workroom audit verify`, for example. The log says
+    /// that it was exported.
+    Export(export::ExportArgs),
     /// Verify an export. This needs neither settings nor a database.
     Verify(VerifyArgs),
     /// Take what somebody wrote in an event out of the log, for good. That it happened stays, and so do all proofs.
     Redact(redact::RedactArgs),
-}
-
-/// What to export.
-#[derive(Args)]
-pub struct ExportArgs {
-    /// The history of this project.
-    #[arg(long, value_name = "ID", group = "scope")]
-    project: Option<Uuid>,
-    /// The history of this organization, with those of all its projects.
-    #[arg(long, value_name = "ID", group = "scope")]
-    organization: Option<Uuid>,
-    /// The whole log. The same as to name nothing.
-    #[arg(long, group = "scope")]
-    #[allow(dead_code, reason = "the same as to name nothing")]
-    all: bool,
-    /// Write to this file; without it, to the standard output.
-    #[arg(long, value_name = "FILE")]
-    output: Option<PathBuf>,
-    /// Only what is behind this position, to go on where another export ended.
-    #[arg(long, value_name = "POSITION", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..))]
-    after: i64,
-    /// Pack it.
-    #[arg(long)]
-    gzip: bool,
-    /// Have it prove that the log of this size, of which there is an older checkpoint, is the beginning of what it is now.
-    #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u64).range(1..))]
-    consistency_from: Option<u64>,
 }
 
 /// What to verify, and against what.
@@ -98,7 +68,7 @@ pub async fn run(command: AuditCommand) -> anyhow::Result<ExitCode> {
     match command {
         AuditCommand::Access { file: None, .. } => access().await,
         AuditCommand::Access { file: Some(file), keys } => access_of_file(&file, keys),
-        AuditCommand::Export(args) => export(args).await.map(|()| ExitCode::SUCCESS),
+        AuditCommand::Export(args) => export::run(args).await.map(|()| ExitCode::SUCCESS),
         AuditCommand::Verify(args) => verify_file(&args),
         AuditCommand::Redact(args) => redact::run(args).await.map(|()| ExitCode::SUCCESS),
     }
@@ -213,61 +183,4 @@ fn tell(report: &Report) -> anyhow::Result<()> {
 fn open(file: &Path) -> io::Result<BufReader<Box<dyn Read>>> {
     let input: Box<dyn Read> = if file == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(file)?) };
     Ok(BufReader::with_capacity(BUFFER, input))
-}
-
-async fn export(args: ExportArgs) -> anyhow::Result<()> {
-    let scope = match (args.project, args.organization) {
-        (Some(id), _) => Scope::Project(id),
-        (None, Some(id)) => Scope::Organization(id),
-        (None, None) => Scope::All(true),
-    };
-    let config = Config::load()?;
-    let database = Database::for_command(&config).await?;
-    let pool = database.pool(2);
-    let trees = Trees::new(pool.clone());
-    let asked = Asked { scope, after: args.after, consistency_from: args.consistency_from };
-    let export = Export::prepare(&pool, &trees, &asked).await.with_context(|| format!("no export of {scope}"))?;
-    let (after, until) = (export.after(), export.until());
-    let progress = move |reached: i64| output::progress("export", reached - after, until - after);
-    let Some(path) = args.output else {
-        return write(export, Output(BufWriter::with_capacity(BUFFER, io::stdout())), args.gzip, &progress).await;
-    };
-    // A file of this name is a whole one.
-    let mut part = path.clone().into_os_string();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    let file = File::create(&part).with_context(|| format!("{} cannot be written", part.display()))?;
-    let kept = file.try_clone()?;
-    write(export, Output(BufWriter::with_capacity(BUFFER, file)), args.gzip, &progress)
-        .await
-        .with_context(|| format!("{} is not whole", part.display()))?;
-    kept.sync_all()?;
-    std::fs::rename(&part, &path).with_context(|| format!("{} cannot be written", path.display()))
-}
-
-async fn write(
-    export: Export,
-    mut into: Output<impl Write + Send>,
-    gzip: bool,
-    progress: &(dyn Fn(i64) + Send + Sync),
-) -> anyhow::Result<()> {
-    if gzip {
-        export.write(&mut Gzip::new(&mut into), progress).await?;
-    } else {
-        export.write(&mut into, progress).await?;
-    }
-    Ok(())
-}
-
-/// A file, or the standard output.
-struct Output<W: Write>(BufWriter<W>);
-
-impl<W: Write + Send> Sink for Output<W> {
-    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        self.0.write_all(&bytes)
-    }
-
-    async fn end(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }

@@ -27,6 +27,12 @@ const DOCS_PAGE: HeaderValue = HeaderValue::from_static(
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
+/// What the path of an export ends with.
+const EXPORT_PATH: &str = "/events/export";
+/// How long an export may take before its first byte: in proportion to the history, unlike all other requests. What is longer is
+/// exported by the command, beside the service.
+const EXPORT_TIMEOUT: Duration = Duration::from_mins(10);
+
 /// Most headers of a request.
 pub(super) const MAX_HEADERS: usize = 128;
 /// Most bytes in the names and values of a request's headers.
@@ -46,6 +52,11 @@ fn loggable(path: &str) -> &str {
     if path.starts_with(INVITATIONS) { INVITATIONS } else { path }
 }
 
+/// How long a request may take, where most may take so long.
+fn limit_of(path: &str, limit: Duration) -> Duration {
+    if path.ends_with(EXPORT_PATH) { limit.max(EXPORT_TIMEOUT) } else { limit }
+}
+
 /// Answers a request: by its handler, in time, without panics, in the documented form.
 pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request, next: Next) -> Response {
     let meta = RequestMeta::read(request.headers());
@@ -57,6 +68,7 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
     );
     request.extensions_mut().insert(meta.clone());
     let is_page = request.uri().path().starts_with("/docs");
+    let limit = limit_of(request.uri().path(), limit);
     let answered = drained(request, |request| answer(limit, request, next)).instrument(span).await;
     let mut response = problem::written(answered, &meta.request_id);
     secure(response.headers_mut(), is_page);
@@ -104,5 +116,19 @@ fn secure(headers: &mut HeaderMap, is_page: bool) {
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(if is_page { DOCS_PAGE } else { NO_PAGE });
     for (name, value) in SECURE {
         headers.entry(name).or_insert(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_may_take_longer_than_other_requests() {
+        let limit = |path| limit_of(path, Duration::from_secs(30));
+        assert_eq!(limit("/api/v1/organizations/0190/events/export"), EXPORT_TIMEOUT);
+        assert_eq!(limit("/api/v1/projects/0190/events/export"), EXPORT_TIMEOUT);
+        assert_eq!(limit("/api/v1/projects/0190/events"), Duration::from_secs(30));
+        assert_eq!(limit_of("/api/v1/projects/0190/events/export", Duration::from_hours(1)), Duration::from_hours(1));
     }
 }

@@ -45,15 +45,6 @@ pub(super) async fn latest(executor: impl PgExecutor<'_>) -> Result<Option<Signe
     found.map(Stored::read).transpose()
 }
 
-/// The checkpoint of this size, if it was signed and is still kept.
-pub(super) async fn of_size(executor: impl PgExecutor<'_>, size: u64) -> Result<Option<SignedCheckpoint>, TreeError> {
-    let found: Option<Stored> = sqlx::query_as("SELECT size, root, note FROM log_checkpoints WHERE size = $1")
-        .bind(to_stored(size))
-        .fetch_optional(executor)
-        .await?;
-    found.map(Stored::read).transpose()
-}
-
 /// Signs a tree of the log.
 pub(super) fn sign(signer: &Signer, log_id: Uuid, size: u64, root: Hash) -> Result<SignedCheckpoint, TreeError> {
     let text = Checkpoint { origin: checkpoint::origin(log_id), size, root, extensions: Vec::new() };

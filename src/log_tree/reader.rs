@@ -19,6 +19,7 @@ use uuid::Uuid;
 use workroom_projections::log;
 use workroom_proofs::{
     entry::{Salt, commitment},
+    frontier::Frontier,
     hash::Hash,
     note::{Signer, Verifier},
     tile::Tile,
@@ -70,6 +71,15 @@ pub struct EventEntry {
     pub leaf: Hash,
 }
 
+/// A feed as it was when the log had some size.
+#[derive(Clone, Debug)]
+pub struct SignedFeed {
+    /// Events in it.
+    pub size: u64,
+    /// The signed note of its tree's size and root.
+    pub checkpoint: String,
+}
+
 impl Trees {
     /// The trees of a database.
     pub fn new(pool: PgPool) -> Self {
@@ -110,6 +120,22 @@ impl Trees {
     pub async fn feed_size(&self, feed_id: Uuid, log_size: u64) -> Result<u64, TreeError> {
         let size = sqlx::query_scalar("SELECT feed_size_at($1, $2)").bind(feed_id).bind(to_stored(log_size));
         Ok(from_stored(size.fetch_one(self.pool()).await?))
+    }
+
+    /// How many events each of these feeds had when the log had so many, in the order in which they are asked for.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn feed_sizes(&self, feed_ids: &[Uuid], log_size: u64) -> Result<Vec<u64>, TreeError> {
+        let sizes: Vec<i64> = sqlx::query_scalar(
+            "SELECT feed_size_at(w.feed_id, $2)
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (feed_id, ordinal) ORDER BY w.ordinal",
+        )
+        .bind(feed_ids)
+        .bind(to_stored(log_size))
+        .fetch_all(self.pool())
+        .await?;
+        Ok(sizes.into_iter().map(from_stored).collect())
     }
 
     /// The root of a tree when it had this size.
@@ -209,29 +235,74 @@ impl Trees {
         Ok(self.checkpoint().await?.map_or(0, |signed| signed.size))
     }
 
-    /// The checkpoint of this size, if one was signed and is still kept.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn checkpoint_of(&self, size: u64) -> Result<Option<SignedCheckpoint>, TreeError> {
-        checkpoint::of_size(self.pool(), size).await
-    }
-
     /// A checkpoint of a feed as it was when the log had this size, signed now.
     ///
     /// # Errors
-    /// The tree is not that large; the feed is shorter than it was when the tree took it in: history was changed. The database's.
+    /// As [`Trees::sign_feeds`].
     pub async fn sign_feed(&self, feed_id: Uuid, log_size: u64) -> Result<String, TreeError> {
+        let signed = self.sign_feeds(&[feed_id], log_size).await?.pop();
+        Ok(signed.ok_or_else(|| TreeError::Missing(format!("feed {feed_id}")))?.checkpoint)
+    }
+
+    /// Checkpoints of feeds as they were when the log had this size, signed now, in the order in which they are asked for.
+    ///
+    /// # Errors
+    /// The tree is not that large; a feed is shorter than it was when the tree took it in: history was changed. The database's.
+    pub async fn sign_feeds(&self, feed_ids: &[Uuid], log_size: u64) -> Result<Vec<SignedFeed>, TreeError> {
         let log_id = self.log_id().await?;
-        let sizes = sqlx::query_as("SELECT feed_size_at($1, $2), feed_size_taken_in($1, $2)");
-        let (size, taken_in): (i64, i64) = sizes.bind(feed_id).bind(to_stored(log_size)).fetch_one(self.pool()).await?;
-        if size < taken_in {
+        let sizes: Vec<(i64, i64)> = sqlx::query_as(
+            "SELECT feed_size_at(w.feed_id, $2), feed_size_taken_in(w.feed_id, $2)
+             FROM unnest($1::uuid[]) WITH ORDINALITY AS w (feed_id, ordinal) ORDER BY w.ordinal",
+        )
+        .bind(feed_ids)
+        .bind(to_stored(log_size))
+        .fetch_all(self.pool())
+        .await?;
+        if sizes.iter().any(|(size, taken_in)| size < taken_in) {
             return Err(TreeError::Changed { size: log_size });
         }
-        let size = from_stored(size);
-        let root = self.root(Tree::Feed(feed_id), size).await?;
+        let feeds: Vec<(Uuid, u64)> =
+            feed_ids.iter().zip(sizes).map(|(feed_id, (size, _))| (*feed_id, from_stored(size))).collect();
+        let roots = self.roots_of_small(&feeds).await?;
         let signer = self.signer(log_id).await?;
-        checkpoint::sign_feed(&signer, (log_id, feed_id), size, root, log_size)
+        let mut checkpoints = Vec::with_capacity(feeds.len());
+        for (feed_id, size) in feeds {
+            let root = match roots.get(&feed_id) {
+                Some(root) => *root,
+                None => self.root(Tree::Feed(feed_id), size).await?,
+            };
+            let checkpoint = checkpoint::sign_feed(&signer, (log_id, feed_id), size, root, log_size)?;
+            checkpoints.push(SignedFeed { size, checkpoint });
+        }
+        Ok(checkpoints)
+    }
+
+    /// The roots of those of these feeds that do not fill a tile, as most do not: by one query.
+    async fn roots_of_small(&self, feeds: &[(Uuid, u64)]) -> Result<HashMap<Uuid, Hash>, TreeError> {
+        let small: Vec<(Uuid, u64)> = feeds.iter().copied().filter(|(_, size)| *size < WIDTH).collect();
+        let leaves: Vec<(Uuid, Option<Vec<u8>>)> = sqlx::query_as(
+            "SELECT w.feed_id, e.hash FROM unnest($1::uuid[], $2::bigint[]) AS w (feed_id, size)
+             CROSS JOIN LATERAL (
+                 SELECT e.feed_seq, (SELECT l.hash FROM log_leaves l WHERE l.position = e.position) AS hash
+                 FROM events e WHERE e.feed_id = w.feed_id AND e.feed_seq <= w.size ORDER BY e.feed_seq LIMIT $3) AS e
+             ORDER BY w.feed_id, e.feed_seq",
+        )
+        .bind(small.iter().map(|(feed_id, _)| *feed_id).collect::<Vec<_>>())
+        .bind(small.iter().map(|(_, size)| to_stored(*size)).collect::<Vec<_>>())
+        .bind(to_stored(WIDTH))
+        .fetch_all(self.pool())
+        .await?;
+        let mut trees: HashMap<Uuid, Frontier> = small.iter().map(|(feed_id, _)| (*feed_id, Frontier::new())).collect();
+        for (feed_id, leaf) in leaves {
+            if let (Some(tree), Some(leaf)) = (trees.get_mut(&feed_id), leaf) {
+                tree.push(store::decode(&leaf)?);
+            }
+        }
+        // Places are unique: so many leaves are all of them.
+        if let Some((feed_id, size)) = small.iter().find(|(feed_id, size)| trees[feed_id].size() != *size) {
+            return Err(TreeError::Missing(format!("a leaf of {size} of the feed {feed_id}")));
+        }
+        Ok(trees.into_iter().map(|(feed_id, tree)| (feed_id, tree.root())).collect())
     }
 
     /// Signs what the header of an export says: the log's size and root, and lines behind them.

@@ -78,7 +78,8 @@ async fn export_all(stage: &Stage, file: &Path) -> anyhow::Result<Run> {
         _ => {}
     }
     let mut command = workroom(stage);
-    command.args(["audit", "export", "--all", "--output"]).arg(file);
+    // No service runs that could take a note of it into the tree.
+    command.args(["audit", "export", "--all", "--unnoted", "--output"]).arg(file);
     process::run(&mut command).await
 }
 

@@ -31,8 +31,11 @@ pub async fn cost(stage: &Stage, options: &Options) -> anyhow::Result<Value> {
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for round in 1..=options.rounds.max(1) {
         progress(&format!("round {round}: commands without the tree, and with it"));
-        without.push(commands(stage, options, false).await?);
-        with.push(commands(stage, options, true).await?);
+        // By turns also in who comes first: the log grows, and the disk gets fuller.
+        for with_tree in if round % 2 == 0 { [true, false] } else { [false, true] } {
+            let figures = commands(stage, options, with_tree).await?;
+            if with_tree { with.push(figures) } else { without.push(figures) }
+        }
     }
     let drop = 1.0 - median(with.iter().zip(&without).map(|(with, without)| with.per_second / without.per_second));
     let (with, without) = (Figures::median(&with), Figures::median(&without));

@@ -220,7 +220,7 @@ export function story(seed) {
     all: { scope: { all: true } },
     project: { scope: { project_id: apollo }, feeds: [apollo], context },
     organization: { scope: { organization_id: organization }, feeds: [organization, apollo, gemini], context },
-    account: { scope: { account_id: eve }, feeds: [eve] },
+    alone: { scope: { project_id: eve }, feeds: [eve] },
     resumed: { scope: { project_id: apollo }, feeds: [apollo], context, from: 21 },
     resumedAll: { scope: { all: true }, from: 17 },
     nothing: { scope: { project_id: gemini }, feeds: [gemini], from: log.events.length },

@@ -71,9 +71,17 @@ test("keys and checkpoints of others are refused", async () => {
   const lines = log.export(exports.project);
   await fails(check(lines, { keys: [other.signer.text] }), /signed by none/);
   await fails(check(lines, { keys: [log.newKey().text] }), /signed by none/);
-  await fails(check(lines, { older: other.checkpoint(5) }), /older checkpoint is signed by none/);
-  const both = [log.signer.text, other.signer.text];
-  await fails(check(lines, { keys: both, older: other.checkpoint(5) }), /is of workroom/);
+  // Another log has another key, too: which log it is, is told whatever keys are given.
+  const ofOther = `the older checkpoint is of another log or feed: of workroom/${other.id}, not of workroom/${log.id}`;
+  for (const keys of [[], [log.signer.text], [log.signer.text, other.signer.text]]) {
+    await fails(check(lines, { keys, older: other.checkpoint(5) }), new RegExp(ofOther));
+    await fails(check(lines, { keys, older: log.checkpoint(5, log.newKey()) }), /older checkpoint is signed by none/);
+    for (const older of ["", "\n", " \n\n"]) await fails(check(lines, { keys, older }), /older checkpoint is empty/);
+    const whole = log.checkpoint(5);
+    for (const older of ["{}\n", file(lines).toString(), whole.split("\n\n")[0], whole.replaceAll("\n", "\r\n")]) {
+      await fails(check(lines, { keys, older }), /older checkpoint is not a signed note/);
+    }
+  }
   // A witness's signature is passed over, and the key of a rotation is as good as the one before.
   const rotated = log.newKey();
   const edit = (header) => {
@@ -84,7 +92,8 @@ test("keys and checkpoints of others are refused", async () => {
   const witnessed = log.export({ ...exports.project, edit });
   assert((await check(witnessed, { older, keys: [log.signer.text, rotated.text] })).ok);
   // Without a key that is known from elsewhere, the file's others could be anybody's.
-  await fails(check(witnessed, { older }), /checkpoint is signed by none/);
+  await fails(check(witnessed, { older }), /signed by another key than the older checkpoint: .* give both with --key/);
+  await fails(check(witnessed, { older, keys: [rotated.text] }), /checkpoint is signed by none/);
   await fails(check(lines.with(0, JSON.stringify(JSON.parse(lines[0]), (name, value) =>
     name === "exported_at" ? "2026-11-02T00:00:00.000000Z" : value))), /not the one that was signed/);
 });
@@ -214,7 +223,7 @@ test("time, places and feeds have no gaps and do not run backwards, though they 
     for (let n = 0; n < 5; n += 1) log.append(feed, "task", log.uuid(), { type: "TaskCreated" });
     change(log.events[4]);
     log.seal(log.events[4]);
-    const error = await fails(check(log.export({ scope: { account_id: feed }, feeds: [feed] })), why);
+    const error = await fails(check(log.export({ scope: { project_id: feed }, feeds: [feed] })), why);
     assert.equal(error.at.position, "5");
   }
 });

@@ -2,12 +2,15 @@
 
 use uuid::Uuid;
 use workroom_domain::{
+    actor::{Actor, SystemActor},
     audit_trail::{AuditTrail, AuditTrailCommand},
     ids::{OrganizationId, ProjectId},
+    organization::Organization,
+    project::Project,
 };
 
 use super::{authorize_in_organization, authorize_in_project};
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, Unit, codes::FORBIDDEN};
 
 /// Whose history it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub enum AuditedFeed {
     Project(ProjectId),
     /// An organization's, with those of all its projects.
     Organization(OrganizationId),
+    /// The whole log's, by its id. Only whoever runs the service is handed that.
+    Log(Uuid),
 }
 
 impl AuditedFeed {
@@ -24,6 +29,7 @@ impl AuditedFeed {
         match self {
             Self::Project(id) => id.uuid(),
             Self::Organization(id) => id.uuid(),
+            Self::Log(id) => id,
         }
     }
 }
@@ -39,6 +45,27 @@ pub struct RecordExport {
     pub until: i64,
 }
 
+impl RecordExport {
+    /// Insists on the right to be handed the history, and on a history that there is. The append is guarded by that.
+    async fn authorize(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        let is_operator = unit.context().actor == Actor::System(SystemActor::Operator);
+        match self.feed {
+            AuditedFeed::Project(project_id) if is_operator => {
+                let project = unit.read::<Project>(project_id).await?;
+                if project.state == Project::Absent { Err(Error::not_found("project")) } else { Ok(()) }
+            }
+            AuditedFeed::Organization(organization_id) if is_operator => {
+                let organization = unit.read::<Organization>(organization_id).await?;
+                if organization.state == Organization::Absent { Err(Error::not_found("organization")) } else { Ok(()) }
+            }
+            AuditedFeed::Log(_) if is_operator => Ok(()),
+            AuditedFeed::Project(project_id) => authorize_in_project(unit, project_id).await,
+            AuditedFeed::Organization(organization_id) => authorize_in_organization(unit, organization_id).await,
+            AuditedFeed::Log(_) => Err(FORBIDDEN.into()),
+        }
+    }
+}
+
 impl Command for RecordExport {
     type Reply = ();
 
@@ -47,10 +74,7 @@ impl Command for RecordExport {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
-        match self.feed {
-            AuditedFeed::Project(project_id) => authorize_in_project(unit, project_id).await?,
-            AuditedFeed::Organization(organization_id) => authorize_in_organization(unit, organization_id).await?,
-        }
+        self.authorize(unit).await?;
         let trail = unit.read::<AuditTrail>(self.feed.uuid()).await?;
         let record = AuditTrailCommand::RecordExport { after: self.after, until: self.until };
         unit.decide(&trail, record)?;

@@ -1,4 +1,5 @@
-//! Auditors are audited: who was handed a history, or read a project as it was, is in the feed that it is of.
+//! Auditors are audited: who was handed a history, or read a project as it was, is in the feed that it is of. Who was handed the whole
+//! log is in a feed of its own, whose id is that of the log.
 //!
 //! Such a note depends on nothing but the right of its author, so two of them never stand in each other's way.
 

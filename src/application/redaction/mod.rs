@@ -29,7 +29,7 @@ use uuid::Uuid;
 use workroom_domain::{redaction::PAYLOAD_REDACTED, text::Name};
 
 use self::{redact::RedactEvents, tables::RedactRows, target::Target};
-use super::{Answer, App, Context, Done, Error, IdempotencyKey, Rendered, codes::VIEWS_BEHIND};
+use super::{Answer, App, Command, Context, Done, Error, IdempotencyKey, Rendered, Unit, codes::VIEWS_BEHIND};
 
 pub use orders::Redactions;
 pub(crate) use orders::order_for_account;
@@ -71,7 +71,7 @@ impl App {
     ) -> Result<Redacted, Error> {
         let target = Target::find(self.pool(), place).await?;
         let targets = target.as_slice();
-        self.have_leaves(targets).await?;
+        self.have_leaves(context, authority, targets).await?;
         let command = RedactEvents { authority, targets, reason };
         // The receipt keeps no more than the position: all that is replied is read there.
         let kept = |(): &()| Ok(Rendered { status: 201, headers: Vec::new(), body: "{}".to_owned() });
@@ -88,29 +88,43 @@ impl App {
         targets: &[Target],
         reason: &Name,
     ) -> Result<Done<()>, Error> {
-        self.have_leaves(targets).await?;
+        self.have_leaves(context, authority, targets).await?;
         let command = RedactEvents { authority, targets, reason };
         self.run_with_tables(context, &command, &RedactRows(targets)).await
     }
 
-    /// Waits until the log tree has all of these that can be redacted.
-    async fn have_leaves(&self, targets: &[Target]) -> Result<(), Error> {
-        match targets.last().filter(|target| target.remains.is_some()) {
-            Some(last) => self.has_leaf(last.position).await,
-            None => Ok(()),
+    /// Waits until the log tree has all of these that can be redacted. Whoever may not redact them is told so at once: who has to wait
+    /// knows that there is such an event.
+    async fn have_leaves(&self, context: &Context, authority: Authority, targets: &[Target]) -> Result<(), Error> {
+        let Some(last) = targets.last().filter(|target| target.remains.is_some()) else { return Ok(()) };
+        if self.has_leaf(last.position).await? {
+            return Ok(());
         }
-    }
-
-    /// Waits until the log tree has an event.
-    async fn has_leaf(&self, position: i64) -> Result<(), Error> {
+        self.run_unseen(context, &AskForRight(authority)).await?;
         let began = Instant::now();
-        while self.trees().size().await? < position.unsigned_abs() {
+        while !self.has_leaf(last.position).await? {
             if began.elapsed() >= PATIENCE {
                 return Err(Error::later(VIEWS_BEHIND, Duration::from_secs(1)));
             }
             sleep(LOOKING).await;
         }
         Ok(())
+    }
+
+    /// Whether the log tree has an event.
+    async fn has_leaf(&self, position: i64) -> Result<bool, Error> {
+        Ok(self.trees().size().await? >= position.unsigned_abs())
+    }
+}
+
+/// Ask for the right to redact, and do no more. Whoever then redacts asks again, and the append is guarded by that.
+struct AskForRight(Authority);
+
+impl Command for AskForRight {
+    type Reply = ();
+
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<(), Error> {
+        self.0.check(unit).await
     }
 }
 

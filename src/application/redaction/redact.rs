@@ -47,7 +47,7 @@ pub enum Authority {
 
 impl Authority {
     /// Insists on the right. The append is guarded by it.
-    async fn check(self, unit: &mut Unit<'_>) -> Result<(), Error> {
+    pub(super) async fn check(self, unit: &mut Unit<'_>) -> Result<(), Error> {
         match self {
             Self::Project(project_id) => authorize_in_project(unit, project_id).await,
             Self::Organization(organization_id) => {

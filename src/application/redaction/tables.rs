@@ -68,13 +68,15 @@ const FILE: &str = "
                       AND o.position <> ALL(a.positions) AND strpos(o.payload::text, encode(c.sha256, 'hex')) > 0)";
 
 /// Replies that may show a text: to commands that changed its aggregate since, and to the request that brought it, whose last event may
-/// be of another aggregate: then it is within as many events as a request with texts appends.
+/// be of another aggregate: then it is within as many events as a request with texts appends. A reply to a redaction shows none, and
+/// stays for who asks again.
 const RECEIPTS: &str = "
     DELETE FROM idempotency_receipts r
     WHERE r.position IN (
         SELECT o.position FROM events o
         WHERE o.aggregate_type = $1->>'aggregate_type' AND o.aggregate_id = $1->>'aggregate_id'
           AND o.position >= ($1->'positions'->>0)::bigint AND o.recorded_at > now() - interval '2 days'
+          AND o.event_type <> 'PayloadRedacted'
         UNION ALL
         SELECT k.position FROM jsonb_array_elements_text($1->'positions') AS p
         JOIN events e ON e.position = p::bigint

@@ -4,7 +4,7 @@
 //! create projects, whether it takes guests), and from whether the accounts that act, or are members, were there: closed,
 //! open or erased. So a project's export has the organization's own events as far as they are about these accounts or about
 //! nobody, and of these accounts their registration, closing, opening and erasure. An organization's export has its feed and those of its projects, and of others only the
-//! accounts'. The whole log needs nothing more, nor does the feed of an account, in which only itself acts.
+//! accounts'. The whole log needs nothing more.
 
 use std::collections::BTreeMap;
 

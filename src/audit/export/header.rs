@@ -19,9 +19,6 @@ pub enum Scope {
     /// The feed of an organization, and those of all its projects, deleted ones included.
     #[serde(rename = "organization_id")]
     Organization(Uuid),
-    /// The feed of an account.
-    #[serde(rename = "account_id")]
-    Account(Uuid),
     /// The whole log; always `true`.
     #[serde(rename = "all")]
     All(bool),
@@ -141,7 +138,6 @@ mod tests {
         let written = |scope| serde_json::to_string(&scope).unwrap();
         assert_eq!(written(Scope::Project(id)), format!(r#"{{"project_id":"{id}"}}"#));
         assert_eq!(written(Scope::Organization(id)), format!(r#"{{"organization_id":"{id}"}}"#));
-        assert_eq!(written(Scope::Account(id)), format!(r#"{{"account_id":"{id}"}}"#));
         assert_eq!(written(Scope::All(true)), r#"{"all":true}"#);
         assert_eq!(serde_json::from_str::<Scope>(r#"{"all":true}"#).unwrap(), Scope::All(true));
         assert!(serde_json::from_str::<Scope>(r#"{"nothing":true}"#).is_err());

@@ -25,6 +25,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it looks.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Feeds that are signed at a time.
+const FEEDS: usize = 100;
 /// Bytes that are handed on at a time.
 const PIECE: usize = 64 * 1024;
 
@@ -230,7 +232,7 @@ impl Export {
 
 /// The positions of what else is needed to judge the events of these parts of feeds, and is not in them; ascending.
 async fn others(pool: &PgPool, scope: Scope, parts: &[Part], range: (i64, i64)) -> Result<Vec<i64>, sqlx::Error> {
-    if !matches!(scope, Scope::Project(_) | Scope::Organization(_)) {
+    if scope.is_all() {
         return Ok(Vec::new());
     }
     let mut involved = context::involved_in(pool, parts).await?;
@@ -273,23 +275,26 @@ async fn feeds(
 ) -> Result<(Vec<FeedHead>, Vec<Part>), ExportError> {
     let (own, others) = match scope {
         Scope::All(_) => return Ok((Vec::new(), Vec::new())),
-        Scope::Project(id) | Scope::Account(id) => (id, Vec::new()),
+        Scope::Project(id) => (id, Vec::new()),
         Scope::Organization(id) => (id, context::projects_of(pool, id, i64::try_from(size).unwrap_or(i64::MAX)).await?),
     };
+    let feed_ids: Vec<Uuid> = std::iter::once(own).chain(others).collect();
     let (mut heads, mut parts) = (Vec::new(), Vec::new());
-    for feed_id in std::iter::once(own).chain(others) {
-        let until = trees.feed_size(feed_id, size).await?;
-        if until == 0 {
-            return Err(ExportError::Unknown);
+    for some in feed_ids.chunks(FEEDS) {
+        let signed = trees.sign_feeds(some, size).await?;
+        let before = if from == 0 { vec![0; some.len()] } else { trees.feed_sizes(some, from).await? };
+        for ((&feed_id, signed), after) in some.iter().zip(signed).zip(before) {
+            if signed.size == 0 {
+                return Err(ExportError::Unknown);
+            }
+            let frontier = match after {
+                0 => None,
+                after => Some(trees.subtrees(Tree::Feed(feed_id), &cover(0..after)).await?),
+            };
+            heads.push(FeedHead { feed_id, after, checkpoint: signed.checkpoint, frontier });
+            let place = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+            parts.push(Part { feed_id, after: place(after), until: place(signed.size) });
         }
-        let after = if from == 0 { 0 } else { trees.feed_size(feed_id, from).await? };
-        let frontier = match after {
-            0 => None,
-            after => Some(trees.subtrees(Tree::Feed(feed_id), &cover(0..after)).await?),
-        };
-        heads.push(FeedHead { feed_id, after, checkpoint: trees.sign_feed(feed_id, size).await?, frontier });
-        let place = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-        parts.push(Part { feed_id, after: place(after), until: place(until) });
     }
     Ok((heads, parts))
 }
@@ -301,7 +306,6 @@ impl std::fmt::Display for Scope {
         match self {
             Self::Project(id) => named(f, "project", id),
             Self::Organization(id) => named(f, "organization", id),
-            Self::Account(id) => named(f, "account", id),
             Self::All(_) => f.write_str("the whole log"),
         }
     }

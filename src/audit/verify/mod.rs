@@ -1,12 +1,13 @@
 //! Verifies an export without a database, and without whoever wrote it: in constant memory but for rosters.
 //!
-//! What is proven, and what is not, is told in `docs/auditing.md`. Here are the lines ([`lines`]), the header with its
-//! signatures ([`opening`]), the events ([`checks`]), and who was allowed to cause them ([`judge`]).
+//! What is proven, and what is not, is told in `docs/auditing.md`. Here are the lines ([`lines`]), the header ([`opening`]),
+//! whose signatures count ([`trust`]), the events ([`checks`]), and who was allowed to cause them ([`judge`]).
 
 mod checks;
 mod judge;
 mod lines;
 mod opening;
+mod trust;
 
 use std::{
     fmt,

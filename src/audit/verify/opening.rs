@@ -9,11 +9,10 @@ use workroom_proofs::{
     checkpoint::{Checkpoint, export_origin, feed_origin, origin},
     frontier::Frontier,
     hash::Hash,
-    note::{self, InvalidNote, Verifier},
     tree::verify_consistency,
 };
 
-use super::{Failure, Options};
+use super::{Failure, Options, trust::Trust};
 use crate::audit::export::{Consistency, EpochHead, FORMAT, FORMAT_FAMILY, FeedHead, Header, Scope};
 
 /// A feed that is in the file completely.
@@ -45,32 +44,27 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn read(line: &str, options: &Options) -> Result<Self, Failure> {
         let header = header(line)?;
-        let own_keys = options.keys.is_empty();
-        let mut keys = if own_keys { keys_of(&header)? } else { options.keys.clone() };
-        if let Some(older) = options.older.as_deref().filter(|_| own_keys) {
-            // Whose key has signed the older one is known; the other keys of the file could be anybody's.
-            keys.retain(|key| note::open(older, std::slice::from_ref(key)).is_ok());
-            if keys.is_empty() {
-                return Err(Failure::of_file(
-                    "the older checkpoint is signed by no key in the file: give the log's key with --key",
-                ));
-            }
-        }
-        let checkpoint = signed(&header.checkpoint, &keys, own_keys, "the checkpoint")?;
+        let mut trust = Trust::of(&header, options)?;
+        let checkpoint = trust.signed(&header.checkpoint, "the checkpoint")?;
         if checkpoint.origin != origin(header.log_id) {
             return Err(Failure::of_file("the checkpoint is one of another log than the file says"));
+        }
+        let older = options.older.as_deref().map(|older| trust.older(older, &checkpoint.origin)).transpose()?;
+        if older.is_some() {
+            // Where no key was given, only those count by now that have signed the older one.
+            trust.signed(&header.checkpoint, "the checkpoint")?;
         }
         let after = header.from_position.unwrap_or_default();
         if after > checkpoint.size || i64::try_from(checkpoint.size).is_err() {
             return Err(Failure::of_file("the file begins behind the end of the log that its checkpoint signs"));
         }
-        let seal = seal(&header, &checkpoint, &keys, own_keys)?;
+        let seal = seal(&header, &checkpoint, &trust)?;
         let log = frontier(after, header.frontier.as_deref(), "the log")?;
         check_scope(&header)?;
         check_epochs(&header.epochs)?;
         let mut feeds = HashMap::new();
         for head in &header.feeds {
-            let feed = feed(head, &header, &keys, own_keys, checkpoint.size)?;
+            let feed = feed(head, &header, &trust, checkpoint.size)?;
             if feeds.insert(head.feed_id, feed).is_some() {
                 return Err(Failure::of_file(format!("the header names feed {} twice", head.feed_id)));
             }
@@ -83,32 +77,20 @@ impl Opening {
             log,
             checkpoint,
             feeds,
-            own_keys,
+            own_keys: trust.is_own(),
             older: None,
             context: Frontier::new(),
             seal,
             passes: None,
         };
-        if let Some(older) = &options.older {
-            opening.goes_on_from(older, &keys, header.consistency.as_ref())?;
+        if let Some(older) = older {
+            opening.goes_on_from(&older, header.consistency.as_ref())?;
         }
         Ok(opening)
     }
 
     /// Checks that the log goes on from an older checkpoint, as far as the header can tell.
-    fn goes_on_from(
-        &mut self,
-        older: &str,
-        keys: &[Verifier],
-        consistency: Option<&Consistency>,
-    ) -> Result<(), Failure> {
-        let older = signed(older, keys, self.own_keys, "the older checkpoint")?;
-        if older.origin != self.checkpoint.origin {
-            return Err(Failure::of_file(format!(
-                "the older checkpoint is one of another log: of {}, and the file is of {}",
-                older.origin, self.checkpoint.origin
-            )));
-        }
+    fn goes_on_from(&mut self, older: &Checkpoint, consistency: Option<&Consistency>) -> Result<(), Failure> {
         let (from, to) = (older.size, self.checkpoint.size);
         if from > to {
             return Err(Failure::of_file(format!(
@@ -164,29 +146,11 @@ fn header(line: &str) -> Result<Header, Failure> {
     Ok(header)
 }
 
-fn keys_of(header: &Header) -> Result<Vec<Verifier>, Failure> {
-    let keys: Result<Vec<Verifier>, _> = header.keys.iter().map(|key| key.parse::<Verifier>()).collect();
-    keys.map_err(|error| Failure::of_file(format!("a key in the header cannot be read: {error}")))
-}
-
-/// A checkpoint that one of the keys has signed.
-fn signed(text: &str, keys: &[Verifier], own_keys: bool, what: &str) -> Result<Checkpoint, Failure> {
-    let text = note::open(text, keys).map_err(|error| {
-        let hint = match error {
-            InvalidNote::UnknownKeys if own_keys => ": no key in the file has signed it",
-            InvalidNote::UnknownKeys => ": none of the keys that were given has signed it",
-            _ => "",
-        };
-        Failure::of_file(format!("{what} does not hold: {error}{hint}"))
-    })?;
-    text.parse::<Checkpoint>().map_err(|error| Failure::of_file(format!("{what} cannot be read: {error}")))
-}
-
 /// Checks that the header is the one that was signed; returns what was signed of the events of other feeds.
-fn seal(header: &Header, checkpoint: &Checkpoint, keys: &[Verifier], own_keys: bool) -> Result<String, Failure> {
+fn seal(header: &Header, checkpoint: &Checkpoint, trust: &Trust) -> Result<String, Failure> {
     let changed = || Failure::of_file("the header is not the one that was signed: something of it was changed");
     let note = header.signature.as_deref().ok_or_else(changed)?;
-    let signed = signed(note, keys, own_keys, "the signature of the header")?;
+    let signed = trust.signed(note, "the signature of the header")?;
     let its = header.seal(&Frontier::new()).map_err(|error| Failure::of_file(error.to_string()))?;
     let is_of_log = (signed.origin.as_str(), signed.size, signed.root)
         == (export_origin(header.log_id).as_str(), checkpoint.size, checkpoint.root);
@@ -202,9 +166,9 @@ fn frontier(size: u64, hashes: Option<&[Hash]>, what: &str) -> Result<Frontier, 
     frontier.ok_or_else(|| Failure::of_file(format!("the header has not the hashes of {what} before the file")))
 }
 
-fn feed(head: &FeedHead, header: &Header, keys: &[Verifier], own_keys: bool, size: u64) -> Result<Feed, Failure> {
+fn feed(head: &FeedHead, header: &Header, trust: &Trust, size: u64) -> Result<Feed, Failure> {
     let what = format!("the checkpoint of feed {}", head.feed_id);
-    let checkpoint = signed(&head.checkpoint, keys, own_keys, &what)?;
+    let checkpoint = trust.signed(&head.checkpoint, &what)?;
     if checkpoint.origin != feed_origin(header.log_id, head.feed_id) {
         return Err(Failure::of_file(format!("{what} is one of another feed")));
     }
@@ -222,7 +186,7 @@ fn check_scope(header: &Header) -> Result<(), Failure> {
     let first = header.feeds.first().map(|feed| feed.feed_id);
     let fits = match header.scope {
         Scope::All(all) => all && first.is_none() && header.from_position.is_some(),
-        Scope::Project(id) | Scope::Account(id) => first == Some(id) && header.feeds.len() == 1,
+        Scope::Project(id) => first == Some(id) && header.feeds.len() == 1,
         Scope::Organization(id) => first == Some(id),
     };
     if fits {

@@ -20,6 +20,11 @@ fn signer() -> Signer {
     Signer::from_seed(&origin(LOG), &[7; 32]).unwrap()
 }
 
+/// Another key of the same log.
+fn rotated() -> Signer {
+    Signer::from_seed(&origin(LOG), &[8; 32]).unwrap()
+}
+
 fn event(position: i64, feed_id: Uuid, feed_seq: i64) -> EventLine<'static> {
     EventLine {
         event_id: Uuid::from_u128(1000 + u128::from(position.unsigned_abs())),
@@ -64,59 +69,93 @@ fn root(leaves: impl Iterator<Item = Hash>) -> (u64, Hash) {
     (tree.size(), tree.root())
 }
 
-fn note(origin: String, (size, root): (u64, Hash), extensions: Vec<String>) -> String {
-    signer().sign(&Checkpoint { origin, size, root, extensions }.to_string()).unwrap()
+fn note(origin: String, head: (u64, Hash), extensions: Vec<String>) -> String {
+    note_of(&signer(), origin, head, extensions)
+}
+
+fn note_of(signer: &Signer, origin: String, (size, root): (u64, Hash), extensions: Vec<String>) -> String {
+    signer.sign(&Checkpoint { origin, size, root, extensions }.to_string()).unwrap()
 }
 
 fn checkpoint(log: &[EventLine<'_>]) -> String {
-    note(origin(LOG), root(log.iter().map(|event| event.hash(EPOCH).unwrap())), vec![])
+    checkpoint_of(&signer(), log)
+}
+
+fn checkpoint_of(signer: &Signer, log: &[EventLine<'_>]) -> String {
+    note_of(signer, origin(LOG), root(log.iter().map(|event| event.hash(EPOCH).unwrap())), vec![])
 }
 
 /// The export of a log's odd events, or of all, behind a position.
 fn export(log: &[EventLine<'static>], scope: Scope, after: u64, consistency: Option<Consistency>) -> String {
-    let size = log.len() as u64;
-    let of_feed: Vec<_> = log.iter().filter(|event| event.feed_id == FEED).cloned().collect();
-    let before = of_feed.iter().filter(|event| event.position.unsigned_abs() <= after).count() as u64;
-    let signed = root(of_feed.iter().map(|event| event.hash(EPOCH).unwrap()));
-    let head = FeedHead {
-        feed_id: FEED,
-        after: before,
-        checkpoint: note(feed_origin(LOG, FEED), signed, vec![format!("log {size}")]),
-        frontier: (before > 0).then(|| hashes(&of_feed, 0, before)),
-    };
-    let mut header = Header {
-        format: FORMAT.to_owned(),
-        log_id: LOG,
-        scope,
-        from_position: (scope.is_all() || after > 0).then_some(after),
-        exported_at: "2026-11-23T11:00:00.000000Z".to_owned(),
-        keys: vec![signer().verifier().to_string()],
-        checkpoint: checkpoint(log),
-        feeds: if scope.is_all() { vec![] } else { vec![head] },
-        epochs: vec![EpochHead { first_position: 1, epoch: EPOCH }],
-        frontier: (after > 0).then(|| hashes(log, 0, after)),
-        consistency,
-        signature: None,
-    };
-    let seal = header.seal(&Frontier::new()).unwrap();
-    header.signature = Some(note(export_origin(LOG), root(log.iter().map(|event| event.hash(EPOCH).unwrap())), seal));
-    let mut out = serde_json::to_vec(&header).unwrap();
-    out.push(b'\n');
-    let (mut reached, mut events) = (after, 0);
-    for event in log.iter().filter(|event| event.position.unsigned_abs() > after) {
-        if scope.is_all() || event.feed_id == FEED {
-            let position = event.position.unsigned_abs();
-            let leaf = event.hash(EPOCH).unwrap();
-            let line = EventLine { leaf, skipped: hashes(log, reached, position - 1), ..event.clone() };
-            line.write(&mut out).unwrap();
-            (reached, events) = (position, events + 1);
-        }
+    Asked { after, consistency, ..Asked::of(scope) }.export(log)
+}
+
+/// What an export is to be like.
+struct Asked<'a> {
+    scope: Scope,
+    after: u64,
+    consistency: Option<Consistency>,
+    /// The keys in the header.
+    keys: Vec<Verifier>,
+    /// The positions of events of the other feed: those that are signed, and those that are in the file.
+    context: [&'a [i64]; 2],
+}
+
+impl Asked<'_> {
+    fn of(scope: Scope) -> Self {
+        Self { scope, after: 0, consistency: None, keys: vec![signer().verifier()], context: [&[], &[]] }
     }
-    let rest = written_hashes(&hashes(log, reached, size));
-    let end = End { end: true, events: events.to_string(), skipped: rest };
-    serde_json::to_writer(&mut out, &end).unwrap();
-    out.push(b'\n');
-    String::from_utf8(out).unwrap()
+
+    fn export(self, log: &[EventLine<'static>]) -> String {
+        let Self { scope, after, consistency, keys, context: [sealed, told] } = self;
+        let size = log.len() as u64;
+        let of_feed: Vec<_> = log.iter().filter(|event| event.feed_id == FEED).cloned().collect();
+        let before = of_feed.iter().filter(|event| event.position.unsigned_abs() <= after).count() as u64;
+        let signed = root(of_feed.iter().map(|event| event.hash(EPOCH).unwrap()));
+        let head = FeedHead {
+            feed_id: FEED,
+            after: before,
+            checkpoint: note(feed_origin(LOG, FEED), signed, vec![format!("log {size}")]),
+            frontier: (before > 0).then(|| hashes(&of_feed, 0, before)),
+        };
+        let mut header = Header {
+            format: FORMAT.to_owned(),
+            log_id: LOG,
+            scope,
+            from_position: (scope.is_all() || after > 0).then_some(after),
+            exported_at: "2026-11-23T11:00:00.000000Z".to_owned(),
+            keys: keys.iter().map(ToString::to_string).collect(),
+            checkpoint: checkpoint(log),
+            feeds: if scope.is_all() { vec![] } else { vec![head] },
+            epochs: vec![EpochHead { first_position: 1, epoch: EPOCH }],
+            frontier: (after > 0).then(|| hashes(log, 0, after)),
+            consistency,
+            signature: None,
+        };
+        let mut others = Frontier::new();
+        let of_others = log.iter().filter(|event| sealed.contains(&event.position));
+        of_others.for_each(|event| others.push(event.hash(EPOCH).unwrap()));
+        let seal = header.seal(&others).unwrap();
+        let whole = root(log.iter().map(|event| event.hash(EPOCH).unwrap()));
+        header.signature = Some(note(export_origin(LOG), whole, seal));
+        let mut out = serde_json::to_vec(&header).unwrap();
+        out.push(b'\n');
+        let (mut reached, mut events) = (after, 0);
+        for event in log.iter().filter(|event| event.position.unsigned_abs() > after) {
+            if scope.is_all() || event.feed_id == FEED || told.contains(&event.position) {
+                let position = event.position.unsigned_abs();
+                let leaf = event.hash(EPOCH).unwrap();
+                let line = EventLine { leaf, skipped: hashes(log, reached, position - 1), ..event.clone() };
+                line.write(&mut out).unwrap();
+                (reached, events) = (position, events + 1);
+            }
+        }
+        let rest = written_hashes(&hashes(log, reached, size));
+        let end = End { end: true, events: events.to_string(), skipped: rest };
+        serde_json::to_writer(&mut out, &end).unwrap();
+        out.push(b'\n');
+        String::from_utf8(out).unwrap()
+    }
 }
 
 fn read(text: &str) -> Result<Report, Failure> {
@@ -224,8 +263,7 @@ fn each_failure_is_a_clear_sentence() {
     let place = refuted(&[lines[0], lines[2]].concat(), &none, "its feed has a gap: place 1 was to come").place();
     assert_eq!(place.unwrap().position, 3);
 
-    let foreign = Signer::from_seed(&origin(LOG), &[8; 32]).unwrap().verifier();
-    let foreign = Options { keys: vec![foreign], older: None };
+    let foreign = Options { keys: vec![rotated().verifier()], older: None };
     refuted(&text, &foreign, "none of the keys that were given has signed it");
     let own = Options { keys: vec![signer().verifier()], older: None };
     assert!(!verify(text.as_bytes(), &own).unwrap().own_keys);
@@ -252,9 +290,90 @@ fn a_file_goes_on_from_an_older_checkpoint_or_says_why_not() {
     let of_other = older(checkpoint(&other[..5]));
     refuted(&export(&twelve, ALL, 0, None), &of_other, "was changed since");
     refuted(&export(&twelve, PART, 0, Some(proof)), &of_other, "was changed since");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_compared_with_is_told_as_what_it_is() {
+    let text = export(&log(12), ALL, 0, None);
+    let whole = checkpoint(&log(5));
     let stranger = Uuid::from_u128(77);
-    let of_stranger = note(origin(stranger), (5, Hash::EMPTY), vec![]);
-    refuted(&export(&twelve, ALL, 0, None), &older(of_stranger), "another log");
+    let its = Signer::from_seed(&origin(stranger), &[9; 32]).unwrap();
+    let of_stranger = note_of(&its, origin(stranger), (5, Hash::EMPTY), vec![]);
+    let both = format!("another log: of {}, and the file is of {}", origin(stranger), origin(LOG));
+    // With keys and without: it is told before anybody asks who has signed it.
+    for keys in [vec![], vec![signer().verifier()], vec![signer().verifier(), its.verifier()]] {
+        let older = |older: &str| Options { keys: keys.clone(), older: Some(older.to_owned()) };
+        refuted(&text, &older(&of_stranger), &both);
+        for nothing in ["", "\n", " \n\n"] {
+            refuted(&text, &older(nothing), "the older checkpoint is empty");
+        }
+        for other in ["{}\n", text.as_str(), whole.split("\n\n").next().unwrap(), &whole.replace('\n', "\r\n")] {
+            refuted(&text, &older(other), "the older checkpoint cannot be read: not a signed note");
+        }
+        refuted(&text, &older(&whole.replacen("\n5\n", "\n6\n", 1)), "the older checkpoint does not hold");
+        assert_eq!(verify(text.as_bytes(), &older(&whole)).unwrap().older, Some(5));
+    }
+}
+
+#[test]
+fn where_the_key_was_rotated_since_the_older_checkpoint_both_keys_are_asked_for() {
+    let (new, old) = (signer().verifier(), rotated().verifier());
+    let twelve = log(12);
+    let older = Some(checkpoint_of(&rotated(), &twelve[..5]));
+    let text = Asked { keys: vec![new.clone(), old.clone()], ..Asked::of(ALL) }.export(&twelve);
+    let with = |keys: &[Verifier]| Options { keys: keys.to_vec(), older: older.clone() };
+    let report = verify(text.as_bytes(), &with(&[new.clone(), old.clone()])).unwrap();
+    assert_eq!((report.older, report.own_keys), (Some(5), false));
+    let said = "the file is signed by another key than the older checkpoint: if the log's key was rotated in between, \
+                give both with --key";
+    refuted(&text, &with(&[]), said);
+    refuted(&text, &with(&[new]), "the older checkpoint does not hold");
+    refuted(&text, &with(&[old]), "none of the keys that were given has signed it");
+    let forgotten = export(&twelve, ALL, 0, None);
+    refuted(&forgotten, &with(&[]), "the older checkpoint is signed by no key in the file: give the log's key");
+}
+
+#[test]
+fn what_was_signed_with_a_fault_in_it_is_found() {
+    let none = Options::default();
+    let found_at = |log: &[EventLine<'static>], scope: Scope, position: i64, why: &str| {
+        let place = refuted(&export(log, scope, 0, None), &none, why).place();
+        assert_eq!(place.map(|place| place.position), Some(position), "{why}");
+    };
+    let mut five = log(5);
+    // Two may be recorded at the same time.
+    five[3].recorded_at = five[2].recorded_at;
+    assert!(read(&export(&five, ALL, 0, None)).is_ok());
+    five[3].recorded_at -= Duration::microseconds(1);
+    found_at(&five, ALL, 4, "it was recorded before the event at position 3");
+    five[4].recorded_at = five[3].recorded_at;
+    found_at(&five, PART, 5, "it was recorded before the event at position 3");
+
+    // One of a stream is left out, one is there twice, and the first is not its first.
+    for (index, sequence) in [(4, 4), (4, 2), (0, 2)] {
+        let mut five = log(5);
+        five[index].sequence = sequence;
+        for scope in [ALL, PART] {
+            found_at(&five, scope, five[index].position, &format!("it does not follow in the stream of {FEED}"));
+        }
+    }
+}
+
+#[test]
+fn no_event_of_another_feed_that_was_signed_is_left_out_and_none_put_in() {
+    let asked = |context| Asked { context, ..Asked::of(PART) }.export(&log(5));
+    let whole: [&[i64]; 4] = [&[], &[2], &[4], &[2, 4]];
+    for context in whole {
+        let report = read(&asked([context, context])).unwrap();
+        assert_eq!((report.events, report.context), (3 + context.len() as u64, context.len() as u64));
+    }
+    // The first are signed, and the second are in the file.
+    let wrong: [[&[i64]; 2]; 6] =
+        [[&[2, 4], &[2]], [&[2, 4], &[4]], [&[2, 4], &[]], [&[4], &[2]], [&[2], &[2, 4]], [&[], &[4]]];
+    for context in wrong {
+        let failure = refuted(&asked(context), &Options::default(), "the events of other feeds");
+        assert!(failure.to_string().contains("are not those that were signed") && failure.place().is_none());
+    }
 }
 
 /// What is left of a payload.

@@ -27,8 +27,12 @@ impl<T: DeserializeOwned> FromRequestParts<State> for Query<T> {
             let why = rejection.body_text();
             refused(code_of(&why), format!("the query string is not valid: {why}"))
         })?;
-        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
-            return Err(refused(FORBIDDEN_CHARACTER, "text must not contain NUL characters".to_owned()));
+        let mut pairs = parts.uri.query().unwrap_or_default().split('&');
+        if let Some(pair) = pairs.find(|pair| pair.contains("%00")) {
+            // The name is one that is known.
+            let name = pair.split('=').next().unwrap_or_default();
+            let detail = "text must not contain NUL characters";
+            return Err(Error::invalid(&format!("/{name}"), FORBIDDEN_CHARACTER, detail).into());
         }
         Ok(Self(value))
     }

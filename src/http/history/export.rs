@@ -1,6 +1,8 @@
 //! `GET /projects/{project_id}/events/export` and `GET /organizations/{organization_id}/events/export`: a history as a file that
 //! proves itself.
 
+mod pieces;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -26,14 +28,16 @@ use workroom_domain::{
     access::{Action, OrganizationAction},
     ids::AccountId,
 };
+use workroom_projections::log;
 
+use self::pieces::Pieces;
 use crate::{
     application::{
         Error,
         audit::{AuditedFeed, RecordExport},
         codes::{FORBIDDEN, OUT_OF_RANGE, VIEWS_BEHIND},
     },
-    audit::export::{Asked, Export, ExportError, Gzip, Scope, Sink},
+    audit::export::{Asked, Export, ExportError, Gzip, Scope},
     http::{
         State,
         extract::{Caller, OrganizationPath, ProjectPath, Query},
@@ -50,8 +54,6 @@ const WRITING_FOR_ACCOUNT: usize = 2;
 static WRITING_FOR_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
 /// How long an export waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a piece may wait for its reader: whoever reads slower gives up its place, and can go on with `after`.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The query parameters of an export.
 #[derive(Deserialize, IntoParams)]
@@ -130,7 +132,13 @@ pub async fn export_organization(
 ) -> Result<ExportFile, Error> {
     at_position(&state, params.min_position).await?;
     let account_id = caller.identity.account_id;
-    state.app.organization_for_action(account_id, organization_id, OrganizationAction::Audit).await?;
+    let action = OrganizationAction::Audit;
+    let organization = state.app.organization_for_action(account_id, organization_id, action).await?;
+    // Nobody exports a personal one with all its projects: its admin has no right above their memberships. The note of the export asks
+    // the same of the log, but only once the export is prepared.
+    if organization.is_personal {
+        return Err(FORBIDDEN.into());
+    }
     let of = (Scope::Organization(organization_id.into()), AuditedFeed::Organization(organization_id));
     export(&state, &caller, of, &params, (&method, &headers)).await
 }
@@ -152,6 +160,7 @@ async fn export(
         }
         size => size.map(i64::unsigned_abs),
     };
+    insist_on_past(state, after, consistency_from).await?;
     if method == Method::HEAD {
         let nothing = Body::from_stream(stream::empty::<io::Result<Bytes>>());
         return file(nothing, scope, accepts_gzip(headers));
@@ -169,29 +178,40 @@ async fn export(
     let (pieces, written) = mpsc::channel(1);
     // A task of its own: a body whose reader stands still is not asked for more, and could not give up its place.
     tokio::spawn(async move {
-        let mut sink = Pieces(pieces);
+        let mut sink = Pieces::new(pieces);
         let nothing = |_: i64| {};
         let done = if packs {
             export.write(&mut Gzip::new(&mut sink), &nothing).await
         } else {
             export.write(&mut sink, &nothing).await
         };
+        drop(permit);
         if let Err(error) = done {
             tracing::debug!(error = &error as &dyn std::error::Error, "an export was not written to its end");
-            // Whoever reads it is told, as far as HTTP can: the body breaks off.
-            let broken = Err(io::Error::other("the export was not written to its end"));
-            let _ = timeout(READ_TIMEOUT, sink.0.send(broken)).await;
+            sink.break_off().await;
         }
-        drop(permit);
     });
     let body = stream::unfold(written, async |mut written| written.recv().await.map(|piece| (piece, written)));
     file(Body::from_stream(body), scope, packs)
 }
 
+/// Insists that the log has come to the positions that an export is to begin behind.
+async fn insist_on_past(state: &State, after: i64, consistency_from: Option<u64>) -> Result<(), Error> {
+    let until = log::head(state.app.pool()).await?;
+    if after > until {
+        return Err(refused(ExportError::Beyond { after, until }));
+    }
+    let size = until.unsigned_abs();
+    match consistency_from {
+        Some(from) if from > size => Err(refused(ExportError::NeverSoLarge { from, until: size })),
+        _ => Ok(()),
+    }
+}
+
 /// The reply that a file is.
 fn file(body: Body, scope: Scope, packs: bool) -> Result<ExportFile, Error> {
     let name = match scope {
-        Scope::Project(id) | Scope::Organization(id) | Scope::Account(id) => id.to_string(),
+        Scope::Project(id) | Scope::Organization(id) => id.to_string(),
         Scope::All(_) => "log".to_owned(),
     };
     let disposition = format!("attachment; filename=\"{name}.ndjson\"");
@@ -225,29 +245,6 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
         let refuses = quality.trim().strip_prefix("q=").and_then(|quality| quality.trim().parse::<f32>().ok());
         name.trim().eq_ignore_ascii_case("gzip") && refuses.is_none_or(|quality| quality > 0.0)
     })
-}
-
-/// Hands pieces to a body.
-struct Pieces(mpsc::Sender<io::Result<Vec<u8>>>);
-
-impl Pieces {
-    async fn send(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        match timeout(READ_TIMEOUT, self.0.send(Ok(bytes))).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(io::ErrorKind::BrokenPipe.into()),
-            Err(_) => Err(io::ErrorKind::TimedOut.into()),
-        }
-    }
-}
-
-impl Sink for Pieces {
-    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
-        self.send(bytes).await
-    }
-
-    async fn end(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Lets an export be written, as long as it is kept.

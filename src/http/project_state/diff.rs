@@ -21,7 +21,7 @@ use super::{
     insist_on_epoch,
     model::ProjectDiff,
     moment::Moments,
-    permit::{Permit, blocking},
+    permit::{OfAccount, Permit, blocking},
     record,
     send::{Outgoing, without_body},
     snapshots,
@@ -94,9 +94,10 @@ pub async fn read(
     if method == Method::HEAD {
         return Ok(DiffDocument(without_body()));
     }
-    let permit = Permit::take(account_id).await?;
+    let of_account = OfAccount::take(account_id)?;
     let (moments, head) = moments.find(&state, project_id).await?;
     let [from, to] = moments[..] else { return Err(Error::failure("two moments were asked for")) };
+    let permit = Permit::take(of_account).await?;
     let (earlier, later) = (from.place.seq.min(to.place.seq), from.place.seq.max(to.place.seq));
     let pool = state.app.pool();
     let latest = latest(pool, project_id.into(), from.epoch).await?;

@@ -19,7 +19,7 @@ use crate::{
     log_tree::{Tree, TreeError},
 };
 
-/// How long a read waits for the tree.
+/// How long a read waits for the tree, for all of its moments together.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How often it looks.
 const LOOKING: Duration = Duration::from_millis(20);
@@ -80,6 +80,7 @@ impl Moments {
         let (pool, id) = (state.app.pool(), Uuid::from(project_id));
         let epoch = log::epoch(pool).await?;
         let last = places::last(pool, id).await?.ok_or_else(|| Error::not_found("project"))?;
+        let began = Instant::now();
         let mut found = Vec::new();
         for (pointer, asked) in self.asked {
             let ahead = || Error::invalid(pointer, MOMENT_AHEAD, format!("the last event has the place {}", last.seq));
@@ -104,7 +105,7 @@ impl Moments {
                 }
                 Asked::Time(at) => places::of_time(pool, id, at).await?.ok_or_else(before)?,
             };
-            let feed_root = feed_root(state, id, place.seq).await?;
+            let feed_root = feed_root(state, id, place.seq, began).await?;
             found.push(Moment { project_id, place, epoch, feed_root });
         }
         Ok((found, last.seq))
@@ -112,8 +113,7 @@ impl Moments {
 }
 
 /// The root of the feed's tree as it was, once the tree, which is made behind the log, is that large.
-async fn feed_root(state: &State, feed_id: Uuid, seq: i64) -> Result<Option<Hash>, Error> {
-    let began = Instant::now();
+async fn feed_root(state: &State, feed_id: Uuid, seq: i64, began: Instant) -> Result<Option<Hash>, Error> {
     loop {
         match state.app.trees().root(Tree::Feed(feed_id), seq.unsigned_abs()).await {
             Ok(root) => return Ok(Some(root)),

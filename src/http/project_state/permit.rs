@@ -34,20 +34,20 @@ async fn place(places: &'static Semaphore) -> Result<SemaphorePermit<'static>, E
     timeout(PATIENCE, places.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
 }
 
-/// Lets a state be folded, as long as it is kept.
+/// Lets a state be folded, as long as it is kept. To be taken once it is known which state: the places are few, and are there for
+/// work, not for waiting.
 pub(super) struct Permit {
     of_account: Option<Arc<OfAccount>>,
     _any: SemaphorePermit<'static>,
 }
 
 impl Permit {
-    /// The next permit.
+    /// The next permit, for an account that has one of its own places.
     ///
     /// # Errors
-    /// The account, or the process, folds as many as it may.
-    pub(super) async fn take(account_id: AccountId) -> Result<Arc<Self>, Error> {
-        let of_account = Some(Arc::new(OfAccount::take(account_id)?));
-        Ok(Arc::new(Self { of_account, _any: place(&FOLDS).await? }))
+    /// The process folds as many as it may.
+    pub(super) async fn take(of_account: OfAccount) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self { of_account: Some(Arc::new(of_account)), _any: place(&FOLDS).await? }))
     }
 
     /// The next permit for what nobody waits for.
@@ -83,11 +83,15 @@ impl Sending {
     }
 }
 
-/// One of those that an account may have folded, or sent, at a time.
-struct OfAccount(AccountId);
+/// One of those that an account may have looked for, folded, or sent, at a time.
+pub(super) struct OfAccount(AccountId);
 
 impl OfAccount {
-    fn take(account_id: AccountId) -> Result<Self, Error> {
+    /// The next one.
+    ///
+    /// # Errors
+    /// The account has as many as it may.
+    pub(super) fn take(account_id: AccountId) -> Result<Self, Error> {
         let mut of_accounts = OF_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
         let count = of_accounts.entry(account_id).or_default();
         if *count >= OF_ACCOUNT {
@@ -120,7 +124,7 @@ mod tests {
     #[tokio::test]
     async fn work_that_nobody_waits_for_keeps_its_permit() {
         let account = AccountId(Uuid::from_u128(0xb10c));
-        let permit = Permit::take(account).await.expect("a permit");
+        let permit = Permit::take(OfAccount::take(account).expect("a place")).await.expect("a permit");
         let weak = Arc::downgrade(&permit);
         let (begun, has_begun) = oneshot::channel();
         let (go, may_end) = std::sync::mpsc::channel::<()>();

@@ -87,38 +87,44 @@ pub(super) fn without_body() -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::body::to_bytes;
     use uuid::Uuid;
     use workroom_domain::ids::AccountId;
 
-    use super::*;
+    use super::{super::permit::OfAccount, *};
 
     fn large() -> Vec<u8> {
         (0..=u8::MAX).cycle().take(3 * PIECE + 7).collect()
     }
 
+    async fn permit(account: AccountId) -> Arc<Permit> {
+        Permit::take(OfAccount::take(account).expect("a place")).await.expect("a permit")
+    }
+
     #[tokio::test]
     async fn a_large_document_has_a_place_until_it_is_read() {
         let account = AccountId(Uuid::from_u128(0x5e17d));
-        let permit = Permit::take(account).await.expect("a permit");
-        let outgoing = Outgoing::new(large(), &permit).await.expect("a place");
-        drop(permit);
-        let other = Permit::take(account).await.expect("a second permit");
-        assert!(Permit::take(account).await.is_err(), "what is sent counts");
-        drop(other);
+        let first = permit(account).await;
+        let outgoing = Outgoing::new(large(), &first).await.expect("a place");
+        drop(first);
+        let second = permit(account).await;
+        assert!(OfAccount::take(account).is_err(), "what is sent counts");
+        drop(second);
         let response = outgoing.response();
         assert_eq!(response.headers()[header::CONTENT_LENGTH], large().len().to_string());
         assert!(to_bytes(response.into_body(), usize::MAX).await.expect("a body") == large());
 
-        let permit = Permit::take(account).await.expect("a permit");
-        let small = Outgoing::new(b"{}".to_vec(), &permit).await.expect("a place");
+        let third = permit(account).await;
+        let small = Outgoing::new(b"{}".to_vec(), &third).await.expect("a place");
         assert!(small.sending.is_none());
         assert_eq!(to_bytes(small.response().into_body(), 2).await.expect("a body"), "{}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_does_not_read_gives_up_its_place() {
-        let permit = Permit::take(AccountId(Uuid::from_u128(0x510))).await.expect("a permit");
+        let permit = permit(AccountId(Uuid::from_u128(0x510))).await;
         let response = Outgoing::new(large(), &permit).await.expect("a place").response();
         tokio::time::sleep(DEADLINE + Duration::from_secs(1)).await;
         assert!(to_bytes(response.into_body(), usize::MAX).await.is_err(), "the body breaks off");

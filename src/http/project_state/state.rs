@@ -15,7 +15,7 @@ use super::{
     insist_on_epoch,
     model::ProjectState,
     moment::Moments,
-    permit::{Permit, blocking},
+    permit::{OfAccount, Permit, blocking},
     record,
     send::{Outgoing, without_body},
     snapshots,
@@ -86,9 +86,10 @@ pub async fn read(
     if method == Method::HEAD {
         return Ok(StateDocument(without_body()));
     }
-    let permit = Permit::take(account_id).await?;
+    let of_account = OfAccount::take(account_id)?;
     let (moments, head) = moments.find(&state, project_id).await?;
     let [moment] = moments[..] else { return Err(Error::failure("one moment was asked for")) };
+    let permit = Permit::take(of_account).await?;
     let (pool, until) = (state.app.pool(), moment.place.seq);
     let latest = latest(pool, project_id.into(), moment.epoch).await?;
     snapshots::begin_where_due(pool, project_id, latest, head);

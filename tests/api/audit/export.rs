@@ -14,10 +14,10 @@ fn file(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// Runs `workroom audit verify` without settings, as on a laptop; returns its exit code and what it printed.
-async fn verify(path: &Path, more: &[&str]) -> (Option<i32>, String) {
+/// Runs `workroom audit …` on a file without settings, as on a laptop; returns its exit code and what it printed.
+async fn audit(command: &str, path: &Path, more: &[&str]) -> (Option<i32>, String) {
     let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_workroom"))
-        .args(["audit", "verify"])
+        .args(["audit", command])
         .arg(path)
         .args(more)
         .env_clear()
@@ -26,6 +26,10 @@ async fn verify(path: &Path, more: &[&str]) -> (Option<i32>, String) {
         .expect("a command");
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     (output.status.code(), text)
+}
+
+async fn verify(path: &Path, more: &[&str]) -> (Option<i32>, String) {
+    audit("verify", path, more).await
 }
 
 #[track_caller]
@@ -45,6 +49,19 @@ fn refuted((code, text): (Option<i32>, String), why: &str) {
 fn events(text: &str) -> Vec<Value> {
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     lines[1..lines.len() - 1].to_vec()
+}
+
+/// The position of an event of an export.
+fn position(event: &Value) -> i64 {
+    event["position"].as_str().and_then(|position| position.parse().ok()).expect("a position")
+}
+
+/// The checkpoint in the header of an export, and its size.
+fn checkpoint(text: &str) -> (String, i64) {
+    let header: Value = serde_json::from_str(text.lines().next().expect("a line")).expect("a header");
+    let note = header["checkpoint"].as_str().expect("a checkpoint").to_owned();
+    let size = note.lines().nth(1).and_then(|size| size.parse().ok()).expect("a size");
+    (note, size)
 }
 
 /// A project in an organization, with a member who comes and goes.
@@ -122,24 +139,36 @@ async fn an_export_goes_on_where_another_ended_and_from_a_checkpoint_that_was_ke
     let address = format!("/organizations/{acme}/events/export");
     let first = ada.get(&address).await.is(200).text;
     verified(verify(&file(&folder, "first.ndjson", &first), &[]).await);
-    let header: Value = serde_json::from_str(first.lines().next().unwrap()).expect("a header");
-    let kept = header["checkpoint"].as_str().expect("a checkpoint");
-    let size = kept.lines().nth(1).expect("a size");
-    let checkpoint = file(&folder, "checkpoint", kept);
-    let checkpoint = checkpoint.to_str().unwrap();
+    let (kept, size) = checkpoint(&first);
+    let checkpoint_file = file(&folder, "checkpoint", kept);
+    let kept = checkpoint_file.to_str().unwrap();
+    // The export is an event of the organization, behind what it has.
+    let noted = ada.get(&format!("/organizations/{acme}/events?type=HistoryExported")).await.is(200);
+    let [noted] = noted.items().as_slice() else { panic!("one export: {}", noted.text) };
+    let expected = json!({"type": "HistoryExported", "after": 0, "until": size});
+    assert_eq!((&noted["actor"], &noted["data"]), (&json!(ada.id), &expected));
 
     ada.patch(&format!("/projects/{project}"), json!({"description": "later"})).await.is(200);
-    let rest = ada.get(&format!("{address}?after={size}&consistency_from={size}")).await.is(200).text;
-    assert!(events(&rest).iter().any(|event| event["type"] == "ProjectUpdated"));
-    let said = verified(verify(&file(&folder, "rest.ndjson", &rest), &["--checkpoint", checkpoint]).await);
-    assert!(said.contains("begins in the middle") && said.contains("older checkpoint"), "{said}");
+    for (address, others) in [(&address, true), (&format!("/projects/{project}/events/export"), false)] {
+        let rest = ada.get(&format!("{address}?after={size}&consistency_from={size}")).await.is(200).text;
+        let told = events(&rest);
+        assert!(told.iter().any(|event| event["type"] == "ProjectUpdated"), "{rest}");
+        assert_eq!(told.iter().any(|event| event["feedid"] == acme.as_str()), others, "{rest}");
+        assert!(told.iter().all(|event| position(event) > size), "{rest}");
+        let said = verified(verify(&file(&folder, "rest.ndjson", &rest), &["--checkpoint", kept]).await);
+        assert!(said.contains("begins in the middle") && said.contains("older checkpoint"), "{said}");
+        // Behind a position alone it holds, too; where the log was then is not told.
+        let alone = ada.get(&format!("{address}?after={size}")).await.is(200).text;
+        let alone = file(&folder, "alone.ndjson", alone);
+        verified(verify(&alone, &[]).await);
+        refuted(verify(&alone, &["--checkpoint", kept]).await, "--consistency-from");
+    }
     // All of it again, with the proof, without it, and the first one as if the log had been rolled back.
     let again = ada.get(&format!("{address}?consistency_from={size}")).await.is(200).text;
-    verified(verify(&file(&folder, "again.ndjson", &again), &["--checkpoint", checkpoint]).await);
+    verified(verify(&file(&folder, "again.ndjson", &again), &["--checkpoint", kept]).await);
     let without = file(&folder, "without.ndjson", ada.get(&address).await.is(200).text);
-    refuted(verify(&without, &["--checkpoint", checkpoint]).await, "--consistency-from");
-    let newest: Value = serde_json::from_str(again.lines().next().unwrap()).expect("a header");
-    let newest = file(&folder, "newest", newest["checkpoint"].as_str().unwrap());
+    refuted(verify(&without, &["--checkpoint", kept]).await, "--consistency-from");
+    let newest = file(&folder, "newest", checkpoint(&again).0);
     let first = folder.path().join("first.ndjson");
     refuted(verify(&first, &["--checkpoint", newest.to_str().unwrap()]).await, "rolled back");
 
@@ -152,6 +181,69 @@ async fn an_export_goes_on_where_another_ended_and_from_a_checkpoint_that_was_ke
         ada.get(&format!("{address}?{query}")).await.refused_field(pointer, "out-of-range");
     }
     grace.get(&address).await.refused("forbidden");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_goes_on_behind_a_position_and_from_a_checkpoint_that_was_kept() {
+    let world = World::new().await;
+    let (done, text) = world.command(&["audit", "export"]).await;
+    assert!(!done && text.contains("the log is empty: there is nothing to export"), "{text}");
+
+    let folder = TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let export = async |name: &str, more: &[&str]| {
+        let output = path(name);
+        let (done, text) = world.command(&[&["audit", "export", "--output", &output][..], more].concat()).await;
+        assert!(done, "{name}: {text}");
+        std::fs::read_to_string(output).expect("a file")
+    };
+    let (kept, size) = checkpoint(&export("first.ndjson", &[]).await);
+    let kept = file(&folder, "kept", kept);
+    let kept = ["--checkpoint", kept.to_str().unwrap()];
+    for description in ["later", "and later"] {
+        ada.patch(&format!("/projects/{project}"), json!({"description": description})).await.is(200);
+    }
+
+    // An export of everything is itself what leads on from a checkpoint, unless it begins behind it.
+    let [middle, last, behind] = [size / 2, size, size + 1].map(|position| position.to_string());
+    for (after, arguments) in [
+        (size / 2, vec!["--after", &middle]),
+        (size, vec!["--after", &last]),
+        (size + 1, vec!["--after", &behind, "--consistency-from", &last]),
+        (0, vec!["--consistency-from", &last]),
+    ] {
+        let name = format!("behind_{after}.ndjson");
+        let text = export(&name, &arguments).await;
+        assert_eq!(position(&events(&text)[0]), after + 1);
+        let name = path(&name);
+        let said = verified(verify(Path::new(&name), &kept).await);
+        assert!(said.contains(&format!("it goes on from the older checkpoint, of {size} events")), "{said}");
+        let (code, judged) = audit("access", Path::new(&name), &[]).await;
+        if after > 0 {
+            assert!(said.contains("it begins in the middle"), "{said}");
+            let why = format!("the file begins behind position {after}: who was allowed to what follows");
+            assert!(code == Some(1) && judged.contains(&why), "{code:?}: {judged}");
+        } else {
+            assert!(said.contains("every actor was allowed"), "{said}");
+            assert!(code == Some(0) && judged.contains(" 0 violations"), "{code:?}: {judged}");
+        }
+    }
+    export("alone.ndjson", &["--after", &behind]).await;
+    let said = verify(Path::new(&path("alone.ndjson")), &kept).await;
+    refuted(said, &format!("export it with --consistency-from {size}"));
+
+    // Nothing has happened behind the head.
+    let head: i64 = sqlx::query_scalar("SELECT max(position) FROM events")
+        .fetch_one(&world.pool().await)
+        .await
+        .expect("a position");
+    let text = export("nothing.ndjson", &["--after", &head.to_string(), "--consistency-from", &last]).await;
+    assert_eq!(events(&text), Vec::<Value>::new());
+    let said = verified(verify(Path::new(&path("nothing.ndjson")), &kept).await);
+    assert!(said.contains("there are no events in it") && said.contains("older checkpoint"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

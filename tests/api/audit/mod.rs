@@ -1,7 +1,9 @@
 //! `workroom audit access`: law 9, proved from the log alone.
 
+mod by_command;
 mod export;
 mod guide;
+mod over_http;
 mod redacted;
 mod tables;
 mod trail;

@@ -1,13 +1,19 @@
 //! Exports of what was redacted: two verifiers pass them, and miss it when what is left is changed.
 
-use std::{path::Path, process::Stdio};
+use std::{io, path::Path, process::Stdio, sync::Mutex};
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::process::Command;
-use workroom::audit::verify::{Failure, Options, Report, verify};
+use workroom::{
+    audit::{
+        export::{Asked, Export, ExportError, Scope, Sink},
+        verify::{Failure, Options, Report, verify},
+    },
+    log_tree::Trees,
+};
 use workroom_domain::redaction::{TEXTS, WITHOUT_TEXTS};
 
 use crate::support::{Client, World, eventually};
@@ -191,4 +197,74 @@ async fn the_export_of_a_project_tells_who_was_erased_with_what_they_had_written
     let report = verified(&text).unwrap_or_else(|failure| panic!("{failure}\n{text}"));
     assert_eq!((report.redacted, report.judged, report.unjudged), (1, true, 0));
     assert!(passes_javascript(&text).await, "{text}");
+}
+
+#[derive(Default)]
+struct Kept(Vec<u8>);
+
+impl Sink for Kept {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        self.0.extend(bytes);
+        Ok(())
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_meets_a_later_redaction_breaks_off_and_is_gone_on_with_behind_its_last_line() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let ada = server.person("ada").await;
+    let project = ada.project("Apollo").await;
+    let path = format!("/projects/{project}");
+    let mut position = 0;
+    // More events than are read at first, and more bytes than are handed on at a time.
+    for number in 0..80 {
+        let description = format!("{number} {}", "and so on ".repeat(150));
+        position = ada.patch(&path, json!({"description": description})).await.is(200).position();
+    }
+    let seq = ada.history(&project).await.last().expect("an event")["seq"].clone();
+    let pool = world.pool().await;
+    let trees = Trees::new(pool.clone());
+    let scope = Scope::Project(project.parse().expect("an id"));
+    let asked = Asked { scope, after: 0, consistency_from: None };
+    let told = Mutex::new(Vec::new());
+    let progress = |position: i64| told.lock().expect("positions").push(position);
+
+    let export = Export::prepare(&pool, &trees, &asked).await.expect("an export");
+    let reason = json!({"reason": "A secret."});
+    ada.post(&format!("{path}/events/{seq}/redact"), reason).await.is(201);
+    let mut kept = Kept::default();
+    let error = export.write(&mut kept, &progress).await.expect_err("what says so is behind its end");
+    assert!(matches!(error, ExportError::Redacted { position: at } if at == position), "{position}: {error:?}");
+    let text = String::from_utf8(kept.0).expect("UTF-8");
+    assert!(text.ends_with('\n') && !text.contains(r#"{"end":"#), "whole lines, and no end");
+    let last: Value = serde_json::from_str(text.lines().last().expect("a line")).expect("an event");
+    let last = last["position"].as_str().expect("a position");
+    let failure = verified(&text).expect_err("it was cut");
+    assert!(failure.to_string().contains(&format!("the rest can be exported with --after {last}")), "{failure}");
+
+    let folder = TempDir::new().expect("a folder");
+    let rest = folder.path().join("rest.ndjson");
+    let name = rest.to_str().expect("a path");
+    let (done, said) =
+        world.command(&["audit", "export", "--project", &project, "--after", last, "--output", name]).await;
+    assert!(done, "{said}");
+    let rest = std::fs::read_to_string(&rest).expect("a file");
+    let report = verified(&rest).unwrap_or_else(|failure| panic!("{failure}\n{rest}"));
+    assert_eq!((report.after.to_string().as_str(), report.redacted, report.judged), (last, 1, false));
+    assert!(passes_javascript(&rest).await, "{rest}");
+
+    // What was told of how far it is ascends; of a whole one it ends at its end.
+    let broken = std::mem::take(&mut *told.lock().expect("positions"));
+    assert!(broken.is_sorted() && broken.last().is_some_and(|reached| *reached < position), "{broken:?}");
+    let export = Export::prepare(&pool, &trees, &asked).await.expect("an export");
+    let until = export.until();
+    export.write(&mut Kept::default(), &progress).await.expect("a whole export");
+    let whole = told.into_inner().expect("positions");
+    assert!(whole.len() > 2 && whole.is_sorted() && whole[0] < position, "{whole:?}");
+    assert_eq!(whole.last(), Some(&until));
 }

@@ -12,9 +12,11 @@ const SOON: Duration = Duration::from_secs(15);
 /// Well below any time-out.
 const AT_ONCE: Duration = Duration::from_secs(3);
 
-const COMMANDS: [&[&str]; 7] = [
+const COMMANDS: [&[&str]; 9] = [
     &["migrate"],
     &["audit", "access"],
+    &["audit", "export"],
+    &["audit", "redact", "--position", "1", "--reason", "a secret"],
     &["projections", "verify"],
     &["projections", "rebuild"],
     &["keys", "list"],

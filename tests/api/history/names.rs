@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     organizations::{add, organization},
-    support::{Client, World},
+    support::{Client, Person, World},
 };
 
 /// Who caused an event, as this reader is told.
@@ -41,13 +41,51 @@ async fn a_history_names_who_did_what_as_they_are_called_now() {
     assert_eq!(named(&ada, &feed, 4).await, json!(["amazing-grace", "deactivated"]));
     let (done, text) = world.command(&["accounts", "reactivate", &grace.email]).await;
     assert!(done, "{text}");
-    let login = json!({"email": grace.email, "password": grace.password});
-    let token = server.client().post("/auth/login", login).await.is(200).json["access_token"].clone();
-    let grace_again = server.client().with_token(token.as_str().expect("a token"));
-    let body = json!({"password": grace.password}).to_string();
-    grace_again.send(Method::DELETE, "/auth/me", Some(body)).await.is(204);
+    erase(&server.client(), &grace).await;
     assert_eq!(named(&ada, &feed, 4).await, json!([null, "erased"]));
     assert_eq!(named(&ada, &feed, 1).await, json!(["ada", "active"]));
+}
+
+/// Has somebody erase their account.
+async fn erase(anybody: &Client, person: &Person) {
+    let login = json!({"email": person.email, "password": person.password});
+    let token = anybody.post("/auth/login", login).await.is(200).json["access_token"].clone();
+    let person_again = anybody.with_token(token.as_str().expect("a token"));
+    let body = json!({"password": person.password}).to_string();
+    person_again.send(Method::DELETE, "/auth/me", Some(body)).await.is(204);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_erased_is_shown_so_in_the_history_of_an_organization() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (ada, grace) = (server.person("ada").await, server.person("grace").await);
+    let acme = organization(&ada, "Acme").await;
+    add(&ada, &acme, &grace, "admin").await;
+    let feed = format!("/organizations/{acme}");
+    grace.patch(&feed, json!({"name": "Emca"})).await.is(200);
+    let events = ada.get(&format!("{feed}/events?actor={}", grace.id)).await.is(200).items().clone();
+    let [renamed] = events.as_slice() else { panic!("one: {events:?}") };
+    assert_eq!(renamed["event_type"], "OrganizationUpdated");
+    let seq = renamed["seq"].as_i64().expect("a place");
+    assert_eq!(named(&ada, &feed, seq).await, json!(["grace", "active"]));
+
+    let (done, text) = world.command(&["accounts", "deactivate", &grace.email]).await;
+    assert!(done, "{text}");
+    assert_eq!(named(&ada, &feed, seq).await, json!(["grace", "deactivated"]));
+    let (done, text) = world.command(&["accounts", "reactivate", &grace.email]).await;
+    assert!(done, "{text}");
+    erase(&server.client(), &grace).await;
+    // Found by the same id: nobody knows any more whose that was, neither of what they did nor of their leave.
+    let events = ada.get(&format!("{feed}/events?actor={}", grace.id)).await.is(200).items().clone();
+    assert!(events.iter().any(|event| event["seq"] == seq), "{events:?}");
+    for event in &events {
+        let seq = event["seq"].as_i64().expect("a place");
+        assert_eq!(named(&ada, &feed, seq).await, json!([null, "erased"]), "{event}");
+    }
+    assert_eq!(named(&ada, &feed, 1).await, json!(["ada", "active"]));
+    let whole = ada.get(&format!("{feed}/events?limit=100")).await.is(200);
+    assert!(!whole.text.contains("grace"), "{}", whole.text);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ mod folder;
 mod leaders;
 mod proofs;
 mod rotation;
+mod thinning;
 
 use serde_json::Value;
 use uuid::Uuid;

@@ -84,6 +84,23 @@ async fn a_checkpoint_covers_what_was_just_written_and_tiles_hash_to_its_root() 
     client.get(&path).await.refused_field("/to", "out-of-range");
 }
 
+/// Checks the proof of an event of the feed whose history is read here; returns the proof.
+async fn proven(client: &Client, history: &str, feed_id: &str, event: &Value) -> Value {
+    let proof = client.get(&format!("{history}/{}/proof", event["seq"])).await.is(200).json;
+    assert_eq!((&proof["position"], &proof["seq"]), (&event["position"], &event["seq"]));
+    let text = proof["entry"].as_str().expect("an entry");
+    assert!(text.starts_with("workroom.event/1\n") && text.contains(feed_id) && !text.contains("secret"), "{text}");
+    let leaf = Hash::leaf(text.as_bytes());
+    assert_eq!(proof["leaf_hash"], leaf.to_base64());
+    let origin = included(client, &leaf, &proof["log"]).await;
+    let log_id = origin.strip_prefix("workroom/").expect("an origin").parse().expect("an id");
+    let feed = included(client, &leaf, &proof["feed"]).await;
+    assert_eq!(feed, checkpoint::feed_origin(log_id, feed_id.parse().expect("an id")));
+    let place = |part: &str| proof[part]["index"].as_i64().map(|index| index + 1);
+    assert_eq!((place("log"), place("feed")), (event["position"].as_i64(), event["seq"].as_i64()));
+    proof
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_of_a_feed_is_proven_in_both_trees() {
     let world = World::new().await;
@@ -93,28 +110,25 @@ async fn each_event_of_a_feed_is_proven_in_both_trees() {
     let project = ada.post("/projects", body).await.is(201).id();
     change(&ada, &project, "the secret of the description").await;
     let events = ada.history(&project).await;
+    let history = format!("/projects/{project}/events");
     for event in &events {
-        let seq = event["seq"].as_i64().expect("a place");
-        let path = format!("/projects/{project}/events/{seq}/proof");
-        let proof = ada.get(&path).await.is(200).json;
-        let text = proof["entry"].as_str().expect("an entry");
-        assert!(
-            text.starts_with("workroom.event/1\n") && text.contains(&project) && !text.contains("secret"),
-            "{text}"
-        );
-        let leaf = Hash::leaf(text.as_bytes());
-        assert_eq!(proof["leaf_hash"], leaf.to_base64());
-        let origin = included(&client, &leaf, &proof["log"]).await;
-        let log_id = origin.strip_prefix("workroom/").expect("an origin").parse().expect("an id");
-        let feed = included(&client, &leaf, &proof["feed"]).await;
-        assert_eq!(feed, checkpoint::feed_origin(log_id, project.parse().expect("an id")));
+        let proof = proven(&ada, &history, &project, event).await;
         // A proof tells nothing that a visitor may not know.
-        let seen = eve.get(&path).await.is(200).json;
+        let seen = eve.get(&format!("{history}/{}/proof", event["seq"])).await.is(200).json;
         assert_eq!(seen["leaf_hash"], proof["leaf_hash"]);
     }
     ada.get(&format!("/projects/{project}/events/{}/proof", events.len() + 1)).await.problem(404);
     ada.get(&format!("/projects/{project}/events/0/proof")).await.problem(404);
-    ada.get("/auth/me/events/1/proof").await.is(200);
+    let acme = crate::organizations::organization(&ada, "Acme of the secret").await;
+    crate::organizations::add(&ada, &acme, &eve, "member").await;
+    for (history, feed_id) in [(&format!("/organizations/{acme}/events")[..], &acme), ("/auth/me/events", &ada.id)] {
+        let events = ada.get(history).await.is(200).items().clone();
+        assert!(events.len() > 1, "{events:?}");
+        for event in &events {
+            proven(&ada, history, feed_id, event).await;
+        }
+        ada.get(&format!("{history}/{}/proof", events.len() + 1)).await.problem(404);
+    }
     client.get(&format!("/projects/{project}/events/1/proof")).await.problem(401);
 
     // The commitment is of the stored bytes.

@@ -1,9 +1,27 @@
 //! `workroom log-keys`
 
+use std::time::Duration;
+
+use tokio::process::Command;
 use workroom_proofs::note;
 
 use super::{change, covering, opened, verifiers};
-use crate::support::World;
+use crate::{cli::process, support::World};
+
+const SECOND_VERIFIER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/verify/verify.mjs");
+
+/// Insists that both verifiers end with this code, and say all of this.
+async fn both_say(file: &str, arguments: &[&str], code: i32, said: &[&str]) {
+    let first = process::command(&[&["audit", "verify", file][..], arguments].concat());
+    let mut second = Command::new("node");
+    second.arg(SECOND_VERIFIER).arg(file).args(arguments);
+    for command in [first, second] {
+        let output = process::run(command, Duration::from_secs(60)).await;
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(said.iter().all(|said| text.contains(said)), "{arguments:?}: {text}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_rotation_old_checkpoints_verify_and_new_ones_are_signed_by_the_new_key() {
@@ -28,4 +46,23 @@ async fn after_a_rotation_old_checkpoints_verify_and_new_ones_are_signed_by_the_
     let secret = sqlx::query_scalar("SELECT count(*) FROM log_signing_keys WHERE seed IS NOT NULL");
     let secrets: i64 = secret.fetch_one(&world.pool().await).await.expect("a count");
     assert_eq!(secrets, 1);
+
+    // An export goes on from the checkpoint that was kept for who has both keys. Who has none is told that there are two.
+    let export = format!("/projects/{project}/events/export?consistency_from={}", before.size);
+    let export = ada.get(&export).await.is(200).text;
+    let folder = tempfile::tempdir().expect("a folder");
+    let [file, kept] = [("export.ndjson", &export), ("kept", &old.text)].map(|(name, text)| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.to_str().expect("a path").to_owned()
+    });
+    let [new_key, old_key] = [&keys[0], &keys[1]].map(ToString::to_string);
+    let all = ["--key", &new_key, "--key", &old_key, "--checkpoint", &kept];
+    both_say(&file, &all, 0, &[]).await;
+    both_say(&file, &[], 0, &["the file's own"]).await;
+    let another = ["is signed by another key than the older checkpoint: ", "give both with --key"];
+    both_say(&file, &all[4..], 1, &another).await;
+    // One of them alone is not enough.
+    both_say(&file, &["--key", &new_key, "--checkpoint", &kept], 1, &["the older checkpoint"]).await;
+    both_say(&file, &["--key", &old_key, "--checkpoint", &kept], 1, &["the checkpoint"]).await;
 }

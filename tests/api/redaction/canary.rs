@@ -138,7 +138,8 @@ async fn what_others_wrote_since_stays() {
     ada.patch(&path, json!({"title": "Second"})).await.is(200);
     let [created]: [Value; 1] = events(&ada, &feed, "TaskCreated").await.try_into().expect("one task");
     let version = ada.get(&path).await.is(200).json["version"].as_i64().expect("a version");
-    redact(&ada, &feed, &created["seq"]).await.is(201);
+    let keyed = ada.with_header("idempotency-key", "first");
+    redact(&keyed, &feed, &created["seq"]).await.is(201);
     // The title is of the later event, the description of the redacted one.
     let now = ada.get(&path).await.is(200).json;
     assert_eq!((&now["title"], &now["description"]), (&json!("Second"), &json!("[redacted]")));
@@ -148,6 +149,9 @@ async fn what_others_wrote_since_stays() {
     assert_eq!(updated["data"]["changes"]["title"]["from"], "First");
     redact(&ada, &feed, &updated["seq"]).await.is(201);
     are_gone(&world.pool().await, &["First"]).await;
+    // What was replied to the first redaction has no text: the second one leaves it there.
+    let again = redact(&keyed, &feed, &created["seq"]).await.is(201);
+    assert_eq!(again.header("idempotent-replayed"), "true");
     ada.patch(&path, json!({"title": "Third"})).await.is(200);
     assert_eq!(ada.get(&path).await.is(200).json["title"], "Third");
 }

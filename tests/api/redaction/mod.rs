@@ -1,13 +1,19 @@
 //! `POST …/events/{seq}/redact`, and what else takes text out of the log: what was said is gone, that it was said stays.
 
 mod canary;
+mod disk;
+mod erased;
+mod every_type;
 mod jobs;
+mod long;
 mod notes;
 mod orders;
 mod refusals;
 mod retention;
 mod rights;
+mod schedules;
 mod traces;
+mod written;
 
 pub use refusals::MET;
 

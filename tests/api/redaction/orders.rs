@@ -8,7 +8,8 @@ use workroom::audit::verify::{Options, verify};
 use super::{are_gone, dump, events};
 use crate::support::{Person, World, eventually};
 
-async fn orders_are_done(pool: &PgPool) {
+/// Waits until all orders are worked off.
+pub(super) async fn orders_are_done(pool: &PgPool) {
     eventually("no order is open", async || {
         let open: i64 =
             sqlx::query_scalar("SELECT count(*) FROM redaction_orders").fetch_one(pool).await.expect("a count");
@@ -30,7 +31,7 @@ async fn causes(pool: &PgPool) -> Vec<(i64, Option<String>)> {
 }
 
 /// Insists that an export of a feed is believed, with what the service redacted there.
-async fn is_believed(reader: &Person, feed: &str) {
+pub(super) async fn is_believed(reader: &Person, feed: &str) {
     let text = reader.get(&format!("{feed}/events/export")).await.is(200).text;
     let report = verify(text.as_bytes(), &Options::default()).unwrap_or_else(|failure| panic!("{failure}\n{text}"));
     assert!(report.redacted > 0 && report.judged, "{feed}");

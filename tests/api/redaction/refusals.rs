@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{events, redact};
 use crate::{
     organizations::organization,
+    state::hold,
     support::World,
     workspaces::{file, workspace},
 };
@@ -127,4 +128,27 @@ async fn no_payload_changes_in_silence() {
         .await
         .expect("a count");
     assert_eq!(salted, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_redact_is_told_at_once_while_the_tree_is_behind() {
+    let world = World::new().await;
+    let server = world.server_without_worker().await;
+    let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
+    let project = ada.project("Apollo").await;
+    ada.invite(&project, &grace, "collaborator").await;
+    let feed = format!("/projects/{project}");
+    let tree = hold(&world, "log_leaves").await;
+    let position = ada.patch(&feed, json!({"description": "posted by mistake"})).await.is(200).position();
+    let changed = events(&ada, &feed, "ProjectUpdated").await.remove(0)["seq"].clone();
+    redact(&eve, &feed, &changed).await.refused("not-found");
+    redact(&eve, &feed, &json!(1000)).await.refused("not-found");
+    redact(&grace, &feed, &changed).await.refused("forbidden");
+    let leaves: i64 = sqlx::query_scalar("SELECT max(position) FROM log_leaves")
+        .fetch_one(&world.pool().await)
+        .await
+        .expect("the size of the tree");
+    assert!(leaves < position, "the tree is behind all the while");
+    drop(tree);
+    redact(&ada, &feed, &changed).await.is(201);
 }

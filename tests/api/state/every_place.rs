@@ -1,195 +1,107 @@
-//! What a project was at each place of its history is what the lists told then.
+//! What a project was at each place of its history is what its views were then, and what differs between two places is what the
+//! views tell apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
+use workroom_domain::redaction::PLACEHOLDER;
+use workroom_projections::state::NOUNS;
 
-use super::head;
-use crate::support::{Person, World};
+use super::{
+    acts::{ACTS, Act, Dice, ONE_OF_EACH, Story, TOLD},
+    shown::{assert_shows, differences, shown},
+    told::assert_told,
+    views::{Replay, assert_same_rows, at_rest},
+};
+use crate::support::{World, rounds_of};
 
-/// What the lists tell of a project, by kind and id.
-type Told = BTreeMap<(&'static str, String), Value>;
-
-/// Numbers that look like chance, the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-}
-
-fn id(item: &Value) -> String {
-    item["id"].as_str().or(item["user_id"].as_str()).expect("an id").to_owned()
-}
-
-async fn told(ada: &Person, project: &str) -> Told {
-    let path = format!("/projects/{project}");
-    let mut told = Told::new();
-    let mut add = |kind, items: &[Value]| {
-        told.extend(items.iter().map(|item| ((kind, id(item)), item.clone())));
-    };
-    add("project", &[ada.get(&path).await.is(200).json]);
-    add("members", ada.get(&format!("{path}/members?limit=100")).await.is(200).items());
-    let tasks = ada.get(&format!("{path}/tasks?limit=100")).await.is(200);
-    add("tasks", tasks.items());
-    for task in tasks.items() {
-        let comments = format!("{path}/tasks/{}/comments?limit=100", id(task));
-        add("comments", ada.get(&comments).await.is(200).items());
-    }
-    let workspaces = ada.get(&format!("{path}/workspaces?limit=100")).await.is(200);
-    add("workspaces", workspaces.items());
-    for workspace in workspaces.items() {
-        let files = format!("{path}/workspaces/{}/files?limit=100", id(workspace));
-        add("files", ada.get(&files).await.is(200).items());
-    }
-    add("jobs", ada.get(&format!("/jobs?project_id={project}&limit=100")).await.is(200).items());
-    add("schedules", ada.get(&format!("/schedules?project_id={project}&limit=100")).await.is(200).items());
-    told
-}
-
-/// Insists that a state is what the lists told: of each field that both have, the same.
-fn assert_same(state: &Value, told: &Told, at: &str) {
-    let mut found = 0;
-    for list in ["project", "members", "tasks", "comments", "workspaces", "files", "jobs", "schedules"] {
-        let one = [state[list].clone()];
-        let items = state[list].as_array().map_or(&one[..], Vec::as_slice);
-        for item in items {
-            let live = told.get(&(list, id(item))).unwrap_or_else(|| panic!("{at}: {list} has {item}"));
-            for (name, value) in item.as_object().expect("an object") {
-                if let Some(then) = live.get(name).filter(|_| name != "role" || list == "members") {
-                    assert_eq!(value, then, "{at}: {list}, {name} of {item}");
-                }
-            }
-            found += 1;
-        }
-    }
-    assert_eq!(found, told.len(), "{at}: {state}");
-}
-
-/// Does something in a project, by chance.
-async fn act(ada: &Person, grace: &Person, project: &str, dice: &mut Dice, now: &Told) {
-    let path = format!("/projects/{project}");
-    let all = |kind: &str| now.iter().filter(|((of, _), _)| *of == kind).map(|(_, item)| item).collect::<Vec<_>>();
-    let (tasks, comments, rooms, files) = (all("tasks"), all("comments"), all("workspaces"), all("files"));
-    let number = dice.roll(1000);
-    let text = format!("Text {number}");
-    match dice.roll(14) {
-        0 => drop(ada.patch(&path, json!({"name": text, "end_date": "2026-12-24"})).await.is(200)),
-        1 => drop(ada.patch(&path, json!({"end_date": null, "priority": "high"})).await.is(200)),
-        2 if all("members").len() == 1 => drop(ada.invite(project, grace, "collaborator").await),
-        2 => drop(ada.delete(&format!("{path}/members/{}", grace.id)).await.is(204)),
-        3 | 4 if !tasks.is_empty() => {
-            let task = format!("{path}/tasks/{}", id(tasks[dice.roll(tasks.len())]));
-            let change = json!({"title": text, "assignee_id": ada.id, "due_at": "2026-12-01T10:00:00+02:00"});
-            ada.patch(&task, change).await.is(200);
-        }
-        5 if !tasks.is_empty() => {
-            let task = format!("{path}/tasks/{}", id(tasks[dice.roll(tasks.len())]));
-            ada.patch(&task, json!({"assignee_id": null, "due_at": null, "status": "done"})).await.is(200);
-        }
-        6 if !tasks.is_empty() => {
-            let comments = format!("{path}/tasks/{}/comments", id(tasks[dice.roll(tasks.len())]));
-            ada.post(&comments, json!({"body": text})).await.is(201);
-        }
-        7 if !comments.is_empty() => {
-            let comment = comments[dice.roll(comments.len())];
-            let task = comment["task_id"].as_str().expect("a task");
-            ada.delete(&format!("{path}/tasks/{task}/comments/{}", id(comment))).await.is(204);
-        }
-        8 if !tasks.is_empty() => {
-            ada.delete(&format!("{path}/tasks/{}", id(tasks[dice.roll(tasks.len())]))).await.is(204);
-        }
-        9 => drop(ada.post(&format!("{path}/workspaces"), json!({"name": text})).await.is(201)),
-        10 if !rooms.is_empty() => {
-            let files = format!("{path}/workspaces/{}/files", id(rooms[dice.roll(rooms.len())]));
-            let file = json!({"path": format!("{number}-{}.txt", now.len()), "content": text});
-            assert!([201, 409].contains(&ada.post(&files, file).await.status));
-        }
-        11 if !files.is_empty() => {
-            let file = files[dice.roll(files.len())];
-            let room = file["workspace_id"].as_str().expect("a workspace");
-            let content = format!("{path}/workspaces/{room}/files/{}/content", id(file));
-            ada.with_header("content-type", "text/plain").send(Method::PUT, &content, Some(text)).await.is(200);
-        }
-        12 => drop(
-            ada.job(json!({"language": "bash", "code": "true", "project_id": project, "priority": 1 + number % 5}))
-                .await,
-        ),
-        13 => {
-            let schedule = json!({"project_id": project, "cron": "@yearly", "job": {"type": "noop"}});
-            ada.post("/schedules", schedule).await.is(201);
-        }
-        _ => drop(ada.post(&format!("{path}/tasks"), json!({"title": text})).await.is(201)),
-    }
-}
+/// How many events of a history are redacted, where any is.
+const REDACTIONS: usize = 5;
+/// How many pairs of places are compared, beside the ends.
+const PAIRS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_every_place_the_state_is_what_the_lists_told() {
+async fn at_every_place_the_state_is_what_the_views_were() {
     let world = World::new().await;
-    // Nothing happens but what is asked for.
+    // Nothing happens but what is asked for, and what follows from that.
     let server = world.server_without_worker().await;
     let (ada, grace) = (server.person("ada").await, server.person("grace").await);
     let pool = world.pool().await;
-    for seed in 1..=2 {
-        let project = ada.project("Apollo").await;
-        let mut dice = Dice(seed);
-        let mut now = told(&ada, &project).await;
-        let mut recorded = BTreeMap::from([(head(&pool, &project).await, now.clone())]);
-        for _ in 0..40 {
-            act(&ada, &grace, &project, &mut dice, &now).await;
-            now = told(&ada, &project).await;
-            recorded.insert(head(&pool, &project).await, now.clone());
+    let mut types = BTreeSet::new();
+    for seed in 1..=u64::try_from(rounds_of(8)).unwrap() {
+        let redacts = seed % 2 == 0;
+        let redactions = if redacts { REDACTIONS } else { 0 };
+        let name = ada.project("Apollo").await;
+        let (project, path) = (name.parse().expect("an id"), format!("/projects/{name}"));
+        let mut story = Story { ada: &ada, grace: &grace, pool: &pool, project, dice: Dice(seed), count: 0 };
+        let mut acts = story.dice.shuffled(ACTS);
+        for _ in 0..redactions {
+            acts.insert(story.dice.roll(acts.len()), Act::Redact);
         }
-        let path = format!("/projects/{project}");
-        for (seq, told) in &recorded {
+        acts.extend(ONE_OF_EACH);
+
+        // The views follow what happens: as if each event had been alone.
+        let mut follower = Replay::begin(&world, project).await;
+        let mut recorded = BTreeMap::new();
+        let mut alive = 0;
+        for act in acts.into_iter().chain([Act::DeleteProject]) {
+            if let Act::DeleteProject = act {
+                let state = ada.get(&format!("{path}/state")).await.is(200).json;
+                alive = state["seq"].as_i64().expect("a place");
+                assert_told(&ada, &name, &state, &format!("seed {seed}, place {alive}")).await;
+            }
+            story.perform(act).await;
+            let moment = at_rest(&pool, project).await;
+            follower.read(moment.position).await;
+            while follower.step().await.is_some() {}
+            let at = format!("seed {seed}, place {}, {act:?}", moment.seq);
+            assert_same_rows(&follower.rows().await, &moment.rows, &at);
+            recorded.insert(moment.seq, moment.rows);
+        }
+
+        // From now on the log is what it is: what was redacted has been taken out of it from the beginning.
+        let end = at_rest(&pool, project).await;
+        let mut replay = Replay::begin(&world, project).await;
+        replay.read(end.position).await;
+        let mut states = BTreeMap::new();
+        while let Some(event) = replay.step().await {
+            let (seq, rows) = (event.feed_seq, replay.rows().await);
+            let at = format!("seed {seed}, place {seq}");
+            if let Some(then) = recorded.get(&seq).filter(|_| !redacts) {
+                assert_same_rows(&rows, then, &at);
+            }
             let state = ada.get(&format!("{path}/state?as_of={seq}")).await.is(200).json;
-            assert_eq!(state["seq"], *seq);
-            assert_same(&state, told, &format!("seed {seed}, place {seq}"));
+            assert_eq!((&state["seq"], &state["position"]), (&json!(seq), &json!(event.position)));
+            let expected = shown(&rows);
+            assert_shows(&state, &expected, &at);
+            states.insert(seq, expected);
+            types.insert(event.event.event_type());
         }
+        assert_same_rows(&replay.rows().await, &end.rows, &format!("seed {seed}, at the end"));
+        assert_eq!(states.keys().copied().collect::<Vec<_>>(), (1..=end.seq).collect::<Vec<_>>());
+        let is_redacted = states.values().any(|state| json!(state).to_string().contains(PLACEHOLDER));
+        assert_eq!(is_redacted, redacts, "seed {seed}");
+
         // Between two moments, exactly that differs which the states tell apart.
-        let places: Vec<_> = recorded.keys().collect();
-        for pair in places.windows(6) {
-            let (from, to) = (pair[0], pair[5]);
+        let mut any = || 1 + i64::try_from(story.dice.roll(states.len())).unwrap();
+        let mut pairs = vec![(1, alive), (alive, 1), (alive, end.seq), (end.seq, 1)];
+        pairs.extend((0..PAIRS).map(|_| (any(), any())));
+        let mut kinds = BTreeSet::new();
+        for (from, to) in pairs {
+            let expected = differences(&states[&from], &states[&to]);
             let diff = ada.get(&format!("{path}/diff?from={from}&to={to}")).await.is(200).json;
-            let back = ada.get(&format!("{path}/diff?from={to}&to={from}")).await.is(200).json;
+            let at = format!("seed {seed}, from {from} to {to}");
             assert_eq!((&diff["from"]["seq"], &diff["to"]["seq"]), (&json!(from), &json!(to)));
             let changes = diff["changes"].as_array().expect("changes");
-            assert_eq!(changes.len(), back["changes"].as_array().expect("changes").len());
-            let (before, after) = (&recorded[from], &recorded[to]);
-            for list in ["tasks", "comments", "workspaces", "files"] {
-                let kind = list.trim_end_matches('s');
-                let of = |told: &Told| -> BTreeMap<String, Value> {
-                    told.iter()
-                        .filter(|((of, _), _)| *of == list)
-                        .map(|((_, id), item)| (id.clone(), item.clone()))
-                        .collect()
-                };
-                let (before, after) = (of(before), of(after));
-                for change in changes.iter().filter(|change| change["kind"] == kind) {
-                    let id = change["id"].as_str().expect("an id");
-                    let is = (before.contains_key(id), after.contains_key(id));
-                    let expected = match is {
-                        (false, true) => "created",
-                        (true, false) => "deleted",
-                        _ => "changed",
-                    };
-                    assert_eq!(change["change"], expected, "{change}");
-                    for (name, values) in change["fields"].as_object().expect("fields") {
-                        let value =
-                            |of: &BTreeMap<String, Value>| of.get(id).map_or(Value::Null, |item| item[name].clone());
-                        assert_eq!((&values["from"], &values["to"]), (&value(&before), &value(&after)), "{change}");
-                    }
-                }
-                let differing = before.keys().chain(after.keys()).filter(|id| {
-                    before.get(*id).map(|item| &item["version"]) != after.get(*id).map(|item| &item["version"])
-                });
-                for id in differing {
-                    assert!(changes.iter().any(|change| change["id"] == **id), "{kind} {id} differs");
-                }
+            for (change, expected) in changes.iter().zip(&expected) {
+                assert_eq!(change, expected, "{at}");
             }
+            assert_eq!(changes.len(), expected.len(), "{at}: {diff}");
+            kinds.extend(expected.iter().map(|change| change["kind"].as_str().expect("a kind").to_owned()));
         }
+        let every: BTreeSet<String> = NOUNS.iter().map(|noun| noun.kind.to_owned()).collect();
+        assert_eq!(kinds, every, "seed {seed}: something of each kind differs");
     }
+    let missing: Vec<_> = TOLD.iter().filter(|event_type| !types.contains(**event_type)).collect();
+    assert!(missing.is_empty(), "what did not happen proves nothing: {missing:?}");
 }

@@ -1,15 +1,20 @@
 //! `GET /projects/{project_id}/state` and `GET /projects/{project_id}/diff`: a project as it was.
 
+mod acts;
 mod bounds;
 mod every_place;
 mod readers;
 mod refusals;
+mod roots;
+mod shown;
 mod snapshots;
+mod told;
+mod views;
 
 pub use refusals::MET;
 
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{Connection, PgConnection, PgPool};
 use uuid::Uuid;
 use workroom_projections::state::KEPT;
 
@@ -22,6 +27,14 @@ async fn head(pool: &PgPool, project: &str) -> i64 {
         .fetch_one(pool)
         .await
         .expect("the head")
+}
+
+/// Keeps a table as it is until this is dropped: the log tree by `log_leaves`, a view by its name. It can be read meanwhile.
+pub async fn hold(world: &World, table: &str) -> PgConnection {
+    let mut connection = PgConnection::connect(&world.database_url).await.expect("a connection");
+    let lock = format!("BEGIN; LOCK TABLE {table} IN SHARE MODE");
+    sqlx::raw_sql(&lock).execute(&mut connection).await.expect("a lock");
+    connection
 }
 
 /// A state without what tells when it was read.
