@@ -12,7 +12,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     --mount=type=secret,id=cargo_config,target=/usr/local/cargo/config.toml \
-    cargo build --release --locked --bin workroom --bin workroom-launcher \
+    cargo build --release --locked -p workroom -p workroom-launcher --bins \
     && install -s -m 0755 target/release/workroom target/release/workroom-launcher /usr/local/bin/
 
 FROM ${DEBIAN_IMAGE}

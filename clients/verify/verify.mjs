@@ -14,7 +14,6 @@ const FIELDS = ["specversion", "id", "source", "type", "subject", "time", "datac
 export const TEXTS = new RegExp("^((Project|Task|Organization|Workspace|Schedule)(Created|Updated)|SlugClaimed|" +
   "Comment(Posted|Edited)|File(Created|Moved|Deleted|ContentWritten)|Job(Requested|RuleChanged))$");
 const PLACEHOLDER = /"(\[redacted\](-\d+)?|0{64}|https:\/\/redacted\.invalid\/)"/;
-
 /** What does not hold. `at` is the place: line, and position, seq and id of the event, as far as they are known. */
 export class Failure extends Error {}
 const need = (holds, why) => { if (!holds) throw new Failure(why); };
@@ -34,7 +33,6 @@ function whole(value, what) {
   need(Number.isSafeInteger(number) && number >= 0, `${what} is not a whole number`);
   return number;
 }
-
 /** A JSON object in which every byte counts: the same in other words (spaces, escapes, a field twice) is refused. */
 function parse(bytes, names) {
   const value = JSON.parse(bytes.toString());
@@ -42,7 +40,6 @@ function parse(bytes, names) {
   need(Buffer.from(JSON.stringify(value)).equals(bytes), "the line is not in its canonical form");
   return value;
 }
-
 /** The right edge of a Merkle tree (RFC 6962) that grows. `marks` gets its roots at the sizes that stand in it. */
 class Tree {
   size = 0;
@@ -68,7 +65,6 @@ class Tree {
     return this.peaks.reduceRight((right, { value }) => (right ? nodeHash(value, right) : value), null) ?? EMPTY;
   }
 }
-
 /** The roots at two sizes that a proof of consistency leads to (RFC 6962, 2.1.2), whose hashes are used up. */
 function rootsOf(from, to, proof, known) {
   if (from === to) return known ? [known, known] : Array(2).fill(proof.pop());
@@ -78,7 +74,6 @@ function rootsOf(from, to, proof, known) {
   const [older, newer] = from <= split ? rootsOf(from, split, proof, known) : rootsOf(from - split, to - split, proof);
   return from <= split ? [older, nodeHash(newer, side)] : [nodeHash(side, older), nodeHash(side, newer)];
 }
-
 /** Reads a key: `<name>+<8 hex digits>+<base64>`. */
 function parseKey(text) {
   const [, name, id, encoded] = /^([^\s+]+)\+([0-9a-f]{8})\+(A[Q-Za-f]\S+)$/.exec(text) ?? [];
@@ -88,25 +83,27 @@ function parseKey(text) {
   const key = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), bytes.subarray(1)]);
   return { text, name, id, public: createPublicKey({ key, format: "der", type: "spki" }) };
 }
-
-/** Opens a checkpoint in a signed note: of which log, by whom? Signatures by others, of witnesses, are passed over. */
-function openCheckpoint(note, origin, { known, trusted, by }, what) {
+const ROTATED = "after a rotation, give the current key first and the retired one after it " +
+  "(--key CURRENT --key RETIRED); if the key was not rotated, somebody else has signed it";
+/** Opens a checkpoint in a signed note. Only the trusted keys that signed it stay trusted. Witnesses may sign, too. */
+function openCheckpoint(note, origin, ring, what) {
   const [, text, signatures] = /^([^]*?\n)\n((?:— [^\s+]+ \S+\n)+)$/.exec(note) ?? [];
   need(text, `${what} is ${/\S/.test(note) ? "not a signed note" : "empty"}`);
   const [its, size, root, ...extensions] = text.slice(0, -1).split("\n");
   need(its === origin, `${what} is of another log or feed: of ${its}, not of ${origin}`);
-  const signers = [];
+  const signers = new Set();
   for (const [, name, encoded] of signatures.matchAll(/— (\S+) (\S+)\n/g)) {
     const [id, signature] = [base64(encoded).toString("hex", 0, 4), base64(encoded).subarray(4)];
-    for (const key of known.filter((key) => key.name === name && key.id === id)) {
+    for (const key of ring.known.filter((key) => key.name === name && key.id === id)) {
       need(isSignedBy(null, Buffer.from(text), key.public, signature), `${what} has a false signature`);
-      if (trusted.includes(key)) signers.push(key);
+      signers.add(key);
     }
   }
-  need(signers.length > 0, `${what} is signed by ${by}`);
-  return { size: whole(size, `size of ${what}`), root: base64(root, 32), extensions: extensions.join("\n"), signers };
+  need(signers.size > 0, `${what} is signed by ${ring.none}`);
+  ring.trusted = ring.trusted.filter((key) => signers.has(key));
+  need(ring.trusted.length > 0, `${ring.what} is signed by another key than ${ring.than}: ${ROTATED}`);
+  return { size: whole(size, `size of ${what}`), root: base64(root, 32), extensions: extensions.join("\n") };
 }
-
 /** A part of law 9: whose account is closed, who was removed from which project, who was ever an admin. */
 function rights() {
   const [closed, removed, admins] = [new Set(), new Set(), new Set()];
@@ -123,8 +120,7 @@ function rights() {
     if (kind === "organization" && (admin_id || [role, to].includes("admin"))) admins.add(admin_id ?? account_id);
   };
 }
-
-/** Takes an export piece by piece. `keys` are trusted, or else those of the file; `older` is a checkpoint. */
+/** Takes an export piece by piece. Signed by the first of `keys`, or else by its own; `older` is a checkpoint. */
 function verifier({ keys = [], older = null } = {}) {
   const [given, judge] = [keys.map(parseKey), rights()];
   const [log, others, feeds, seqs, sequences, redacted] = [Tree, Tree, Map, Map, Map, Map].map((Kind) => new Kind());
@@ -136,12 +132,18 @@ function verifier({ keys = [], older = null } = {}) {
     need(header.format === "workroom.audit/1", `the format ${header.format} is not known: workroom.audit/1 is`);
     need(UUID.test(header.log_id) && Date.parse(header.exported_at) > 0, "log_id or exported_at is not one");
     origin = `workroom/${header.log_id}`;
-    const own = header.keys.map(parseKey);
-    ring = { known: [...given, ...own], trusted: given.length > 0 ? given : own, by: "none of the keys" };
-    past = older === null ? null : openCheckpoint(older, origin, ring, "the older checkpoint");
-    // Where no key is given, only that of the older checkpoint is known not to be anybody's.
-    const by = "another key than the older checkpoint: if it was rotated in between, give both with --key";
-    if (past && given.length === 0) ring = { ...ring, trusted: past.signers, by };
+    // A key of another log counts for nothing. Those behind the first are retired: for the older checkpoint alone.
+    const known = [...new Set([...keys, ...header.keys])].map(parseKey).filter(({ name }) => name === origin);
+    const [isOwn, mine] = [keys.length === 0, known.filter(({ text }) => keys.length === 0 || keys.includes(text))];
+    const other = `the keys that were given are of another log: of ${given[0]?.name}, and the file is of ${origin}`;
+    need(mine.length > 0, isOwn ? `the file names no key of its log, ${origin}` : other);
+    const none = isOwn ? "no key in the file: give the log's key with --key" : "no key that is given or in the file";
+    ring = { known, none, trusted: mine, what: "the older checkpoint", than: "those given" };
+    past = older === null ? null : openCheckpoint(older, origin, ring, ring.what);
+    const isOne = !past || !isOwn || ring.trusted.length === 1;
+    need(isOne, "more than one key in the file has signed the older checkpoint: give the log's key with --key");
+    Object.assign(ring, { what: "the file", than: past ? ring.what : "its checkpoint" });
+    if (!isOwn) Object.assign(ring, { than: "the first one given", trusted: mine.slice(0, 1) });
     head = openCheckpoint(header.checkpoint, origin, ring, "the checkpoint");
     need(!past || past.size <= head.size, "the file is older than the checkpoint that was kept: a roll-back");
     const { signature, ...unsigned } = header;
@@ -254,13 +256,13 @@ function verifier({ keys = [], older = null } = {}) {
   function finish() {
     need(isEnded && parts.length === 0, header ? "the file was cut: it has no end" : "the file is empty");
     return { ok: true, log_id: header.log_id, scope: header.scope, from_position: from, events: count,
-      size: head.size, root: head.root.toString("hex"), keys: ring.trusted.map(({ text }) => text),
+      size: head.size, root: head.root.toString("hex"), signed_by: `${ring.trusted[0].name}+${ring.trusted[0].id}`,
       keys_are: given.length > 0 ? "given" : "the file's own",
+      ...(past && given.length === 0 && { but: "a retired key, which may be stolen, cannot be told without --key" }),
       law_9: "in part: nobody acts while closed or erased, nor in a project after the removal from it" };
   }
   return { push, finish, place: () => at };
 }
-
 /** Verifies an export that is streamed, compressed or not. Rejects with a Failure where something does not hold. */
 export async function verify(input, options) {
   const verifying = verifier(options);
@@ -277,7 +279,6 @@ export async function verify(input, options) {
     throw Object.assign(failure, { at: verifying.place() });
   }
 }
-
 async function main(args) {
   const [options, files, isJson] = [{ keys: [], older: null }, [], args.includes("--json")];
   process.exitCode = 2;
@@ -287,14 +288,13 @@ async function main(args) {
     else if (arg === "--checkpoint") options.older = readFileSync(String(args.shift()), "utf8");
     else if (arg !== "--json") files.push(arg);
   }
-  need(files.length === 1, "Usage: verify.mjs [--key KEY]... [--checkpoint FILE] [--json] FILE (- is standard input)");
+  need(files.length === 1, "Usage: verify.mjs [--key KEY [--key RETIRED]...] [--checkpoint FILE] [--json] FILE (or -)");
   const failed = (error) => (error.at ? { ok: false, why: error.message, ...error.at } : Promise.reject(error));
   const said = await verify(files[0] === "-" ? process.stdin : createReadStream(files[0]), options).catch(failed);
   const text = ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`;
   console.log(isJson ? JSON.stringify(said) : Object.entries(said).map(text).join("\n"));
   process.exitCode = said.ok ? 0 : 1;
 }
-
 if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(new URL(import.meta.url))) {
   main(process.argv.slice(2)).catch((error) => console.error(`verify: ${error.message}`));
 }

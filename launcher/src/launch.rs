@@ -44,7 +44,7 @@ use serde::Deserialize;
 
 use self::{confine::inheritable, first::First, inside::Inside, watch::Findings};
 use crate::{
-    bubblewrap,
+    BUILD, bubblewrap,
     message::{self, ArtifactLimits, Ended, Message, Order, TERMINATE},
     plan::{LaunchArguments, Pipe, Plan},
     start,
@@ -74,6 +74,9 @@ pub fn launch(arguments: &LaunchArguments) -> LaunchError {
 
 fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
     let plan: Plan = serde_json::from_str(&arguments.plan).during("reading the plan")?;
+    if plan.build != BUILD {
+        return Err("the worker is of another build").during("reading the plan");
+    }
     confine::close_inherited().during("closing inherited files")?;
     let low = confine::low_descriptors().during("keeping low descriptors")?;
 

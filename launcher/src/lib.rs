@@ -22,3 +22,10 @@ pub use launch::{LaunchError, launch};
 
 /// The program's name; the worker looks for it beside its own.
 pub const PROGRAM: &str = "workroom-launcher";
+
+/// What the sources of the launcher are, as a number in hexadecimal: a worker starts no launcher of another build, for that might not
+/// know of a limit that it is told.
+pub const BUILD: &str = env!("WORKROOM_LAUNCHER_BUILD");
+
+/// The argument by which the program prints [`BUILD`], and does nothing else.
+pub const TELL_BUILD: &str = "--build";

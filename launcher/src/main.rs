@@ -2,9 +2,12 @@
 
 use std::{io::Write, process::ExitCode};
 
-use workroom_launcher::{PROGRAM, launch, plan::LaunchArguments};
+use workroom_launcher::{BUILD, PROGRAM, TELL_BUILD, launch, plan::LaunchArguments};
 
 fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == TELL_BUILD) {
+        return writeln!(std::io::stdout(), "{BUILD}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
+    }
     let said = match LaunchArguments::read(std::env::args_os()) {
         Some(arguments) => {
             let error = launch(&arguments);

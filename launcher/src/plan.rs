@@ -28,9 +28,12 @@ pub const USERS: u32 = 4096;
 
 /// One sandbox, as the launcher needs it.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The worker's process id.
     pub parent: i32,
+    /// The worker's [`BUILD`](crate::BUILD): a launcher of another one refuses.
+    pub build: String,
     /// The worker's pipe from which the launcher reads orders.
     pub control: Pipe,
     /// The worker's pipe to which the launcher writes messages.

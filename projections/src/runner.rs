@@ -28,6 +28,13 @@ use crate::{
 const BATCH: i64 = 1000;
 /// How long the database may take over anything; it ends its own statements sooner.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long a batch may take at first. One that takes longer, as where millions of rows go with what they belong to, would never be
+/// done: each further try has four times as long.
+const BATCH_LIMIT: Duration = Duration::from_secs(20);
+/// So often the limit grows: to 21 minutes.
+const MOST_EXTENSIONS: u32 = 3;
+/// How much later than the database the process gives up.
+const MARGIN: Duration = Duration::from_secs(5);
 /// The pause before another try to lead.
 const PAUSE: Duration = Duration::from_millis(100);
 const BACKSTOP: Duration = Duration::from_millis(100);
@@ -52,6 +59,8 @@ pub struct Runner {
     progress: Progress,
     announce: Announce,
     election: Election,
+    /// How often in a row a batch was not done in time.
+    extensions: u32,
 }
 
 /// Why a runner stopped leading.
@@ -84,6 +93,18 @@ impl RunError {
             Self::Log(_) | Self::Change { .. } => false,
         }
     }
+
+    /// Whether a batch was not done in its time.
+    fn is_slow_batch(&self) -> bool {
+        match self {
+            // query_canceled
+            Self::Apply { source: sqlx::Error::Database(error), .. } => {
+                error.code().is_some_and(|code| code == "57014")
+            }
+            Self::Timeout => true,
+            _ => false,
+        }
+    }
 }
 
 /// Waits for the database, but not for ever: a connection can be dead without anybody having said so.
@@ -91,7 +112,14 @@ async fn answer<T, E>(asked: impl Future<Output = Result<T, E>>) -> Result<T, Ru
 where
     RunError: From<E>,
 {
-    match tokio::time::timeout(ANSWER_TIMEOUT, asked).await {
+    answer_within(ANSWER_TIMEOUT, asked).await
+}
+
+async fn answer_within<T, E>(limit: Duration, asked: impl Future<Output = Result<T, E>>) -> Result<T, RunError>
+where
+    RunError: From<E>,
+{
+    match tokio::time::timeout(limit, asked).await {
         Ok(answered) => Ok(answered?),
         Err(_) => Err(RunError::Timeout),
     }
@@ -119,7 +147,8 @@ impl Runner {
         announce: Announce,
         election: Election,
     ) -> Self {
-        Self { group: Arc::new(group), recent: RecentEvents::default(), options, head, progress, announce, election }
+        let (group, recent, extensions) = (Arc::new(group), RecentEvents::default(), 0);
+        Self { group, recent, options, head, progress, announce, election, extensions }
     }
 
     /// The same runner, which takes what this process has just written from memory.
@@ -134,6 +163,9 @@ impl Runner {
             match self.lead().await {
                 Ok(never) => match never {},
                 Err(error) if error.is_passing() => {
+                    if error.is_slow_batch() {
+                        self.extensions = MOST_EXTENSIONS.min(self.extensions + 1);
+                    }
                     tracing::warn!(
                         group = self.group.name,
                         error = &error as &dyn std::error::Error,
@@ -171,6 +203,9 @@ impl Runner {
     async fn lead(&mut self) -> Result<std::convert::Infallible, RunError> {
         let mut connection = answer(session::begin(&self.options)).await?;
         answer(sqlx::query("SET synchronous_commit = off").execute(&mut connection)).await?;
+        let limit = BATCH_LIMIT * 4_u32.pow(self.extensions);
+        let limited = format!("SET statement_timeout = {}", limit.as_millis());
+        answer(sqlx::query(&limited).execute(&mut connection)).await?;
         let mut reader = LogReader::new(self.group.reads()).with_recent(self.recent.clone());
         answer(reader.attach(&mut connection)).await?;
         let writer = answer(ViewWriter::prepare(&mut connection, &self.group)).await?;
@@ -204,7 +239,9 @@ impl Runner {
             };
             let events: Vec<Recorded> = entries.into_iter().filter_map(|entry| entry.recorded).collect();
             if !events.is_empty() {
-                answer(self.apply((&mut connection, &writer), stored, last, &events)).await?;
+                let applied = self.apply((&mut connection, &writer), stored, last, &events);
+                answer_within(limit + MARGIN, applied).await?;
+                self.extensions = 0;
                 stored = last;
                 stored_at = Instant::now();
             }

@@ -130,7 +130,10 @@ fn late() -> impl Iterator<Item = Rule> {
         ),
         // An index has these events by their time: what ended before is not looked at. OFFSET keeps to this order.
         found_from: Some(format!(
-            "events gone CROSS JOIN LATERAL (
+            "(SELECT e.event_type, e.aggregate_id FROM events e
+              WHERE e.event_type IN ('ProjectDeleted', 'AccountErased', 'JobDeleted')
+                AND e.recorded_at > now() - interval '7 days') AS gone
+             CROSS JOIN LATERAL (
                  SELECT gone.aggregate_id::uuid AS id WHERE gone.event_type = 'JobDeleted'
                  UNION ALL
                  SELECT j.id FROM jobs j WHERE gone.event_type = 'ProjectDeleted' AND j.project_id = gone.aggregate_id::uuid
@@ -138,12 +141,12 @@ fn late() -> impl Iterator<Item = Rule> {
                  SELECT j.id FROM jobs j WHERE gone.event_type = 'AccountErased' AND j.project_id IS NULL
                      AND j.submitted_by = gone.aggregate_id::uuid
                  OFFSET 0) AS ended
-             JOIN {table} ON {table}.job_id = ended.id
-                 AND gone.event_type IN ('ProjectDeleted', 'AccountErased', 'JobDeleted')
-                 AND gone.recorded_at > now() - interval '7 days'"
+             CROSS JOIN LATERAL (
+                 SELECT t.ctid, t.job_id FROM {table} t WHERE t.job_id = ended.id OFFSET 0) AS {table}"
         )),
         portion: 1000,
-        period: Duration::from_mins(10),
+        // All jobs of what has ended of late are looked at.
+        period: Duration::from_hours(1),
     })
 }
 
@@ -234,7 +237,8 @@ impl Rule {
         loop {
             let deleted = sqlx::query(&statement).bind(i64::from(self.portion)).execute(pool).await?.rows_affected();
             all += deleted;
-            if deleted < u64::from(self.portion) || !context.may_go_on() {
+            // Fewer than a portion does not mean that these were all: a row may be found by two events.
+            if deleted == 0 || !context.may_go_on() {
                 return Ok(all);
             }
         }

@@ -33,7 +33,8 @@ pub enum AuditCommand {
     Access {
         /// An export; without it, the log is read. `-` is the standard input.
         file: Option<PathBuf>,
-        /// A key of the log that you have from elsewhere; without one, the keys in the file are taken.
+        /// A key of the log that you have from elsewhere; without one, the keys in the file are taken. The first one has to have
+        /// signed the file.
         #[arg(long = "key", value_name = "VKEY", requires = "file")]
         keys: Vec<Verifier>,
     },
@@ -51,8 +52,9 @@ pub enum AuditCommand {
 pub struct VerifyArgs {
     /// The export, packed or not; `-` is the standard input.
     file: PathBuf,
-    /// A key of the log that you have from elsewhere, as `workroom log-keys list` prints it. Without one, the keys in the file are
-    /// taken.
+    /// A key of the log that you have from elsewhere, as `workroom log-keys list` prints it. The first one has to have signed the
+    /// file. Further ones are retired keys, and count for the older checkpoint alone: after a rotation, give the current key first and
+    /// the retired one after it. Without one, the keys in the file are taken.
     #[arg(long = "key", value_name = "VKEY")]
     keys: Vec<Verifier>,
     /// An older checkpoint of the log that you have kept: the file must go on from it.
@@ -111,9 +113,7 @@ fn access_of_file(file: &Path, keys: Vec<Verifier>) -> anyhow::Result<ExitCode> 
                     report.unjudged
                 ))?;
             }
-            if report.own_keys {
-                output::line(OWN_KEYS)?;
-            }
+            tell_keys(&report)?;
             tell_violations(report.events, report.projects, &violations)
         }
         Err(failure) => tell_failure(&failure),
@@ -149,6 +149,8 @@ fn tell_failure(failure: &Failure) -> anyhow::Result<ExitCode> {
 const OWN_KEYS: &str =
     "the keys are the file's own: give --key with one that you have from elsewhere to know who signed it";
 
+const RETIRED: &str = "a retired key, which may be stolen, cannot be told from the current one without --key";
+
 fn tell(report: &Report) -> anyhow::Result<()> {
     let Report { log_id, scope, after, events, context, size, root, .. } = report;
     output::line(&format!(
@@ -174,8 +176,17 @@ fn tell(report: &Report) -> anyhow::Result<()> {
         ))?,
         (false, _) => output::line("it begins in the middle: who was allowed to do what is not judged")?,
     }
+    tell_keys(report)
+}
+
+/// Who signed it, and how that is known.
+fn tell_keys(report: &Report) -> anyhow::Result<()> {
+    output::line(&format!("signed by the key {}", report.signed_by))?;
     if report.own_keys {
         output::line(OWN_KEYS)?;
+    }
+    if report.own_keys && report.older.is_some() {
+        output::line(RETIRED)?;
     }
     Ok(())
 }

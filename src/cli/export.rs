@@ -11,16 +11,20 @@ use clap::Args;
 use sqlx::PgPool;
 use uuid::Uuid;
 use workroom_domain::{
+    Decide,
     actor::{Actor, SystemActor},
     ids::{OrganizationId, ProjectId},
+    organization::Organization,
+    project::Project,
 };
 use workroom_projections::progress::Progress;
 
 use super::output;
 use crate::{
     application::{
-        App, Context,
+        App, Context, Error,
         audit::{AuditedFeed, RecordExport},
+        codes::OUTCOME_UNKNOWN,
     },
     audit::export::{Asked, Export, Gzip, Scope, Sink},
     config::Config,
@@ -57,7 +61,8 @@ pub struct ExportArgs {
     /// Have it prove that the log of this size, of which there is an older checkpoint, is the beginning of what it is now.
     #[arg(long, value_name = "SIZE", value_parser = clap::value_parser!(u64).range(1..))]
     consistency_from: Option<u64>,
-    /// Do not note in the log that it was exported: for a standby, or a role that only reads. Nobody can see it there then.
+    /// Do not note in the log that it was exported: for a standby, a copy by logical replication, or a role that only reads. Nobody
+    /// can see it there then.
     #[arg(long)]
     unnoted: bool,
 }
@@ -79,6 +84,7 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
         (None, Some(id)) => (Scope::Organization(id), AuditedFeed::Organization(OrganizationId(id))),
         (None, None) => (Scope::All(true), AuditedFeed::Log(trees.log_id().await?)),
     };
+    insist_on_scope(&pool, scope).await?;
     let asked = Asked { scope, after: args.after, consistency_from: args.consistency_from };
     let export = Export::prepare(&pool, &trees, &asked).await.with_context(|| format!("no export of {scope}"))?;
     let (after, until) = (export.after(), export.until());
@@ -90,7 +96,10 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
             // It is empty: if it stays, nothing is wrong but a name.
             let _ = std::fs::remove_file(&file.part);
         }
-        noted.with_context(|| format!("no export of {scope}: it cannot be noted in the log"))?;
+        noted.map_err(|error| {
+            let why = why_not_noted(&error);
+            error.context(format!("no export of {scope}: {why}"))
+        })?;
     }
     let Some(Part { path, part, file }) = file else {
         return write(export, Output(BufWriter::with_capacity(BUFFER, io::stdout())), args.gzip, &progress).await;
@@ -107,6 +116,9 @@ pub async fn run(args: ExportArgs) -> anyhow::Result<()> {
 async fn insist_on_notes(pool: &PgPool) -> anyhow::Result<()> {
     let obstacle: Option<String> = sqlx::query_scalar(
         "SELECT CASE WHEN pg_is_in_recovery() THEN 'the database is a standby'
+                     WHEN EXISTS (SELECT FROM pg_subscription_rel WHERE srrelid = 'public.events'::regclass)
+                     THEN 'the database is a copy by logical replication, and an event of its own would \
+                           part it from its source'
                      WHEN NOT has_table_privilege('public.events', 'INSERT')
                      THEN 'the role ' || current_user::text || ' may not append to it' END",
     )
@@ -118,6 +130,31 @@ async fn insist_on_notes(pool: &PgPool) -> anyhow::Result<()> {
             "the export cannot be noted in the log: {obstacle}; export as the service's role from the database that the \
              service writes to, or with --unnoted: then nobody can see in the log that it was exported"
         ),
+    }
+}
+
+/// Insists that the log has such a project or organization, deleted or not. Other feeds, as those of accounts, have another form.
+async fn insist_on_scope(pool: &PgPool, scope: Scope) -> anyhow::Result<()> {
+    let (noun, aggregate_type, id) = match scope {
+        Scope::Project(id) => ("project", Project::TYPE, id),
+        Scope::Organization(id) => ("organization", Organization::TYPE, id),
+        Scope::All(_) => return Ok(()),
+    };
+    let is_there: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM events WHERE aggregate_type = $1 AND aggregate_id = $2)")
+            .bind(aggregate_type)
+            .bind(id.to_string())
+            .fetch_one(pool)
+            .await?;
+    anyhow::ensure!(is_there, "no export of {scope}: there is no such {noun}");
+    Ok(())
+}
+
+/// What is known of a note that did not succeed.
+fn why_not_noted(error: &anyhow::Error) -> &'static str {
+    match error.downcast_ref::<Error>() {
+        Some(error) if error.code().name == OUTCOME_UNKNOWN.name => "it is not certain that it was noted in the log",
+        _ => "it cannot be noted in the log",
     }
 }
 
@@ -171,5 +208,19 @@ impl<W: Write + Send> Sink for Output<W> {
 
     async fn end(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_store::AppendError;
+
+    #[test]
+    fn an_unknown_outcome_is_not_told_as_a_failure() {
+        let why = |error: AppendError| why_not_noted(&Error::from(error).into());
+        assert_eq!(why(AppendError::OutcomeUnknown), "it is not certain that it was noted in the log");
+        assert_eq!(why(AppendError::Unavailable), "it cannot be noted in the log");
+        assert_eq!(why_not_noted(&anyhow::anyhow!("no log")), "it cannot be noted in the log");
     }
 }

@@ -18,10 +18,11 @@ use tokio::{sync::OnceCell, time::Instant};
 use uuid::Uuid;
 use workroom_projections::log;
 use workroom_proofs::{
+    checkpoint::{Checkpoint, origin},
     entry::{Salt, commitment},
     frontier::Frontier,
     hash::Hash,
-    note::{Signer, Verifier},
+    note::{self, Signer, Verifier},
     tile::Tile,
     tree::{self, Subtree},
 };
@@ -240,7 +241,7 @@ impl Trees {
     /// # Errors
     /// As [`Trees::sign_feeds`].
     pub async fn sign_feed(&self, feed_id: Uuid, log_size: u64) -> Result<String, TreeError> {
-        let signed = self.sign_feeds(&[feed_id], log_size).await?.pop();
+        let signed = self.sign_feeds(&self.signer().await?, &[feed_id], log_size).await?.pop();
         Ok(signed.ok_or_else(|| TreeError::Missing(format!("feed {feed_id}")))?.checkpoint)
     }
 
@@ -248,7 +249,12 @@ impl Trees {
     ///
     /// # Errors
     /// The tree is not that large; a feed is shorter than it was when the tree took it in: history was changed. The database's.
-    pub async fn sign_feeds(&self, feed_ids: &[Uuid], log_size: u64) -> Result<Vec<SignedFeed>, TreeError> {
+    pub async fn sign_feeds(
+        &self,
+        signer: &Signer,
+        feed_ids: &[Uuid],
+        log_size: u64,
+    ) -> Result<Vec<SignedFeed>, TreeError> {
         let log_id = self.log_id().await?;
         let sizes: Vec<(i64, i64)> = sqlx::query_as(
             "SELECT feed_size_at(w.feed_id, $2), feed_size_taken_in(w.feed_id, $2)
@@ -264,14 +270,13 @@ impl Trees {
         let feeds: Vec<(Uuid, u64)> =
             feed_ids.iter().zip(sizes).map(|(feed_id, (size, _))| (*feed_id, from_stored(size))).collect();
         let roots = self.roots_of_small(&feeds).await?;
-        let signer = self.signer(log_id).await?;
         let mut checkpoints = Vec::with_capacity(feeds.len());
         for (feed_id, size) in feeds {
             let root = match roots.get(&feed_id) {
                 Some(root) => *root,
                 None => self.root(Tree::Feed(feed_id), size).await?,
             };
-            let checkpoint = checkpoint::sign_feed(&signer, (log_id, feed_id), size, root, log_size)?;
+            let checkpoint = checkpoint::sign_feed(signer, (log_id, feed_id), size, root, log_size)?;
             checkpoints.push(SignedFeed { size, checkpoint });
         }
         Ok(checkpoints)
@@ -309,10 +314,29 @@ impl Trees {
     ///
     /// # Errors
     /// A line is none; the database's.
-    pub async fn sign_export(&self, log: (u64, Hash), extensions: Vec<String>) -> Result<String, TreeError> {
+    pub async fn sign_export(
+        &self,
+        signer: &Signer,
+        log: (u64, Hash),
+        extensions: Vec<String>,
+    ) -> Result<String, TreeError> {
+        checkpoint::sign_export(signer, self.log_id().await?, log, extensions)
+    }
+
+    /// The note of a checkpoint that is stored, signed anew by this key: the stored one may be of a key that was rotated since.
+    ///
+    /// # Errors
+    /// What is stored is not what a key of this log has signed; the database's.
+    pub async fn sign_again(&self, signer: &Signer, stored: &SignedCheckpoint) -> Result<String, TreeError> {
         let log_id = self.log_id().await?;
-        let signer = self.signer(log_id).await?;
-        checkpoint::sign_export(&signer, log_id, log, extensions)
+        let known = keys::verifiers(self.pool()).await?;
+        let told = note::open(&stored.note, &known).ok().and_then(|text| text.parse::<Checkpoint>().ok());
+        let is_stored =
+            |told: Checkpoint| (told.size, told.root) == (stored.size, stored.root) && told.origin == origin(log_id);
+        if !told.is_some_and(is_stored) {
+            return Err(TreeError::Unreadable("the latest checkpoint"));
+        }
+        Ok(checkpoint::sign(signer, log_id, stored.size, stored.root)?.note)
     }
 
     /// Each epoch with the first position whose leaf names it, in order.
@@ -343,11 +367,12 @@ impl Trees {
     }
 
     async fn make_key(&self) -> Result<(), TreeError> {
-        let log_id = self.log_id().await?;
-        self.signer(log_id).await.map(drop)
+        self.signer().await.map(drop)
     }
 
-    async fn signer(&self, log_id: Uuid) -> Result<Signer, TreeError> {
+    /// The key that signs now; made, where there is none.
+    pub(crate) async fn signer(&self) -> Result<Signer, TreeError> {
+        let log_id = self.log_id().await?;
         let mut connection = self.pool().acquire().await?;
         keys::signer(&mut connection, log_id).await
     }

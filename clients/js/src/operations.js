@@ -16,6 +16,7 @@ const KEYED = [
   /^\/(jobs|organizations|projects|schedules)$/,
   /^\/jobs\/(cancel|retry|delete)$/,
   /^\/realtime\/tickets$/,
+  /^\/(organizations\/[^/]+|projects\/[^/]+|auth\/me)\/events\/[^/]+\/redact$/,
   /^\/organizations\/[^/]+\/members$/,
   /^\/projects\/[^/]+\/(members|tasks|webhooks|workspaces)$/,
   /^\/projects\/[^/]+\/webhooks\/[^/]+\/(secret|deliveries\/[^/]+\/redeliver)$/,

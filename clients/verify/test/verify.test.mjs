@@ -14,6 +14,10 @@ const PROGRAM = fileURLToPath(new URL("../verify.mjs", import.meta.url));
 const file = (lines) => Buffer.from(lines.map((line) => `${line}\n`).join(""));
 const check = (lines, options) => verify(Readable.from([file(lines)]), options);
 
+/** What is said where another key signed than the one that counts. */
+const another = (what, than) => new RegExp(`^${what} is signed by another key than ${than}: after a rotation, give ` +
+  "the current key first and the retired one after it .*; if the key was not rotated, somebody else has signed it$");
+
 async function fails(promise, why) {
   const error = await promise.then(() => assert.fail(`verified, not: ${why}`), (error) => error);
   assert(error instanceof Failure, error.stack);
@@ -29,7 +33,9 @@ test("every kind of export is verified, with the file's key and with a given one
       const report = await check(lines);
       assert.equal(report.events, lines.length - 2, name);
       assert.equal(report.keys_are, "the file's own");
-      assert.equal((await check(lines, { keys: [log.signer.text] })).keys_are, "given");
+      const given = await check(lines, { keys: [log.signer.text] });
+      const [key, id] = log.signer.text.split("+");
+      assert.deepEqual([given.keys_are, given.signed_by, report.signed_by], ["given", `${key}+${id}`, `${key}+${id}`]);
     }
   }
 });
@@ -69,33 +75,77 @@ test("an older checkpoint of each size is the beginning, and another is not", as
 test("keys and checkpoints of others are refused", async () => {
   const [{ log, exports }, { log: other }] = [story(3), story(4)];
   const lines = log.export(exports.project);
-  await fails(check(lines, { keys: [other.signer.text] }), /signed by none/);
-  await fails(check(lines, { keys: [log.newKey().text] }), /signed by none/);
+  const foreign = `the keys that were given are of another log: of workroom/${other.id}, and the file is of workroom/`;
+  await fails(check(lines, { keys: [other.signer.text] }), new RegExp(foreign + log.id));
+  assert((await check(lines, { keys: [other.signer.text, log.signer.text] })).ok);
+  await fails(check(lines, { keys: [log.newKey().text] }), another("the file", "the first one given"));
+  // A file that was made by who has another log's key: nobody believes it, whether that key is given or not.
+  const made = story(3).log;
+  const signer = made.signer;
+  made.signer = other.signer;
+  const stolen = made.export(exports.project);
+  const mine = [signer.text, other.signer.text];
+  for (const keys of [mine, mine.toReversed()]) {
+    await fails(check(stolen, { keys }), /the checkpoint is signed by no key that is given or in the file/);
+  }
+  await fails(check(stolen), /the file names no key of its log, workroom/);
   // Another log has another key, too: which log it is, is told whatever keys are given.
   const ofOther = `the older checkpoint is of another log or feed: of workroom/${other.id}, not of workroom/${log.id}`;
   for (const keys of [[], [log.signer.text], [log.signer.text, other.signer.text]]) {
     await fails(check(lines, { keys, older: other.checkpoint(5) }), new RegExp(ofOther));
-    await fails(check(lines, { keys, older: log.checkpoint(5, log.newKey()) }), /older checkpoint is signed by none/);
+    const nobody = /older checkpoint is signed by no key (in the file: give|that is given or in the file)/;
+    await fails(check(lines, { keys, older: log.checkpoint(5, log.newKey()) }), nobody);
     for (const older of ["", "\n", " \n\n"]) await fails(check(lines, { keys, older }), /older checkpoint is empty/);
     const whole = log.checkpoint(5);
     for (const older of ["{}\n", file(lines).toString(), whole.split("\n\n")[0], whole.replaceAll("\n", "\r\n")]) {
       await fails(check(lines, { keys, older }), /older checkpoint is not a signed note/);
     }
   }
-  // A witness's signature is passed over, and the key of a rotation is as good as the one before.
-  const rotated = log.newKey();
-  const edit = (header) => {
-    header.checkpoint += other.note("", other.newKey("witness.example")).slice(1);
-    header.keys.push(rotated.text);
-  };
-  const older = log.checkpoint(log.leaves.length, rotated);
-  const witnessed = log.export({ ...exports.project, edit });
-  assert((await check(witnessed, { older, keys: [log.signer.text, rotated.text] })).ok);
-  // Without a key that is known from elsewhere, the file's others could be anybody's.
-  await fails(check(witnessed, { older }), /signed by another key than the older checkpoint: .* give both with --key/);
-  await fails(check(witnessed, { older, keys: [rotated.text] }), /checkpoint is signed by none/);
+  // An older note of a feed of the same log is no checkpoint of the log.
+  const [feed] = exports.project.feeds;
+  const ofFeed = `is of another log or feed: of workroom/${log.id}/feed/${feed}, not of workroom/${log.id}`;
+  await fails(check(lines, { older: log.feedCheckpoint(feed, 9) }), new RegExp(ofFeed));
+  // A witness's signature is passed over.
+  const witness = (header) => (header.checkpoint += other.note("", other.newKey("witness.example")).slice(1));
+  assert((await check(log.export({ ...exports.project, edit: witness }), { keys: [log.signer.text] })).ok);
   await fails(check(lines.with(0, JSON.stringify(JSON.parse(lines[0]), (name, value) =>
     name === "exported_at" ? "2026-11-02T00:00:00.000000Z" : value))), /not the one that was signed/);
+});
+
+test("after a rotation the current key signs files, and the retired one counts for what was kept alone", async () => {
+  const { log, exports } = story(13);
+  const [old, older, size] = [log.signer, log.checkpoint(9), log.leaves.length];
+  const asked = { ...exports.project, consistencyFrom: 9 };
+  const current = log.newKey();
+  const edit = (header) => (header.keys = [current.text, old.text]);
+  const thiefs = log.export({ ...asked, edit });
+  log.signer = current;
+  const lines = log.export({ ...asked, edit });
+  const [right, wrong] = [[current.text, old.text], [old.text, current.text]];
+  const { signed_by: by, but } = await check(lines, { keys: right, older });
+  assert.deepEqual([by, but], [current.text.split("+", 2).join("+"), undefined]);
+  assert((await check(lines, { keys: [current.text] })).ok);
+  // Whoever has the retired key can sign all of a file.
+  for (const kept of [older, null]) {
+    await fails(check(thiefs, { keys: right, older: kept }), another("the file", "the first one given"));
+  }
+  await fails(check(lines, { keys: wrong, older }), another("the file", "the first one given"));
+  await fails(check(lines, { keys: [old.text], older }), another("the file", "the first one given"));
+  await fails(check(lines, { keys: [current.text], older }), another("the older checkpoint", "those given"));
+  // Without a key that is known from elsewhere, the file's others could be anybody's.
+  await fails(check(lines, { older }), another("the file", "the older checkpoint"));
+  assert.match((await check(thiefs, { older })).but, /a retired key, .* cannot be told without --key/);
+  assert.equal((await check(thiefs)).but, undefined);
+  const unsigned = log.export({ ...asked, edit: (header) => (header.keys = [log.newKey().text]) });
+  await fails(check(unsigned), /the checkpoint is signed by no key in the file: give the log's key with --key/);
+  // Somebody who adds a signature to what was kept, and names their key in the file, is not believed for it.
+  const added = log.note(log.checkpoint(9).split("\n\n")[0] + "\n", current).split("\n\n")[1];
+  const many = /more than one key in the file has signed the older checkpoint: give the log's key with --key/;
+  await fails(check(lines, { older: older + added }), many);
+  assert((await check(lines, { keys: right, older: older + added })).ok);
+  const twice = log.export({ ...asked, edit: (header) => (header.keys = [current.text, current.text]) });
+  assert((await check(twice, { older: log.checkpoint(9) })).ok);
+  assert((await check(twice, { keys: [current.text, current.text], older: log.checkpoint(size) })).ok);
 });
 
 test("nothing can be left out by who hands the file on", async () => {

@@ -9,7 +9,7 @@ use crate::event::domain_event;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "type")]
 pub enum AuditTrailEvent {
-    /// A history was exported: of a project, or of an organization and all its projects.
+    /// A history was exported: of a project, of an organization and all its projects, or the whole log.
     HistoryExported {
         /// The position of the log behind which the export begins; 0 for the beginning.
         after: i64,

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, io, time::Duration};
 use sqlx::PgPool;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
-use workroom_proofs::{hash::Hash, tree::cover};
+use workroom_proofs::{hash::Hash, note::Signer, tree::cover};
 
 use super::{
     context,
@@ -144,7 +144,10 @@ impl Export {
             }
             None => None,
         };
-        let (feeds, parts) = feeds(pool, trees, asked.scope, (from, checkpoint.size)).await?;
+        // One key signs all of it, whichever signed the checkpoint, and whatever is rotated meanwhile.
+        let signer = trees.signer().await?;
+        let note = trees.sign_again(&signer, &checkpoint).await?;
+        let (feeds, parts) = feeds(pool, (trees, &signer), asked.scope, (from, checkpoint.size)).await?;
         let frontier = if from == 0 { None } else { Some(trees.subtrees(Tree::Log, &cover(0..from)).await?) };
         let epochs = trees.epochs().await?;
         let keys = trees.verifiers().await?;
@@ -156,7 +159,7 @@ impl Export {
             from_position: (asked.scope.is_all() || from > 0).then_some(from),
             exported_at: written_time(now()),
             keys: keys.iter().map(ToString::to_string).collect(),
-            checkpoint: checkpoint.note.clone(),
+            checkpoint: note,
             feeds,
             epochs: epochs.into_iter().map(|(first_position, epoch)| EpochHead { first_position, epoch }).collect(),
             frontier,
@@ -164,7 +167,7 @@ impl Export {
             signature: None,
         };
         let seal = header.seal(&rows::tree_of(pool, &others).await?).map_err(io::Error::from)?;
-        header.signature = Some(trees.sign_export((checkpoint.size, checkpoint.root), seal).await?);
+        header.signature = Some(trees.sign_export(&signer, (checkpoint.size, checkpoint.root), seal).await?);
         Ok(Self { pool: pool.clone(), trees: trees.clone(), header, after, until, parts, others })
     }
 
@@ -269,7 +272,7 @@ async fn covering(pool: &PgPool, trees: &Trees) -> Result<SignedCheckpoint, Expo
 /// The feeds that a scope has completely, as the header tells them and as they are read.
 async fn feeds(
     pool: &PgPool,
-    trees: &Trees,
+    (trees, signer): (&Trees, &Signer),
     scope: Scope,
     (from, size): (u64, u64),
 ) -> Result<(Vec<FeedHead>, Vec<Part>), ExportError> {
@@ -281,19 +284,19 @@ async fn feeds(
     let feed_ids: Vec<Uuid> = std::iter::once(own).chain(others).collect();
     let (mut heads, mut parts) = (Vec::new(), Vec::new());
     for some in feed_ids.chunks(FEEDS) {
-        let signed = trees.sign_feeds(some, size).await?;
+        let checkpoints = trees.sign_feeds(signer, some, size).await?;
         let before = if from == 0 { vec![0; some.len()] } else { trees.feed_sizes(some, from).await? };
-        for ((&feed_id, signed), after) in some.iter().zip(signed).zip(before) {
-            if signed.size == 0 {
+        for ((&feed_id, feed), after) in some.iter().zip(checkpoints).zip(before) {
+            if feed.size == 0 {
                 return Err(ExportError::Unknown);
             }
             let frontier = match after {
                 0 => None,
                 after => Some(trees.subtrees(Tree::Feed(feed_id), &cover(0..after)).await?),
             };
-            heads.push(FeedHead { feed_id, after, checkpoint: signed.checkpoint, frontier });
+            heads.push(FeedHead { feed_id, after, checkpoint: feed.checkpoint, frontier });
             let place = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
-            parts.push(Part { feed_id, after: place(after), until: place(signed.size) });
+            parts.push(Part { feed_id, after: place(after), until: place(feed.size) });
         }
     }
     Ok((heads, parts))

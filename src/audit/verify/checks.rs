@@ -346,6 +346,7 @@ impl<'v> Checks<'v> {
             size: opening.checkpoint.size,
             root: opening.checkpoint.root,
             own_keys: opening.own_keys,
+            signed_by: opening.signed_by.clone(),
             older: opening.older,
             judged: self.judge.judges,
             unjudged: self.judge.unjudged,

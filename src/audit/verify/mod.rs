@@ -26,7 +26,8 @@ use opening::Opening;
 /// What a file is held against.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The keys that are trusted; none: those in the file, and the report says so.
+    /// The keys that are trusted; none: those in the file, and the report says so. The first one of the file's log has to have signed
+    /// the file; the others are retired, and count for the older checkpoint alone.
     pub keys: Vec<Verifier>,
     /// A checkpoint of the same log that was kept: the file must go on from it.
     pub older: Option<String>,
@@ -55,6 +56,8 @@ pub struct Report {
     pub root: Hash,
     /// Whether the keys were the file's own.
     pub own_keys: bool,
+    /// The name and the id of the key that signed the file, as they stand in its text: `<name>+<id>`.
+    pub signed_by: String,
     /// The size of the older checkpoint that it was held against.
     pub older: Option<u64>,
     /// Whether was judged who was allowed to cause the events; not in a file that begins in the middle.

@@ -32,6 +32,8 @@ pub(super) struct Opening {
     pub checkpoint: Checkpoint,
     pub feeds: HashMap<Uuid, Feed>,
     pub own_keys: bool,
+    /// The name and the id of the key that signed the file.
+    pub signed_by: String,
     /// The size of the older checkpoint.
     pub older: Option<u64>,
     /// The events of other feeds that are in the file, and what is signed of them.
@@ -44,27 +46,22 @@ pub(super) struct Opening {
 impl Opening {
     pub(super) fn read(line: &str, options: &Options) -> Result<Self, Failure> {
         let header = header(line)?;
-        let mut trust = Trust::of(&header, options)?;
+        let (mut trust, older) = Trust::of(&header, options)?;
         let checkpoint = trust.signed(&header.checkpoint, "the checkpoint")?;
         if checkpoint.origin != origin(header.log_id) {
             return Err(Failure::of_file("the checkpoint is one of another log than the file says"));
-        }
-        let older = options.older.as_deref().map(|older| trust.older(older, &checkpoint.origin)).transpose()?;
-        if older.is_some() {
-            // Where no key was given, only those count by now that have signed the older one.
-            trust.signed(&header.checkpoint, "the checkpoint")?;
         }
         let after = header.from_position.unwrap_or_default();
         if after > checkpoint.size || i64::try_from(checkpoint.size).is_err() {
             return Err(Failure::of_file("the file begins behind the end of the log that its checkpoint signs"));
         }
-        let seal = seal(&header, &checkpoint, &trust)?;
+        let seal = seal(&header, &checkpoint, &mut trust)?;
         let log = frontier(after, header.frontier.as_deref(), "the log")?;
         check_scope(&header)?;
         check_epochs(&header.epochs)?;
         let mut feeds = HashMap::new();
         for head in &header.feeds {
-            let feed = feed(head, &header, &trust, checkpoint.size)?;
+            let feed = feed(head, &header, &mut trust, checkpoint.size)?;
             if feeds.insert(head.feed_id, feed).is_some() {
                 return Err(Failure::of_file(format!("the header names feed {} twice", head.feed_id)));
             }
@@ -78,6 +75,7 @@ impl Opening {
             checkpoint,
             feeds,
             own_keys: trust.is_own(),
+            signed_by: trust.signer(),
             older: None,
             context: Frontier::new(),
             seal,
@@ -147,7 +145,7 @@ fn header(line: &str) -> Result<Header, Failure> {
 }
 
 /// Checks that the header is the one that was signed; returns what was signed of the events of other feeds.
-fn seal(header: &Header, checkpoint: &Checkpoint, trust: &Trust) -> Result<String, Failure> {
+fn seal(header: &Header, checkpoint: &Checkpoint, trust: &mut Trust) -> Result<String, Failure> {
     let changed = || Failure::of_file("the header is not the one that was signed: something of it was changed");
     let note = header.signature.as_deref().ok_or_else(changed)?;
     let signed = trust.signed(note, "the signature of the header")?;
@@ -166,7 +164,7 @@ fn frontier(size: u64, hashes: Option<&[Hash]>, what: &str) -> Result<Frontier, 
     frontier.ok_or_else(|| Failure::of_file(format!("the header has not the hashes of {what} before the file")))
 }
 
-fn feed(head: &FeedHead, header: &Header, trust: &Trust, size: u64) -> Result<Feed, Failure> {
+fn feed(head: &FeedHead, header: &Header, trust: &mut Trust, size: u64) -> Result<Feed, Failure> {
     let what = format!("the checkpoint of feed {}", head.feed_id);
     let checkpoint = trust.signed(&head.checkpoint, &what)?;
     if checkpoint.origin != feed_origin(header.log_id, head.feed_id) {

@@ -69,10 +69,6 @@ fn root(leaves: impl Iterator<Item = Hash>) -> (u64, Hash) {
     (tree.size(), tree.root())
 }
 
-fn note(origin: String, head: (u64, Hash), extensions: Vec<String>) -> String {
-    note_of(&signer(), origin, head, extensions)
-}
-
 fn note_of(signer: &Signer, origin: String, (size, root): (u64, Hash), extensions: Vec<String>) -> String {
     signer.sign(&Checkpoint { origin, size, root, extensions }.to_string()).unwrap()
 }
@@ -97,17 +93,20 @@ struct Asked<'a> {
     consistency: Option<Consistency>,
     /// The keys in the header.
     keys: Vec<Verifier>,
+    /// Who signs all of it.
+    signer: Signer,
     /// The positions of events of the other feed: those that are signed, and those that are in the file.
     context: [&'a [i64]; 2],
 }
 
 impl Asked<'_> {
     fn of(scope: Scope) -> Self {
-        Self { scope, after: 0, consistency: None, keys: vec![signer().verifier()], context: [&[], &[]] }
+        let keys = vec![signer().verifier()];
+        Self { scope, after: 0, consistency: None, keys, signer: signer(), context: [&[], &[]] }
     }
 
     fn export(self, log: &[EventLine<'static>]) -> String {
-        let Self { scope, after, consistency, keys, context: [sealed, told] } = self;
+        let Self { scope, after, consistency, keys, signer, context: [sealed, told] } = self;
         let size = log.len() as u64;
         let of_feed: Vec<_> = log.iter().filter(|event| event.feed_id == FEED).cloned().collect();
         let before = of_feed.iter().filter(|event| event.position.unsigned_abs() <= after).count() as u64;
@@ -115,7 +114,7 @@ impl Asked<'_> {
         let head = FeedHead {
             feed_id: FEED,
             after: before,
-            checkpoint: note(feed_origin(LOG, FEED), signed, vec![format!("log {size}")]),
+            checkpoint: note_of(&signer, feed_origin(LOG, FEED), signed, vec![format!("log {size}")]),
             frontier: (before > 0).then(|| hashes(&of_feed, 0, before)),
         };
         let mut header = Header {
@@ -125,7 +124,7 @@ impl Asked<'_> {
             from_position: (scope.is_all() || after > 0).then_some(after),
             exported_at: "2026-11-23T11:00:00.000000Z".to_owned(),
             keys: keys.iter().map(ToString::to_string).collect(),
-            checkpoint: checkpoint(log),
+            checkpoint: checkpoint_of(&signer, log),
             feeds: if scope.is_all() { vec![] } else { vec![head] },
             epochs: vec![EpochHead { first_position: 1, epoch: EPOCH }],
             frontier: (after > 0).then(|| hashes(log, 0, after)),
@@ -137,7 +136,7 @@ impl Asked<'_> {
         of_others.for_each(|event| others.push(event.hash(EPOCH).unwrap()));
         let seal = header.seal(&others).unwrap();
         let whole = root(log.iter().map(|event| event.hash(EPOCH).unwrap()));
-        header.signature = Some(note(export_origin(LOG), whole, seal));
+        header.signature = Some(note_of(&signer, export_origin(LOG), whole, seal));
         let mut out = serde_json::to_vec(&header).unwrap();
         out.push(b'\n');
         let (mut reached, mut events) = (after, 0);
@@ -264,9 +263,13 @@ fn each_failure_is_a_clear_sentence() {
     assert_eq!(place.unwrap().position, 3);
 
     let foreign = Options { keys: vec![rotated().verifier()], older: None };
-    refuted(&text, &foreign, "none of the keys that were given has signed it");
+    refuted(&text, &foreign, &another("the file", "the first one given"));
     let own = Options { keys: vec![signer().verifier()], older: None };
-    assert!(!verify(text.as_bytes(), &own).unwrap().own_keys);
+    let report = verify(text.as_bytes(), &own).unwrap();
+    assert_eq!((report.own_keys, report.signed_by), (false, name_and_id(&signer())));
+    let unsigned = Asked { keys: vec![rotated().verifier()], ..Asked::of(PART) }.export(&twelve);
+    refuted(&unsigned, &none, "the checkpoint is signed by no key in the file: give the log's key with --key");
+    refuted(&unsigned, &foreign, "the checkpoint is signed by no key that is given or in the file");
 }
 
 #[test]
@@ -299,11 +302,13 @@ fn a_checkpoint_that_cannot_be_compared_with_is_told_as_what_it_is() {
     let stranger = Uuid::from_u128(77);
     let its = Signer::from_seed(&origin(stranger), &[9; 32]).unwrap();
     let of_stranger = note_of(&its, origin(stranger), (5, Hash::EMPTY), vec![]);
-    let both = format!("another log: of {}, and the file is of {}", origin(stranger), origin(LOG));
+    let both = |its: String| format!("is of another log or feed: of {its}, not of {}", origin(LOG));
+    let of_feed = note_of(&signer(), feed_origin(LOG, FEED), (5, Hash::EMPTY), vec!["log 9".to_owned()]);
     // With keys and without: it is told before anybody asks who has signed it.
     for keys in [vec![], vec![signer().verifier()], vec![signer().verifier(), its.verifier()]] {
         let older = |older: &str| Options { keys: keys.clone(), older: Some(older.to_owned()) };
-        refuted(&text, &older(&of_stranger), &both);
+        refuted(&text, &older(&of_stranger), &both(origin(stranger)));
+        refuted(&text, &older(&of_feed), &both(feed_origin(LOG, FEED)));
         for nothing in ["", "\n", " \n\n"] {
             refuted(&text, &older(nothing), "the older checkpoint is empty");
         }
@@ -315,22 +320,85 @@ fn a_checkpoint_that_cannot_be_compared_with_is_told_as_what_it_is() {
     }
 }
 
+/// What is said where another key has signed than the one that counts.
+fn another(what: &str, than: &str) -> String {
+    format!("{what} is signed by another key than {than}: after a rotation, give the current key first and the retired")
+}
+
+fn name_and_id(signer: &Signer) -> String {
+    let verifier = signer.verifier();
+    format!("{}+{:08x}", verifier.name(), verifier.key_id())
+}
+
 #[test]
-fn where_the_key_was_rotated_since_the_older_checkpoint_both_keys_are_asked_for() {
+fn after_a_rotation_the_retired_key_counts_for_the_older_checkpoint_alone() {
     let (new, old) = (signer().verifier(), rotated().verifier());
     let twelve = log(12);
     let older = Some(checkpoint_of(&rotated(), &twelve[..5]));
-    let text = Asked { keys: vec![new.clone(), old.clone()], ..Asked::of(ALL) }.export(&twelve);
-    let with = |keys: &[Verifier]| Options { keys: keys.to_vec(), older: older.clone() };
-    let report = verify(text.as_bytes(), &with(&[new.clone(), old.clone()])).unwrap();
-    assert_eq!((report.older, report.own_keys), (Some(5), false));
-    let said = "the file is signed by another key than the older checkpoint: if the log's key was rotated in between, \
-                give both with --key";
-    refuted(&text, &with(&[]), said);
-    refuted(&text, &with(&[new]), "the older checkpoint does not hold");
-    refuted(&text, &with(&[old]), "none of the keys that were given has signed it");
+    let with = |keys: &[&Verifier]| Options { keys: keys.iter().copied().cloned().collect(), older: older.clone() };
+    let keys = || vec![new.clone(), old.clone()];
+    let text = Asked { keys: keys(), ..Asked::of(ALL) }.export(&twelve);
+    let report = verify(text.as_bytes(), &with(&[&new, &old])).unwrap();
+    assert_eq!((report.older, report.own_keys, report.signed_by), (Some(5), false, name_and_id(&signer())));
+    // Whoever has the retired key can sign all of a file.
+    for scope in [ALL, PART] {
+        let stolen = Asked { keys: keys(), signer: rotated(), ..Asked::of(scope) }.export(&twelve);
+        let without = Options { keys: keys(), older: None };
+        for options in [&with(&[&new, &old]), &without] {
+            let failure = refuted(&stolen, options, &another("the file", "the first one given"));
+            assert!(failure.to_string().ends_with("if the key was not rotated, somebody else has signed it"));
+        }
+    }
+    for wrong in [&with(&[&old, &new]), &with(&[&old])] {
+        refuted(&text, wrong, &another("the file", "the first one given"));
+    }
+    refuted(&text, &with(&[&new]), &another("the older checkpoint", "those given"));
+    refuted(&text, &with(&[]), &another("the file", "the older checkpoint"));
     let forgotten = export(&twelve, ALL, 0, None);
     refuted(&forgotten, &with(&[]), "the older checkpoint is signed by no key in the file: give the log's key");
+}
+
+#[test]
+fn a_signature_that_was_added_to_the_older_checkpoint_makes_no_key_believed() {
+    let (its, thief) = (signer(), rotated());
+    let twelve = log(12);
+    let kept = checkpoint(&twelve[..5]);
+    let added = checkpoint_of(&thief, &twelve[..5]).split_once("\n\n").unwrap().1.to_owned();
+    let keys = vec![thief.verifier(), its.verifier()];
+    let stolen = Asked { keys: keys.clone(), signer: thief, ..Asked::of(ALL) }.export(&twelve);
+    let honest = Asked { keys, ..Asked::of(ALL) }.export(&twelve);
+    let with = |keys: Vec<Verifier>| Options { keys, older: Some(format!("{kept}{added}")) };
+    let many = "more than one key in the file has signed the older checkpoint: give the log's key with --key";
+    refuted(&stolen, &with(vec![]), many);
+    refuted(&honest, &with(vec![]), many);
+    refuted(&stolen, &with(vec![its.verifier()]), &another("the file", "the first one given"));
+    assert!(verify(honest.as_bytes(), &with(vec![its.verifier()])).is_ok());
+    // A key that the header names twice is one.
+    let twice = Asked { keys: vec![its.verifier(), its.verifier()], ..Asked::of(ALL) }.export(&twelve);
+    let options = Options { keys: vec![], older: Some(kept.clone()) };
+    assert!(verify(twice.as_bytes(), &options).is_ok());
+}
+
+#[test]
+fn a_key_of_another_log_signs_nothing_of_this_one() {
+    let stranger = Signer::from_seed(&origin(Uuid::from_u128(77)), &[7; 32]).unwrap();
+    let (its, own) = (stranger.verifier(), signer().verifier());
+    let with = |keys: &[&Verifier]| Options { keys: keys.iter().copied().cloned().collect(), older: None };
+    let honest = export(&log(5), ALL, 0, None);
+    let other = format!(
+        "the keys that were given are of another log: of {}, and the file is of {}",
+        origin(Uuid::from_u128(77)),
+        origin(LOG)
+    );
+    refuted(&honest, &with(&[&its]), &other);
+    for keys in [[&its, &own], [&own, &its]] {
+        assert!(verify(honest.as_bytes(), &with(&keys)).is_ok());
+    }
+    let forged = Asked { keys: vec![its.clone()], signer: stranger, ..Asked::of(ALL) }.export(&log(5));
+    refuted(&forged, &with(&[]), "the file names no key of its log, ");
+    for keys in [[&its, &own], [&own, &its]] {
+        refuted(&forged, &with(&keys), "the checkpoint is signed by no key that is given or in the file");
+    }
 }
 
 #[test]

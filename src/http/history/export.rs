@@ -6,7 +6,7 @@ mod pieces;
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -37,7 +37,7 @@ use crate::{
         audit::{AuditedFeed, RecordExport},
         codes::{FORBIDDEN, OUT_OF_RANGE, VIEWS_BEHIND},
     },
-    audit::export::{Asked, Export, ExportError, Gzip, Scope},
+    audit::export::{Asked, Export, ExportError, Scope},
     http::{
         State,
         extract::{Caller, OrganizationPath, ProjectPath, Query},
@@ -51,8 +51,11 @@ use crate::{
 static WRITING: Semaphore = Semaphore::const_new(8);
 /// The same for an account, so that one whose client reads slowly does not keep out all others.
 const WRITING_FOR_ACCOUNT: usize = 2;
-static WRITING_FOR_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
-/// How long an export waits for others.
+static ACCOUNTS: Mutex<BTreeMap<AccountId, OfAccount>> = Mutex::new(BTreeMap::new());
+/// Exports that this process prepares at a time: that may take minutes, and connections to the database that others need. Of an
+/// account it prepares one.
+static PREPARING: Semaphore = Semaphore::const_new(2);
+/// How long an export waits for others, each time that it has to.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The query parameters of an export.
@@ -165,12 +168,15 @@ async fn export(
         let nothing = Body::from_stream(stream::empty::<io::Result<Bytes>>());
         return file(nothing, scope, accepts_gzip(headers));
     }
+    // Also of one that nobody waits for in the end: what it costs is done before the first byte.
+    caller.take_write()?;
     let permit = Permit::take(caller.identity.account_id).await?;
+    let preparing = permit.to_prepare().await?;
     let trees = state.app.trees();
     let asked = Asked { scope, after, consistency_from };
     let export = Export::prepare(state.app.pool(), trees, &asked).await.map_err(refused)?;
+    drop(preparing);
     // Auditors are audited: nothing is handed over before that is in the log. It asks for the right once more, by the log.
-    caller.take_write()?;
     let record = RecordExport { feed, after: export.after(), until: export.until() };
     state.app.run(&caller.context, &record).await?;
 
@@ -181,9 +187,9 @@ async fn export(
         let mut sink = Pieces::new(pieces);
         let nothing = |_: i64| {};
         let done = if packs {
-            export.write(&mut Gzip::new(&mut sink), &nothing).await
+            export.write(&mut sink.packed(), &nothing).await
         } else {
-            export.write(&mut sink, &nothing).await
+            export.write(&mut sink.plain(), &nothing).await
         };
         drop(permit);
         if let Err(error) = done {
@@ -247,9 +253,9 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Lets an export be written, as long as it is kept.
+/// Lets an export be prepared and written, as long as it is kept.
 struct Permit {
-    _of_account: AccountPermit,
+    of_account: AccountPermit,
     _any: SemaphorePermit<'static>,
 }
 
@@ -260,34 +266,56 @@ impl Permit {
     /// The account, or the process, writes as many exports as it may.
     async fn take(account_id: AccountId) -> Result<Self, Error> {
         let of_account = AccountPermit::take(account_id)?;
-        let busy = || Error::later(UNAVAILABLE, Duration::from_secs(5));
-        let any = timeout(PATIENCE, WRITING.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
-        Ok(Self { _of_account: of_account, _any: any })
+        Ok(Self { of_account, _any: place(&WRITING).await? })
+    }
+
+    /// Lets it be prepared, as long as these are kept. First comes the account's own place: others do not wait for its exports.
+    ///
+    /// # Errors
+    /// Others are being prepared for too long.
+    async fn to_prepare(&self) -> Result<[SemaphorePermit<'_>; 2], Error> {
+        Ok([place(&self.of_account.preparing).await?, place(&PREPARING).await?])
     }
 }
 
+/// The next place, if one gets free in time.
+async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Error> {
+    let busy = || Error::later(UNAVAILABLE, Duration::from_secs(5));
+    timeout(PATIENCE, places.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
+}
+
+/// What an account has at the moment.
+struct OfAccount {
+    exports: usize,
+    preparing: Arc<Semaphore>,
+}
+
 /// One of those that an account may have at a time.
-struct AccountPermit(AccountId);
+struct AccountPermit {
+    account_id: AccountId,
+    preparing: Arc<Semaphore>,
+}
 
 impl AccountPermit {
     fn take(account_id: AccountId) -> Result<Self, Error> {
-        let mut of_accounts = WRITING_FOR_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_account = of_accounts.entry(account_id).or_default();
-        if *of_account >= WRITING_FOR_ACCOUNT {
+        let mut accounts = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let nothing = || OfAccount { exports: 0, preparing: Arc::new(Semaphore::new(1)) };
+        let of_account = accounts.entry(account_id).or_insert_with(nothing);
+        if of_account.exports >= WRITING_FOR_ACCOUNT {
             return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(5)));
         }
-        *of_account += 1;
-        Ok(Self(account_id))
+        of_account.exports += 1;
+        Ok(Self { account_id, preparing: Arc::clone(&of_account.preparing) })
     }
 }
 
 impl Drop for AccountPermit {
     fn drop(&mut self) {
-        let mut of_accounts = WRITING_FOR_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_accounts.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                of_accounts.remove(&self.0);
+        let mut accounts = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_account) = accounts.get_mut(&self.account_id) {
+            of_account.exports -= 1;
+            if of_account.exports == 0 {
+                accounts.remove(&self.account_id);
             }
         }
     }
@@ -308,8 +336,13 @@ mod tests {
         assert!(!accepts_gzip(&HeaderMap::new()));
     }
 
-    #[tokio::test]
-    async fn an_account_has_so_many_exports_at_a_time() {
+    async fn waits_in_vain(permit: &Permit) -> bool {
+        permit.to_prepare().await.is_err_and(|error| error.code().name == UNAVAILABLE.name)
+    }
+
+    /// All in one test: the places are those of the process.
+    #[tokio::test(start_paused = true)]
+    async fn an_account_has_so_many_exports_at_a_time_and_fewer_are_prepared() {
         let account = |number| AccountId(Uuid::from_u128(number));
         let first = Permit::take(account(1)).await.expect("a permit");
         let second = Permit::take(account(1)).await.expect("a permit");
@@ -317,7 +350,19 @@ mod tests {
         assert!(Permit::take(account(2)).await.is_ok());
         drop(first);
         assert!(Permit::take(account(1)).await.is_ok());
-        drop(second);
-        assert!(WRITING_FOR_ACCOUNTS.lock().expect("a count").is_empty(), "who has none takes no room");
+
+        let third = Permit::take(account(1)).await.expect("a permit");
+        let [others, another] = [Permit::take(account(2)).await, Permit::take(account(3)).await];
+        let (others, another) = (others.expect("a permit"), another.expect("a permit"));
+        let preparing = second.to_prepare().await.expect("places");
+        assert!(waits_in_vain(&third).await, "one of an account");
+        let others_preparing = others.to_prepare().await.expect("places");
+        assert!(waits_in_vain(&another).await, "two of all");
+        drop(preparing);
+        assert!(third.to_prepare().await.is_ok(), "what was prepared makes room");
+        assert!(another.to_prepare().await.is_ok());
+        drop(others_preparing);
+        drop([second, third, others, another]);
+        assert!(ACCOUNTS.lock().expect("a count").is_empty(), "who has none takes no room");
     }
 }

@@ -43,6 +43,8 @@ const REVIEW: Duration = Duration::from_secs(1);
 /// How long a worker may take, beside the grace that it gives to the program, until it has stopped an attempt and stored what that has
 /// printed. It says when it has; this is for a worker that is lost, and for one that is not heard.
 const STOPPING: Duration = Duration::from_secs(2);
+/// By how much clocks of two processes may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 /// The longest that is waited for that.
 const LONGEST: Duration = Duration::from_hours(1);
 /// After how long without news a comment is sent, so that nobody in between takes the stream for dead.
@@ -192,7 +194,7 @@ fn follow(
     let of_account = hub.socket_quota().for_account(caller.account_id).ok_or_else(too_many)?;
     let now = Instant::now();
     let mut ending = Ending::default();
-    ending.see(&job, state.config.jobs.sandbox_stop_grace_ms);
+    ending.begin(&job, state.config.jobs.sandbox_stop_grace_ms);
     let following = Following {
         follower: state.outputs.follow(job_id),
         job_id,
@@ -252,13 +254,22 @@ struct Ending {
 }
 
 impl Ending {
+    /// Takes in how far a job is when it is looked at first. One that was cancelled long ago prints nothing any more.
+    fn begin(&mut self, job: &JobStanding, grace_ms: u64) {
+        self.see(job, grace_ms);
+        let since = job.completed_at.and_then(|at| Duration::try_from(now() - at).ok()).unwrap_or_default();
+        // Clocks differ: only what is plainly over is.
+        if since > CLOCKS_DIFFER {
+            self.prints_until = self.prints_until.map(|until| until.checked_sub(since).unwrap_or_else(Instant::now));
+        }
+    }
+
     /// Takes in how far a job is; programs have so many milliseconds to end when they are stopped.
     fn see(&mut self, job: &JobStanding, grace_ms: u64) {
         match job.status.as_str() {
             "cancelled" => {
                 let longest = Duration::from_millis(grace_ms).saturating_add(STOPPING).min(LONGEST);
-                let since = job.completed_at.and_then(|at| Duration::try_from(now() - at).ok()).unwrap_or_default();
-                self.prints_until.get_or_insert_with(|| Instant::now() + longest.saturating_sub(since));
+                self.prints_until.get_or_insert_with(|| Instant::now() + longest);
             }
             status => {
                 self.prints_until = None;

@@ -219,6 +219,8 @@ impl From<JobRow> for Job {
             // As it was called at first.
             limit_hit: row.limit_hit.map(|limit| if limit == "timeout" { "time".to_owned() } else { limit }),
         });
+        // What nobody asked a time for is due from the start: that is told as the submission told it, not by the database's clock.
+        let from_the_start = row.version == 1 && row.run_at.is_none();
         let progress = row.progress_percent.zip(row.progress_at);
         let message = row.progress_message;
         Self {
@@ -236,7 +238,7 @@ impl From<JobRow> for Job {
             schedule_id: row.schedule_id,
             attempts: row.attempt - row.uncounted,
             max_attempts: row.max_attempts,
-            next_attempt_at: row.due_at,
+            next_attempt_at: row.due_at.map(|due| if from_the_start { row.created_at } else { due }),
             position: None,
             expected_start_at: None,
             progress: progress.map(|(percent, at)| JobProgress { percent, message, at }),

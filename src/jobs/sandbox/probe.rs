@@ -117,7 +117,10 @@ impl Sandbox {
     /// When code cannot be run safely. It must then be refused.
     pub async fn probe(config: SandboxConfig) -> Result<Self, Unusable> {
         let bwrap_version = bubblewrap_version(&config.bwrap).await?;
-        let path = config.launcher.clone().unwrap_or_else(launcher::path);
+        let path = match &config.launcher {
+            Some(path) => path.clone(),
+            None => launcher::path().await,
+        };
         let launcher = Launcher::open(&path).map_err(|source| Unusable::NoLauncher { path, source })?;
         let limits = Limits { memory_bytes: config.memory_bytes, processes: config.processes };
         let found = match config.cgroups {

@@ -16,6 +16,7 @@ use tokio::{
     time::timeout,
 };
 use workroom_launcher::{
+    BUILD,
     message::{self, LONGEST_LINE, Message},
     plan::{Pipe, Plan},
 };
@@ -129,6 +130,7 @@ fn plan(
     // A backstop only, behind the wall clock: a process can use every processor at once.
     let processors = available_parallelism().map_or(1, |count| count.get() as u64);
     Ok(Plan {
+        build: BUILD.to_owned(),
         parent: std::process::id().cast_signed(),
         control: end_of(orders)?,
         report: end_of(messages)?,

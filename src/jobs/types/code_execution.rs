@@ -17,8 +17,9 @@ use crate::{
     },
 };
 
-/// An attempt has failed when so many workers, one after the other, had no interpreter for it.
-const WITHOUT_INTERPRETER: u32 = 3;
+/// An attempt has failed when so many workers, one after the other, had no interpreter for it. One that lacks it is soon free again, and
+/// may be asked again: the pauses in between, up to 15 seconds together, leave time to those that have it.
+const WITHOUT_INTERPRETER: u32 = 5;
 
 /// Runs programs.
 pub(super) struct CodeExecution(pub(super) Sandbox);

@@ -56,18 +56,26 @@ async fn what_the_operator_exports_is_told_in_the_history() {
     let folder = TempDir::new().expect("a folder");
     let (file, nowhere) = (name(&folder, "export.ndjson"), name(&folder, "nowhere/export.ndjson"));
 
-    // What comes to nothing is not noted.
+    // What comes to nothing is not noted. The feed of the log is there since somebody exported the whole of it.
+    let text = exported(&world, &["--all"], &file).await;
+    let header: Value = serde_json::from_str(text.lines().next().expect("a header")).expect("JSON");
+    let log_id = header["log_id"].as_str().expect("an id").to_owned();
+    std::fs::remove_file(&file).expect("a file");
     let nobody = uuid::Uuid::now_v7().to_string();
     for (arguments, why) in [
-        (["--project", &nobody, "--output", &file], "the log knows nothing of this id"),
-        (["--organization", &nobody, "--output", &file], "the log knows nothing of this id"),
+        (["--project", &nobody, "--output", &file], "there is no such project"),
+        (["--organization", &nobody, "--output", &file], "there is no such organization"),
         (["--project", &acme, "--output", &file], "there is no such project"),
+        (["--project", &ada.id, "--output", &file], "there is no such project"),
+        (["--project", &log_id, "--output", &file], "there is no such project"),
         (["--organization", &project, "--output", &file], "there is no such organization"),
         (["--project", &project, "--after", "999999999"], "the log ends at position"),
         (["--project", &project, "--output", &nowhere], "cannot be written"),
     ] {
-        let (done, text) = world.command(&[&["audit", "export"][..], &arguments].concat()).await;
-        assert!(!done && text.contains(why), "{arguments:?}: {text}");
+        for unnoted in [&["--unnoted"][..], &[]] {
+            let (done, text) = world.command(&[&["audit", "export"][..], &arguments, unnoted].concat()).await;
+            assert!(!done && text.contains(why), "{arguments:?} {unnoted:?}: {text}");
+        }
     }
     assert_eq!(told(&ada, &project, &acme).await, [0, 0]);
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("a folder").collect();
@@ -91,12 +99,11 @@ async fn what_the_operator_exports_is_told_in_the_history() {
     assert_eq!(told(&ada, &project, &acme).await, [2, 1]);
 
     // That of the whole log is told in a feed of its own.
-    assert_eq!(notes(&exported(&world, &["--all"], &file).await).len(), 3);
+    assert_eq!(notes(&exported(&world, &["--all"], &file).await).len(), 4);
     let text = exported(&world, &[], &file).await;
-    let header: Value = serde_json::from_str(text.lines().next().expect("a header")).expect("JSON");
     let notes = notes(&text);
-    let of_log: Vec<_> = notes.iter().filter(|note| note["feedid"] == header["log_id"]).collect();
-    assert_eq!((notes.len(), of_log.len()), (4, 1), "{notes:?}");
+    let of_log: Vec<_> = notes.iter().filter(|note| note["feedid"] == log_id.as_str()).collect();
+    assert_eq!((notes.len(), of_log.len()), (5, 2), "{notes:?}");
     let metadata = of_log[0]["metadata"].as_str().expect("metadata");
     assert!(metadata.contains("system:operator"), "{metadata}");
 
@@ -145,7 +152,23 @@ async fn where_nothing_can_be_noted_an_export_has_to_say_that_it_is_not() {
     only_unnoted(reader.as_str(), &project, &name(&folder, "reader.ndjson"), &words).await;
     assert_eq!(ada.history(&project).await.len(), before);
 
-    // A standby.
+    // A copy by logical replication: it could be written to. The catalog is that of a copy; nothing is sent.
+    sqlx::raw_sql("CREATE PUBLICATION copied FOR TABLE public.events")
+        .execute(&mut admin)
+        .await
+        .expect("a publication");
+    let subscribe = format!(
+        "CREATE SUBSCRIPTION copied CONNECTION '{}' PUBLICATION copied
+         WITH (create_slot = false, enabled = false, slot_name = NONE, copy_data = false)",
+        world.urls().admin
+    );
+    sqlx::raw_sql(&subscribe).execute(&mut admin).await.expect("a subscription");
+    let words = ["a copy by logical replication", "--unnoted"];
+    only_unnoted(&world.service_url, &project, &name(&folder, "copy.ndjson"), &words).await;
+    assert_eq!(ada.history(&project).await.len(), before);
+    sqlx::raw_sql("DROP SUBSCRIPTION copied").execute(&mut admin).await.expect("no subscription");
+
+    // A standby. It tells as well what is no project.
     assert!(server.stop().await);
     let postgres = world.services().postgres().expect("a Postgres of one's own");
     postgres.stop().await;
@@ -153,4 +176,6 @@ async fn where_nothing_can_be_noted_an_export_has_to_say_that_it_is_not() {
     postgres.restart().await.expect("Postgres again");
     let words = ["the database is a standby", "--unnoted"];
     only_unnoted(&world.service_url, &project, &name(&folder, "standby.ndjson"), &words).await;
+    let (done, text) = world.command(&["audit", "export", "--project", &ada.id, "--unnoted"]).await;
+    assert!(!done && text.contains("there is no such project"), "{text}");
 }

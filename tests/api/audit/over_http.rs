@@ -12,7 +12,7 @@ use crate::{
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_export_is_told_at_once_and_has_longer_than_other_requests() {
     let world = World::new().await;
-    let hasty = [("WORKROOM_REQUEST_TIMEOUT_SECONDS", "1")];
+    let hasty = [("WORKROOM_REQUEST_TIMEOUT_SECONDS", "1"), ("WORKROOM_RATE_LIMITS__WRITES_PER_ACCOUNT", "20")];
     let (server, hasty) = tokio::join!(world.server_without_worker(), world.server_with(&["--roles", "api"], &hasty));
     let (ada, grace, eve) = (server.person("ada").await, server.person("grace").await, server.person("eve").await);
     let personal = ada.get("/organizations").await.is(200).items()[0]["id"].as_str().expect("an id").to_owned();
@@ -52,4 +52,15 @@ async fn who_may_export_is_told_at_once_and_has_longer_than_other_requests() {
     });
     let end = export.is(200).text.lines().last().expect("a line").to_owned();
     assert!(end.starts_with(r#"{"end":true"#), "{end}");
+
+    // It is counted as a change before it is prepared: that would wait for the tree.
+    let _tree = hold(&world, "log_leaves").await;
+    let address = format!("/organizations/{acme}");
+    let mut asked = 0;
+    while ada.patch(&address, json!({"name": "Acme & Sons"})).await.status != 429 {
+        asked += 1;
+        assert!(asked <= 30, "there is a quota");
+    }
+    let refused = ada.get(&path).await.refused("too-many-requests");
+    assert!(refused.text.contains("the account asks too often"), "{}", refused.text);
 }

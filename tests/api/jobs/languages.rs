@@ -45,7 +45,7 @@ async fn one_that_is_set_runs_and_one_without_interpreter_fails_and_says_so() {
     // Another worker might have had it.
     let handed_back = ["JobStarted", "JobInterrupted"];
     let given_up = ["JobStarted", "JobAttemptFailed", "JobDeadLettered"];
-    let expected = [&["JobRequested"][..], &handed_back.repeat(2)[..], &given_up[..]].concat();
+    let expected = [&["JobRequested"][..], &handed_back.repeat(4)[..], &given_up[..]].concat();
     let events = history(&ada, &project, &missing).await;
     assert_eq!(types(&events), expected);
     for interrupted in [&events[2], &events[4]] {

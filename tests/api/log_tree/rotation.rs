@@ -58,11 +58,42 @@ async fn after_a_rotation_old_checkpoints_verify_and_new_ones_are_signed_by_the_
     });
     let [new_key, old_key] = [&keys[0], &keys[1]].map(ToString::to_string);
     let all = ["--key", &new_key, "--key", &old_key, "--checkpoint", &kept];
-    both_say(&file, &all, 0, &[]).await;
+    let signer = format!("{}+{:08x}", keys[0].name(), keys[0].key_id());
+    both_say(&file, &all, 0, &[&signer]).await;
     both_say(&file, &[], 0, &["the file's own"]).await;
-    let another = ["is signed by another key than the older checkpoint: ", "give both with --key"];
+    let what_to_do = "give the current key first and the retired one after it";
+    let another = ["the file is signed by another key than the older checkpoint: ", what_to_do];
     both_say(&file, &all[4..], 1, &another).await;
-    // One of them alone is not enough.
-    both_say(&file, &["--key", &new_key, "--checkpoint", &kept], 1, &["the older checkpoint"]).await;
-    both_say(&file, &["--key", &old_key, "--checkpoint", &kept], 1, &["the checkpoint"]).await;
+    // The retired key has signed what was kept, and nothing else: it comes last, and neither of them is enough alone.
+    let another = ["the file is signed by another key than the first one given: ", what_to_do];
+    both_say(&file, &["--key", &old_key, "--key", &new_key, "--checkpoint", &kept], 1, &another).await;
+    both_say(&file, &["--key", &old_key, "--checkpoint", &kept], 1, &another).await;
+    let another = ["the older checkpoint is signed by another key than those given: ", what_to_do];
+    both_say(&file, &["--key", &new_key, "--checkpoint", &kept], 1, &another).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_after_a_rotation_is_signed_by_the_new_key_though_nothing_has_happened_since() {
+    let world = World::new().await;
+    let server = world.server().await;
+    let (client, ada) = (server.client(), server.person("ada").await);
+    let project = ada.project("Apollo").await;
+    covering(&client, change(&ada, &project, "before").await).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("all.ndjson").to_str().expect("a path").to_owned();
+    let pool = world.pool().await;
+    let last: i64 = sqlx::query_scalar("SELECT max(position) FROM events").fetch_one(&pool).await.expect("a position");
+    let (kept, note) = covering(&client, last).await;
+    let (done, printed) = world.command(&["log-keys", "rotate"]).await;
+    assert!(done, "{printed}");
+    let keys = verifiers(&client).await;
+    let (done, printed) = world.command(&["audit", "export", "--all", "--unnoted", "--output", &file]).await;
+    assert!(done, "{printed}");
+    let (latest, latest_note) = covering(&client, last).await;
+    assert_eq!((latest.size, &latest_note.text), (kept.size, &note.text), "nothing was signed since");
+    let (new_key, old_key) = (keys[0].to_string(), keys[1].to_string());
+    let signer = format!("{}+{:08x}", keys[0].name(), keys[0].key_id());
+    both_say(&file, &["--key", &new_key], 0, &[&signer]).await;
+    let another = ["the file is signed by another key than the first one given: "];
+    both_say(&file, &["--key", &old_key], 1, &another).await;
 }

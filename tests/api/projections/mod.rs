@@ -4,6 +4,7 @@ mod decided;
 mod names;
 mod plans;
 mod poison;
+mod slow;
 mod stall;
 mod tampering;
 

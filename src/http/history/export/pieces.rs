@@ -4,11 +4,15 @@ use std::{io, time::Duration};
 
 use tokio::{
     sync::mpsc,
+    task::yield_now,
     time::{Instant, timeout},
 };
 
-use crate::audit::export::Sink;
+use crate::audit::export::{Gzip, Sink};
 
+/// Bytes that are packed, and handed on, at a time: a reader of the least rate takes them in time, and to pack them keeps no thread
+/// for long. What an export is written in may be longer: a header of many feeds, or an event with a long text.
+const PIECE: usize = 64 * 1024;
 /// How long a piece may wait for its reader: whoever reads slower gives up its place, and can go on with `after`.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes that a reader has to take in a second, on average over all the time that it was waited for. Whoever is slower gives up its
@@ -30,6 +34,16 @@ impl Pieces {
     /// To the body that reads from this channel.
     pub(super) fn new(body: mpsc::Sender<io::Result<Vec<u8>>>) -> Self {
         Self { body, taken: 0, waited: Duration::ZERO }
+    }
+
+    /// Takes an export as it is.
+    pub(super) fn plain(&mut self) -> Cut<&mut Self> {
+        Cut(self)
+    }
+
+    /// Takes an export, and packs it.
+    pub(super) fn packed(&mut self) -> Cut<Gzip<Cut<&mut Self>>> {
+        Cut(Gzip::new(Cut(self)))
     }
 
     /// Tells whoever reads, as far as HTTP can, that this is not all: the body breaks off.
@@ -61,6 +75,27 @@ impl Sink for Pieces {
     }
 }
 
+/// Cuts what goes to another sink into pieces.
+pub(super) struct Cut<S>(S);
+
+impl<S: Sink> Sink for Cut<S> {
+    async fn take(&mut self, bytes: Vec<u8>) -> io::Result<()> {
+        if bytes.len() <= PIECE {
+            return self.0.take(bytes).await;
+        }
+        for piece in bytes.chunks(PIECE) {
+            self.0.take(piece.to_vec()).await?;
+            // What is packed well is not handed on at once, so nothing else may let others have the thread.
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    async fn end(&mut self) -> io::Result<()> {
+        self.0.end().await
+    }
+}
+
 /// Whether a reader is too slow to keep its place that took so many bytes, and was waited for so long. What the service itself took
 /// to read and pack is not its fault.
 fn is_too_slow(taken: u64, waited: Duration) -> bool {
@@ -69,11 +104,55 @@ fn is_too_slow(taken: u64, waited: Duration) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use tokio::time::sleep;
 
     use super::*;
 
-    const PIECE: usize = 64 * 1024;
+    /// Hands an export of one line to a body; returns the pieces that come out.
+    async fn pieces(line: Vec<u8>, packs: bool) -> Vec<Vec<u8>> {
+        let (body, mut read) = mpsc::channel::<io::Result<Vec<u8>>>(1);
+        let reader = tokio::spawn(async move {
+            let mut pieces = Vec::new();
+            while let Some(piece) = read.recv().await {
+                pieces.push(piece.expect("a piece"));
+            }
+            pieces
+        });
+        let mut sink = Pieces::new(body);
+        if packs {
+            let mut packed = sink.packed();
+            packed.take(line).await.expect("a reader");
+            packed.end().await.expect("a reader");
+        } else {
+            sink.plain().take(line).await.expect("a reader");
+        }
+        drop(sink);
+        reader.await.expect("an end")
+    }
+
+    #[tokio::test]
+    async fn a_long_line_comes_in_small_pieces() {
+        // By xorshift, so that it cannot be packed.
+        let mut state = 1_u32;
+        let noise = std::iter::repeat_with(|| {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            state.to_be_bytes()[0]
+        });
+        let line: Vec<u8> = noise.take(1024 * 1024 + 1).collect();
+        let plain = pieces(line.clone(), false).await;
+        let packed = pieces(line.clone(), true).await;
+        for pieces in [&plain, &packed] {
+            assert!(pieces.len() > 16 && pieces.iter().all(|piece| piece.len() <= 64 * 1024), "{}", pieces.len());
+        }
+        assert!(plain.concat() == line, "all of it");
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(packed.concat().as_slice()).read_to_end(&mut unpacked).expect("gzip");
+        assert!(unpacked == line, "all of it, packed");
+    }
 
     #[test]
     fn a_reader_has_to_be_fast_enough_on_average() {

@@ -119,3 +119,25 @@ async fn a_killed_worker_leaves_nothing_behind() {
     sandbox().await;
     becomes("its cgroup is swept", || !groups().iter().any(|name| name.contains(&leftover))).await;
 }
+
+#[tokio::test]
+async fn a_launcher_of_another_build_is_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("workroom-launcher");
+    // As a release that changed it would tell.
+    let build = workroom_launcher::BUILD.as_bytes();
+    let mut other = fs::read(launcher()).expect("the launcher");
+    let places: Vec<_> = (0..other.len() - build.len()).filter(|at| other[*at..].starts_with(build)).collect();
+    assert!(!places.is_empty(), "the launcher has its build in it");
+    for at in places {
+        other[at] = if other[at] == b'0' { b'1' } else { b'0' };
+    }
+    fs::write(&file, other).expect("another launcher");
+    fs::set_permissions(&file, fs::metadata(launcher()).expect("the launcher").permissions()).expect("a program");
+    let Err(Unusable::NothingRuns(SandboxError::NotStarted { detail })) =
+        Sandbox::probe(SandboxConfig { launcher: Some(file), ..config() }).await
+    else {
+        panic!("a sandbox by another build")
+    };
+    assert!(detail.contains("another build"), "{detail}");
+}
