@@ -84,6 +84,12 @@ impl Error {
         Self::refused(NOT_FOUND, format!("there is no such {noun}"))
     }
 
+    /// The same of something in a project: whoever may not know of the project may not know of what is in it.
+    #[must_use]
+    pub fn or_hidden(self, absent: impl FnOnce() -> Self) -> Self {
+        if self.kind() == Kind::NotFound { absent() } else { self }
+    }
+
     /// One field that does not hold.
     pub fn invalid(pointer: &str, code: &'static Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::Invalid(vec![Violation::new(pointer, code, detail)])

@@ -267,6 +267,24 @@ impl<'a> Unit<'a> {
         Ok(Facts::of(account_id, &project.state, &membership.state, &organization.state).relation())
     }
 
+    /// As [`Unit::relation`]; of a deleted project, how the account stood to it when it was deleted.
+    pub(super) async fn relation_or_former(
+        &mut self,
+        account_id: AccountId,
+        project_id: ProjectId,
+        action: Action,
+    ) -> Result<Relation, LoadError> {
+        let relation = self.relation(account_id, project_id, action).await?;
+        if relation != Relation::Stranger {
+            return Ok(relation);
+        }
+        let project = self.read::<Project>(project_id).await?;
+        let Project::Deleted { organization_id, .. } = project.state else { return Ok(relation) };
+        let membership = self.read::<Membership>(project_id).await?;
+        let organization = self.read::<Organization>(organization_id).await?;
+        Ok(Facts::at_deletion(account_id, &membership.state, &organization.state).relation())
+    }
+
     /// Asks whether the caller may do this in the project; answers the role whose rights they have. The append will be guarded
     /// by that.
     ///

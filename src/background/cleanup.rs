@@ -237,8 +237,9 @@ impl Rule {
         loop {
             let deleted = sqlx::query(&statement).bind(i64::from(self.portion)).execute(pool).await?.rows_affected();
             all += deleted;
-            // Fewer than a portion does not mean that these were all: a row may be found by two events.
-            if deleted == 0 || !context.may_go_on() {
+            // What is found from elsewhere may be found twice: fewer than a portion does not mean that these were all.
+            let is_last = if self.found_from.is_some() { deleted == 0 } else { deleted < u64::from(self.portion) };
+            if is_last || !context.may_go_on() {
                 return Ok(all);
             }
         }

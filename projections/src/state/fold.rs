@@ -1,9 +1,8 @@
 //! Folding a feed into tables in memory.
 
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use sqlx::{PgPool, Row as _, postgres::PgRow};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::tables::KEPT;
@@ -44,24 +43,37 @@ impl From<sqlx::Error> for FoldError {
     }
 }
 
-/// What folds: the projections, and how their events are decoded. Shared by all folds.
+/// What folds: the projections, and how their events are decoded.
 struct Folder {
     reader: LogReader,
     projections: Vec<Box<dyn Projection>>,
     wanted: Vec<&'static str>,
 }
 
+/// The same for all folds.
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
+    let writes = |projection: &dyn Projection| {
+        projection.tables().iter().any(|table| KEPT.iter().any(|kept| kept.table == table.name()))
+    };
+    let projections = groups().into_iter().flat_map(|group| group.projections);
+    let projections: Vec<_> = projections.filter(|projection| writes(&**projection)).collect();
+    let mut wanted: Vec<_> = projections.iter().flat_map(|projection| projection.reads()).copied().collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    Folder { reader: LogReader::new(wanted.clone()), projections, wanted }
+});
+
+/// The types of the aggregates whose events folds read.
+pub fn wanted() -> &'static [&'static str] {
+    &FOLDER.wanted
+}
+
 /// A project's state at a place of its feed.
 pub struct Fold {
-    folder: Arc<Folder>,
     /// Its tables.
     pub memory: Memory,
     /// The place of the last event that is in it; 0 before the first.
     pub seq: i64,
-    /// The position of that event in the log; 0 where it is not known.
-    pub position: i64,
-    /// When that event was recorded, where that is known.
-    pub recorded_at: Option<OffsetDateTime>,
 }
 
 impl Fold {
@@ -72,21 +84,7 @@ impl Fold {
 
     /// The state at a place.
     pub(super) fn at(seq: i64, memory: Memory) -> Self {
-        let writes = |projection: &dyn Projection| {
-            projection.tables().iter().any(|table| KEPT.iter().any(|kept| kept.table == table.name()))
-        };
-        let projections = groups().into_iter().flat_map(|group| group.projections);
-        let projections: Vec<_> = projections.filter(|projection| writes(&**projection)).collect();
-        let mut wanted: Vec<_> = projections.iter().flat_map(|projection| projection.reads()).copied().collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let folder = Arc::new(Folder { reader: LogReader::new(wanted.clone()), projections, wanted });
-        Self { folder, memory, seq, position: 0, recorded_at: None }
-    }
-
-    /// The types of the aggregates whose events it reads.
-    pub fn wanted(&self) -> &[&'static str] {
-        &self.folder.wanted
+        Self { memory, seq }
     }
 
     /// Folds the events of a page, which follow those that are in it. It takes a processor for some milliseconds.
@@ -101,11 +99,9 @@ impl Fold {
                 return Err(FoldError::Hole { after: self.seq, found: seq });
             }
             self.seq = seq;
-            self.recorded_at = Some(row.try_get("recorded_at")?);
-            let entry = self.folder.reader.decode(row)?;
-            self.position = entry.position;
+            let entry = FOLDER.reader.decode(row)?;
             let Some(recorded) = entry.recorded else { continue };
-            for projection in &self.folder.projections {
+            for projection in &FOLDER.projections {
                 projection.apply(&recorded, &mut changes);
             }
         }

@@ -8,5 +8,5 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use fold::{Fold, FoldError, page};
+pub use fold::{Fold, FoldError, page, wanted};
 pub use tables::{Form, KEPT, NOUNS, Noun, Shown, shape};

@@ -10,11 +10,9 @@ pub use export::{AuditedFeed, RecordExport};
 pub use state::RecordStateRead;
 
 use workroom_domain::{
-    access::{Action, Decision, Facts, Relation, decide_to_audit},
+    access::{Action, Decision, decide_to_audit},
     ids::{OrganizationId, ProjectId},
-    membership::Membership,
     organization::Organization,
-    project::Project,
 };
 
 use super::{Error, Unit, reading::admit};
@@ -24,15 +22,7 @@ use crate::application::codes::FORBIDDEN;
 /// organization; of a deleted project, as an owner of then, or as one of the latter. The append is guarded by that.
 async fn authorize_in_project(unit: &mut Unit<'_>, project_id: ProjectId) -> Result<(), Error> {
     let account_id = unit.context().account()?;
-    let mut relation = unit.relation(account_id, project_id, Action::ViewHistory).await?;
-    if relation == Relation::Stranger {
-        let project = unit.read::<Project>(project_id).await?;
-        if let Project::Deleted { organization_id, .. } = project.state {
-            let membership = unit.read::<Membership>(project_id).await?;
-            let organization = unit.read::<Organization>(organization_id).await?;
-            relation = Facts::at_deletion(account_id, &membership.state, &organization.state).relation();
-        }
-    }
+    let relation = unit.relation_or_former(account_id, project_id, Action::ViewHistory).await?;
     admit(relation, Action::ViewHistory)?;
     // Visitors see that something happened, but not what: that is no history to hand over.
     if relation.reads_whole_history() { Ok(()) } else { Err(FORBIDDEN.into()) }

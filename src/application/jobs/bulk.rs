@@ -19,7 +19,7 @@ use workroom_domain::{
 use workroom_projections::jobs::{self, Candidate, Controlled, ControlledOf};
 
 use super::{
-    CancelJob, DeleteJob, DeleteJobData, OpenJobs, OpenLimits, Repeat, RetryJob, SubmitJob, SubmittedJob, key_id,
+    CancelJob, DeleteJob, DeleteJobData, OpenJobs, Repeat, RetryJob, SubmitJob, SubmittedJob, key_id,
     submit::{EXPORT_KEYS, claim_alone},
 };
 use crate::application::{
@@ -82,7 +82,7 @@ impl SubmitControl {
         let Some(key) = &self.0.key else { return Ok(self.0.open.clone()) };
         let key = key_id(account_id.uuid(), key.as_str());
         let is_alone = claim_alone(unit, key, account_id, self.0.job_id).await?;
-        Ok(if is_alone { OpenJobs::new(OpenLimits::default()) } else { self.0.open.clone() })
+        Ok(if is_alone { self.0.open.unlimited() } else { self.0.open.clone() })
     }
 }
 

@@ -54,6 +54,12 @@ impl OpenJobs {
         Self { limits, counted: Cache::builder().max_capacity(REMEMBERED).time_to_live(FRESH).build() }
     }
 
+    /// Lets everything in.
+    #[must_use]
+    pub(super) fn unlimited(&self) -> Self {
+        Self { limits: OpenLimits::default(), counted: self.counted.clone() }
+    }
+
     /// Lets one more in.
     ///
     /// # Errors

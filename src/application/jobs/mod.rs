@@ -29,7 +29,6 @@ use workroom_domain::{
     access::{Action, action_to_end},
     ids::JobId,
     job::{Job, JobStatus, Work},
-    refusal::Kind,
 };
 
 use super::{Error, Unit};
@@ -61,8 +60,7 @@ async fn authorize(unit: &mut Unit<'_>, job_id: JobId, action: Action) -> Result
         _ if matches!(request.work, Work::WebhookDelivery { .. }) => return Err(Error::not_found("job")),
         Some(project_id) => {
             let admitted = unit.authorize(project_id, action).await;
-            // Whoever may not know of the project may not know of the job.
-            admitted.map_err(|error| if error.kind() == Kind::NotFound { Error::not_found("job") } else { error })?;
+            admitted.map_err(|error| error.or_hidden(|| Error::not_found("job")))?;
         }
         None if request.submitted_by == unit.context().account()? => {}
         None => return Err(Error::not_found("job")),

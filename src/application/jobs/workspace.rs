@@ -20,7 +20,7 @@ use workroom_domain::{
     file::{Content, File, FileEvent, Sha256},
     ids::{FileId, WorkspaceId},
     job::{Source, Work},
-    refusal::{Kind, Refusal as _},
+    refusal::Refusal as _,
     workspace::{FilePath, Workspace, WorkspaceRefusal, WorkspaceState},
 };
 use workroom_projections::{
@@ -79,8 +79,7 @@ impl SubmitWorkspaceJob {
         let Workspace::Present(state) = &workspace.state else { return Err(absent()) };
         let project_id = state.project_id;
         let admitted = unit.authorize(project_id, Action::ViewFiles).await;
-        // Whoever may not know of the project may not know of the workspace.
-        admitted.map_err(|error| if error.kind() == Kind::NotFound { absent() } else { error })?;
+        admitted.map_err(|error| error.or_hidden(absent))?;
         workspace.state.of(self.job.project_id.unwrap_or(project_id))?;
         unit.authorize(project_id, Action::RunJobs).await?;
         let Work::CodeExecution { language, timeout_seconds, .. } = self.job.work.clone() else {

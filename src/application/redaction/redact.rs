@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
-    access::{Action, Facts, OrganizationAction, Relation},
+    access::{Action, OrganizationAction},
     actor::Actor,
     comment::Comment,
     file::File,
     ids::{AccountId, OrganizationId, ProjectId},
     job::Job,
     job_rule::JobRule,
-    membership::Membership,
     organization::Organization,
     organization_slug::OrganizationSlug,
     project::Project,
@@ -64,15 +63,7 @@ impl Authority {
 /// project, as an owner of then.
 pub(super) async fn authorize_in_project(unit: &mut Unit<'_>, project_id: ProjectId) -> Result<(), Error> {
     let account_id = unit.context().account()?;
-    let mut relation = unit.relation(account_id, project_id, Action::Redact).await?;
-    if relation == Relation::Stranger {
-        let project = unit.read::<Project>(project_id).await?;
-        if let Project::Deleted { organization_id, .. } = project.state {
-            let membership = unit.read::<Membership>(project_id).await?;
-            let organization = unit.read::<Organization>(organization_id).await?;
-            relation = Facts::at_deletion(account_id, &membership.state, &organization.state).relation();
-        }
-    }
+    let relation = unit.relation_or_former(account_id, project_id, Action::Redact).await?;
     admit(relation, Action::Redact).map(drop)
 }
 

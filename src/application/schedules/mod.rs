@@ -26,7 +26,6 @@ use workroom_domain::{
     access::Action,
     ids::{ProjectId, ScheduleId},
     job::Work,
-    refusal::Kind,
     schedule::{Schedule, ScheduleState},
     timestamp::Timestamp,
 };
@@ -84,9 +83,7 @@ async fn authorize(unit: &mut Unit<'_>, schedule_id: ScheduleId) -> Result<Arc<V
     match state.project_id {
         Some(project_id) => {
             let admitted = authorize_in(unit, Some(project_id)).await;
-            // Whoever may not know of the project may not know of the schedule.
-            admitted
-                .map_err(|error| if error.kind() == Kind::NotFound { Error::not_found("schedule") } else { error })?;
+            admitted.map_err(|error| error.or_hidden(|| Error::not_found("schedule")))?;
         }
         None if state.created_by == unit.context().account()? => {}
         None => return Err(Error::not_found("schedule")),

@@ -1,12 +1,9 @@
 //! End a webhook for good.
 
 use uuid::Uuid;
-use workroom_domain::{
-    ids::WebhookId,
-    webhook::{Webhook, WebhookCommand},
-};
+use workroom_domain::{ids::WebhookId, webhook::WebhookCommand};
 
-use super::{WebhookPlace, authorize};
+use super::{WebhookPlace, authorized};
 use crate::application::{Change, Command, Error, IfVersion, TableChange, Unit};
 
 /// End a webhook for good. What waits to be delivered is given up.
@@ -27,9 +24,7 @@ impl Command for DeleteWebhook {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
-        authorize(unit, self.place).await?;
-        let webhook = unit.read::<Webhook>(self.place.webhook_id).await?;
-        webhook.state.of(self.place.project_id)?;
+        let webhook = authorized(unit, self.place).await?;
         self.if_version.check(webhook.sequence)?;
         Ok(unit.decide(&webhook, WebhookCommand::Delete)?.sequence)
     }

@@ -39,12 +39,16 @@ pub use secret::{SealedSecret, SecretKey, SecretText};
 pub use target::{Response, Target};
 pub use update::{UpdateEndpoint, UpdateWebhook, UpdatedWebhook};
 
+use std::sync::Arc;
+
 use workroom_domain::{
     access::Action,
     ids::{ProjectId, WebhookId},
+    webhook::Webhook,
 };
 
 use super::{Error, Unit};
+use crate::event_store::Versioned;
 
 super::error::from_refusals!(workroom_domain::webhook::WebhookRefusal);
 
@@ -63,4 +67,12 @@ pub struct WebhookPlace {
 /// Insists that the caller manages the webhooks of the project; the append is guarded by that.
 async fn authorize(unit: &mut Unit<'_>, place: WebhookPlace) -> Result<(), Error> {
     unit.authorize(place.project_id, MANAGE).await.map(drop)
+}
+
+/// A webhook of a project, for whoever manages it.
+async fn authorized(unit: &mut Unit<'_>, place: WebhookPlace) -> Result<Arc<Versioned<Webhook>>, Error> {
+    authorize(unit, place).await?;
+    let webhook = unit.read::<Webhook>(place.webhook_id).await?;
+    webhook.state.of(place.project_id)?;
+    Ok(webhook)
 }

@@ -4,10 +4,10 @@ use uuid::Uuid;
 use workroom_domain::{
     ids::JobId,
     job::{Job, Work},
-    webhook::{Webhook, WebhookCommand},
+    webhook::WebhookCommand,
 };
 
-use super::{WebhookPlace, authorize};
+use super::{WebhookPlace, authorized};
 use crate::application::{Command, Error, Unit};
 
 /// Send the event of an earlier delivery again. The delivery itself is a job, which follows from the event of this.
@@ -38,9 +38,7 @@ impl Command for RedeliverEvent {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<RequestedDelivery, Error> {
-        authorize(unit, self.place).await?;
-        let webhook = unit.read::<Webhook>(self.place.webhook_id).await?;
-        webhook.state.of(self.place.project_id)?;
+        let webhook = authorized(unit, self.place).await?;
         // What was asked for never changes: nothing to guard.
         let job = unit.peek::<Job>(self.earlier).await?;
         let (event_id, position) = match job.state.requested().map(|job| &job.request.work) {

@@ -3,12 +3,9 @@
 use serde::Serialize;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
-use workroom_domain::{
-    ids::WebhookId,
-    webhook::{Webhook, WebhookCommand},
-};
+use workroom_domain::{ids::WebhookId, webhook::WebhookCommand};
 
-use super::{SealedSecret, WebhookPlace, authorize};
+use super::{SealedSecret, WebhookPlace, authorized};
 use crate::application::{At, Bytea, Change, Command, Error, TableChange, Unit};
 
 /// How long the secret before signs, too: receivers change at their own pace.
@@ -30,9 +27,7 @@ impl Command for RotateSecret {
     }
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<i64, Error> {
-        authorize(unit, self.place).await?;
-        let webhook = unit.read::<Webhook>(self.place.webhook_id).await?;
-        webhook.state.of(self.place.project_id)?;
+        let webhook = authorized(unit, self.place).await?;
         Ok(unit.decide(&webhook, WebhookCommand::RotateSecret)?.sequence)
     }
 }

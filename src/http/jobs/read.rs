@@ -2,7 +2,6 @@
 
 use axum::extract::State as Extract;
 use uuid::Uuid;
-use workroom_domain::refusal::Kind;
 use workroom_domain::{
     access::Action,
     ids::{AccountId, JobId, ProjectId},
@@ -56,9 +55,8 @@ async fn admit(
 ) -> Result<(), Error> {
     match project_id {
         Some(project_id) => {
-            // Whoever may not know of the project may not know of the job.
             let seen = state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await;
-            seen.map(drop).map_err(|error| if error.kind() == Kind::NotFound { Error::not_found("job") } else { error })
+            seen.map(drop).map_err(|error| error.or_hidden(|| Error::not_found("job")))
         }
         None if submitted_by == Uuid::from(account_id) => Ok(()),
         None => Err(Error::not_found("job")),

@@ -56,7 +56,7 @@ pub(super) async fn fold_to(
     permit: &Arc<Permit>,
 ) -> Result<Fold, Error> {
     while fold.seq < until {
-        let page = state::page(pool, project_id.into(), (fold.seq, until), fold.wanted()).await?;
+        let page = state::page(pool, project_id.into(), (fold.seq, until), state::wanted()).await?;
         if page.is_empty() {
             return Err(refused(FoldError::Hole { after: fold.seq, found: until }));
         }

@@ -2,7 +2,7 @@
 
 use axum::extract::State as Extract;
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::ProjectId, refusal::Kind};
+use workroom_domain::{access::Action, ids::ProjectId};
 use workroom_projections::schedules;
 
 use super::model::Schedule;
@@ -36,9 +36,8 @@ pub async fn read(
     let row = schedules::find(state.app.pool(), schedule_id).await?.ok_or(Error::not_found("schedule"))?;
     match row.project_id {
         Some(project_id) => {
-            // Whoever may not know of the project may not know of the schedule.
             let seen = state.app.project_for(account_id, ProjectId(project_id), Action::ViewJobs).await;
-            seen.map_err(|error| if error.kind() == Kind::NotFound { Error::not_found("schedule") } else { error })?;
+            seen.map_err(|error| error.or_hidden(|| Error::not_found("schedule")))?;
         }
         None if row.created_by == Uuid::from(account_id) => {}
         None => return Err(Error::not_found("schedule")),

@@ -110,7 +110,8 @@ fn drill_the_example_of_adding_a_command_compiles() {
     let check = Command::new(env!("CARGO"))
         .args(["check", "--locked", "--package", "workroom", "--lib"])
         .current_dir(tree.path())
-        .env("CARGO_TARGET_DIR", target())
+        // Not where the tree itself is built: Cargo tells crates apart by their place below the manifest, and would take these.
+        .env("CARGO_TARGET_DIR", target().join("example"))
         .output()
         .expect("cargo");
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));

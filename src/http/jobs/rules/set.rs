@@ -72,8 +72,8 @@ impl SetJobRuleRequest {
         let owner = owner(self.project_id, self.organization_id, account_id);
         let (scope, weight, running, rate) = all((
             scope(owner, self.r#type, self.key.as_deref(), self.fairness_key.as_deref()),
-            self.weight.map(|number| within("/weight", Weight::from_number(number), "100")).transpose(),
-            self.running.map(|number| within("/running", Running::from_number(number), "10000")).transpose(),
+            self.weight.map(|number| within("/weight", Weight::from_number(number), Weight::LIMIT)).transpose(),
+            self.running.map(|number| within("/running", Running::from_number(number), Running::LIMIT)).transpose(),
             self.rate.map(rate).transpose(),
         ))?;
         if weight.is_some() && !shares_turns(&scope) {
@@ -91,13 +91,13 @@ fn shares_turns(scope: &RuleScope) -> bool {
     !matches!(scope.owner(), Some(RuleOwner::Project(_)) | None)
 }
 
-fn within<N>(pointer: &str, number: Option<N>, most: &str) -> Result<N, Error> {
+fn within<N>(pointer: &str, number: Option<N>, most: u32) -> Result<N, Error> {
     number.ok_or_else(|| Error::invalid(pointer, OUT_OF_RANGE, format!("must be from 1 to {most}")))
 }
 
 fn rate(JobRateRequest { count, seconds }: JobRateRequest) -> Result<Rate, Error> {
-    let pointer = if (1..=Rate::COUNT).contains(&count) { "/rate/seconds" } else { "/rate/count" };
-    let most = if pointer == "/rate/count" { "10000" } else { "86400" };
+    let is_counted = (1..=Rate::COUNT).contains(&count);
+    let (pointer, most) = if is_counted { ("/rate/seconds", Rate::SECONDS) } else { ("/rate/count", Rate::COUNT) };
     within(pointer, Rate::new(count, seconds), most)
 }
 
