@@ -79,10 +79,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     stage.here.stop().await;
     stage.there.stop().await;
     stage.services.stop().await;
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", Value::Object(json)))?;
-    }
-    Ok(())
+    options.write(json)
 }
 
 impl Stage {

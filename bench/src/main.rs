@@ -17,7 +17,10 @@ mod tasks;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use serde_json::Value;
+use tokio::time::timeout;
 
 /// The service's own: appends are measured in this process.
 #[global_allocator]
@@ -27,6 +30,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(name = "./dev bench")]
 struct Cli {
+    /// Exit with 1 when a figure missed the bar that is printed with it, and say which.
+    #[arg(long, global = true)]
+    check: bool,
     #[command(subcommand)]
     benchmark: Benchmark,
 }
@@ -83,10 +89,23 @@ impl Options {
     fn duration(&self) -> Duration {
         Duration::from_secs(self.seconds.max(1))
     }
+
+    /// Writes the figures to the file that was asked for, if any.
+    fn write(&self, figures: impl Into<Value>) -> anyhow::Result<()> {
+        let Some(path) = &self.json else { return Ok(()) };
+        std::fs::write(path, format!("{:#}\n", figures.into()))
+            .with_context(|| format!("{} could not be written", path.display()))
+    }
+}
+
+/// What is measured, if that takes no longer than it may.
+async fn within<T>(bound: Duration, measured: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let outcome = timeout(bound, Box::pin(measured)).await;
+    outcome.with_context(|| format!("it takes longer than {} minutes", bound.as_secs() / 60))?
 }
 
 fn main() -> ExitCode {
-    let benchmark = Cli::parse().benchmark;
+    let Cli { check, benchmark } = Cli::parse();
     let outcome =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(
             |runtime| {
@@ -103,7 +122,7 @@ fn main() -> ExitCode {
                 })
             },
         );
-    match outcome {
+    match outcome.and_then(|()| if check { report::check() } else { Ok(()) }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             report::complain(&format!("{error:#}"));

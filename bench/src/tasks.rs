@@ -19,7 +19,7 @@ use crate::{
     commands::{found_project, sign_in},
     http_client::Connection,
     mail_sink::MailSink,
-    report::{line, progress},
+    report::{bar, line, progress},
     samples::{Figures, median},
     server::{Server, services},
 };
@@ -59,10 +59,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     }
     stage.server.stop().await;
     stage.services.stop().await;
-    if let Some(path) = &options.json {
-        std::fs::write(path, Value::Object(figures).to_string())?;
-    }
-    Ok(())
+    options.write(figures)
 }
 
 /// A task, which tells its number.
@@ -270,10 +267,9 @@ impl Stage {
         let (sent, _) = self.mails.taken();
         let took = self.mails.last().map_or(f64::NAN, |last| (last - due).as_secs_f64());
         line(&format!("\n{DUE} tasks written down and their assignee told, by mail, within {told:.1} s"));
-        line(&format!(
-            "{sent} of {DUE} reminders due at one moment sent within {took:.1} s (bar {} s)",
-            MINUTE.as_secs()
-        ));
+        let text =
+            format!("{sent} of {DUE} reminders due at one moment sent within {took:.1} s (bar {} s)", MINUTE.as_secs());
+        bar(sent == DUE && took <= MINUTE.as_secs_f64(), &text);
         Ok(json!({"told_s": told, "sent": sent, "took_s": took}))
     }
 }

@@ -246,7 +246,7 @@ function verifier({ keys = [], older = null } = {}) {
     let start = 0;
     for (let to; (to = chunk.indexOf(10, start)) >= 0; [start, parts, held, at] = [to + 1, [], 0, { line: at.line }]) {
       at = { line: at.line + 1 };
-      need(!isEnded, "something follows the end");
+      need(!isEnded, `${held + to > start ? "something" : "an empty line (take it away: sed '$d')"} follows the end`);
       const line = Buffer.concat([...parts, chunk.subarray(start, to)]);
       (!header ? readHeader : line.indexOf('{"end":') === 0 ? readEnd : readEvent)(line);
     }

@@ -74,7 +74,7 @@ pub const ADVISORY_LOCKS: &[AdvisoryLock] = &[
     AdvisoryLock {
         number: 7_770_018,
         purpose: "save or forget the snapshot of an aggregate, by the aggregate",
-        files: &["migrations/0047_redaction.sql"],
+        files: &["migrations/0047_redaction.sql", "migrations/0055_redaction_of_long_streams.sql"],
     },
     AdvisoryLock {
         number: 7_770_019,

@@ -89,6 +89,7 @@ pub struct Inner {
     creations: moka::sync::Cache<(&'static str, Uuid), Cause>,
     email_proof: EmailProof,
     trees: Trees,
+    redacted: redaction::Streams,
 }
 
 impl App {
@@ -97,8 +98,9 @@ impl App {
         let command_locks = (0..COMMAND_LOCKS).map(|_| Mutex::new(())).collect();
         let creations = moka::sync::Cache::new(CREATIONS);
         let in_flight = idempotency::InFlight::default();
-        let trees = Trees::new(pool.clone());
-        Self { inner: Arc::new(Inner { pool, log, progress, command_locks, in_flight, creations, email_proof, trees }) }
+        let (trees, redacted) = (Trees::new(pool.clone()), redaction::Streams::default());
+        let inner = Inner { pool, log, progress, command_locks, in_flight, creations, email_proof, trees, redacted };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The database, for queries.

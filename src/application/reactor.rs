@@ -38,6 +38,7 @@ use super::{
 };
 use crate::application::codes::VIEWS_BEHIND;
 
+pub(super) use follower::release;
 pub use follower::{Reaction, Reactor};
 
 /// When a command that waits for the views may be given again.

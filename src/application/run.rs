@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     App, Context, Error, Unit,
+    jobs::KeptRoom,
     tables::{NoTables, TableChange},
     unit::Memory,
 };
@@ -59,7 +60,7 @@ pub(super) enum Ran<R> {
 /// What an attempt came to.
 enum Attempt {
     /// Decided, and on its way to the log.
-    Sent { enqueued: Enqueued, memory: Memory },
+    Sent { enqueued: Enqueued, memory: Memory, room: KeptRoom },
     /// Decided, with nothing to append.
     Unchanged,
     /// What was read has changed: decide again.
@@ -122,7 +123,20 @@ impl App {
     /// # Errors
     /// As [`App::run`].
     pub(crate) async fn run_unseen<C: Command>(&self, context: &Context, command: &C) -> Result<C::Reply, Error> {
-        match self.commit(context, command, &NoTables, &|_| Ok(None)).await? {
+        self.run_unseen_with_tables(context, command, &NoTables).await
+    }
+
+    /// As [`App::run_unseen`], together with a change of tables outside the log.
+    ///
+    /// # Errors
+    /// As [`App::run`].
+    pub(crate) async fn run_unseen_with_tables<C: Command, T: TableChange>(
+        &self,
+        context: &Context,
+        command: &C,
+        tables: &T,
+    ) -> Result<C::Reply, Error> {
+        match self.commit(context, command, tables, &|_| Ok(None)).await? {
             Some((reply, _)) => Ok(reply),
             None => Err(Error::failure("a command without a receipt met one")),
         }
@@ -180,10 +194,14 @@ impl App {
         command_lock: Option<MutexGuard<'_, ()>>,
     ) -> Result<Ended, Error> {
         match self.attempt(unit, decided, tables).await? {
-            Attempt::Sent { enqueued, memory } => {
+            Attempt::Sent { enqueued, memory, room } => {
                 // The next command may build on this one, unless it changes tables: nobody is shown what they may refuse.
                 let _command_lock = command_lock.filter(|_| !tables.is_empty());
-                match enqueued.committed().await {
+                let appended = enqueued.committed().await;
+                if !matches!(appended, Ok(_) | Err(AppendError::OutcomeUnknown)) {
+                    room.give_back();
+                }
+                match appended {
                     Ok(appended) => {
                         memory.keep(&self.log);
                         Ok(Ended::At(appended.position))
@@ -224,13 +242,13 @@ impl App {
             unit.evict();
             return Ok(Attempt::Moved);
         }
-        let (mut request, memory) = unit.into_append(receipt);
+        let (mut request, memory, room) = unit.into_append(receipt);
         request.tables = tables.statements()?;
         let enqueued = self.log.enqueue(request)?;
         if tables.is_empty() {
             memory.keep_uncommitted(&self.log, &enqueued.settlement);
         }
-        Ok(Attempt::Sent { enqueued, memory })
+        Ok(Attempt::Sent { enqueued, memory, room: room.keep() })
     }
 
     fn command_lock(&self, id: Uuid) -> &tokio::sync::Mutex<()> {

@@ -14,11 +14,11 @@ use workroom_domain::{
     project::Project,
 };
 
-use super::{Context, EmailProof, Error, reading::admit};
+use super::{Context, EmailProof, Error, jobs::Room, reading::admit};
 use crate::application::codes::FORBIDDEN;
 use crate::event_store::{
-    AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StreamAppend, Versioned,
-    serialize_events,
+    AppendRequest, EventLog, Expected, Latest, LoadError, Receipt, Settlement, Stored, StoredForm, StreamAppend,
+    Versioned, serialize_events,
 };
 
 /// A state of an aggregate, of whatever type.
@@ -28,6 +28,7 @@ trait AnyState: Send + Sync {
     fn evict(&self, log: &EventLog, generation: u64);
     fn cache_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
     fn cache(&self, log: &EventLog, generation: u64);
+    fn offer_snapshot(&self, log: &EventLog);
 }
 
 impl<A: Stored> AnyState for Arc<Versioned<A>> {
@@ -50,6 +51,10 @@ impl<A: Stored> AnyState for Arc<Versioned<A>> {
     fn cache(&self, log: &EventLog, generation: u64) {
         log.cache(Arc::clone(self), generation);
     }
+
+    fn offer_snapshot(&self, log: &EventLog) {
+        log.offer_snapshot(self);
+    }
 }
 
 /// What an attempt of a command has read and decided. Everything read becomes a guard of the append.
@@ -63,6 +68,8 @@ pub struct Unit<'a> {
     depends_on: Vec<Settlement>,
     streams: Vec<StreamAppend>,
     decided: Vec<Box<dyn AnyState>>,
+    forgets_snapshots: bool,
+    room: Room,
 }
 
 /// What an attempt leaves in memory: what it read, to be evicted when it turns out to be old, and what it decided, to be
@@ -71,6 +78,7 @@ pub(super) struct Memory {
     generation: u64,
     read: Vec<Box<dyn AnyState>>,
     decided: Vec<Box<dyn AnyState>>,
+    forgets_snapshots: bool,
 }
 
 impl Memory {
@@ -82,6 +90,9 @@ impl Memory {
     /// Keeps what was decided, now that it is committed.
     pub(super) fn keep(&self, log: &EventLog) {
         self.decided.iter().for_each(|state| state.cache(log, self.generation));
+        if self.forgets_snapshots {
+            self.decided.iter().for_each(|state| state.offer_snapshot(log));
+        }
     }
 
     /// Evicts what was read, so that the next attempt reads it from the log.
@@ -94,7 +105,20 @@ impl<'a> Unit<'a> {
     pub(super) fn new(log: &'a EventLog, pool: &'a PgPool, context: &'a Context, email_proof: EmailProof) -> Self {
         let generation = log.incarnations().generation();
         let (read, depends_on, streams, decided) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { log, pool, context, email_proof, generation, read, depends_on, streams, decided }
+        let (forgets_snapshots, room) = (false, Room::default());
+        Self {
+            log,
+            pool,
+            context,
+            email_proof,
+            generation,
+            read,
+            depends_on,
+            streams,
+            decided,
+            forgets_snapshots,
+            room,
+        }
     }
 
     /// Who asks, and when.
@@ -110,6 +134,11 @@ impl<'a> Unit<'a> {
     /// When an address counts as its account's.
     pub fn email_proof(&self) -> EmailProof {
         self.email_proof
+    }
+
+    /// Room for the jobs that this attempt adds to those that wait. It is given back with the attempt.
+    pub(super) fn room(&mut self) -> &mut Room {
+        &mut self.room
     }
 
     /// Reads an aggregate, always the same state within an attempt. The command's outcome then holds only while it has not
@@ -198,7 +227,8 @@ impl<'a> Unit<'a> {
         Ok(())
     }
 
-    /// Takes up events that no aggregate decides: that others were redacted. They belong to the same feed as those.
+    /// Takes up events that no aggregate decides: that others were redacted. They belong to the same feed as those. The snapshot
+    /// of the aggregate goes with the append, and the state behind it takes its place: others would read all events anew.
     pub(super) fn record<A: Stored>(
         &mut self,
         current: &Versioned<A>,
@@ -210,17 +240,23 @@ impl<'a> Unit<'a> {
             next.state.evolve(event);
             next.sequence += 1;
         }
+        self.forgets_snapshots = true;
         self.append(current, &Arc::new(next), feed_id, events)
     }
 
-    /// Looks at each event of an aggregate, from the log, up to a sequence.
-    pub(super) async fn walk<A: Stored>(
+    /// The next events of an aggregate behind a sequence, up to another, as they are stored.
+    pub(super) async fn stored_events<A: Stored>(
         &self,
         id: Uuid,
+        after: i64,
         until: i64,
-        each: impl FnMut(i64, <A as Decide>::Event) + Send,
-    ) -> Result<(), LoadError> {
-        self.log.walk::<A>(id, until, each).await
+    ) -> Result<Vec<StoredForm>, LoadError> {
+        self.log.stored_events::<A>(id, after, until).await
+    }
+
+    /// The generation of the incarnation that the attempt began in.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// An event of an aggregate, in its newest form, from a stored one.
@@ -350,8 +386,8 @@ impl<'a> Unit<'a> {
         Ok(holds && self.log.incarnations().generation() == self.generation)
     }
 
-    /// Splits into what to append and what to keep in memory.
-    pub(super) fn into_append(self, receipt: Option<Receipt>) -> (AppendRequest, Memory) {
+    /// Splits into what to append, what to keep in memory, and what was taken for jobs.
+    pub(super) fn into_append(self, receipt: Option<Receipt>) -> (AppendRequest, Memory, Room) {
         let written: Vec<_> = self.streams.iter().map(|s| s.expected).collect();
         let guards = self.read.iter().map(|state| state.expected()).filter(|e| !written.contains(e)).collect();
         let request = AppendRequest {
@@ -362,6 +398,12 @@ impl<'a> Unit<'a> {
             depends_on: self.depends_on,
             generation: Some(self.generation),
         };
-        (request, Memory { generation: self.generation, read: self.read, decided: self.decided })
+        let memory = Memory {
+            generation: self.generation,
+            read: self.read,
+            decided: self.decided,
+            forgets_snapshots: self.forgets_snapshots,
+        };
+        (request, memory, self.room)
     }
 }

@@ -179,24 +179,32 @@ fn redacted() -> impl Iterator<Item = Rule> {
     })
 }
 
-/// What an organization has settled for the jobs of its projects: the days count from a job's end. Whether that is its end, and
-/// whether that is still settled, the log knows: what is deleted does not come back, so a job and an organization count only as far as
-/// their views show all that the log has of them. One that lags does not show yet that the job is done again, or the days lifted.
+/// What an organization has settled for the jobs of its projects: the days count from when the log recorded a job's end; its worker's
+/// clock may be wrong. Whether that is its end, and whether that is still settled, the log knows: what is deleted does not come back,
+/// so a job and an organization count only as far as their views show all that the log has of them. One that lags does not show yet
+/// that the job is done again, or the days lifted.
 fn retained() -> impl Iterator<Item = Rule> {
     [
-        ("retained_output", "job_output_pieces", "job_output_days", 5000),
+        ("retained_output", "job_output_pieces", "job_output_days", 5000, ""),
         // Some are megabytes.
-        ("retained_artifacts", "job_artifacts", "job_output_days", 1000),
-        ("retained_progress", "job_progress", "job_output_days", 5000),
-        ("retained_code", "job_inputs", "job_code_days", 5000),
+        ("retained_artifacts", "job_artifacts", "job_output_days", 1000, ""),
+        ("retained_progress", "job_progress", "job_output_days", 5000, ""),
+        // Who has a job done again keeps this anew, and may have done so since the log was read here.
+        (
+            "retained_code",
+            "job_inputs",
+            "job_code_days",
+            5000,
+            " AND job_inputs.created_at < now() - make_interval(days => o.job_code_days)",
+        ),
     ]
     .into_iter()
-    .map(|(name, table, days, portion)| Rule {
+    .map(|(name, table, days, portion, came_before)| Rule {
         name,
         table,
         condition: format!(
             "COALESCE((SELECT j.status NOT IN ('pending', 'running')
-                  AND j.completed_at < now() - make_interval(days => o.{days})
+                  AND j.ended_at < now() - make_interval(days => o.{days})
                   AND j.version = (SELECT e.sequence FROM events e
                                    WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text
                                    ORDER BY e.sequence DESC LIMIT 1)
@@ -204,13 +212,13 @@ fn retained() -> impl Iterator<Item = Rule> {
                                    WHERE e.aggregate_type = 'organization' AND e.aggregate_id = o.id::text
                                    ORDER BY e.sequence DESC LIMIT 1)
               FROM jobs j JOIN organizations o ON o.id = j.organization_id
-              WHERE j.id = {table}.job_id AND o.{days} > 0), false)"
+              WHERE j.id = {table}.job_id AND o.{days} > 0{came_before}), false)"
         ),
         // From the organizations that have settled it: nobody else's rows are looked at. OFFSET keeps to this order.
         found_from: Some(format!(
             "organizations settled CROSS JOIN LATERAL (
                  SELECT j.id FROM jobs j WHERE j.organization_id = settled.id
-                 AND j.completed_at < now() - make_interval(days => settled.{days}) OFFSET 0) AS ended
+                 AND j.ended_at < now() - make_interval(days => settled.{days}) OFFSET 0) AS ended
              JOIN {table} ON {table}.job_id = ended.id AND settled.{days} > 0"
         )),
         portion,

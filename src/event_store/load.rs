@@ -8,13 +8,27 @@ use cqrs_es::{
 };
 use postgres_es::PostgresEventRepository;
 use sqlx::PgPool;
+use sqlx_macros::FromRow;
 use uuid::Uuid;
 use workroom_domain::{Decide, upcast};
 
 use super::{Versioned, snapshot};
 
-/// Events that are read at a time where all of an aggregate's are looked at.
-const WALK: i64 = 200;
+/// Most events of a page, where many of an aggregate's are looked at.
+const PAGE: i64 = 200;
+
+/// An event of an aggregate as it is stored.
+#[derive(Clone, Debug, FromRow)]
+pub struct StoredForm {
+    /// Its place in the aggregate's stream.
+    pub sequence: i64,
+    /// Its type.
+    pub event_type: String,
+    /// The version of its stored form.
+    pub event_version: String,
+    /// What it says: JSON.
+    pub payload: String,
+}
 
 /// Aggregates of this domain: decided by [`Decide`], known to cqrs-es under the same event type.
 pub trait Stored: Decide + Aggregate<Event = <Self as Decide>::Event> {}
@@ -136,39 +150,29 @@ impl Loader {
         })
     }
 
-    pub(super) async fn walk<A: Stored>(
+    pub(super) async fn stored_events<A: Stored>(
         &self,
         id: Uuid,
+        after: i64,
         until: i64,
-        mut each: impl FnMut(i64, <A as Decide>::Event) + Send,
-    ) -> Result<(), LoadError> {
-        let mut after = 0;
-        while after < until {
-            let page: Vec<(i64, String, String, String)> = sqlx::query_as(
-                "SELECT sequence, event_type, event_version, payload::text FROM events
-                 WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 AND sequence <= $4
-                 ORDER BY sequence LIMIT $5",
-            )
-            .bind(<A as Decide>::TYPE)
-            .bind(id.to_string())
-            .bind(after)
-            .bind(until)
-            .bind(WALK)
-            .fetch_all(&self.pool)
-            .await?;
-            let before = after;
-            for (sequence, event_type, event_version, payload) in page {
-                if sequence != after + 1 {
-                    break;
-                }
-                each(sequence, self.decode::<A>(id, sequence, (&event_type, &event_version), &payload)?);
-                after = sequence;
-            }
-            if after == before {
-                return Err(LoadError::Hole { aggregate_type: <A as Decide>::TYPE, id, after });
-            }
+    ) -> Result<Vec<StoredForm>, LoadError> {
+        let page: Vec<StoredForm> = sqlx::query_as(
+            "SELECT sequence, event_type, event_version, payload::text AS payload FROM events
+             WHERE aggregate_type = $1 AND aggregate_id = $2 AND sequence > $3 AND sequence <= $4 ORDER BY sequence",
+        )
+        .bind(<A as Decide>::TYPE)
+        .bind(id.to_string())
+        .bind(after)
+        // Sequences have no holes.
+        .bind(until.min(after + PAGE))
+        .fetch_all(&self.pool)
+        .await?;
+        let found = page.iter().zip(after + 1..).take_while(|(event, expected)| event.sequence == *expected).count();
+        if found < page.len() || page.is_empty() && after < until {
+            let after = after + i64::try_from(found).unwrap_or_default();
+            return Err(LoadError::Hole { aggregate_type: <A as Decide>::TYPE, id, after });
         }
-        Ok(())
+        Ok(page)
     }
 
     pub(super) fn decode<A: Stored>(

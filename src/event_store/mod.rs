@@ -33,7 +33,7 @@ use workroom_projections::recent::{RecentEvents, StoredEvent};
 
 pub use cache::{AggregateCache, Versioned};
 pub use incarnation::{Incarnation, IncarnationWatch, begin_epoch};
-pub use load::{LoadError, Stored};
+pub use load::{LoadError, Stored, StoredForm};
 pub use receipts::Receipt;
 pub use request::{
     AppendError, AppendRequest, Appended, Expected, NewEvent, StreamAppend, TableStatement, serialize_events,
@@ -367,17 +367,18 @@ impl EventLog {
         Ok(loaded.versioned)
     }
 
-    /// Looks at each event of an aggregate in its newest form, up to a sequence, in constant memory.
+    /// The next events of an aggregate behind a sequence, up to another, as they are stored: as many as are read at a time, and
+    /// at least one if there are to be any.
     ///
     /// # Errors
-    /// The database's; an event that cannot be decoded, or is missing.
-    pub async fn walk<A: Stored>(
+    /// The database's; an event is missing.
+    pub async fn stored_events<A: Stored>(
         &self,
         id: Uuid,
+        after: i64,
         until: i64,
-        each: impl FnMut(i64, <A as workroom_domain::Decide>::Event) + Send,
-    ) -> Result<(), LoadError> {
-        self.inner.loader.walk::<A>(id, until, each).await
+    ) -> Result<Vec<StoredForm>, LoadError> {
+        self.inner.loader.stored_events::<A>(id, after, until).await
     }
 
     /// An event in its newest form; `stored_as` is its type and the version of its stored form.
@@ -405,6 +406,13 @@ impl EventLog {
             self.inner.snapshots.offer(&versioned);
         }
         self.inner.cache.put(versioned, generation, None);
+    }
+
+    /// Offers a committed state as a snapshot, if whoever loads it would read many events without one.
+    pub fn offer_snapshot<A: Stored>(&self, versioned: &Versioned<A>) {
+        if versioned.sequence >= snapshot::EVERY {
+            self.inner.snapshots.offer(versioned);
+        }
     }
 
     /// Evicts a state that turned out to be old; one that has taken its place stays.

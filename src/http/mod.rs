@@ -23,6 +23,7 @@ pub mod members;
 mod openapi;
 pub mod organizations;
 mod page;
+mod places;
 pub mod problem;
 pub mod profile;
 pub mod project_state;

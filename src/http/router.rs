@@ -1,14 +1,16 @@
 //! All routes on one page, and what every request passes on its way to one.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, FromRef},
+    extract::{DefaultBodyLimit, FromRef, Request},
     http::{HeaderName, HeaderValue, Method, header},
     middleware,
+    response::Response,
     routing::get,
 };
+use tower::{Layer, Service, ServiceBuilder};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::UtoipaMethodRouterExt;
 use workroom_domain::refusal::NOT_FOUND;
@@ -180,7 +182,7 @@ pub fn router(state: State) -> Router {
             .route("/api/v1/events/stream", get(live::stream_events));
     }
     let limits = middleware::from_fn_with_state(state.clone(), rate_limit::limited);
-    around(settled(service, state).layer(limits), &config)
+    around(limits.layer(settled(service, state)), &config)
 }
 
 /// The router of a process that only runs jobs: it says how it is, and nothing else.
@@ -203,15 +205,17 @@ fn settled<S: Clone + Send + Sync + 'static>(service: Router<S>, state: S) -> Ro
     service.fallback(nothing_here).method_not_allowed_fallback(method_not_allowed).with_state(state)
 }
 
-/// What lies around all routes.
-fn around(service: Router, config: &Config) -> Router {
-    service
-        .layer(DefaultBodyLimit::max(config.requests.body_limit_bytes))
+/// What lies around all routes: around the router as a whole, since what lies around a single route is copied for each request.
+fn around<S>(service: S, config: &Config) -> Router
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static,
+{
+    let time_limit = Duration::from_secs(config.requests.request_timeout_seconds);
+    let layers = ServiceBuilder::new()
+        .layer(middleware::from_fn_with_state(time_limit, envelope::envelope))
         .layer(cors(&config.requests.allowed_origins))
-        .layer(middleware::from_fn_with_state(
-            Duration::from_secs(config.requests.request_timeout_seconds),
-            envelope::envelope,
-        ))
+        .layer(DefaultBodyLimit::max(config.requests.body_limit_bytes));
+    Router::new().fallback_service(layers.service(service))
 }
 
 async fn nothing_here() -> Problem {

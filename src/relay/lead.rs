@@ -44,7 +44,7 @@ const LARGE_BATCH: usize = 4 * 1024 * 1024;
 const BATCH_THRESHOLD: usize = 8;
 const LINGER: Duration = Duration::from_millis(2);
 /// How often, at most, it is stored how far the streams are.
-const STORING: Duration = Duration::from_millis(20);
+const STORING: Duration = Duration::from_millis(200);
 /// How often in a row a stream must refuse what is written to it before it is asked whether it is broken.
 const REFUSALS: u32 = 2;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(20);

@@ -10,11 +10,11 @@ use super::{
     copy::Psql,
     head, mib, peak,
     process::{self, Run},
-    rate, reached, seconds,
+    rate, seconds,
 };
 use crate::{
     Options,
-    report::{line, progress},
+    report::{bar, line, progress},
     samples::median,
 };
 
@@ -48,16 +48,16 @@ pub async fn export_and_verify(stage: &Stage, options: &Options) -> anyhow::Resu
             median(copies.iter().zip(&exports).map(|(copy, own)| copy.took.as_secs_f64() / own.took.as_secs_f64()));
         let bytes = [&export, &copy].map(|file| std::fs::metadata(file).map_or(0, |file| file.len()));
         let events = head(&stage.pool).await?;
-        line(&format!(
+        let told = format!(
             "export of {events} events: {:.1} s, {} bytes; psql COPY: {:.1} s, {} bytes; ratio {ratio:.2} \
-             (bar {EXPORT_BAR}: {}); at most {} MiB",
+             (bar {EXPORT_BAR}); at most {} MiB",
             seconds(&exports),
             bytes[0],
             seconds(&copies),
             bytes[1],
-            reached(ratio >= EXPORT_BAR),
             mib(peak(&exports))
-        ));
+        );
+        bar(ratio >= EXPORT_BAR, &told);
         json.insert(
             "export".to_owned(),
             json!({"seconds": seconds(&exports), "copy_seconds": seconds(&copies), "ratio": ratio,
@@ -94,12 +94,12 @@ async fn verify(stage: &Stage, file: &Path, rounds: usize) -> anyhow::Result<Val
         runs.push(process::run(&mut command).await?);
     }
     let took = seconds(&runs);
-    line(&format!(
-        "verification of the export {}: {took:.1} s (bar {VERIFY_BAR:.0}: {}); at most {} MiB",
+    let told = format!(
+        "verification of the export {}: {took:.1} s (bar {VERIFY_BAR:.0}); at most {} MiB",
         if is_on_one_core { "on one core" } else { "(on all cores: taskset is missing)" },
-        reached(took <= VERIFY_BAR),
         mib(peak(&runs))
-    ));
+    );
+    bar(took <= VERIFY_BAR, &told);
     Ok(json!({"seconds": took, "on_one_core": is_on_one_core, "peak_mib": peak(&runs)}))
 }
 
@@ -127,13 +127,13 @@ pub async fn replay(stage: &Stage, options: &Options) -> anyhow::Result<Value> {
     }
     all.sort_by_key(|run| run.took);
     let middle = all.get(all.len() / 2).map_or(0, |run| rate(events, run.took));
-    line(&format!(
+    let told = format!(
         "replay of the whole log into fresh views, compared and exchanged: {middle} events/s, {:.1} s for all groups \
-         (bar {REPLAY_BAR} events/s: {}); at most {} MiB",
+         (bar {REPLAY_BAR} events/s); at most {} MiB",
         seconds(&all),
-        reached(middle >= REPLAY_BAR),
         mib(peak(&all))
-    ));
+    );
+    bar(middle >= REPLAY_BAR, &told);
     for group in GROUPS {
         line(&format!("    {group}: {} events/s in the last round", json[group]["events_per_second"]));
     }

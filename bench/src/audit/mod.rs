@@ -19,7 +19,6 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
-use tokio::time::timeout;
 use uuid::Uuid;
 use workroom_dev::{child::workroom_bin, services::Services};
 
@@ -31,6 +30,7 @@ use crate::{
     report::{line, progress},
     samples::median,
     server::{Server, services},
+    within,
 };
 
 /// How long all of it may take.
@@ -70,12 +70,7 @@ struct Stage {
 /// Something it needs is missing or fails; a command finds the log or the views to be wrong.
 pub async fn run(audit: &AuditOptions) -> anyhow::Result<()> {
     ensure!(audit.events >= 10_000, "fewer than 10,000 events tell nothing");
-    let measured = timeout(BOUND, measure(audit)).await;
-    let json = measured.with_context(|| format!("it takes longer than {} minutes", BOUND.as_secs() / 60))??;
-    if let Some(path) = &audit.options.json {
-        std::fs::write(path, format!("{:#}\n", Value::Object(json)))?;
-    }
-    Ok(())
+    audit.options.write(within(BOUND, measure(audit)).await?)
 }
 
 async fn measure(audit: &AuditOptions) -> anyhow::Result<Map<String, Value>> {
@@ -160,11 +155,6 @@ async fn head(pool: &PgPool) -> anyhow::Result<i64> {
 fn rate(events: i64, took: Duration) -> i64 {
     i64::try_from(i128::from(events) * 1000 / i128::try_from(took.as_millis().max(1)).unwrap_or(i128::MAX))
         .unwrap_or(i64::MAX)
-}
-
-/// Whether a figure reaches its bar, for people.
-fn reached(is_reached: bool) -> &'static str {
-    if is_reached { "reached" } else { "MISSED" }
 }
 
 /// The middle of the seconds that runs took.

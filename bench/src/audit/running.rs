@@ -11,12 +11,12 @@ use sqlx::{PgPool, Row};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use uuid::Uuid;
 
-use super::{Stage, fill::Project, head, reached};
+use super::{Stage, fill::Project, head};
 use crate::{
     Options,
     commands::change,
     http_client::Connection,
-    report::{line, progress},
+    report::{bar, progress},
     samples::Figures,
     server::Server,
 };
@@ -94,12 +94,12 @@ pub async fn lag(stage: &Stage, server: &Server, options: &Options) -> anyhow::R
     let events: i64 = row.try_get("events")?;
     ensure!(events == after - before, "{events} of {} events are in a checkpoint", after - before);
     let [most, p99, p50]: [f64; 3] = [row.try_get("max_ms")?, row.try_get("p99_ms")?, row.try_get("p50_ms")?];
-    line(&format!(
+    let told = format!(
         "checkpoint lag of {events} events at {:.0} commands/s: p50 {p50:.0} ms, p99 {p99:.0} ms, most {most:.0} ms \
-         (bar {LAG_BAR:.0}: {})",
-        commands.per_second,
-        reached(most <= LAG_BAR)
-    ));
+         (bar {LAG_BAR:.0})",
+        commands.per_second
+    );
+    bar(most <= LAG_BAR, &told);
     Ok(json!({"events": events, "p50_ms": p50, "p99_ms": p99, "max_ms": most, "commands": commands.json()}))
 }
 
@@ -153,11 +153,11 @@ pub async fn as_of(stage: &Stage, server: &Server, project: &Project, options: &
     let reads = latencies.len();
     let figures = Figures::of(latencies, begun.elapsed());
     let [p50, p99] = [figures.p50_us, figures.p99_us].map(|us| us / 1000.0);
-    line(&format!(
+    let told = format!(
         "{reads} reads as of a moment, {last} events, up to {bytes} bytes: p50 {p50:.0} ms, p99 {p99:.0} ms \
-         (bar {AS_OF_BAR:.0}: {})",
-        reached(p99 <= AS_OF_BAR)
-    ));
+         (bar {AS_OF_BAR:.0})"
+    );
+    bar(p99 <= AS_OF_BAR, &told);
     let mut value = figures.json();
     value["project_events"] = json!(last);
     value["most_bytes"] = json!(bytes);

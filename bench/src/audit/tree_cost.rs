@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use super::{
-    Stage, head, reached,
+    Stage, head,
     running::{CLIENTS, caught_up, change_until},
     start,
 };
 use crate::{
     Options,
-    report::{line, progress},
+    report::{bar, progress},
     samples::{Figures, median},
 };
 
@@ -39,14 +39,14 @@ pub async fn cost(stage: &Stage, options: &Options) -> anyhow::Result<Value> {
     }
     let drop = 1.0 - median(with.iter().zip(&without).map(|(with, without)| with.per_second / without.per_second));
     let (with, without) = (Figures::median(&with), Figures::median(&without));
-    line(&format!(
-        "commands over {CLIENTS} connections: {:.0}/s with the tree, {:.0}/s without: {:.1} % fewer (bar {:.0} %: {})",
+    let told = format!(
+        "commands over {CLIENTS} connections: {:.0}/s with the tree, {:.0}/s without: {:.1} % fewer (bar {:.0} %)",
         with.per_second,
         without.per_second,
         drop * 100.0,
-        BAR * 100.0,
-        reached(drop <= BAR)
-    ));
+        BAR * 100.0
+    );
+    bar(drop <= BAR, &told);
     Ok(json!({"with": with.json(), "without": without.json(), "drop": drop}))
 }
 

@@ -116,11 +116,7 @@ async fn measure(bench: &Bench, options: &Options) -> anyhow::Result<()> {
     ));
     json.insert("idle_mib".to_owned(), json!(idle_mib));
     json.insert("busy_mib".to_owned(), json!(busy_mib));
-    if let Some(file) = &options.json {
-        std::fs::write(file, format!("{:#}\n", Value::Object(json)))
-            .with_context(|| format!("{} could not be written", file.display()))?;
-    }
-    Ok(())
+    options.write(json)
 }
 
 struct Row {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::peer::Peers;
 use crate::{
-    report::line,
+    report::{bar, line},
     samples::{Figures, median},
 };
 
@@ -35,10 +35,10 @@ impl<T> Beside<T> {
 }
 
 impl Beside<f64> {
-    /// Prints jobs a second, and returns them.
-    pub fn show(&self, what: &str, bar: f64) -> Value {
+    /// Prints jobs a second, and returns them; there should be so many at least.
+    pub fn show(&self, what: &str, least: f64) -> Value {
         let ours = median(self.ours.iter().copied());
-        line(&format!("{what}: {ours:.0} jobs a second (bar {bar:.0})"));
+        bar(ours >= least, &format!("{what}: {ours:.0} jobs a second (bar {least:.0})"));
         let mut json = json!({"per_second": ours});
         for (key, name, rounds) in &self.theirs {
             let theirs = median(rounds.iter().copied());

@@ -14,7 +14,7 @@ use super::{
     stage::{OFTEN, SELDOM, Stage},
 };
 use crate::{
-    report::{line, progress},
+    report::{bar, progress},
     samples::Figures,
 };
 
@@ -76,10 +76,8 @@ pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
         }
         let figures = Figures::of(took, begun.elapsed());
         let [half, most] = [figures.p50_us, figures.p99_us].map(|micros| micros / 1000.0);
-        line(&format!(
-            "{} is cancelled, p50 / p99: dead within {half:.1} / {most:.1} ms (bar {BAR:.0})",
-            program.name()
-        ));
+        let (name, times) = (program.name(), format!("{half:.1} / {most:.1} ms"));
+        bar(most <= BAR, &format!("{name} is cancelled, p50 / p99: dead within {times} (bar {BAR:.0})"));
         json.insert(program.name().replace(' ', "_"), figures.json());
     }
     progress(&format!("cancelling without NATS, {TIMES_WITHOUT_NATS} times"));
@@ -88,7 +86,8 @@ pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
         took.push(cancel(stage, Program::Sleep, true).await?);
     }
     let most = took.into_iter().max().map_or(f64::NAN, f64::from) / 1000.0;
-    line(&format!("the same while NATS is stopped: {most:.0} ms at most (bar {BAR_WITHOUT_NATS:.0})"));
+    let told = format!("the same while NATS is stopped: {most:.0} ms at most (bar {BAR_WITHOUT_NATS:.0})");
+    bar(most <= BAR_WITHOUT_NATS, &told);
     json.insert("without_nats".to_owned(), json!({"most_ms": most}));
     Ok(Value::Object(json))
 }

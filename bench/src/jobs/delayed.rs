@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Options,
-    report::{line, progress},
+    report::{bar, progress},
     samples::Figures,
 };
 
@@ -39,7 +39,8 @@ pub async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<Value> 
         rounds.push(round(stage).await?);
     }
     let late = Figures::median(&rounds);
-    line(&format!("{JOBS} no-ops at their times, p50 / p99: {} late (bar {BAR:.0})", milliseconds(late)));
+    let told = format!("{JOBS} no-ops at their times, p50 / p99: {} late (bar {BAR:.0})", milliseconds(late));
+    bar(late.p99_us / 1000.0 <= BAR, &told);
     Ok(late.json())
 }
 

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     Options,
-    report::{line, progress},
+    report::{bar, line, progress},
     samples::median,
 };
 
@@ -69,7 +69,8 @@ pub async fn programs(stage: &Stage, options: &Options) -> anyhow::Result<Value>
         rounds.push(round(stage, bash("true"), PROGRAMS).await?);
     }
     let rate = median(rounds.iter().map(|round| round.per_second));
-    line(&format!("{PROGRAMS} times bash `true`: {rate:.0} jobs a second (bar {PROGRAM_BAR:.0})"));
+    let told = format!("{PROGRAMS} times bash `true`: {rate:.0} jobs a second (bar {PROGRAM_BAR:.0})");
+    bar(rate >= PROGRAM_BAR, &told);
     Ok(details(json!({"per_second": rate}), &rounds))
 }
 
@@ -77,7 +78,7 @@ pub async fn programs(stage: &Stage, options: &Options) -> anyhow::Result<Value>
 fn details(mut json: Value, rounds: &[Round]) -> Value {
     let messages = median(rounds.iter().map(|round| round.messages_per_attempt));
     let processor = median(rounds.iter().map(|round| round.processor_ms));
-    line(&format!("    {messages:.3} messages an attempt (bar {MESSAGES_BAR})"));
+    bar(messages <= MESSAGES_BAR, &format!("    {messages:.3} messages an attempt (bar {MESSAGES_BAR})"));
     line(&format!("    {processor:.2} ms of processor time a job, without submitting it"));
     json["messages_per_attempt"] = json!(messages);
     json["processor_ms"] = json!(processor);

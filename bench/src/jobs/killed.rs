@@ -11,7 +11,7 @@ use super::{
     stage::{OFTEN, SELDOM, Stage},
 };
 use crate::{
-    report::{line, progress},
+    report::{bar, progress},
     samples::median,
 };
 
@@ -53,9 +53,10 @@ pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
     }
     worker.stop().await;
     let (half, most) = (median(took.iter().copied()), took.into_iter().fold(0.0, f64::max));
-    line(&format!(
+    let told = format!(
         "{JOBS} jobs of a killed worker run again within {most:.2} s at most (bar {BAR}), {half:.2} s at the median"
-    ));
+    );
+    bar(most <= BAR, &told);
     Ok(json!({"most_s": most, "median_s": half}))
 }
 

@@ -19,12 +19,10 @@ mod throughput;
 
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::{Map, Value, json};
-use tokio::time::timeout;
 
 use self::{peer::Peers, stage::Stage};
-use crate::Options;
+use crate::{Options, within};
 
 /// How long all of it may take.
 const BOUND: Duration = Duration::from_mins(40);
@@ -38,12 +36,7 @@ const CLIENTS: usize = 64;
 /// # Errors
 /// Something it needs is missing or fails; a job is lost, or ends twice.
 pub async fn run(options: &Options) -> anyhow::Result<()> {
-    let measured = timeout(BOUND, measure(options)).await;
-    let json = measured.with_context(|| format!("it takes longer than {} minutes", BOUND.as_secs() / 60))??;
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", Value::Object(json)))?;
-    }
-    Ok(())
+    options.write(within(BOUND, measure(options)).await?)
 }
 
 async fn measure(options: &Options) -> anyhow::Result<Map<String, Value>> {

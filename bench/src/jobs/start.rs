@@ -27,7 +27,7 @@ use crate::{
     Options,
     commands::found_project,
     live::reader::Reader,
-    report::{line, progress},
+    report::{bar, line, progress},
     samples::Figures,
 };
 
@@ -100,10 +100,11 @@ fn show(what: &str, rounds: &[Round]) -> Value {
     let (recorded, started) = (median(|round| round.recorded), median(|round| round.started));
     let seen = median(|round| round.seen);
     let [half, most] = BARS;
-    line(&format!(
+    let told = format!(
         "{what} at {RATE}/s, p50 / p99: requested to started {} (bars {half} / {most})",
         milliseconds(recorded)
-    ));
+    );
+    bar(recorded.p50_us / 1000.0 <= half && recorded.p99_us / 1000.0 <= most, &told);
     line(&format!(
         "    from sending the request: to started {}; until a subscriber sees it {}",
         milliseconds(started),

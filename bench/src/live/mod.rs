@@ -74,10 +74,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
     stage.server.stop().await;
     stage.database.close().await;
     stage.services.stop().await;
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", Value::Object(json)))?;
-    }
-    Ok(())
+    options.write(json)
 }
 
 impl Stage {

@@ -132,8 +132,8 @@ export class Workroom extends Emitter {
   }
 
   /** Says something to everybody who is in a room now, oneself included. */
-  async publish(projectId, { name, data, workspaceId }) {
-    await this.#hub.publish({ project_id: projectId, workspace_id: workspaceId }, name, data);
+  async publish(projectId, { name, data, workspaceId, fileId }) {
+    await this.#hub.publish({ project_id: projectId, workspace_id: workspaceId, file_id: fileId }, name, data);
   }
 
   /** Ends everything: subscriptions, the connection, requests under way. Tokens and session stay as they are. */

@@ -120,6 +120,7 @@ export interface Member<State = any> {
 }
 
 export interface CursorPosition {
+  /** The file that it is in; not needed in the room of a file. */
   file_id?: string;
   x?: number;
   y?: number;
@@ -130,6 +131,8 @@ export interface CursorPosition {
 }
 
 export interface Cursor extends CursorPosition {
+  /** Whether it is in the room of the file `file_id`, and not in that of the workspace. */
+  document?: true;
   user_id: string;
   connection_id: string;
 }
@@ -137,6 +140,7 @@ export interface Cursor extends CursorPosition {
 export interface Message<Data = any> {
   project_id: string;
   workspace_id?: string;
+  file_id?: string;
   name: string;
   from: string;
   connection_id?: string;
@@ -148,10 +152,13 @@ export type PresenceChange =
   | ({ type: "presence.joined" | "presence.updated" } & Member)
   | { type: "presence.left"; user_id: string };
 
+/** In a project: everybody, those in a workspace, or those in a file of it. */
+export type RoomOfProject = { workspaceId?: string; fileId?: undefined } | { workspaceId: string; fileId: string };
+
 export type Topic =
-  | { projectId: string; workspaceId?: string; organizationId?: undefined; account?: undefined }
-  | { organizationId: string; projectId?: undefined; workspaceId?: undefined; account?: undefined }
-  | { account: true; projectId?: undefined; workspaceId?: undefined; organizationId?: undefined };
+  | ({ projectId: string; organizationId?: undefined; account?: undefined } & RoomOfProject)
+  | { organizationId: string; projectId?: undefined; workspaceId?: undefined; fileId?: undefined; account?: undefined }
+  | { account: true; projectId?: undefined; workspaceId?: undefined; fileId?: undefined; organizationId?: undefined };
 
 export type SubscribeOptions = Topic & {
   /** The last event that you have; without it, only what comes is told. */
@@ -246,6 +253,6 @@ export class Workroom {
   delete<T = any>(path: string, options?: RequestOptions & { body?: unknown }): Promise<T>;
   list<T = any>(path: string, options?: RequestOptions): AsyncGenerator<T, void, undefined>;
   subscribe(options: SubscribeOptions): Subscription;
-  publish(projectId: string, message: { name: string; data: unknown; workspaceId?: string }): Promise<void>;
+  publish(projectId: string, message: { name: string; data: unknown } & RoomOfProject): Promise<void>;
   close(): void;
 }

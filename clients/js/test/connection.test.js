@@ -46,6 +46,39 @@ test("after each of these it comes back and goes on from where it was", quick, a
   }
 });
 
+test("cursors in a file's own room, and those that point into the file from the workspace's, are kept apart", quick, async () => {
+  const Sockets = fakeSockets((socket) => {
+    socket.answer = (frame) => {
+      const { type, id: ref, project_id, workspace_id, file_id } = frame;
+      if (type !== "subscribe") return socket.standard(frame);
+      socket.say({ type: "subscribed", project_id, workspace_id, file_id, epoch: "e1", head: 0, role: "owner", ref });
+    };
+  });
+  const { workroom, subscription: room } = follow(Sockets, { options: { workspaceId: "w", cursors: true } });
+  const subscribe = (options) => workroom.subscribe({ projectId: "p", cursors: true, ...options });
+  const document = subscribe({ workspaceId: "w", fileId: "f" });
+  const other = subscribe({ workspaceId: "v" });
+  await Promise.all([room, document, other].map((one) => one.ready()));
+  const [socket] = Sockets.all;
+  const place = { type: "cursor", project_id: "p", workspace_id: "w", file_id: "f", user_id: "u", connection_id: "c" };
+  socket.say({ ...place, line: 1 });
+  socket.say({ ...place, line: 2, document: true });
+  const lines = () => [room, document, other].map(({ cursors }) => [...cursors.values()].map(({ line }) => line));
+  assert.deepEqual(lines(), [[1], [2], []]);
+  socket.say({ ...place, file_id: undefined });
+  assert.deepEqual(lines(), [[], [2], []]);
+  socket.say({ ...place, document: true });
+  assert.deepEqual(lines(), [[], [], []]);
+  room.moveCursor({ file_id: "f", line: 3 });
+  document.moveCursor({ line: 4 });
+  // Nobody follows that file: a service that knows no rooms of files is told nothing of them.
+  other.moveCursor({ file_id: "g", line: 5 });
+  const sent = socket.sent.filter(({ type }) => type === "cursor").map((one) => [one.workspace_id, one.file_id, one.line, one.document]);
+  assert.deepEqual(sent, [["w", "f", 3, false], ["w", "f", 4, true], ["v", "g", 5, undefined]]);
+  assert.throws(() => workroom.subscribe({ projectId: "p", fileId: "f" }), TypeError);
+  workroom.close();
+});
+
 test("a gap is not passed on: it connects again", quick, async () => {
   const Sockets = fakeSockets();
   const { workroom, subscription, seqs } = follow(Sockets);

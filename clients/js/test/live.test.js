@@ -112,6 +112,37 @@ test("a workspace is a room of its own; organizations and the account have feeds
   assert.deepEqual([(await ended).reason, outside.state, elsewhere], ["workspace_deleted", "live", []]);
 });
 
+test("a file is a room of its own", needsServer, async () => {
+  const ada = await person("ada");
+  const bob = await person("bob");
+  const id = await project(ada, [bob, "viewer"]);
+  const { id: workspaceId } = await ada.post(`/projects/${id}/workspaces`, { name: "Lab" });
+  const files = `/projects/${id}/workspaces/${workspaceId}/files`;
+  const { id: fileId } = await ada.post(files, { path: "main.rs" });
+  const wanted = { projectId: id, workspaceId, presence: true, cursors: true };
+  const [around, here] = [ada.subscribe(wanted), ada.subscribe({ ...wanted, fileId })];
+  await Promise.all([around, here].map((one) => next(one, "presence", ({ type }) => type === "presence.state")));
+  const joined = next(here, "presence", ({ type, user_id }) => type === "presence.joined" && user_id === bob.id);
+  const there = bob.subscribe({ ...wanted, fileId });
+  const seen = [];
+  for (const name of ["message", "cursor"]) around.on(name, (frame) => seen.push(frame));
+  await joined;
+  there.setPresence({ mode: "reading" });
+  const cursor = next(here, "cursor");
+  there.moveCursor({ line: 3 });
+  assert.deepEqual((({ file_id, document, line }) => [file_id, document, line])(await cursor), [fileId, true, 3]);
+  const message = next(there, "message");
+  await here.publish("saved", 1);
+  assert.equal((await message).file_id, fileId);
+  const both = Promise.all([here, there].map((one) => next(one, "message")));
+  await ada.publish(id, { name: "built", data: null, workspaceId, fileId });
+  assert.deepEqual((await both).map(({ name }) => name), ["built", "built"]);
+  assert.deepEqual([[...here.members.keys()].sort(), [...around.members.keys()]], [[ada.id, bob.id].sort(), [ada.id]]);
+  const ended = Promise.all([here, there].map((one) => next(one, "unsubscribed")));
+  await ada.delete(`${files}/${fileId}`);
+  assert.deepEqual([await ended, around.state, seen], [[{ reason: "file_deleted" }, { reason: "file_deleted" }], "live", []]);
+});
+
 test("a later subscription from further back gets all of it, and the first nothing twice", needsServer, async () => {
   const ada = await person("ada");
   const id = await project(ada);

@@ -21,5 +21,9 @@ try {
 }
 // @ts-expect-error one feed at a time
 workroom.subscribe({ projectId: "1", account: true });
+workroom.subscribe({ projectId: "1", workspaceId: "2", fileId: "3", presence: true }).on("message", ({ file_id: file }) => file?.trim());
+await workroom.publish("1", { name: "saved", data: null, workspaceId: "2", fileId: "3" });
+// @ts-expect-error a file is named with its workspace
+workroom.subscribe({ projectId: "1", fileId: "3" });
 // @ts-expect-error there is no such event
 subscription.on("nothing", () => {});

@@ -52,6 +52,13 @@ test("any way to cut the bytes into pieces is the same", async () => {
   assert((await verify(Readable.from([packed], { objectMode: false }))).ok);
   await fails(verify(Readable.from([packed.subarray(0, -20)], { objectMode: false })), /unexpected end/);
   await fails(verify(Readable.from([])), /empty/);
+  const blank = "^an empty line \\(take it away: sed '\\$d'\\) follows the end$";
+  for (const [more, why] of [["\n", blank], ["\n\n", blank], ["{}\n", "^something follows the end$"]]) {
+    const all = Buffer.concat([bytes, Buffer.from(more)]);
+    for (const pieces of [[all], [all.subarray(0, -1), all.subarray(-1)]]) {
+      await fails(verify(Readable.from(pieces, { objectMode: false })), new RegExp(why));
+    }
+  }
 });
 
 test("an older checkpoint of each size is the beginning, and another is not", async () => {

@@ -131,6 +131,9 @@ impl JobState {
 
     fn redrive(&self) -> Result<JobEvent, JobRefusal> {
         match self.status {
+            JobStatus::Failed | JobStatus::Cancelled if self.request.work.is_input_redacted() => {
+                Err(JobRefusal::InputGone)
+            }
             JobStatus::Failed | JobStatus::Cancelled => Ok(JobEvent::JobRedriven {}),
             JobStatus::Completed => Err(JobRefusal::Completed),
             status @ (JobStatus::Pending | JobStatus::Running) => Err(JobRefusal::NotOver(status)),

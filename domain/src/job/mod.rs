@@ -2,8 +2,9 @@
 //!
 //! `JobRequested → JobStarted → JobSucceeded | JobAttemptFailed | JobInterrupted | JobSnoozed`. After the last three the next
 //! attempt is due at its time, or the job is `JobDeadLettered`. `JobCancelled` may come at any time before the end; what was
-//! given up or cancelled may be `JobRedriven`. A job that is over may be `JobDeleted`; nothing follows. Heartbeats, inputs
-//! and output are rows, not events; of two workers that start one attempt, the expected sequence lets one win.
+//! given up or cancelled may be `JobRedriven`, unless what it works on was redacted. A job that is over may be `JobDeleted`;
+//! nothing follows. Heartbeats, inputs and output are rows, not events; of two workers that start one attempt, the expected
+//! sequence lets one win.
 
 mod aggregate;
 mod command;

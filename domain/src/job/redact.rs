@@ -68,6 +68,14 @@ impl Work {
             Self::Noop {} | Self::WebhookDelivery { .. } | Self::ProjectExport { .. } => {}
         }
     }
+
+    /// Whether its program, or what its mail says, was redacted.
+    pub(super) fn is_input_redacted(&self) -> bool {
+        match self {
+            Self::CodeExecution { source: Source::Inline(InlineProgram { code, .. }), .. } => code.is_redacted(),
+            _ => self.input().is_some_and(|input| input.sha256 == DIGEST),
+        }
+    }
 }
 
 impl Source {

@@ -13,6 +13,9 @@ crate::codes! {
     JOB_COMPLETED = "job-completed", Conflict,
         "the job has completed",
         "submit a new job to do the same again";
+    JOB_INPUT_GONE = "job-input-gone", Conflict,
+        "what the job works on is no longer kept: it was redacted, or deleted by age",
+        "submit a new job, with what it is to work on";
 }
 
 /// Why a job may say no.
@@ -55,6 +58,9 @@ pub enum JobRefusal {
     /// What was done is not done again.
     #[error("the job has completed, and is not done again")]
     Completed,
+    /// What has lost its program, or what its mail says, cannot be done again.
+    #[error("what the job works on is no longer kept: it was redacted, or deleted by age")]
+    InputGone,
 }
 
 impl Refusal for JobRefusal {
@@ -66,6 +72,7 @@ impl Refusal for JobRefusal {
             Self::Over(_) => JOB_OVER,
             Self::NotOver(_) | Self::NotEnded(_) | Self::NotRedacted(_) => JOB_NOT_OVER,
             Self::Completed => JOB_COMPLETED,
+            Self::InputGone => JOB_INPUT_GONE,
         }
     }
 }

@@ -76,6 +76,11 @@ impl Code {
         Self(PLACEHOLDER.to_owned())
     }
 
+    /// Whether the program's text was redacted.
+    pub(super) fn is_redacted(&self) -> bool {
+        self.0 == PLACEHOLDER
+    }
+
     /// The text as it was submitted, neither trimmed nor changed.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -201,6 +206,18 @@ impl Work {
             Self::ProjectExport { .. } => "project_export",
             Self::Email { .. } => "email",
             Self::JobControl { .. } => "job_control",
+        }
+    }
+
+    /// What it works on that is kept outside the log, if there is any.
+    pub fn input(&self) -> Option<Input> {
+        match self {
+            Self::CodeExecution { source: Source::Input(input), .. } | Self::Email { input } => Some(*input),
+            Self::CodeExecution { source: Source::Inline(_), .. }
+            | Self::Noop {}
+            | Self::WebhookDelivery { .. }
+            | Self::ProjectExport { .. }
+            | Self::JobControl { .. } => None,
         }
     }
 }

@@ -47,50 +47,53 @@ impl Texts {
     }
 }
 
-/// An aggregate folded twice: from its events as they are, and with tombstones in the place of some of them.
-#[derive(Debug)]
-pub struct Comparison<A> {
-    as_it_is: A,
-    redacted: A,
+/// Which event each text of an aggregate is from. It is folded from the aggregate's events with marks in the place of their texts
+/// ([`marked`](super::marked)), so it holds none of these. Redactions leave it as it is: it need not be folded anew behind them.
+#[derive(Clone, Debug)]
+pub struct Origins<A> {
+    marks: A,
     has_ended: bool,
 }
 
-impl<A: Redactable> Default for Comparison<A> {
+impl<A: Redactable> Default for Origins<A> {
     fn default() -> Self {
-        Self { as_it_is: A::default(), redacted: A::default(), has_ended: false }
+        Self { marks: A::default(), has_ended: false }
     }
 }
 
-impl<A: Redactable> Comparison<A> {
-    /// Folds the next event, and the tombstone that is to take its place. Of an aggregate that ended, the state before counts.
-    pub fn fold(&mut self, event: &A::Event, tombstone: Option<&A::Event>) {
+impl<A: Redactable> Origins<A> {
+    /// Folds the next event, with its marks. Of an aggregate that ended, the state before counts.
+    pub fn fold(&mut self, event: &A::Event) {
         self.has_ended |= A::ends(event);
-        if !self.has_ended {
-            self.as_it_is.evolve(event);
-            self.redacted.evolve(tombstone.unwrap_or(event));
+        // A placeholder is from where its text was.
+        if !self.has_ended && A::redaction(event).is_none() {
+            self.marks.evolve(event);
         }
     }
 
-    /// The fields that the aggregate has from the events with tombstones, which are at these positions: for each position those that
-    /// its [`PayloadRedacted`] names. Where a placeholder does not tell which event it is of, the last one names the field: all are
-    /// appended at once.
+    /// The fields that the aggregate has from the events with these sequences, which ascend and were not redacted before: for each
+    /// event those that its [`PayloadRedacted`] names.
     ///
     /// They hold for that stream alone: whoever appends the events guards the aggregate's sequence.
-    pub fn affected(&self, positions: &[i64]) -> Vec<Vec<String>> {
-        let (before, after) = (Texts::of(&self.as_it_is), Texts::of(&self.redacted));
-        let mut affected = vec![Vec::new(); positions.len()];
-        let last = positions.len().saturating_sub(1);
-        for (field, text) in before.0 {
-            let now = after.0.get(&field);
-            if now == Some(&text) {
-                continue;
-            }
-            let is_its = |position: &i64| now == Some(&Placeholder::Unique.text(*position));
-            if let Some(fields) = affected.get_mut(positions.iter().position(is_its).unwrap_or(last)) {
+    pub fn affected(&self, sequences: &[i64]) -> Vec<Vec<String>> {
+        let mut affected = vec![Vec::new(); sequences.len()];
+        for (field, mark) in Texts::of(&self.marks).0 {
+            let place = Placeholder::marked(&mark).and_then(|sequence| sequences.binary_search(&sequence).ok());
+            if let Some(fields) = place.and_then(|place| affected.get_mut(place)) {
                 fields.push(field);
             }
         }
         affected
+    }
+
+    /// The sequence of the event that the text of a field is from, if there is one.
+    pub fn of(&self, field: &str) -> Option<i64> {
+        Texts::of(&self.marks).0.get(field).and_then(|mark| Placeholder::marked(mark))
+    }
+
+    /// Roughly how many bytes it takes in memory beyond its fixed part.
+    pub fn weight(&self) -> usize {
+        self.marks.weight()
     }
 }
 

@@ -3,7 +3,7 @@
 //! The payload is replaced by its [`tombstone()`]: the same JSON in the same version, with a placeholder for every text that
 //! somebody wrote. It decodes, climbs its upcasters and folds as before. An event [`PayloadRedacted`] in the stream of the same
 //! aggregate says so: who, why, which event, and what remains, never what it said. It names the [`fields`](PayloadRedacted::fields)
-//! that the aggregate has from the redacted event at that moment ([`Comparison`]); whoever has folded the event as it was (a cache,
+//! that the aggregate has from the redacted event at that moment ([`Origins`]); whoever has folded the event as it was (a cache,
 //! a view, a client) sets exactly these to their placeholders, and has what a replay of the tombstones gives.
 //!
 //! A new event needs a row in `table.rs`: either its texts, or that it has none. An aggregate whose events have texts is
@@ -17,12 +17,12 @@ mod table;
 mod tombstone;
 
 pub(crate) use affected::redactable;
-pub use affected::{Comparison, Redactable, Texts};
+pub use affected::{Origins, Redactable, Texts};
 pub use event::PayloadRedacted;
 pub use placeholder::{ADDRESS, DIGEST, PLACEHOLDER, Placeholder};
 pub use refusal::RedactionRefusal;
 pub use table::{TEXTS, WITHOUT_TEXTS};
-pub use tombstone::{UnreadablePayload, tombstone};
+pub use tombstone::{UnreadablePayload, marked, tombstone};
 
 use crate::{
     comment::CommentEvent, event::DomainEventKind, file::FileEvent, job::JobEvent, job_rule::JobRuleEvent,

@@ -35,6 +35,24 @@ impl Placeholder {
         }
     }
 
+    /// What stands for a text where only matters which event of its aggregate it is from. It is read as the placeholder is.
+    pub(super) fn mark(self, sequence: i64) -> String {
+        match self {
+            Self::Text | Self::Unique => Self::Unique.text(sequence),
+            Self::Digest => format!("{sequence:064x}"),
+            Self::Address => format!("{ADDRESS}{sequence}"),
+        }
+    }
+
+    /// The sequence of the event that a mark tells of.
+    pub(super) fn marked(mark: &str) -> Option<i64> {
+        let unique = mark.strip_prefix(PLACEHOLDER).and_then(|rest| rest.strip_prefix('-'));
+        match unique.or_else(|| mark.strip_prefix(ADDRESS)) {
+            Some(sequence) => sequence.parse().ok(),
+            None => i64::from_str_radix(mark, 16).ok().filter(|_| mark.len() == 2 * DIGEST.0.len()),
+        }
+    }
+
     /// Whether a text is a placeholder that tells things apart.
     pub(crate) fn is_unique(text: &str) -> bool {
         let position = text.strip_prefix(PLACEHOLDER).and_then(|rest| rest.strip_prefix('-'));
@@ -45,6 +63,20 @@ impl Placeholder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_tells_of_its_event_and_nothing_else_does() {
+        for placeholder in [Placeholder::Text, Placeholder::Unique, Placeholder::Digest, Placeholder::Address] {
+            for sequence in [1, 10, 4096, i64::MAX] {
+                assert_eq!(Placeholder::marked(&placeholder.mark(sequence)), Some(sequence), "{placeholder:?}");
+            }
+        }
+        let digest = "f".repeat(64);
+        for other in ["", "12", "[redacted]", "[redacted]-", "[redacted]-x", "https://example.com/7", ADDRESS, &digest]
+        {
+            assert_eq!(Placeholder::marked(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn only_what_tells_things_apart_has_a_number() {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    JobTemplate, NewSchedule, ScheduleChanges, ScheduleCommand, ScheduleEvent, ScheduleFields, SchedulePatch,
-    ScheduleRefusal, ScheduleUpdate, Suspension, Tick, Timing, Update, fields,
+    JobTemplate, NewSchedule, PassedOver, Run, ScheduleChanges, ScheduleCommand, ScheduleEvent, ScheduleFields,
+    SchedulePatch, ScheduleRefusal, ScheduleUpdate, Suspension, Tick, Timing, Update, fields,
 };
 use crate::{
     Decide,
@@ -56,6 +56,8 @@ pub struct ScheduleState {
     pub suspended: Option<Suspension>,
     /// When the latest job was submitted for, and the job.
     pub last_run: Option<(Timestamp, JobId)>,
+    /// Why the latest run that was due submitted no job, if it did not.
+    pub passed_over: Option<PassedOver>,
     /// Sequence of the last event that changed it. Runs do not: who read it before a run can still change what they
     /// read.
     pub version: i64,
@@ -134,11 +136,15 @@ impl ScheduleState {
     }
 
     fn tick(&self, tick: Tick) -> Result<Vec<ScheduleEvent>, ScheduleRefusal> {
-        let Tick { tick_at, job_id, made_up, next_at } = tick;
+        let Tick { tick_at, run, made_up, next_at } = tick;
         if self.next_at != Some(tick_at) {
             return Err(ScheduleRefusal::NotDue);
         }
-        Ok(vec![ScheduleEvent::ScheduleTicked { tick_at, job_id, made_up, next_at }])
+        let (job_id, passed_over) = match run {
+            Run::Submitted(job_id) => (Some(job_id), None),
+            Run::PassedOver(reason) => (None, Some(reason)),
+        };
+        Ok(vec![ScheduleEvent::ScheduleTicked { tick_at, job_id, made_up, next_at, passed_over }])
     }
 
     /// Folds an event that does not end it; whether it changed the schedule.
@@ -153,8 +159,8 @@ impl ScheduleState {
                     self.made_up = 0;
                 }
             }
-            ScheduleEvent::ScheduleTicked { tick_at, job_id, made_up, next_at } => {
-                (self.next_at, self.made_up) = (*next_at, *made_up);
+            ScheduleEvent::ScheduleTicked { tick_at, job_id, made_up, next_at, passed_over } => {
+                (self.next_at, self.made_up, self.passed_over) = (*next_at, *made_up, *passed_over);
                 self.last_run = job_id.map(|job_id| (*tick_at, job_id)).or(self.last_run);
                 return false;
             }
@@ -190,6 +196,7 @@ impl From<&NewSchedule> for ScheduleState {
             made_up: 0,
             suspended: None,
             last_run: None,
+            passed_over: None,
             version: 1,
             sequence: 1,
         }

@@ -1,6 +1,6 @@
 //! What may be asked of a schedule.
 
-use super::{NewSchedule, SchedulePatch, Suspension};
+use super::{NewSchedule, PassedOver, SchedulePatch, Suspension};
 use crate::{
     ids::{AccountId, JobId},
     timestamp::Timestamp,
@@ -44,10 +44,19 @@ pub struct Update {
 pub struct Tick {
     /// When it was due. It must be the next run of the schedule.
     pub tick_at: Timestamp,
-    /// The job that is submitted with it; none where the run is passed over.
-    pub job_id: Option<JobId>,
+    /// What becomes of it.
+    pub run: Run,
     /// How many missed runs in a row were made up, this one included; 0 where it is not missed.
     pub made_up: u32,
     /// When the schedule runs next; none where it never does.
     pub next_at: Option<Timestamp>,
+}
+
+/// What becomes of a run that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// This job is submitted with it.
+    Submitted(JobId),
+    /// No job is.
+    PassedOver(PassedOver),
 }

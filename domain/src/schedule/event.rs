@@ -62,6 +62,8 @@ pub enum Suspension {
     InputLost,
     /// The service does not know its time zone any more.
     TimeZoneUnknown,
+    /// The workspace whose files its jobs run was deleted.
+    WorkspaceDeleted,
 }
 
 impl Suspension {
@@ -74,6 +76,31 @@ impl Suspension {
             Self::RightLost => "right_lost",
             Self::InputLost => "input_lost",
             Self::TimeZoneUnknown => "time_zone_unknown",
+            Self::WorkspaceDeleted => "workspace_deleted",
+        }
+    }
+}
+
+/// Why a run was passed over: no job was submitted, and the schedule goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = EventPassedOver))]
+#[serde(rename_all = "snake_case")]
+pub enum PassedOver {
+    /// Nobody was there to run it, and the schedule makes up for none.
+    Missed,
+    /// An earlier job was the only one with its key.
+    EarlierJob,
+    /// What lay in the workspace could not be run: there was no such file, too much, or something redacted.
+    WorkspaceUnfit,
+}
+
+impl PassedOver {
+    /// The reason as the API writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missed => "missed",
+            Self::EarlierJob => "earlier_job",
+            Self::WorkspaceUnfit => "workspace_unfit",
         }
     }
 }
@@ -99,6 +126,10 @@ pub enum ScheduleEvent {
         /// When the schedule runs next; null where it never does.
         #[cfg_attr(feature = "openapi", schema(required))]
         next_at: Option<Timestamp>,
+        /// Why the run was passed over. Events from before this was told lack it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[cfg_attr(feature = "openapi", schema(nullable = false))]
+        passed_over: Option<PassedOver>,
     },
     /// It rests: it cannot go on in the name of the account that it acts for.
     ScheduleSuspended {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{CronExpression, UnknownTimeZone};
 use crate::{
     fields::fields,
+    ids::WorkspaceId,
     job::{Key, MaxAttempts, Priority, Work},
     text::Name,
 };
@@ -96,6 +97,27 @@ impl MissedRuns {
     }
 }
 
+/// For how long a job is the only one with its key: 1 second to 7 days, in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(minimum = 1, maximum = 604_800))]
+#[serde(transparent)]
+pub struct UniqueSeconds(u32);
+
+impl UniqueSeconds {
+    /// The longest, in seconds.
+    pub const LIMIT: u32 = 7 * 24 * 3600;
+
+    /// Checks the bounds.
+    pub fn from_number(seconds: u32) -> Option<Self> {
+        (1..=Self::LIMIT).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// 1 to [`Self::LIMIT`].
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// The job that a schedule submits each time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -114,10 +136,19 @@ pub struct JobTemplate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub fairness_key: Option<Key>,
+    /// The workspace whose files each job runs, as they are when it is submitted; `work` names what the program is given
+    /// beside them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub workspace_id: Option<WorkspaceId>,
+    /// For so long each job is the only one with its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub unique_seconds: Option<UniqueSeconds>,
 }
 
 /// Version of the fields' form in snapshots; see [`SHAPE`](crate::Decide::SHAPE).
-pub(super) const SHAPE: u32 = 2;
+pub(super) const SHAPE: u32 = 3;
 
 fields! {
     /// Everything a schedule says about itself.

@@ -465,6 +465,8 @@ fn schedule_events() -> [ScheduleEvent; 6] {
         priority: job::Priority::default(),
         key: Some(key("nightly")),
         fairness_key: None,
+        workspace_id: None,
+        unique_seconds: None,
     };
     let fields = ScheduleFields {
         name: Some(name("Nightly")),
@@ -486,7 +488,7 @@ fn schedule_events() -> [ScheduleEvent; 6] {
     [
         ScheduleEvent::ScheduleCreated(Box::new(new)),
         ScheduleEvent::ScheduleUpdated(Box::new(update)),
-        ScheduleEvent::ScheduleTicked { tick_at: due(), job_id: Some(JOB), made_up: 0, next_at },
+        ScheduleEvent::ScheduleTicked { tick_at: due(), job_id: Some(JOB), made_up: 0, next_at, passed_over: None },
         ScheduleEvent::ScheduleSuspended { reason: Suspension::RightLost },
         ScheduleEvent::ScheduleResumed { acts_for: BOB, next_at },
         ScheduleEvent::ScheduleDeleted {},

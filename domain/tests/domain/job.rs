@@ -549,6 +549,11 @@ mod deleting {
 }
 
 mod redriving {
+    use workroom_domain::{
+        file::Sha256,
+        job::{Input, Work},
+    };
+
     use super::*;
 
     fn redriven_after(history: Vec<JobEvent>) -> Vec<JobEvent> {
@@ -574,6 +579,35 @@ mod redriving {
         for (history, status) in open().into_iter().chain([(again, JobStatus::Pending)]) {
             job().given(history).when(JobCommand::Redrive).then_expect_error(JobRefusal::NotOver(status));
         }
+    }
+
+    /// A job that was cancelled before its first attempt, and whose request was redacted then.
+    fn redacted(request: Request, fields: &[&str]) -> Vec<JobEvent> {
+        let redacted = Box::new(examples::redacted("JobRequested", fields));
+        vec![JobEvent::JobRequested(Box::new(request)), cancelled(), JobEvent::PayloadRedacted(redacted)]
+    }
+
+    #[test]
+    fn is_not_for_what_has_lost_what_it_works_on() {
+        let email = Work::Email { input: Input { size: 9, sha256: Sha256([9; 32]) } };
+        let email = Request { work: email, ..examples::request() };
+        for (request, fields) in [
+            (examples::request(), &["source", "stdin"][..]),
+            (full_request(), &["fairness_key", "key", "source"][..]),
+            (email, &["input"][..]),
+        ] {
+            let history = redacted(request, fields);
+            let before = history[..2].to_vec();
+            job().given(before).when(JobCommand::Redrive).then_expect_events(vec![redriven()]);
+            job().given(history.clone()).when(JobCommand::Redrive).then_expect_error(JobRefusal::InputGone);
+            job().given(history).when(JobCommand::Delete).then_expect_events(vec![JobEvent::JobDeleted {}]);
+        }
+    }
+
+    #[test]
+    fn is_for_what_has_lost_its_key_alone() {
+        let keyed = Request { work: Work::Noop {}, key: Some(examples::key("nightly")), ..examples::request() };
+        job().given(redacted(keyed, &["key"])).when(JobCommand::Redrive).then_expect_events(vec![redriven()]);
     }
 
     #[test]
@@ -754,6 +788,7 @@ mod refusing {
             (JobRefusal::NotOver(JobStatus::Pending), "job-not-over"),
             (JobRefusal::NotEnded(JobStatus::Pending), "job-not-over"),
             (JobRefusal::Completed, "job-completed"),
+            (JobRefusal::InputGone, "job-input-gone"),
         ] {
             assert_eq!(refusal.code().name, code, "{refusal}");
         }

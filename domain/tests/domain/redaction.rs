@@ -9,13 +9,14 @@ use workroom_domain::{
     comment::{Comment, CommentEvent},
     event::DomainEventKind,
     file::{File, FileEvent},
-    job::{Job, JobEvent},
+    job::{CancelReason, Job, JobCommand, JobEvent, JobRefusal},
     job_rule::{JobRule, JobRuleCommand, JobRuleEvent, RuleOwner, RuleScope},
     organization::{Organization, OrganizationEvent, Slug},
     organization_slug::{OrganizationSlug, OrganizationSlugEvent},
     project::{Project, ProjectChanges, ProjectEvent},
     redaction::{
-        Comparison, DIGEST, PAYLOAD_REDACTED, PLACEHOLDER, PayloadRedacted, Redactable, TEXTS, WITHOUT_TEXTS, tombstone,
+        DIGEST, Origins, PAYLOAD_REDACTED, PLACEHOLDER, PayloadRedacted, Redactable, TEXTS, WITHOUT_TEXTS, marked,
+        tombstone,
     },
     schedule::{Schedule, ScheduleEvent},
     task::{Task, TaskEvent},
@@ -132,30 +133,40 @@ fn redaction(position: i64, fields: Vec<String>) -> PayloadRedacted {
     PayloadRedacted { position, fields, ..redacted("", &[]) }
 }
 
-/// The fields that an aggregate has from the event with this sequence, which is at this position.
-fn affected<A: Redactable>(stream: &[A::Event], sequence: i64, position: i64, remains: &A::Event) -> Vec<String> {
-    let mut comparison = Comparison::<A>::default();
-    for (event, at) in stream.iter().zip(1..) {
-        comparison.fold(event, (at == sequence).then_some(remains));
+/// An event with marks in the place of its texts.
+fn with_marks<A: Redactable>(event: &A::Event, sequence: i64) -> A::Event {
+    let payload = serde_json::to_string(event).unwrap();
+    let marks = marked(&cqrs_es::DomainEvent::event_type(event), &payload, sequence).unwrap();
+    marks.map_or_else(|| event.clone(), |marks| serde_json::from_str(&marks).unwrap())
+}
+
+/// Which event each text of an aggregate is from.
+fn origins<A: Redactable>(stream: &[A::Event]) -> Origins<A> {
+    let mut origins = Origins::<A>::default();
+    for (event, sequence) in stream.iter().zip(1..) {
+        origins.fold(&with_marks::<A>(event, sequence));
     }
-    comparison.affected(&[position]).remove(0)
+    origins
+}
+
+/// The fields that an aggregate has from the event with this sequence.
+fn affected<A: Redactable>(stream: &[A::Event], sequence: i64) -> Vec<String> {
+    origins::<A>(stream).affected(&[sequence]).remove(0)
 }
 
 /// Redacts all events of a stream at once: whoever folds the redactions behind the events as they were has what a replay gives.
 fn redact_all<A: Redactable + PartialEq + Debug>(stream: &[A::Event]) {
-    let mut comparison = Comparison::<A>::default();
-    let (mut log, mut positions) = (Vec::new(), Vec::new());
-    for (event, position) in stream.iter().zip(101..) {
-        let remains = remaining::<A>(event, position);
-        comparison.fold(event, remains.as_ref());
-        positions.extend(remains.as_ref().map(|_| position));
+    let (mut log, mut sequences) = (Vec::new(), Vec::new());
+    for (event, sequence) in stream.iter().zip(1..) {
+        let remains = remaining::<A>(event, sequence + 100);
+        sequences.extend(remains.as_ref().map(|_| sequence));
         log.push(remains.unwrap_or_else(|| event.clone()));
     }
-    let fields = comparison.affected(&positions);
-    let redactions: Vec<_> = positions
+    let fields = origins::<A>(stream).affected(&sequences);
+    let redactions: Vec<_> = sequences
         .iter()
         .zip(fields)
-        .map(|(position, fields)| A::payload_redacted(redaction(*position, fields)))
+        .map(|(sequence, fields)| A::payload_redacted(redaction(*sequence + 100, fields)))
         .collect();
     let live = folded::<A>(stream.iter().chain(&redactions));
     assert_eq!(live, folded::<A>(log.iter().chain(&redactions)), "all at once");
@@ -173,7 +184,7 @@ fn redact_each<A: Redactable + PartialEq + Debug>(stream: &[A::Event]) -> Vec<Ve
             found.push(vec![]);
             continue;
         };
-        let fields = affected::<A>(stream, sequence, position, &remains);
+        let fields = affected::<A>(stream, sequence);
         let alone = A::payload_redacted(redaction(position, fields.clone()));
         found.push(fields);
         let as_it_was = folded::<A>(stream.iter().chain([&alone]));
@@ -182,7 +193,7 @@ fn redact_each<A: Redactable + PartialEq + Debug>(stream: &[A::Event]) -> Vec<Ve
         replayed.push(alone);
         assert_eq!(as_it_was, folded::<A>(&replayed), "event {sequence}");
 
-        let fields = affected::<A>(&log, sequence, position, &remains);
+        let fields = affected::<A>(&log, sequence);
         let next = A::payload_redacted(redaction(position, fields));
         live.evolve(&next);
         log[index] = remains;
@@ -222,8 +233,24 @@ fn what_somebody_wrote_stays_where_it_was_written_again() {
         ProjectEvent::ProjectUpdated { changes }
     };
     let stream = [created, renamed("Apollo", "Artemis"), renamed("Artemis", "Apollo")];
-    let remains = remaining::<Project>(&stream[0], 1).unwrap();
-    assert_eq!(affected::<Project>(&stream, 1, 1, &remains), ["description"]);
+    assert_eq!(affected::<Project>(&stream, 1), ["description"]);
+}
+
+#[test]
+fn whose_text_it_is_can_be_told_behind_redactions_and_before() {
+    let created = ProjectEvent::ProjectCreated { organization_id: ORGANIZATION, fields: fields() };
+    let renamed = Change { from: name("Apollo"), to: name("Artemis") };
+    let changes = ProjectChanges { name: Some(renamed), ..ProjectChanges::default() };
+    let stream = [created, ProjectEvent::ProjectUpdated { changes }];
+    let before = origins::<Project>(&stream);
+    let mut behind = origins::<Project>(&stream.clone().map(|event| remaining::<Project>(&event, 7).unwrap()));
+    behind.fold(&ProjectEvent::PayloadRedacted(Box::new(redacted("ProjectUpdated", &["name"]))));
+    for origins in [&before, &behind] {
+        assert_eq!((origins.of("name"), origins.of("description"), origins.of("nothing")), (Some(2), Some(1), None));
+        assert_eq!(origins.affected(&[1, 2]), [vec!["description"], vec!["name"]]);
+        assert_eq!(origins.affected(&[2]), [vec!["name"]]);
+        assert!(!format!("{origins:?}").contains("Artemis"));
+    }
 }
 
 #[test]
@@ -301,6 +328,16 @@ fn of_a_job_the_program_and_the_keys_go() {
     assert_eq!(redact_each::<Job>(&stream), [vec!["source", "stdin"], vec![]]);
     let stream = [JobEvent::JobRequested(Box::new(full_request()))];
     assert_eq!(redact_each::<Job>(&stream), [vec!["fairness_key", "key", "source"]]);
+}
+
+#[test]
+fn a_job_whose_program_is_gone_is_not_done_again_by_who_reads_what_remains() {
+    for request in [request(), full_request()] {
+        let remains = remaining::<Job>(&JobEvent::JobRequested(Box::new(request)), 7).unwrap();
+        let cancelled = JobEvent::JobCancelled { reason: CancelReason::Requested };
+        let job = folded::<Job>([&remains, &cancelled]);
+        assert_eq!(job.decide(JobCommand::Redrive), Err(JobRefusal::InputGone));
+    }
 }
 
 #[test]

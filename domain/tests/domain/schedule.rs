@@ -9,14 +9,14 @@ use workroom_domain::{
     ids::{AccountId, JobId},
     job::{MaxAttempts, Priority, Work},
     schedule::{
-        CronExpression, EverySeconds, JobTemplate, MissedRuns, NewSchedule, Schedule, ScheduleChanges, ScheduleCommand,
-        ScheduleEvent, ScheduleFields, SchedulePatch, ScheduleRefusal, ScheduleUpdate, Suspension, Tick, TimeZoneName,
-        Timing, UnknownTimeZone, Update,
+        CronExpression, EverySeconds, JobTemplate, MissedRuns, NewSchedule, PassedOver, Run, Schedule, ScheduleChanges,
+        ScheduleCommand, ScheduleEvent, ScheduleFields, SchedulePatch, ScheduleRefusal, ScheduleUpdate, Suspension,
+        Tick, TimeZoneName, Timing, UniqueSeconds, UnknownTimeZone, Update,
     },
     timestamp::Timestamp,
 };
 
-use crate::examples::{ADA, BOB, PROJECT, key, name};
+use crate::examples::{ADA, BOB, PROJECT, WORKSPACE, key, name};
 
 const JOB: JobId = JobId(Uuid::from_u128(0x70b));
 
@@ -48,6 +48,8 @@ fn template(key_name: &str) -> JobTemplate {
         priority: Priority::default(),
         key: Some(key(key_name)),
         fairness_key: None,
+        workspace_id: None,
+        unique_seconds: None,
     }
 }
 
@@ -111,11 +113,17 @@ fn pause(paused: bool) -> SchedulePatch {
 }
 
 fn tick() -> Tick {
-    Tick { tick_at: first(), job_id: Some(JOB), made_up: 0, next_at: Some(second()) }
+    Tick { tick_at: first(), run: Run::Submitted(JOB), made_up: 0, next_at: Some(second()) }
 }
 
 fn ticked() -> ScheduleEvent {
-    ScheduleEvent::ScheduleTicked { tick_at: first(), job_id: Some(JOB), made_up: 0, next_at: Some(second()) }
+    let (tick_at, next_at) = (first(), Some(second()));
+    ScheduleEvent::ScheduleTicked { tick_at, job_id: Some(JOB), made_up: 0, next_at, passed_over: None }
+}
+
+/// The second run, passed over.
+fn passed_over(reason: Option<PassedOver>) -> ScheduleEvent {
+    ScheduleEvent::ScheduleTicked { tick_at: second(), job_id: None, made_up: 0, next_at: None, passed_over: reason }
 }
 
 fn suspended() -> ScheduleEvent {
@@ -154,11 +162,27 @@ fn a_tick_tells_its_job_and_the_next_one() {
     let state = folded(&[created(), ticked()]);
     let state = state.present().unwrap();
     assert_eq!((state.next_at, state.last_run), (Some(second()), Some((first(), JOB))));
-    // A run that is passed over is no run.
-    let passed = ScheduleEvent::ScheduleTicked { tick_at: second(), job_id: None, made_up: 0, next_at: None };
-    let state = folded(&[created(), ticked(), passed]);
-    let state = state.present().unwrap();
-    assert_eq!((state.next_at, state.last_run), (None, Some((first(), JOB))));
+}
+
+#[test]
+fn a_run_that_is_passed_over_submits_nothing_and_says_why() {
+    for reason in [PassedOver::Missed, PassedOver::EarlierJob, PassedOver::WorkspaceUnfit] {
+        let pass = Tick { tick_at: second(), run: Run::PassedOver(reason), made_up: 0, next_at: None };
+        let passed = passed_over(Some(reason));
+        schedule()
+            .given(vec![created(), ticked()])
+            .when(ScheduleCommand::Tick(pass))
+            .then_expect_events(vec![passed.clone()]);
+        let state = folded(&[created(), ticked(), passed]);
+        let state = state.present().unwrap();
+        assert_eq!((state.next_at, state.last_run), (None, Some((first(), JOB))), "it is no run");
+        assert_eq!(state.passed_over, Some(reason));
+    }
+    // Formerly none said why; the next job ends it.
+    let state = folded(&[created(), passed_over(None)]);
+    assert_eq!(state.present().unwrap().passed_over, None);
+    let state = folded(&[created(), passed_over(Some(PassedOver::EarlierJob)), ticked()]);
+    assert_eq!(state.present().unwrap().passed_over, None);
 }
 
 #[test]
@@ -205,8 +229,11 @@ fn acts_for(events: &[ScheduleEvent], patch: SchedulePatch) -> AccountId {
 fn a_schedule_acts_for_who_last_changed_what_is_run_or_when() {
     let none = SchedulePatch::default;
     let time_zone = Some(TimeZoneName::parse("Europe/Berlin").unwrap());
+    let unique_seconds = UniqueSeconds::from_number(60);
     for patch in [
         SchedulePatch { job: Some(template("hourly")), ..none() },
+        SchedulePatch { job: Some(JobTemplate { workspace_id: Some(WORKSPACE), ..template("nightly") }), ..none() },
+        SchedulePatch { job: Some(JobTemplate { unique_seconds, ..template("nightly") }), ..none() },
         SchedulePatch { timing: Some(timing("* * * * *")), ..none() },
         SchedulePatch { time_zone, ..none() },
         SchedulePatch { missed: Some(MissedRuns::All), ..none() },
@@ -228,8 +255,8 @@ fn a_schedule_acts_for_who_last_changed_what_is_run_or_when() {
 
 #[test]
 fn only_another_timetable_begins_anew_to_count_what_is_made_up() {
-    let made_up =
-        ScheduleEvent::ScheduleTicked { tick_at: first(), job_id: Some(JOB), made_up: 7, next_at: Some(second()) };
+    let (tick_at, next_at) = (first(), Some(second()));
+    let made_up = ScheduleEvent::ScheduleTicked { tick_at, job_id: Some(JOB), made_up: 7, next_at, passed_over: None };
     let missed = Some(Change { from: MissedRuns::One, to: MissedRuns::All });
     let others = ScheduleChanges {
         name: Some(Change { from: Some(name("Nightly")), to: None }),
@@ -337,6 +364,13 @@ fn an_interval_is_a_second_to_a_year() {
     assert_eq!(EverySeconds::from_number(1).map(EverySeconds::number), Some(1));
     assert!(EverySeconds::from_number(EverySeconds::LIMIT).is_some());
     assert!([0, EverySeconds::LIMIT + 1].into_iter().all(|seconds| EverySeconds::from_number(seconds).is_none()));
+}
+
+#[test]
+fn a_job_is_the_only_one_for_a_second_to_a_week() {
+    assert_eq!(UniqueSeconds::from_number(1).map(UniqueSeconds::number), Some(1));
+    assert!(UniqueSeconds::from_number(UniqueSeconds::LIMIT).is_some());
+    assert!([0, UniqueSeconds::LIMIT + 1].into_iter().all(|seconds| UniqueSeconds::from_number(seconds).is_none()));
 }
 
 #[test]

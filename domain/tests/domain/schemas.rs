@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use workroom_domain::{
     file::Content,
     job::{Code, Key, MaxAttempts, Priority, Timeout},
+    schedule::UniqueSeconds,
     schema::{components, events},
     text::{Name, Prose},
 };
@@ -169,6 +170,7 @@ fn limits_are_those_of_the_types() {
         ("TimeoutSeconds", "maximum", Timeout::LIMIT.try_into().unwrap()),
         ("MaxAttempts", "maximum", MaxAttempts::LIMIT.try_into().unwrap()),
         ("JobPriority", "maximum", Priority::LEAST.into()),
+        ("UniqueSeconds", "maximum", UniqueSeconds::LIMIT.try_into().unwrap()),
         ("JobKeyName", "maxLength", Key::LIMIT),
     ] {
         assert_eq!(components[name][keyword].as_f64(), json!(limit).as_f64(), "{name}");

@@ -1,6 +1,6 @@
 //! The jobs that a controlling job is about, page by page.
 
-use sqlx::PgPool;
+use sqlx::{PgPool, Postgres, QueryBuilder};
 use sqlx_macros::FromRow;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -15,6 +15,17 @@ pub enum ControlledOf {
     Organization(OrganizationId),
     /// Submitted by an account.
     Account(AccountId),
+}
+
+impl ControlledOf {
+    /// The column of jobs that tells it, and its value.
+    fn column(self) -> (&'static str, Uuid) {
+        match self {
+            Self::Project(id) => ("project_id", id.uuid()),
+            Self::Organization(id) => ("organization_id", id.uuid()),
+            Self::Account(id) => ("submitted_by", id.uuid()),
+        }
+    }
 }
 
 /// Which jobs they are. Deliveries of webhooks are never among them.
@@ -60,42 +71,34 @@ pub async fn newest(pool: &PgPool) -> Result<JobId, sqlx::Error> {
 
 /// How many candidates there are up to a job, before the log is asked about each.
 pub async fn count_controlled(pool: &PgPool, which: &Controlled<'_>, last: JobId) -> Result<i64, sqlx::Error> {
-    let (owner, id, left_out, open) = conditions(which);
-    let query = format!(
-        "SELECT count(*) FROM jobs j
-         WHERE j.{owner} = $1 AND j.id <= $2 AND j.status = ANY ($3){open} AND j.job_type <> ALL ($4)
-           AND ($5::text IS NULL OR j.job_type = $5) AND ($6::text IS NULL OR j.key = $6)
-           AND ($7::text IS NULL OR j.fairness_key = $7)
-           AND ($8::timestamptz IS NULL OR j.created_at < $8)
-           AND ($9::timestamptz IS NULL OR j.created_at > $9)"
-    );
-    sqlx::query_scalar(&query)
-        .bind(id)
-        .bind(last.uuid())
-        .bind(which.statuses)
-        .bind(left_out)
-        .bind(which.job_type)
-        .bind(which.key)
-        .bind(which.fairness_key)
-        .bind(which.created_before)
-        .bind(which.created_after)
-        .fetch_one(pool)
-        .await
+    let mut query = QueryBuilder::<Postgres>::new("SELECT count(*) FROM jobs j");
+    narrow(&mut query, which, last);
+    query.build_query_scalar().fetch_one(pool).await
 }
 
-/// The column that tells whose they are, its value, the types that are left out, and a condition for the planner: where all
-/// of them are open, it lets it use the indexes of open jobs.
-fn conditions(which: &Controlled<'_>) -> (&'static str, Uuid, &'static [&'static str], &'static str) {
-    let (owner, id) = match which.of {
-        ControlledOf::Project(id) => ("project_id", id.uuid()),
-        ControlledOf::Organization(id) => ("organization_id", id.uuid()),
-        ControlledOf::Account(id) => ("submitted_by", id.uuid()),
-    };
-    let left_out: &[&str] =
-        if which.with_controlling { &["webhook_delivery"] } else { &["webhook_delivery", "job_control"] };
-    let are_open = which.statuses.iter().all(|status| matches!(*status, "pending" | "running"));
-    let open = if are_open { " AND j.status IN ('pending', 'running')" } else { "" };
-    (owner, id, left_out, open)
+/// Narrows `jobs j` to the candidates up to a job.
+fn narrow<'a>(query: &mut QueryBuilder<'a, Postgres>, which: &Controlled<'a>, last: JobId) {
+    let (owner, id) = which.of.column();
+    query.push(format!(" WHERE j.{owner} = ")).push_bind(id).push(" AND j.id <= ").push_bind(last.uuid());
+    query.push(" AND j.status = ANY (").push_bind(which.statuses).push(")");
+    if which.statuses.iter().all(|status| matches!(*status, "pending" | "running")) {
+        // For the planner: it lets it use the indexes of open jobs.
+        query.push(" AND j.status IN ('pending', 'running')");
+    }
+    query.push(" AND j.job_type <> 'webhook_delivery'");
+    if !which.with_controlling {
+        query.push(" AND j.job_type <> 'job_control'");
+    }
+    for (column, value) in [("job_type", which.job_type), ("key", which.key), ("fairness_key", which.fairness_key)] {
+        if let Some(value) = value {
+            query.push(format!(" AND j.{column} = ")).push_bind(value);
+        }
+    }
+    for (relation, moment) in [("<", which.created_before), (">", which.created_after)] {
+        if let Some(moment) = moment {
+            query.push(format!(" AND j.created_at {relation} ")).push_bind(moment);
+        }
+    }
 }
 
 /// The first candidates behind one job, up to another.
@@ -105,41 +108,23 @@ pub async fn controlled(
     (after, last): (JobId, JobId),
     limit: i64,
 ) -> Result<Vec<Candidate>, sqlx::Error> {
-    let (owner, id, left_out, open) = conditions(which);
+    let (owner, _) = which.of.column();
     let (position, event_id) = which.asked;
     // What the log says is looked up for the page alone, row by row.
-    let query = format!(
+    let mut query = QueryBuilder::<Postgres>::new(
         "SELECT j.id, j.version,
-                COALESCE((SELECT e.position < $11 FROM events e
+                COALESCE((SELECT e.position < asked.position FROM events e
                           WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text AND e.sequence = 1), false)
-                AND (SELECT bool_or(e.metadata->>'causation_id' = $12) FROM events e
-                     WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text AND e.position > $11) IS NOT TRUE
+                AND (SELECT bool_or(e.metadata->>'causation_id' = asked.event_id) FROM events e
+                     WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text
+                       AND e.position > asked.position) IS NOT TRUE
                 AS is_asked
-         FROM (
-             SELECT * FROM jobs j
-             WHERE j.{owner} = $1 AND j.id > $2 AND j.id <= $3 AND j.status = ANY ($4){open}
-               AND j.job_type <> ALL ($5)
-               AND ($6::text IS NULL OR j.job_type = $6) AND ($7::text IS NULL OR j.key = $7)
-               AND ($8::text IS NULL OR j.fairness_key = $8)
-               AND ($9::timestamptz IS NULL OR j.created_at < $9)
-               AND ($10::timestamptz IS NULL OR j.created_at > $10)
-             ORDER BY j.{owner}, j.id LIMIT $13
-         ) AS j ORDER BY j.id"
+         FROM (SELECT * FROM jobs j",
     );
-    sqlx::query_as(&query)
-        .bind(id)
-        .bind(after.uuid())
-        .bind(last.uuid())
-        .bind(which.statuses)
-        .bind(left_out)
-        .bind(which.job_type)
-        .bind(which.key)
-        .bind(which.fairness_key)
-        .bind(which.created_before)
-        .bind(which.created_after)
-        .bind(position)
-        .bind(event_id.to_string())
-        .bind(limit)
-        .fetch_all(pool)
-        .await
+    narrow(&mut query, which, last);
+    query.push(" AND j.id > ").push_bind(after.uuid());
+    query.push(format!(" ORDER BY j.{owner}, j.id LIMIT ")).push_bind(limit);
+    query.push(") AS j CROSS JOIN (SELECT ").push_bind(position).push(" AS position, ").push_bind(event_id.to_string());
+    query.push(" AS event_id) AS asked ORDER BY j.id");
+    query.build_query_as().fetch_all(pool).await
 }

@@ -42,8 +42,9 @@ impl Projection for Jobs {
             JobEvent::JobRequested(_) => changes.create(&JOBS, id),
             _ => changes.change(&JOBS, id),
         };
-        if let Some(status) = evolve(job, At(recorded.metadata.occurred_at), event) {
-            let due = Due::after(event, Moment::of(recorded));
+        let moment = Moment::of(recorded);
+        if let Some(status) = evolve(job, moment, event) {
+            let due = Due::after(event, moment);
             job.set("status", status.as_str()).set("due_at", due.map(|due| At(due.at())));
         }
         job.set("version", recorded.sequence);
@@ -51,7 +52,8 @@ impl Projection for Jobs {
 }
 
 /// Sets what an event tells of a job, but for when it is due, and for the status, which it returns if it tells of it.
-fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
+fn evolve(job: &mut Row, moment: Moment, event: &JobEvent) -> Option<JobStatus> {
+    let at = At(moment.occurred_at);
     let status = match event {
         JobEvent::JobRequested(request) => {
             ask(job, at, request);
@@ -63,7 +65,7 @@ fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
         }
         JobEvent::JobSucceeded { outcome, .. } => {
             job.set("outcome", Shown::from(outcome));
-            end(job, at);
+            end(job, moment);
             JobStatus::Completed
         }
         JobEvent::JobAttemptFailed { failure, .. } => {
@@ -78,16 +80,16 @@ fn evolve(job: &mut Row, at: At, event: &JobEvent) -> Option<JobStatus> {
             JobStatus::Pending
         }
         JobEvent::JobDeadLettered { .. } => {
-            end(job, at);
+            end(job, moment);
             JobStatus::Failed
         }
         JobEvent::JobCancelled { reason } => {
             job.set("cancel_reason", reason);
-            end(job, at);
+            end(job, moment);
             JobStatus::Cancelled
         }
         JobEvent::JobRedriven {} => {
-            job.set("cancel_reason", ()).set("completed_at", ());
+            job.set("cancel_reason", ()).set("completed_at", ()).set("ended_at", ());
             JobStatus::Pending
         }
         // Its row goes.
@@ -112,8 +114,9 @@ fn ask(job: &mut Row, at: At, request: &Request) {
     job.set("run_at", request.run_at.map(At));
 }
 
-fn end(job: &mut Row, at: At) {
-    job.set("worker_id", ()).set("completed_at", at);
+/// What it left is kept for some time from then on: by the clock of the database, whatever that of who tells of the end says.
+fn end(job: &mut Row, moment: Moment) {
+    job.set("worker_id", ()).set("completed_at", At(moment.occurred_at)).set("ended_at", At(moment.recorded_at));
 }
 
 /// How an attempt ended: columns of the job.

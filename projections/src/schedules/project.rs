@@ -5,7 +5,7 @@ use workroom_domain::{
     event::DomainEventKind,
     job::Work,
     redaction::Placeholder,
-    schedule::{JobTemplate, NewSchedule, Schedule, ScheduleChanges, ScheduleEvent, Timing},
+    schedule::{JobTemplate, NewSchedule, PassedOver, Schedule, ScheduleChanges, ScheduleEvent, Timing},
 };
 
 use crate::{
@@ -46,9 +46,9 @@ impl Projection for Schedules {
                 schedule.set("acts_for", update.acts_for).set("counted_from", update.counted_from);
                 schedule.set("next_at", update.next_at).updated(recorded);
             }
-            ScheduleEvent::ScheduleTicked { tick_at, job_id, next_at, .. } => {
+            ScheduleEvent::ScheduleTicked { tick_at, job_id, next_at, passed_over, .. } => {
                 let schedule = changes.change(&SCHEDULES, id);
-                schedule.set("next_at", next_at);
+                schedule.set("next_at", next_at).set("passed_over", passed_over.map(PassedOver::as_str));
                 if let Some(job_id) = job_id {
                     schedule.set("last_run_at", tick_at).set("last_job_id", job_id);
                 }
@@ -118,4 +118,5 @@ fn set_job(schedule: &mut Row, job: &JobTemplate) {
     schedule.set("job_type", job.work.job_type()).set("language", language).set("timeout_seconds", timeout_seconds);
     schedule.set("max_attempts", job.max_attempts.number()).set("priority", job.priority.number());
     schedule.set("key", &job.key).set("fairness_key", &job.fairness_key);
+    schedule.set("workspace_id", job.workspace_id).set("unique_seconds", job.unique_seconds);
 }

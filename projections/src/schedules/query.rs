@@ -47,6 +47,10 @@ pub struct ScheduleRow {
     pub key: Option<String>,
     /// Jobs with different ones take turns.
     pub fairness_key: Option<String>,
+    /// The workspace whose files they run, where they do.
+    pub workspace_id: Option<Uuid>,
+    /// For how long each is the only one with its key.
+    pub unique_seconds: Option<i32>,
     /// What the time between runs is counted from.
     pub counted_from: OffsetDateTime,
     /// When it runs next; none while it rests.
@@ -55,6 +59,8 @@ pub struct ScheduleRow {
     pub last_run_at: Option<OffsetDateTime>,
     /// The latest job.
     pub last_job_id: Option<Uuid>,
+    /// Why the latest run that was due submitted no job, if it did not.
+    pub passed_over: Option<String>,
     /// When its creation was decided.
     pub created_at: OffsetDateTime,
     /// When it last changed; runs do not count.
@@ -66,7 +72,8 @@ pub struct ScheduleRow {
 const SELECT: &str =
     "SELECT s.id, s.project_id, s.created_by, s.acts_for, s.name, s.cron, s.every_seconds, s.time_zone,
     s.missed, s.paused, s.suspended, s.job_type, s.language, s.timeout_seconds, s.priority, s.max_attempts, s.key,
-    s.fairness_key, s.counted_from, s.next_at, s.last_run_at, s.last_job_id, s.created_at, s.updated_at, s.version
+    s.fairness_key, s.workspace_id, s.unique_seconds, s.counted_from, s.next_at, s.last_run_at, s.last_job_id,
+    s.passed_over, s.created_at, s.updated_at, s.version
     FROM schedules s ";
 
 /// Whose schedules.

@@ -101,13 +101,13 @@ impl Command for SubmitControl {
 }
 
 /// Do it with one of them.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct ControlJob {
     job_id: JobId,
     /// Its version when it was found.
     version: i64,
     action: ControlAction,
-    open: OpenJobs,
+    retry: RetryJob,
 }
 
 impl Command for ControlJob {
@@ -125,7 +125,7 @@ impl Command for ControlJob {
             ControlAction::Cancel => CancelJob { job_id }.decide(unit).await?.version,
             // Another worker may be at the same, and the job may have failed again since: once is enough.
             ControlAction::Retry if before != self.version => before,
-            ControlAction::Retry => RetryJob { job_id, open: self.open.clone() }.decide(unit).await?.version,
+            ControlAction::Retry => self.retry.decide(unit).await?.version,
             ControlAction::Delete => DeleteJob { job_id, if_version: IfVersion(None) }.decide(unit).await?,
         };
         Ok(after > before)
@@ -183,7 +183,8 @@ impl App {
                     return Ok(None);
                 }
                 let given = some.iter().copied().map(|Candidate { id, version, .. }| {
-                    let command = ControlJob { job_id: JobId(id), version, action: *action, open: open.clone() };
+                    let (job_id, retry) = (JobId(id), RetryJob::new(JobId(id), open.clone()));
+                    let command = ControlJob { job_id, version, action: *action, retry };
                     self.control_job(asked.1, control_id, request.submitted_by, command)
                 });
                 for fate in join_all(given).await {
@@ -216,7 +217,8 @@ impl App {
                 let data = DeleteJobData(command.job_id);
                 self.run_with_tables(&context, &command, &data).await.map(|done| done.reply)
             }
-            ControlAction::Cancel | ControlAction::Retry => self.run_unseen(&context, &command).await,
+            ControlAction::Retry => self.run_unseen_with_tables(&context, &command, &command.retry).await,
+            ControlAction::Cancel => self.run_unseen(&context, &command).await,
         };
         match done {
             Ok(true) => Ok(Fate::Changed),

@@ -2,12 +2,11 @@
 
 use uuid::Uuid;
 use workroom_domain::{
-    access::Action,
-    ids::{JobId, OrganizationId, ProjectId},
+    ids::JobId,
     job::{CancelReason, Job, JobCommand, JobRefusal, JobStatus},
 };
 
-use super::{OpenJobs, authorize, authorize_to_end};
+use super::authorize_to_end;
 use crate::{
     application::{Command, Error, Unit},
     event_store::Versioned,
@@ -46,7 +45,7 @@ pub struct ChangedJob {
 }
 
 impl ChangedJob {
-    fn of(job: &Versioned<Job>) -> Result<Self, Error> {
+    pub(super) fn of(job: &Versioned<Job>) -> Result<Self, Error> {
         Ok(Self { status: job.state.requested()?.status, version: job.sequence })
     }
 }
@@ -71,33 +70,6 @@ impl Command for CancelJob {
             return Err(JobRefusal::Over(status).into());
         }
         let job = unit.decide(&job, JobCommand::Cancel { reason: CancelReason::Requested })?;
-        ChangedJob::of(&job)
-    }
-}
-
-/// Do again what was given up or cancelled, as somebody asks.
-#[derive(Clone, Debug)]
-pub struct RetryJob {
-    /// The job to do again.
-    pub job_id: JobId,
-    /// How many may wait or run.
-    pub open: OpenJobs,
-}
-
-impl Command for RetryJob {
-    type Reply = ChangedJob;
-
-    fn lock_key(&self) -> Option<Uuid> {
-        Some(self.job_id.into())
-    }
-
-    async fn decide(&self, unit: &mut Unit<'_>) -> Result<ChangedJob, Error> {
-        let job = authorize(unit, self.job_id, Action::RunJobs).await?;
-        let request = job.state.requested()?.request.clone();
-        let (project, organization) =
-            (request.project_id.map(ProjectId::uuid), request.organization_id.map(OrganizationId::uuid));
-        let job = unit.decide::<Job>(&job, JobCommand::Redrive)?;
-        self.open.admit(unit.pool(), request.submitted_by.uuid(), project, organization).await?;
         ChangedJob::of(&job)
     }
 }

@@ -31,6 +31,28 @@ impl Command for DeleteJob {
     }
 }
 
+/// SQL that deletes what is kept of jobs outside the log, for `WITH` to stand before it. One statement: what is counted of their owner
+/// is locked behind the rows that are counted, as everywhere. The first condition tells which jobs; a second one, of which jobs the
+/// artifacts go, where these are others.
+macro_rules! delete_job_data {
+    ($jobs:literal) => {
+        $crate::application::jobs::delete_job_data!($jobs, $jobs)
+    };
+    ($jobs:literal, $artifacts:literal) => {
+        concat!(
+            "inputs AS (DELETE FROM job_inputs WHERE ",
+            $jobs,
+            "), pieces AS (DELETE FROM job_output_pieces WHERE ",
+            $jobs,
+            "), progress AS (DELETE FROM job_progress WHERE ",
+            $jobs,
+            ") DELETE FROM job_artifacts WHERE ",
+            $artifacts
+        )
+    };
+}
+pub(crate) use delete_job_data;
+
 /// Deletes what a job worked on, what it printed and what it left, with the event that tells of it. What a worker stores
 /// of it later, the cleanup finds.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +66,7 @@ struct Arguments {
 impl TableChange for DeleteJobData {
     fn changes(&self) -> Result<Vec<Change>, Error> {
         let arguments = Arguments { job_id: self.0.into() };
-        // One statement: what is counted of the owner is locked behind the rows that are counted, as everywhere.
-        let delete = "WITH inputs AS (DELETE FROM job_inputs WHERE job_id = ($1->>'job_id')::uuid),
-                 pieces AS (DELETE FROM job_output_pieces WHERE job_id = ($1->>'job_id')::uuid),
-                 progress AS (DELETE FROM job_progress WHERE job_id = ($1->>'job_id')::uuid)
-            DELETE FROM job_artifacts WHERE job_id = ($1->>'job_id')::uuid";
+        let delete = concat!("WITH ", delete_job_data!("job_id = ($1->>'job_id')::uuid"));
         Ok(vec![Change::new(delete, &arguments)?])
     }
 }

@@ -2,6 +2,7 @@
 //! may still count: they keep one tenant from filling the service, and decide about nobody's rights.
 
 use std::{
+    mem,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -13,7 +14,7 @@ use moka::sync::Cache;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::application::{Error, codes::TOO_MANY_JOBS};
+use crate::application::{Error, Unit, codes::TOO_MANY_JOBS};
 
 /// How long a number is believed.
 const FRESH: Duration = Duration::from_secs(1);
@@ -60,13 +61,13 @@ impl OpenJobs {
         Self { limits: OpenLimits::default(), counted: self.counted.clone() }
     }
 
-    /// Lets one more in.
+    /// Lets one more in. An attempt of a command that comes to nothing counts no longer.
     ///
     /// # Errors
     /// `Kind::Throttled` when there are too many already.
     pub(super) async fn admit(
         &self,
-        pool: &PgPool,
+        unit: &mut Unit<'_>,
         account: Uuid,
         project: Option<Uuid>,
         organization: Option<Uuid>,
@@ -82,7 +83,7 @@ impl OpenJobs {
             let count = if let Some(count) = self.counted.get(&of) {
                 count
             } else {
-                let counted = count(pool, of, limit).await?;
+                let counted = count(unit.pool(), of, limit).await?;
                 // Another may have counted meanwhile: then that number goes on.
                 self.counted.get_with(of, || counted)
             };
@@ -91,10 +92,46 @@ impl OpenJobs {
             }
             counts.push(count);
         }
-        for count in counts {
+        unit.room().take(counts);
+        Ok(())
+    }
+}
+
+/// Room that an attempt of a command has taken for jobs, in each of these counts. It is free again when this is dropped: the
+/// command was refused, or is decided anew.
+#[derive(Debug, Default)]
+pub struct Room(Vec<Arc<AtomicI64>>);
+
+impl Room {
+    fn take(&mut self, counts: Vec<Arc<AtomicI64>>) {
+        for count in &counts {
             count.fetch_add(1, Ordering::Relaxed);
         }
-        Ok(())
+        self.0.extend(counts);
+    }
+
+    /// Keeps it: the attempt is on its way to the log.
+    pub fn keep(mut self) -> KeptRoom {
+        KeptRoom(mem::take(&mut self.0))
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        for count in &self.0 {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Room that stays taken when this is dropped: whoever has asked may be gone before the log answers.
+#[derive(Debug)]
+pub struct KeptRoom(Vec<Arc<AtomicI64>>);
+
+impl KeptRoom {
+    /// Gives it back: nothing was committed.
+    pub fn give_back(self) {
+        drop(Room(self.0));
     }
 }
 
@@ -112,4 +149,28 @@ async fn count(pool: &PgPool, of: Of, limit: u32) -> Result<Arc<AtomicI64>, sqlx
     );
     let count: i64 = sqlx::query_scalar(&count).bind(id).bind(i64::from(limit)).fetch_one(pool).await?;
     Ok(Arc::new(AtomicI64::new(count)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_to_nothing_counts_no_longer() {
+        let count = Arc::new(AtomicI64::new(7));
+        let counted = || count.load(Ordering::Relaxed);
+        let take = || {
+            let mut room = Room::default();
+            room.take(vec![Arc::clone(&count)]);
+            room
+        };
+        let room = take();
+        assert_eq!(counted(), 8);
+        drop(room);
+        assert_eq!(counted(), 7, "refused, or decided anew");
+        take().keep().give_back();
+        assert_eq!(counted(), 7, "not committed");
+        drop(take().keep());
+        assert_eq!(counted(), 8, "committed, or nobody knows");
+    }
 }

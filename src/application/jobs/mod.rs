@@ -9,19 +9,23 @@ mod input;
 mod key;
 mod limits;
 mod report;
+mod retry;
 mod submit;
 mod workspace;
 
 use std::sync::Arc;
 
 pub use bulk::{RESERVED_KEYS, SubmitControl};
-pub use cancel::{CancelJob, ChangedJob, EndJob, RetryJob};
+pub use cancel::{CancelJob, ChangedJob, EndJob};
+pub(crate) use delete::delete_job_data;
 pub use delete::{DeleteJob, DeleteJobData};
 pub use email::EmailInput;
 pub use input::{CodeInput, InputFile, MAX_BYTES, MAX_FILES, StoreInput, StoredInput};
 pub use key::{GrantKey, key_id, key_of};
+pub(super) use limits::{KeptRoom, Room};
 pub use limits::{OpenJobs, OpenLimits};
 pub use report::{Progress, RecordAttempts, Report};
+pub use retry::RetryJob;
 pub use submit::{Repeat, SubmitJob, SubmittedJob};
 pub use workspace::{SubmitWorkspaceJob, WorkspaceProgram};
 

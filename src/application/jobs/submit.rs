@@ -183,7 +183,7 @@ impl Command for SubmitJob {
             return Ok(SubmittedJob { job_id, project_id, submitted_by, version, run_at, earlier: Some(earlier) });
         }
         let (project, organization) = (self.project_id.map(ProjectId::uuid), organization_id.map(OrganizationId::uuid));
-        self.open.admit(unit.pool(), submitted_by.uuid(), project, organization).await?;
+        self.open.admit(unit, submitted_by.uuid(), project, organization).await?;
         (request.organization_id, request.run_at) = (organization_id, run_at);
         let job = unit.decide::<Job>(&Unit::new_aggregate(self.job_id), JobCommand::Request(Box::new(request)))?;
         let (job_id, project_id, version) = (self.job_id, self.project_id, job.sequence);

@@ -4,10 +4,11 @@
 //! read anew. What is in the files is read for all of them in one statement, after the tree. So the program is the
 //! workspace as it stood at one moment, after the request had come: each write is in it as a whole or not at all, and
 //! none without those before it. The files are no guards: a workspace that is written without pause can be run, too.
+//! Each run of a schedule takes them in the same way (`schedules/tick.rs`).
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use workroom_domain::{
     access::Action,
     event::DomainEventKind,
     file::{Content, File, FileEvent, Sha256},
-    ids::{FileId, WorkspaceId},
+    ids::{FileId, ProjectId, WorkspaceId},
     job::{Source, Work},
     refusal::Refusal as _,
     workspace::{FilePath, Workspace, WorkspaceRefusal, WorkspaceState},
@@ -29,10 +30,13 @@ use workroom_projections::{
 };
 
 use super::{CodeInput, InputFile, MAX_BYTES, MAX_FILES, StoredInput, SubmitJob, SubmittedJob};
-use crate::application::{
-    Change, Command, Error, Refusal, TableChange, Unit,
-    codes::{OUT_OF_RANGE, OVERLOADED},
-    redaction::{codes::FILE_REDACTED, has_redactions},
+use crate::{
+    application::{
+        Change, Command, Error, Refusal, TableChange, Unit,
+        codes::{OUT_OF_RANGE, OVERLOADED},
+        redaction::{codes::FILE_REDACTED, has_redactions},
+    },
+    event_store::Versioned,
 };
 
 /// Programs that a process reads at a time: each takes some megabytes, however small the request.
@@ -49,6 +53,45 @@ pub struct WorkspaceProgram {
     pub given: CodeInput,
     /// How it is refused that no file lies where the one is to lie that is run.
     pub no_entry: Refusal,
+}
+
+impl WorkspaceProgram {
+    /// The workspace, and its project, which has to be the one that is meant, if one is; insists that the caller may see
+    /// the files.
+    async fn find(
+        &self,
+        unit: &mut Unit<'_>,
+        meant: Option<ProjectId>,
+    ) -> Result<(ProjectId, Arc<Versioned<Workspace>>), Error> {
+        let absent = || Error::from(WorkspaceRefusal::Absent);
+        // Committed, since what is in its files is looked up.
+        let workspace = unit.read_committed::<Workspace>(self.workspace_id).await?;
+        let Workspace::Present(state) = &workspace.state else { return Err(absent()) };
+        let project_id = state.project_id;
+        let admitted = unit.authorize(project_id, Action::ViewFiles).await;
+        admitted.map_err(|error| error.or_hidden(absent))?;
+        workspace.state.of(meant.unwrap_or(project_id))?;
+        Ok((project_id, workspace))
+    }
+
+    /// Insists that a schedule of the project can have it: that the workspace is there, with the file that is run, and that
+    /// the caller may see it. All else is seen when the schedule runs.
+    ///
+    /// # Errors
+    /// `Kind::NotFound` for the workspace, `no_entry` for the file.
+    pub(in crate::application) async fn check(
+        &self,
+        unit: &mut Unit<'_>,
+        project_id: Option<ProjectId>,
+    ) -> Result<(), Error> {
+        let (project_id, workspace) = self.find(unit, project_id).await?;
+        self.check_entry(workspace.state.of(project_id)?)
+    }
+
+    fn check_entry(&self, workspace: &WorkspaceState) -> Result<(), Error> {
+        let is_there = workspace.files().any(|(path, _)| path.as_str() == self.given.entry);
+        if is_there { Ok(()) } else { Err((self.no_entry)()) }
+    }
 }
 
 /// Submit a job whose program is what lies in a workspace.
@@ -73,22 +116,29 @@ impl SubmitWorkspaceJob {
 
     /// The job with the program as it is now; insists that the caller may see the files, and run jobs beside them.
     async fn with_program(&self, unit: &mut Unit<'_>) -> Result<(SubmitJob, StoredInput), Error> {
-        let absent = || Error::from(WorkspaceRefusal::Absent);
-        // Committed, since what is in its files is looked up.
-        let workspace = unit.read_committed::<Workspace>(self.program.workspace_id).await?;
-        let Workspace::Present(state) = &workspace.state else { return Err(absent()) };
-        let project_id = state.project_id;
-        let admitted = unit.authorize(project_id, Action::ViewFiles).await;
-        admitted.map_err(|error| error.or_hidden(absent))?;
-        workspace.state.of(self.job.project_id.unwrap_or(project_id))?;
+        let (project_id, workspace) = self.program.find(unit, self.job.project_id).await?;
         unit.authorize(project_id, Action::RunJobs).await?;
         let Work::CodeExecution { language, timeout_seconds, .. } = self.job.work.clone() else {
             return Err(Error::failure("a job without a program cannot have that of a workspace"));
         };
-        let files = self.files(unit, state).await?;
+        let files = self.files(unit, workspace.state.of(project_id)?).await?;
         let input = CodeInput { files, ..self.program.given.clone() }.stored()?;
         let work = Work::CodeExecution { language, timeout_seconds, source: Source::Input(input.input()) };
         Ok((SubmitJob { project_id: Some(project_id), work, ..self.job.clone() }, input))
+    }
+
+    /// The job with the program as it is now, which [`TableChange`] keeps from then on.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], and [`FILE_REDACTED`], where what lies in the workspace cannot be run.
+    pub(in crate::application) async fn take(&self, unit: &mut Unit<'_>) -> Result<SubmitJob, Error> {
+        let (job, input) = {
+            let busy = |_| Error::later(OVERLOADED, Duration::from_secs(1));
+            let _reading = timeout(PATIENCE, READING.acquire()).await.map_err(busy)?.map_err(Error::failure)?;
+            self.with_program(unit).await?
+        };
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(input);
+        Ok(job)
     }
 
     /// The files of the workspace, with what is in them now. How much that is, is known before it is read.
@@ -97,9 +147,7 @@ impl SubmitWorkspaceJob {
             let detail = format!("must have 1 to {MAX_FILES} files, and has {}", workspace.file_count());
             return Err(Error::invalid("/workspace_id", OUT_OF_RANGE, detail));
         }
-        if !workspace.files().any(|(path, _)| path.as_str() == self.program.given.entry) {
-            return Err((self.program.no_entry)());
-        }
+        self.program.check_entry(workspace)?;
         let ids: Vec<Uuid> = workspace.files().map(|(_, file)| file.file_id.uuid()).collect();
         let written = written(unit, &ids).await?;
         let bytes: u64 = written.iter().map(|(_, content)| u64::from(content.size)).sum();
@@ -161,13 +209,7 @@ impl Command for SubmitWorkspaceJob {
     type Reply = SubmittedJob;
 
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<SubmittedJob, Error> {
-        let (job, input) = {
-            let busy = |_| Error::later(OVERLOADED, Duration::from_secs(1));
-            let _reading = timeout(PATIENCE, READING.acquire()).await.map_err(busy)?.map_err(Error::failure)?;
-            self.with_program(unit).await?
-        };
-        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(input);
-        job.decide(unit).await
+        self.take(unit).await?.decide(unit).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx_macros::FromRow;
 use uuid::Uuid;
 use workroom_domain::{
@@ -77,7 +78,7 @@ impl Reaction {
             ("AccountErased", _) if self == Self::Deletions => {
                 let account_id = AccountId(cause.aggregate_id);
                 app.end_own_jobs(context, Some(account_id)).await?;
-                app.delete_schedule_inputs(account_id).await?;
+                app.delete_rows_of_erased(account_id).await?;
                 app.delete_job_data(Owner::Account(account_id)).await
             }
             ("MemberRemoved", Some(account)) => {
@@ -269,16 +270,19 @@ impl Follower for Reactor {
         Ok(())
     }
 
-    /// Gives up the lease, for others to go on at once.
     async fn wind_down(&mut self) {
-        let released =
-            sqlx::query("UPDATE reactor_checkpoints SET leased_until = NULL WHERE reactor = $1 AND holder = $2")
-                .bind(self.reaction.checkpoint())
-                .bind(self.holder)
-                .execute(self.app.pool())
-                .await;
-        if let Err(error) = released {
-            tracing::debug!(error = &error as &dyn std::error::Error, "a reactor was not handed over");
-        }
+        release(self.app.pool(), self.reaction.checkpoint(), self.holder).await;
+    }
+}
+
+/// Gives up a lease, for others to go on at once.
+pub async fn release(pool: &PgPool, reactor: &str, holder: Uuid) {
+    let released = sqlx::query("UPDATE reactor_checkpoints SET leased_until = NULL WHERE reactor = $1 AND holder = $2")
+        .bind(reactor)
+        .bind(holder)
+        .execute(pool)
+        .await;
+    if let Err(error) = released {
+        tracing::debug!(error = &error as &dyn std::error::Error, reactor, "a lease was not given up");
     }
 }

@@ -8,12 +8,10 @@ use workroom_domain::ids::{AccountId, JobId};
 use workroom_projections::jobs::{self, Owner};
 
 use super::{AT_ONCE, BATCH, repeat_until_none};
-use crate::application::{App, Context, Error, accounts::EndOwnJob};
+use crate::application::{App, Context, Error, accounts::EndOwnJob, jobs::delete_job_data};
 
 /// Jobs whose rows are deleted in one statement. Each has some thousand pieces of output at most.
 const PORTION: i64 = 100;
-/// What is kept of jobs outside the log.
-const KEPT: [&str; 4] = ["job_inputs", "job_output_pieces", "job_artifacts", "job_progress"];
 
 impl App {
     /// Ends the jobs without a project of an account that was erased or is deactivated, or of all of those.
@@ -37,22 +35,22 @@ impl App {
             let Some(last) = found.last() else { return Ok(()) };
             after = *last;
             let ids: Vec<Uuid> = found.into_iter().map(JobId::uuid).collect();
-            for table in KEPT {
-                let delete = format!("DELETE FROM {table} WHERE job_id = ANY($1)");
-                sqlx::query(&delete).bind(&ids).execute(self.pool()).await?;
-            }
+            let delete = concat!("WITH ", delete_job_data!("job_id = ANY($1)"));
+            sqlx::query(delete).bind(ids).execute(self.pool()).await?;
         }
     }
 
-    /// Deletes what the schedules of an erased account work on: the erasure may have missed one that was just created.
-    pub(super) async fn delete_schedule_inputs(&self, account_id: AccountId) -> Result<(), Error> {
-        sqlx::query(
+    /// Deletes what commands of an erased account have written beside the log between the erasure's own deletions and its event: what
+    /// its schedules work on and count as, and replies to it that were kept.
+    pub(super) async fn delete_rows_of_erased(&self, account_id: AccountId) -> Result<(), Error> {
+        for delete in [
             "DELETE FROM schedule_inputs WHERE schedule_id IN
                  (SELECT id FROM schedules WHERE created_by = $1 AND project_id IS NULL)",
-        )
-        .bind(account_id.uuid())
-        .execute(self.pool())
-        .await?;
+            "DELETE FROM schedule_slots WHERE owner_id = $1",
+            "DELETE FROM idempotency_receipts WHERE principal = $1",
+        ] {
+            sqlx::query(delete).bind(account_id.uuid()).execute(self.pool()).await?;
+        }
         Ok(())
     }
 }

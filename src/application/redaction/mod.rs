@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`target`] | the event that is to be redacted, and what will remain of it |
 //! | [`redact`] | the command: by what right, and the event that says so |
+//! | [`streams`] | which event each text of an aggregate is from |
 //! | [`jobs`] | a job is over before it is redacted |
 //! | [`tables`] | what goes beside the log in the same append |
 //! | [`orders`] | redactions that are too many for a request, worked off in the background |
@@ -18,6 +19,7 @@ mod orders;
 mod purge;
 mod redact;
 mod statistics;
+mod streams;
 mod tables;
 mod target;
 
@@ -28,13 +30,14 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 use workroom_domain::{redaction::PAYLOAD_REDACTED, text::Name};
 
-use self::{redact::RedactEvents, tables::RedactRows, target::Target};
+use self::{redact::RedactEvents, target::Target};
 use super::{Answer, App, Command, Context, Done, Error, IdempotencyKey, Rendered, Unit, codes::VIEWS_BEHIND};
 
 pub use orders::Redactions;
 pub(crate) use orders::order_for_account;
 pub use redact::Authority;
 pub use statistics::Statistics;
+pub(super) use streams::Streams;
 pub use target::Place;
 
 super::error::from_refusals!(workroom_domain::redaction::RedactionRefusal);
@@ -72,10 +75,10 @@ impl App {
         let target = Target::find(self.pool(), place).await?;
         let targets = target.as_slice();
         self.have_leaves(context, authority, targets).await?;
-        let command = RedactEvents { authority, targets, reason };
+        let command = RedactEvents::new(authority, targets, reason, &self.redacted);
         // The receipt keeps no more than the position: all that is replied is read there.
         let kept = |(): &()| Ok(Rendered { status: 201, headers: Vec::new(), body: "{}".to_owned() });
-        let answer = self.create_with_tables(context, &command, &RedactRows(targets), key, kept).await?;
+        let answer = self.create_with_tables(context, &command, &command, key, kept).await?;
         let Answer { position, visible, replayed, .. } = answer;
         Ok(Redacted { position, visible, replayed })
     }
@@ -89,8 +92,8 @@ impl App {
         reason: &Name,
     ) -> Result<Done<()>, Error> {
         self.have_leaves(context, authority, targets).await?;
-        let command = RedactEvents { authority, targets, reason };
-        self.run_with_tables(context, &command, &RedactRows(targets)).await
+        let command = RedactEvents::new(authority, targets, reason, &self.redacted);
+        self.run_with_tables(context, &command, &command).await
     }
 
     /// Waits until the log tree has all of these that can be redacted. Whoever may not redact them is told so at once: who has to wait
@@ -128,13 +131,15 @@ impl Command for AskForRight {
     }
 }
 
-/// Whether any event of an aggregate was redacted.
+/// Whether any event of an aggregate was redacted. Its stream is read from the end: whoever asks has found that something is gone.
 ///
 /// # Errors
 /// The database's.
 pub async fn has_redactions(pool: &PgPool, aggregate_type: &str, aggregate_id: Uuid) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM events e WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.event_type = $3)",
+        "SELECT count(*) > 0 FROM (
+             SELECT FROM events e WHERE e.aggregate_type = $1 AND e.aggregate_id = $2 AND e.event_type = $3
+             ORDER BY e.sequence DESC LIMIT 1) AS redacted",
     )
     .bind(aggregate_type)
     .bind(aggregate_id.to_string())

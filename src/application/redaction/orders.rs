@@ -124,10 +124,11 @@ impl Redactions {
                            ORDER BY f.leased_until NULLS FIRST, f.ordered_at LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING o.id, o.account_id, o.feed_id, o.reason, o.position, o.until, o.failed, o.tries,
                  (SELECT e.event_id FROM events e
-                  WHERE e.aggregate_type = CASE WHEN o.feed_id IS NULL THEN 'account' ELSE 'project' END
-                    AND e.aggregate_id = COALESCE(o.feed_id, o.account_id)::text
-                    AND e.event_type IN ('ProjectPurgeOrdered', 'AccountErased')
-                  ORDER BY e.sequence DESC LIMIT 1) AS cause",
+                  WHERE uuid_hash_extended(e.feed_id, hashtextextended(e.event_type, 0)) = uuid_hash_extended(
+                            COALESCE(o.feed_id, o.account_id),
+                            hashtextextended(CASE WHEN o.feed_id IS NULL THEN 'AccountErased'
+                                                  ELSE 'ProjectPurgeOrdered' END, 0))
+                  ORDER BY e.feed_seq DESC LIMIT 1) AS cause",
         )
         .bind(f64::from(LEASE_SECONDS))
         .fetch_optional(self.app.pool())

@@ -1,6 +1,6 @@
 //! Redact events: what somebody wrote in them is gone, that they happened stays.
 
-use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use uuid::Uuid;
 use workroom_domain::{
@@ -15,7 +15,7 @@ use workroom_domain::{
     organization::Organization,
     organization_slug::OrganizationSlug,
     project::Project,
-    redaction::{Comparison, PayloadRedacted, Redactable, RedactionRefusal},
+    redaction::{PayloadRedacted, Redactable, RedactionRefusal},
     schedule::Schedule,
     task::Task,
     text::Name,
@@ -24,6 +24,7 @@ use workroom_domain::{
 
 use super::{
     jobs,
+    streams::Streams,
     target::{Target, digest_of, redacted_of},
 };
 use crate::{
@@ -67,7 +68,10 @@ pub(super) async fn authorize_in_project(unit: &mut Unit<'_>, project_id: Projec
     admit(relation, Action::Redact).map(drop)
 }
 
-/// Redact events of one aggregate.
+/// How redactions name what the jobs of a schedule work on: a program, or what a mail says.
+const INPUT: [&str; 2] = ["source", "input"];
+
+/// Redact events of one aggregate. What goes beside the log is in `tables.rs`.
 pub(super) struct RedactEvents<'a> {
     /// By what right.
     pub(super) authority: Authority,
@@ -75,9 +79,29 @@ pub(super) struct RedactEvents<'a> {
     pub(super) targets: &'a [Target],
     /// Why. It stays in the history.
     pub(super) reason: &'a Name,
+    streams: &'a Streams,
+    found: Mutex<Found>,
 }
 
-impl RedactEvents<'_> {
+/// What the changes of tables have to know of the aggregate's stream, as it is when the command is decided.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Found {
+    /// Up to this sequence, replies to commands are gone, or show nothing of the events.
+    pub(super) replies_gone_to: i64,
+    /// Whether a schedule still has what its jobs work on, from another event.
+    pub(super) keeps_input: bool,
+}
+
+impl<'a> RedactEvents<'a> {
+    pub(super) fn new(authority: Authority, targets: &'a [Target], reason: &'a Name, streams: &'a Streams) -> Self {
+        Self { authority, targets, reason, streams, found: Mutex::default() }
+    }
+
+    /// What was found when the command was decided last.
+    pub(super) fn found(&self) -> Found {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Redacts events of an aggregate of this type.
     async fn of<A: Stored + Redactable>(&self, unit: &mut Unit<'_>, first: &Target) -> Result<(), Error> {
         let current = unit.read_committed::<A>(first.aggregate_id).await?;
@@ -85,20 +109,21 @@ impl RedactEvents<'_> {
         if !redacted_of(unit.pool(), &positions).await?.is_empty() {
             return Err(RedactionRefusal::AlreadyRedacted.into());
         }
-        let mut tombstones = BTreeMap::new();
         for target in self.targets {
             let remains = target.remains.as_deref().ok_or(RedactionRefusal::NothingToRedact)?;
             let stored_as = (target.event_type.as_str(), target.event_version.as_str());
-            let tombstone = unit.decode::<A>(target.aggregate_id, target.sequence, stored_as, remains)?;
-            tombstones.insert(target.sequence, tombstone);
+            // It is read as the event was.
+            unit.decode::<A>(target.aggregate_id, target.sequence, stored_as, remains)?;
         }
+        let sequences: Vec<i64> = self.targets.iter().map(|target| target.sequence).collect();
         // As far as the guard goes: what comes later makes this attempt fail.
-        let mut comparison = Comparison::<A>::default();
-        unit.walk::<A>(current.id, current.sequence, |sequence, event| {
-            comparison.fold(&event, tombstones.get(&sequence));
-        })
-        .await?;
-        let affected = comparison.affected(&positions);
+        let stream = self.streams.read::<A>(unit, &current).await?;
+        let is_schedule = <A as Decide>::TYPE == <Schedule as Decide>::TYPE;
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Found {
+            replies_gone_to: stream.replies_gone_to(first),
+            keeps_input: is_schedule && stream.has_from_others(&INPUT, &sequences),
+        };
+        let affected = stream.affected(&sequences);
         let redactions: Result<Vec<_>, Error> = self
             .targets
             .iter()

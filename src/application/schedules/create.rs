@@ -6,7 +6,7 @@ use workroom_domain::{
 };
 
 use super::{DecidedSchedule, authorize_in, calendar::Calendar, moment};
-use crate::application::{Command, Error, Unit};
+use crate::application::{Command, Error, Unit, jobs::WorkspaceProgram};
 
 /// Begin to have a job done again and again.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct CreateSchedule {
     pub project_id: Option<ProjectId>,
     /// What it says about itself.
     pub fields: ScheduleFields,
+    /// The program of its jobs, where that lies in a workspace.
+    pub program: Option<WorkspaceProgram>,
 }
 
 impl Command for CreateSchedule {
@@ -25,6 +27,9 @@ impl Command for CreateSchedule {
     async fn decide(&self, unit: &mut Unit<'_>) -> Result<DecidedSchedule, Error> {
         let (project_id, created_by) = (self.project_id, unit.context().account()?);
         authorize_in(unit, project_id).await?;
+        if let Some(program) = &self.program {
+            program.check(unit, project_id).await?;
+        }
         let counted_from = moment(unit.context())?;
         let fields = self.fields.clone();
         let next_at = Calendar::of(&fields, counted_from)?.next(counted_from.get());

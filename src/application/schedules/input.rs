@@ -1,4 +1,5 @@
-//! What the jobs of a schedule work on: kept once for the schedule, outside the log, and copied for each of its jobs.
+//! What the jobs of a schedule work on: kept once for the schedule, outside the log, and copied for each of its jobs. Of a
+//! program whose files lie in a workspace that is what it is given beside them.
 
 use serde::Serialize;
 use sqlx::PgPool;
@@ -6,9 +7,14 @@ use uuid::Uuid;
 use workroom_domain::{
     ids::{JobId, ScheduleId},
     job::{Input, Source, Work},
+    schedule::JobTemplate,
 };
 
-use crate::application::{Bytea, Change, Error, TableChange, jobs::StoredInput};
+use crate::application::{
+    Bytea, Change, Error, TableChange,
+    codes::OUT_OF_RANGE,
+    jobs::{CodeInput, StoredInput, WorkspaceProgram},
+};
 
 /// What the log names the input by that a job has, if it has one.
 pub(super) fn input_of(work: &Work) -> Option<Input> {
@@ -25,6 +31,28 @@ pub(super) async fn is_kept(pool: &PgPool, schedule_id: ScheduleId, input: Input
         .bind(input.sha256.0.as_slice())
         .fetch_one(pool)
         .await
+}
+
+/// The program of a schedule's next job, where that lies in a workspace.
+///
+/// # Errors
+/// [`Error::Overtaken`] where what the program is given was replaced meanwhile, or is lost; the database's.
+pub(super) async fn program_of(
+    pool: &PgPool,
+    schedule_id: ScheduleId,
+    job: &JobTemplate,
+) -> Result<Option<WorkspaceProgram>, Error> {
+    let (Some(workspace_id), Some(input)) = (job.workspace_id, input_of(&job.work)) else { return Ok(None) };
+    let kept: Option<Vec<u8>> =
+        sqlx::query_scalar("SELECT content FROM schedule_inputs WHERE schedule_id = $1 AND sha256 = $2")
+            .bind(schedule_id.uuid())
+            .bind(input.sha256.0.as_slice())
+            .fetch_optional(pool)
+            .await?;
+    let given: CodeInput = serde_json::from_slice(&kept.ok_or(Error::Overtaken)?).map_err(Error::failure)?;
+    // Nobody is answered with it: the run is passed over.
+    let no_entry = || Error::invalid("/job/entry", OUT_OF_RANGE, "is no file of the workspace");
+    Ok(Some(WorkspaceProgram { workspace_id, given, no_entry }))
 }
 
 /// Keeps the input of a schedule's jobs, with the event that names it, in place of the one before.
@@ -83,14 +111,6 @@ impl TableChange for StoreScheduleInput {
     }
 }
 
-/// Copies a schedule's input for one of its jobs.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct CopyInput {
-    pub(super) schedule_id: ScheduleId,
-    /// The job, and the input that it is to have; without any, there is nothing to copy.
-    pub(super) job: Option<(JobId, Input)>,
-}
-
 #[derive(Serialize)]
 struct CopyRow<'a> {
     schedule_id: Uuid,
@@ -98,22 +118,15 @@ struct CopyRow<'a> {
     sha256: Bytea<'a>,
 }
 
-impl TableChange for CopyInput {
-    fn changes(&self) -> Result<Vec<Change>, Error> {
-        let Some((job_id, input)) = &self.job else { return Ok(Vec::new()) };
-        let (schedule_id, job_id) = (self.schedule_id.into(), (*job_id).into());
-        let copy = Change::new(
-            "INSERT INTO job_inputs (job_id, sha256, content)
-             SELECT a.job_id, i.sha256, i.content
-             FROM jsonb_to_record($1) AS a (schedule_id uuid, job_id uuid, sha256 bytea)
-             JOIN schedule_inputs i ON i.schedule_id = a.schedule_id AND i.sha256 = a.sha256",
-            &CopyRow { schedule_id, job_id, sha256: Bytea(&input.sha256.0) },
-        )?;
-        // It was replaced meanwhile, or is lost.
-        Ok(vec![copy.or(|| Error::Overtaken)])
-    }
-
-    fn is_empty(&self) -> bool {
-        self.job.is_none()
-    }
+/// Copies a schedule's input for one of its jobs.
+pub(super) fn copy(schedule_id: ScheduleId, job_id: JobId, input: Input) -> Result<Change, Error> {
+    let copy = Change::new(
+        "INSERT INTO job_inputs (job_id, sha256, content)
+         SELECT a.job_id, i.sha256, i.content
+         FROM jsonb_to_record($1) AS a (schedule_id uuid, job_id uuid, sha256 bytea)
+         JOIN schedule_inputs i ON i.schedule_id = a.schedule_id AND i.sha256 = a.sha256",
+        &CopyRow { schedule_id: schedule_id.into(), job_id: job_id.into(), sha256: Bytea(&input.sha256.0) },
+    )?;
+    // It was replaced meanwhile, or is lost.
+    Ok(copy.or(|| Error::Overtaken))
 }

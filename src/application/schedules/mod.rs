@@ -26,7 +26,7 @@ use workroom_domain::{
     access::Action,
     ids::{ProjectId, ScheduleId},
     job::Work,
-    schedule::{Schedule, ScheduleState},
+    schedule::{JobTemplate, Schedule, ScheduleState},
     timestamp::Timestamp,
 };
 
@@ -52,14 +52,16 @@ pub struct DecidedSchedule {
 ///
 /// # Errors
 /// `Kind::Field`.
-pub fn check_project(work: &Work, project_id: Option<ProjectId>) -> Result<(), Error> {
-    match (work, project_id) {
-        (Work::ProjectExport { .. }, None) => {
-            let detail = "must name the project that is exported, when the schedule is created";
-            Err(Error::invalid("/project_id", MISSING_FIELD, detail))
-        }
-        _ => Ok(()),
+pub fn check_project(job: &JobTemplate, project_id: Option<ProjectId>) -> Result<(), Error> {
+    if project_id.is_some() {
+        return Ok(());
     }
+    let detail = match (&job.work, job.workspace_id) {
+        (Work::ProjectExport { .. }, _) => "must name the project that is exported, when the schedule is created",
+        (_, Some(_)) => "must name the project of the workspace, when the schedule is created",
+        (_, None) => return Ok(()),
+    };
+    Err(Error::invalid("/project_id", MISSING_FIELD, detail))
 }
 
 /// Insists that the caller may have jobs run in the project; in their own name anybody may.

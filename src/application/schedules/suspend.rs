@@ -10,6 +10,7 @@ use workroom_domain::{
     project::Project,
     schedule::{Schedule, ScheduleCommand, ScheduleState, Suspension},
     timestamp::Timestamp,
+    workspace::Workspace,
 };
 
 use super::{
@@ -47,10 +48,17 @@ impl SuspendSchedule {
         if Calendar::of(&state.fields, state.counted_from).is_err() {
             return Ok(Some(Suspension::TimeZoneUnknown));
         }
-        match input_of(&state.fields.job.work) {
-            Some(input) if !is_kept(unit.pool(), self.schedule_id, input).await? => Ok(Some(Suspension::InputLost)),
-            _ => Ok(None),
+        if let Some(input) = input_of(&state.fields.job.work)
+            && !is_kept(unit.pool(), self.schedule_id, input).await?
+        {
+            return Ok(Some(Suspension::InputLost));
         }
+        if let (Some(workspace_id), Some(project_id)) = (state.fields.job.workspace_id, state.project_id)
+            && unit.read::<Workspace>(workspace_id).await?.state.of(project_id).is_err()
+        {
+            return Ok(Some(Suspension::WorkspaceDeleted));
+        }
+        Ok(None)
     }
 }
 

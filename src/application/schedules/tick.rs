@@ -1,26 +1,32 @@
 //! A run of a schedule is due: its job is submitted, in the name of the account that the schedule acts for, with the
 //! event that tells when it runs next. Both are one append, which expects the schedule where it was: of any number of
 //! schedulers one submits the job.
+//!
+//! The job is submitted by the commands that submit those of people, so whatever these insist on holds for each run. Where an
+//! earlier job is the only one with its key, or what lies in the workspace cannot be run, the run is passed over, and the event
+//! says why: the next one may find otherwise. What will not change by itself suspends the schedule (`suspend.rs`).
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 use workroom_domain::{
     actor::Actor,
     ids::{JobId, ScheduleId},
-    job::Input,
     refusal::Kind,
-    schedule::{JobTemplate, MAX_MADE_UP, MissedRuns, Schedule, ScheduleCommand, ScheduleState, Tick},
+    schedule::{JobTemplate, MAX_MADE_UP, MissedRuns, PassedOver, Run, Schedule, ScheduleCommand, ScheduleState, Tick},
     timestamp::Timestamp,
 };
 
 use super::{
     authorize_in,
     calendar::Calendar,
-    input::{CopyInput, input_of},
+    input::{copy, input_of, program_of},
 };
 use crate::application::{
-    App, Command, Context, Error, Unit,
-    jobs::{OpenJobs, Repeat, SubmitJob},
+    App, Change, Command, Context, Error, TableChange, Unit,
+    jobs::{OpenJobs, Repeat, SubmitJob, SubmitWorkspaceJob, WorkspaceProgram},
+    redaction::codes::FILE_REDACTED,
 };
 
 /// A run that is later than this was missed.
@@ -29,7 +35,7 @@ const GRACE: Duration = Duration::minutes(1);
 /// What came of a run that was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ticked {
-    /// It was run, or passed over as a missed one.
+    /// It was run, or passed over.
     Done,
     /// It was made up, and the next one is to be made up as well.
     MadeUp,
@@ -70,27 +76,20 @@ impl Plan {
     }
 }
 
-/// Run what is due, or pass over it.
-struct TickSchedule {
-    schedule_id: ScheduleId,
-    /// Where the schedule was when this was planned.
-    sequence: i64,
-    tick_at: Timestamp,
-    plan: Plan,
-    /// The job, where there is one.
-    job: Option<SubmitJob>,
+/// The job of a run.
+enum Submission {
+    /// It works on what the schedule keeps, if on anything.
+    Own(Box<SubmitJob>),
+    /// Its program lies in a workspace.
+    OfWorkspace(Box<SubmitWorkspaceJob>),
 }
 
-impl TickSchedule {
-    fn new(
-        (schedule_id, sequence): (ScheduleId, i64),
-        state: &ScheduleState,
-        tick_at: Timestamp,
-        plan: Plan,
-        open: &OpenJobs,
-    ) -> Self {
-        let JobTemplate { work, max_attempts, priority, key, fairness_key } = state.fields.job.clone();
-        let job = plan.runs.then(|| SubmitJob {
+impl Submission {
+    fn new(schedule_id: ScheduleId, state: &ScheduleState, program: Option<WorkspaceProgram>, open: &OpenJobs) -> Self {
+        let JobTemplate { work, max_attempts, priority, key, fairness_key, unique_seconds, workspace_id: _ } =
+            state.fields.job.clone();
+        let window = unique_seconds.map(|seconds| std::time::Duration::from_secs(seconds.number().into()));
+        let job = SubmitJob {
             job_id: JobId(Uuid::now_v7()),
             project_id: state.project_id,
             work,
@@ -98,20 +97,62 @@ impl TickSchedule {
             priority,
             run_at: None,
             key,
-            repeat: Repeat::Each,
+            repeat: window.map_or(Repeat::Each, Repeat::Unique),
             fairness_key,
             schedule_id: Some(schedule_id),
             // Whoever can do it will.
             can_be_run: true,
             open: open.clone(),
-        });
-        Self { schedule_id, sequence, tick_at, plan, job }
+        };
+        match program {
+            Some(program) => Self::OfWorkspace(Box::new(SubmitWorkspaceJob::new(job, program))),
+            None => Self::Own(Box::new(job)),
+        }
     }
 
-    fn input(&self) -> Option<(JobId, Input)> {
-        let job = self.job.as_ref()?;
-        Some((job.job_id, input_of(&job.work)?))
+    /// Submits the job, unless another is the only one with its key, or there is nothing that can be run.
+    async fn decide(&self, unit: &mut Unit<'_>) -> Result<Run, Error> {
+        let submitted = match self {
+            Self::Own(job) => job.decide(unit).await?,
+            Self::OfWorkspace(job) => match job.take(unit).await {
+                Ok(job) => job.decide(unit).await?,
+                Err(error) if is_unfit(&error) => return Ok(Run::PassedOver(PassedOver::WorkspaceUnfit)),
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(match submitted.earlier {
+            Some(_) => Run::PassedOver(PassedOver::EarlierJob),
+            None => Run::Submitted(submitted.job_id),
+        })
     }
+
+    /// Keeps what the job works on.
+    fn changes(&self, schedule_id: ScheduleId) -> Result<Vec<Change>, Error> {
+        match self {
+            Self::Own(job) => {
+                input_of(&job.work).map(|input| copy(schedule_id, job.job_id, input)).into_iter().collect()
+            }
+            Self::OfWorkspace(job) => job.changes(),
+        }
+    }
+}
+
+/// Whether what lies in a workspace cannot be run.
+fn is_unfit(error: &Error) -> bool {
+    matches!(error, Error::Invalid(_)) || error.code() == FILE_REDACTED
+}
+
+/// Run what is due, or pass over it.
+struct TickSchedule {
+    schedule_id: ScheduleId,
+    /// Where the schedule was when this was planned.
+    sequence: i64,
+    tick_at: Timestamp,
+    plan: Plan,
+    /// The job, where the plan has one.
+    job: Option<Submission>,
+    /// Whether the last attempt has submitted it.
+    is_submitted: AtomicBool,
 }
 
 impl Command for TickSchedule {
@@ -123,16 +164,35 @@ impl Command for TickSchedule {
             return Ok(false);
         }
         let state = schedule.state.present()?;
-        let job_id = if let Some(job) = &self.job {
-            Some(job.decide(unit).await?.job_id)
+        let run = if let Some(job) = &self.job {
+            job.decide(unit).await?
         } else {
             authorize_in(unit, state.project_id).await?;
-            None
+            Run::PassedOver(PassedOver::Missed)
         };
+        self.is_submitted.store(matches!(run, Run::Submitted(_)), Ordering::Relaxed);
         let Plan { made_up, next_at, .. } = self.plan;
-        let tick = Tick { tick_at: self.tick_at, job_id, made_up, next_at };
+        let tick = Tick { tick_at: self.tick_at, run, made_up, next_at };
         unit.decide::<Schedule>(&schedule, ScheduleCommand::Tick(tick))?;
         Ok(true)
+    }
+}
+
+/// What the job works on is kept with it; nothing is of a job that was not submitted.
+impl TableChange for TickSchedule {
+    fn changes(&self) -> Result<Vec<Change>, Error> {
+        match &self.job {
+            Some(job) if self.is_submitted.load(Ordering::Relaxed) => job.changes(self.schedule_id),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match &self.job {
+            None => true,
+            Some(Submission::Own(job)) => input_of(&job.work).is_none(),
+            Some(Submission::OfWorkspace(_)) => false,
+        }
     }
 }
 
@@ -155,16 +215,7 @@ impl App {
             return Ok(Ticked::NotDue);
         }
         let context = Context { now, ..Context::new(Actor::Account(state.acts_for), Uuid::now_v7()) };
-        let done = match Plan::of(state, tick_at, now) {
-            Ok(plan) => {
-                let tick = TickSchedule::new((schedule_id, schedule.sequence), state, tick_at, plan, open);
-                let tables = CopyInput { schedule_id, job: tick.input() };
-                let done = self.run_with_tables(&context, &tick, &tables).await;
-                done.map(|done| if done.reply { plan.outcome(now) } else { Ticked::NotDue })
-            }
-            Err(error) => Err(error),
-        };
-        match done {
+        match self.run_due(&context, (schedule_id, schedule.sequence), state, tick_at, open).await {
             Ok(ticked) => Ok(ticked),
             Err(error) if may_need_suspension(&error) => {
                 if self.suspend(schedule_id, tick_at, now).await? {
@@ -175,6 +226,27 @@ impl App {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Runs what is due, or passes over it.
+    async fn run_due(
+        &self,
+        context: &Context,
+        (schedule_id, sequence): (ScheduleId, i64),
+        state: &ScheduleState,
+        tick_at: Timestamp,
+        open: &OpenJobs,
+    ) -> Result<Ticked, Error> {
+        let plan = Plan::of(state, tick_at, context.now)?;
+        let job = if plan.runs {
+            let program = program_of(self.pool(), schedule_id, &state.fields.job).await?;
+            Some(Submission::new(schedule_id, state, program, open))
+        } else {
+            None
+        };
+        let tick = TickSchedule { schedule_id, sequence, tick_at, plan, job, is_submitted: AtomicBool::new(false) };
+        let done = self.run_with_tables(context, &tick, &tick).await?;
+        Ok(if done.reply { plan.outcome(context.now) } else { Ticked::NotDue })
     }
 }
 
@@ -212,6 +284,8 @@ mod tests {
             priority: Priority::default(),
             key: None,
             fairness_key: None,
+            workspace_id: None,
+            unique_seconds: None,
         };
         let time_zone = TimeZoneName::default();
         ScheduleState::from(&NewSchedule {

@@ -8,7 +8,7 @@ use workroom_domain::{
 };
 
 use super::{DecidedSchedule, authorize, calendar::Calendar, check_project, moment};
-use crate::application::{Command, Error, IfVersion, Unit};
+use crate::application::{Command, Error, IfVersion, Unit, jobs::WorkspaceProgram};
 
 /// Change a schedule. `paused: false` also lets one go on that was suspended, in the name of the caller.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct UpdateSchedule {
     pub schedule_id: ScheduleId,
     /// The fields to change.
     pub patch: SchedulePatch,
+    /// The program of the new job, where that lies in a workspace.
+    pub program: Option<WorkspaceProgram>,
     /// The version that the change is meant for, if the caller named one.
     pub if_version: IfVersion,
 }
@@ -51,7 +53,10 @@ impl Command for UpdateSchedule {
         let state = schedule.state.present()?;
         self.if_version.check(state.version)?;
         if let Some(job) = &self.patch.job {
-            check_project(&job.work, state.project_id)?;
+            check_project(job, state.project_id)?;
+        }
+        if let Some(program) = &self.program {
+            program.check(unit, state.project_id).await?;
         }
         let (at, by) = (moment(unit.context())?, unit.context().account()?);
         let next_at = self.next_at(state, at)?;

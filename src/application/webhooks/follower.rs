@@ -27,7 +27,7 @@ use super::{
     failures::EndedAttempt,
 };
 use crate::{
-    application::{App, Error, views},
+    application::{App, Error, reactor, views},
     background::{Acted, Batch, Follower, Stretch},
 };
 
@@ -244,17 +244,8 @@ impl Follower for WebhookFollower {
         }
     }
 
-    /// Gives up the lease, for others to go on at once.
     async fn wind_down(&mut self) {
-        let released =
-            sqlx::query("UPDATE reactor_checkpoints SET leased_until = NULL WHERE reactor = $1 AND holder = $2")
-                .bind(CHECKPOINT)
-                .bind(self.holder)
-                .execute(self.app.pool())
-                .await;
-        if let Err(error) = released {
-            tracing::debug!(error = &error as &dyn std::error::Error, "webhooks were not handed over");
-        }
+        reactor::release(self.app.pool(), CHECKPOINT, self.holder).await;
     }
 }
 

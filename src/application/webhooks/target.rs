@@ -2,9 +2,12 @@
 
 use sqlx::PgPool;
 use sqlx_macros::FromRow;
-use workroom_domain::ids::{JobId, WebhookId};
+use workroom_domain::{
+    access,
+    ids::{JobId, WebhookId},
+};
 
-use super::SealedSecret;
+use super::{MANAGE, SealedSecret};
 
 /// Where an event is to be sent, and what it is signed with.
 #[derive(Clone, Debug)]
@@ -13,8 +16,8 @@ pub struct Target {
     pub url: String,
     /// The secrets that sign now: the current one first.
     pub secrets: Vec<SealedSecret>,
-    /// Whether the webhook sends anything.
-    pub is_enabled: bool,
+    /// Whether the webhook sends anything: it is enabled, and the account that it acts for may manage it.
+    pub may_send: bool,
 }
 
 #[derive(FromRow)]
@@ -22,7 +25,7 @@ struct TargetRow {
     url: String,
     secret: Vec<u8>,
     former_secret: Option<Vec<u8>>,
-    is_enabled: bool,
+    may_send: bool,
 }
 
 impl Target {
@@ -33,15 +36,21 @@ impl Target {
     pub async fn find(pool: &PgPool, webhook_id: WebhookId) -> Result<Option<Self>, sqlx::Error> {
         let found: Option<TargetRow> = sqlx::query_as(
             "SELECT e.url, e.secret, CASE WHEN e.former_secret_until > now() THEN e.former_secret END AS former_secret,
-                    w.disabled_reason IS NULL AS is_enabled
+                    w.disabled_reason IS NULL AND EXISTS (
+                        SELECT FROM accounts a CROSS JOIN projects p
+                        CROSS JOIN LATERAL project_relation(p.id, p.organization_id, p.is_public, p.deleted, a.id) r
+                        WHERE a.id = COALESCE(w.acts_for, w.created_by) AND a.deactivated_at IS NULL
+                          AND p.id = w.project_id AND r.relation = ANY ($2)
+                    ) AS may_send
              FROM webhook_endpoints e JOIN webhooks w ON w.id = e.id WHERE e.id = $1",
         )
         .bind(webhook_id.uuid())
+        .bind(access::allowing(MANAGE))
         .fetch_optional(pool)
         .await?;
-        Ok(found.map(|TargetRow { url, secret, former_secret, is_enabled }| {
+        Ok(found.map(|TargetRow { url, secret, former_secret, may_send }| {
             let secrets = [Some(secret), former_secret].into_iter().flatten().map(SealedSecret).collect();
-            Self { url, secrets, is_enabled }
+            Self { url, secrets, may_send }
         }))
     }
 }

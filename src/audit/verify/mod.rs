@@ -178,6 +178,10 @@ fn read(
                 let report = checks.end(line)?;
                 return match lines.next()? {
                     Line::None => Ok(report),
+                    Line::Whole("") => Err(Failure::of_file(
+                        "an empty line stands behind the last line: whatever saved the file has added it. Save what is \
+                         sent, and nothing else (curl --output FILE), or take that line away (sed '$d' FILE > OTHER)",
+                    )),
                     _ => Err(Failure::of_file("something stands behind the last line")),
                 };
             }

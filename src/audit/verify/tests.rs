@@ -258,7 +258,10 @@ fn each_failure_is_a_clear_sentence() {
     refuted(&text.replacen("audit/1", "audit/0", 1), &none, "the format workroom.audit/0");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     refuted(&lines[..3].concat(), &none, "whole up to position 3; the rest can be exported with --after 3");
-    refuted(&format!("{text}more\n"), &none, "behind the last line");
+    for more in ["more", "more\n", "\nmore"] {
+        assert!(refuted(&format!("{text}{more}"), &none, "stands behind the last line").place().is_none(), "{more:?}");
+    }
+    refuted(&format!("{text}\n"), &none, "an empty line stands behind the last line: whatever saved the file has");
     let place = refuted(&[lines[0], lines[2]].concat(), &none, "its feed has a gap: place 1 was to come").place();
     assert_eq!(place.unwrap().position, 3);
 

@@ -3,12 +3,7 @@
 
 mod pieces;
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use axum::{
     body::Body,
@@ -19,10 +14,7 @@ use axum::{
 use bytes::Bytes;
 use futures::stream;
 use serde::Deserialize;
-use tokio::{
-    sync::{Semaphore, SemaphorePermit, mpsc},
-    time::timeout,
-};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use utoipa::IntoParams;
 use workroom_domain::{
     access::{Action, OrganizationAction},
@@ -42,7 +34,7 @@ use crate::{
         State,
         extract::{Caller, OrganizationPath, ProjectPath, Query},
         openapi::operation::{OperationDoc, Output, text},
-        problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE},
+        places::{AccountPlace, AccountPlaces, next_place},
         reply::at_position,
     },
 };
@@ -50,13 +42,11 @@ use crate::{
 /// Exports that this process writes at a time: each has a page of events in memory.
 static WRITING: Semaphore = Semaphore::const_new(8);
 /// The same for an account, so that one whose client reads slowly does not keep out all others.
-const WRITING_FOR_ACCOUNT: usize = 2;
-static ACCOUNTS: Mutex<BTreeMap<AccountId, OfAccount>> = Mutex::new(BTreeMap::new());
+static WRITING_FOR_ACCOUNTS: AccountPlaces<OnePlace> = AccountPlaces::new(2, RETRY_AFTER);
 /// Exports that this process prepares at a time: that may take minutes, and connections to the database that others need. Of an
 /// account it prepares one.
 static PREPARING: Semaphore = Semaphore::const_new(2);
-/// How long an export waits for others, each time that it has to.
-const PATIENCE: Duration = Duration::from_secs(5);
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// The query parameters of an export.
 #[derive(Deserialize, IntoParams)]
@@ -255,7 +245,7 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 
 /// Lets an export be prepared and written, as long as it is kept.
 struct Permit {
-    of_account: AccountPermit,
+    of_account: AccountPlace<OnePlace>,
     _any: SemaphorePermit<'static>,
 }
 
@@ -265,8 +255,8 @@ impl Permit {
     /// # Errors
     /// The account, or the process, writes as many exports as it may.
     async fn take(account_id: AccountId) -> Result<Self, Error> {
-        let of_account = AccountPermit::take(account_id)?;
-        Ok(Self { of_account, _any: place(&WRITING).await? })
+        let of_account = WRITING_FOR_ACCOUNTS.take(account_id)?;
+        Ok(Self { of_account, _any: next_place(&WRITING, RETRY_AFTER).await? })
     }
 
     /// Lets it be prepared, as long as these are kept. First comes the account's own place: others do not wait for its exports.
@@ -274,50 +264,17 @@ impl Permit {
     /// # Errors
     /// Others are being prepared for too long.
     async fn to_prepare(&self) -> Result<[SemaphorePermit<'_>; 2], Error> {
-        Ok([place(&self.of_account.preparing).await?, place(&PREPARING).await?])
+        let of_account = next_place(&self.of_account.shared.0, RETRY_AFTER).await?;
+        Ok([of_account, next_place(&PREPARING, RETRY_AFTER).await?])
     }
 }
 
-/// The next place, if one gets free in time.
-async fn place(places: &Semaphore) -> Result<SemaphorePermit<'_>, Error> {
-    let busy = || Error::later(UNAVAILABLE, Duration::from_secs(5));
-    timeout(PATIENCE, places.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
-}
+/// Where an account's exports are prepared.
+struct OnePlace(Semaphore);
 
-/// What an account has at the moment.
-struct OfAccount {
-    exports: usize,
-    preparing: Arc<Semaphore>,
-}
-
-/// One of those that an account may have at a time.
-struct AccountPermit {
-    account_id: AccountId,
-    preparing: Arc<Semaphore>,
-}
-
-impl AccountPermit {
-    fn take(account_id: AccountId) -> Result<Self, Error> {
-        let mut accounts = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let nothing = || OfAccount { exports: 0, preparing: Arc::new(Semaphore::new(1)) };
-        let of_account = accounts.entry(account_id).or_insert_with(nothing);
-        if of_account.exports >= WRITING_FOR_ACCOUNT {
-            return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(5)));
-        }
-        of_account.exports += 1;
-        Ok(Self { account_id, preparing: Arc::clone(&of_account.preparing) })
-    }
-}
-
-impl Drop for AccountPermit {
-    fn drop(&mut self) {
-        let mut accounts = ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_account) = accounts.get_mut(&self.account_id) {
-            of_account.exports -= 1;
-            if of_account.exports == 0 {
-                accounts.remove(&self.account_id);
-            }
-        }
+impl Default for OnePlace {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
     }
 }
 
@@ -326,6 +283,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::http::problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE};
 
     #[test]
     fn gzip_is_sent_to_who_accepts_it() {
@@ -362,7 +320,5 @@ mod tests {
         assert!(third.to_prepare().await.is_ok(), "what was prepared makes room");
         assert!(another.to_prepare().await.is_ok());
         drop(others_preparing);
-        drop([second, third, others, another]);
-        assert!(ACCOUNTS.lock().expect("a count").is_empty(), "who has none takes no room");
     }
 }

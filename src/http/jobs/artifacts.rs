@@ -1,11 +1,6 @@
 //! `GET /jobs/{job_id}/artifacts`
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use axum::{
     body::Body,
@@ -33,7 +28,7 @@ use crate::{
             operation::{OperationDoc, Output, text},
             schemas::Use,
         },
-        problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE},
+        places::{AccountPlace, AccountPlaces, next_place},
         reply::at_position,
     },
 };
@@ -43,10 +38,8 @@ const PART: i32 = 256 * 1024;
 /// Files that this process sends at a time: 64 MiB of them are in memory at most.
 static SENDING: Semaphore = Semaphore::const_new(256);
 /// The same for an account, so that one whose clients read slowly does not keep out all others.
-const SENDING_TO_ACCOUNT: usize = 32;
-static SENDING_TO_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
-/// How long a file waits for others.
-const PATIENCE: Duration = Duration::from_secs(5);
+static SENDING_TO_ACCOUNTS: AccountPlaces = AccountPlaces::new(32, RETRY_AFTER);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long a part may wait for its reader: whoever reads slower gives up its place.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -162,7 +155,7 @@ impl File {
 
 /// Lets a file be sent, as long as it is kept.
 struct Permit {
-    _of_account: AccountPermit,
+    _of_account: AccountPlace,
     _any: SemaphorePermit<'static>,
 }
 
@@ -172,37 +165,8 @@ impl Permit {
     /// # Errors
     /// The account, or the process, sends as many files as it may.
     async fn take(account_id: AccountId) -> Result<Self, Error> {
-        let of_account = AccountPermit::take(account_id)?;
-        let busy = || Error::later(UNAVAILABLE, Duration::from_secs(1));
-        let any = timeout(PATIENCE, SENDING.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())?;
-        Ok(Self { _of_account: of_account, _any: any })
-    }
-}
-
-/// One of those that an account may send at a time.
-struct AccountPermit(AccountId);
-
-impl AccountPermit {
-    fn take(account_id: AccountId) -> Result<Self, Error> {
-        let mut of_accounts = SENDING_TO_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_account = of_accounts.entry(account_id).or_default();
-        if *of_account >= SENDING_TO_ACCOUNT {
-            return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(1)));
-        }
-        *of_account += 1;
-        Ok(Self(account_id))
-    }
-}
-
-impl Drop for AccountPermit {
-    fn drop(&mut self) {
-        let mut of_accounts = SENDING_TO_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_accounts.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                of_accounts.remove(&self.0);
-            }
-        }
+        let of_account = SENDING_TO_ACCOUNTS.take(account_id)?;
+        Ok(Self { _of_account: of_account, _any: next_place(&SENDING, RETRY_AFTER).await? })
     }
 }
 
@@ -211,21 +175,19 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::http::problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE};
 
     #[tokio::test]
     async fn an_account_sends_so_many_files_at_a_time_and_the_process_too() {
         let account = |number| AccountId(Uuid::from_u128(number));
         let mut permits = Vec::new();
-        for _ in 0..SENDING_TO_ACCOUNT {
+        for _ in 0..32 {
             permits.push(Permit::take(account(1)).await.expect("a permit"));
         }
         assert!(Permit::take(account(1)).await.is_err_and(|error| error.code().name == TOO_MANY_REQUESTS.name));
         permits.push(Permit::take(account(2)).await.expect("a permit"));
-        permits.remove(0);
-        permits.push(Permit::take(account(1)).await.expect("a permit"));
         drop(permits);
         assert_eq!(SENDING.available_permits(), 256, "given back");
-        assert!(SENDING_TO_ACCOUNTS.lock().expect("a count").is_empty(), "who has none takes no room");
 
         let all = SENDING.try_acquire_many(256).expect("all");
         tokio::time::pause();

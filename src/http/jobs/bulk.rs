@@ -61,21 +61,13 @@ impl ControlJobsRequest {
             at.map_err(|refused| Error::invalid(pointer, OUT_OF_RANGE, refused.to_string()))
         };
         let (organization_id, status, (key, fairness_key), (created_before, created_after)) = all((
-            self.organization(),
+            organization(self.project_id, self.organization_id),
             self.status(action),
             all((key(&self.key, "/key"), key(&self.fairness_key, "/fairness_key"))),
             all((moment(self.created_before, "/created_before"), moment(self.created_after, "/created_after"))),
         ))?;
         let job_type = self.r#type.map(|job_type| job_type.as_str().to_owned());
         Ok(ControlFilter { organization_id, status, job_type, key, fairness_key, created_before, created_after })
-    }
-
-    fn organization(&self) -> Result<Option<OrganizationId>, Error> {
-        if self.project_id.is_some() && self.organization_id.is_some() {
-            let detail = "must not be given beside `project_id`";
-            return Err(Error::invalid("/organization_id", INVALID_VALUE, detail));
-        }
-        Ok(self.organization_id.map(OrganizationId))
     }
 
     fn status(&self, action: ControlAction) -> Result<Option<job::JobStatus>, Error> {
@@ -85,6 +77,20 @@ impl ControlJobsRequest {
             None => Err(Error::invalid("/status", INVALID_VALUE, "is none that this can be done with")),
         }
     }
+}
+
+/// The organization whose jobs are meant, if it is one.
+///
+/// # Errors
+/// A project is given as well.
+pub(super) fn organization(
+    project_id: Option<Uuid>,
+    organization_id: Option<Uuid>,
+) -> Result<Option<OrganizationId>, Error> {
+    if project_id.is_some() && organization_id.is_some() {
+        return Err(Error::invalid("/organization_id", INVALID_VALUE, "must not be given beside `project_id`"));
+    }
+    Ok(organization_id.map(OrganizationId))
 }
 
 /// Submits the job that does it.

@@ -17,6 +17,7 @@ use workroom_domain::{
         check_variables,
     },
     refusal::FORBIDDEN_CHARACTER,
+    schedule::UniqueSeconds,
     text::{Name, Prose},
     timestamp::Timestamp,
     workspace::FilePath,
@@ -41,7 +42,7 @@ use crate::{
 pub use scheduled::ScheduledJobRequest;
 
 /// The longest time in which jobs with one key are compared: a week.
-const MAX_WINDOW_SECONDS: u32 = 7 * 24 * 3600;
+const MAX_WINDOW_SECONDS: u32 = UniqueSeconds::LIMIT;
 
 /// A job to be submitted.
 #[derive(Deserialize, ToSchema)]

@@ -19,7 +19,8 @@ pub async fn retry(
     caller: Caller,
     JobPath { job_id }: JobPath,
 ) -> Result<Updated<Job>, Error> {
-    let done = state.app.run(&caller.context, &RetryJob { job_id, open: state.open_jobs.clone() }).await?;
+    let command = RetryJob::new(job_id, state.open_jobs.clone());
+    let done = state.app.run_with_tables(&caller.context, &command, &command).await?;
     let job = after(&state, job_id, done.reply).await?;
     Ok(Updated::new(done.position, done.visible, job.version, &job))
 }

@@ -21,7 +21,7 @@ use super::{
     insist_on_epoch,
     model::ProjectDiff,
     moment::Moments,
-    permit::{OfAccount, Permit, blocking},
+    permit::{OF_ACCOUNTS, Permit, blocking},
     record,
     send::{Outgoing, without_body},
     snapshots,
@@ -94,7 +94,7 @@ pub async fn read(
     if method == Method::HEAD {
         return Ok(DiffDocument(without_body()));
     }
-    let of_account = OfAccount::take(account_id)?;
+    let of_account = OF_ACCOUNTS.take(account_id)?;
     let (moments, head) = moments.find(&state, project_id).await?;
     let [from, to] = moments[..] else { return Err(Error::failure("two moments were asked for")) };
     let permit = Permit::take(of_account).await?;

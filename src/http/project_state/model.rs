@@ -329,12 +329,18 @@ pub(super) struct StateSchedule {
     key: Option<String>,
     /// Jobs with different ones take turns.
     fairness_key: Option<String>,
+    /// The workspace whose files they run.
+    workspace_id: Option<Uuid>,
+    /// For how many seconds each is the only one with its key.
+    unique_seconds: Option<i64>,
     /// When it runs next; null while it rests.
     next_run_at: Option<OffsetDateTime>,
     /// The time that the latest job was submitted for.
     last_run_at: Option<OffsetDateTime>,
     /// The latest job.
     last_job_id: Option<Uuid>,
+    /// Why the latest run that was due submitted no job; null where it did.
+    passed_over: Option<String>,
     /// When it was created.
     created_at: OffsetDateTime,
     /// When it last changed; runs do not count.

@@ -1,43 +1,29 @@
 //! How many states are folded at a time, and how many are sent.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
     task::spawn_blocking,
-    time::timeout,
 };
-use workroom_domain::ids::AccountId;
 
 use crate::{
     application::Error,
-    http::problem::codes::{TOO_MANY_REQUESTS, UNAVAILABLE},
+    http::places::{AccountPlace, AccountPlaces, next_place},
 };
 
 /// In this process: each may take three times [`MOST`](super::MOST) bytes of memory.
 static FOLDS: Semaphore = Semaphore::const_new(3);
 /// Large documents that this process sends at a time: each may have [`MOST`](super::MOST) bytes.
 static SENDING: Semaphore = Semaphore::const_new(8);
-/// Of an account, so that one cannot keep out all others.
-const OF_ACCOUNT: usize = 2;
-static OF_ACCOUNTS: Mutex<BTreeMap<AccountId, usize>> = Mutex::new(BTreeMap::new());
-/// How long one waits for others.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// A place, or the refusal that all of them are taken.
-async fn place(places: &'static Semaphore) -> Result<SemaphorePermit<'static>, Error> {
-    let busy = || Error::later(UNAVAILABLE, Duration::from_secs(1));
-    timeout(PATIENCE, places.acquire()).await.map_err(|_| busy())?.map_err(|_| busy())
-}
+/// What an account may have looked for, folded, or sent, at a time.
+pub(super) static OF_ACCOUNTS: AccountPlaces = AccountPlaces::new(2, RETRY_AFTER);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Lets a state be folded, as long as it is kept. To be taken once it is known which state: the places are few, and are there for
 /// work, not for waiting.
 pub(super) struct Permit {
-    of_account: Option<Arc<OfAccount>>,
+    of_account: Option<Arc<AccountPlace>>,
     _any: SemaphorePermit<'static>,
 }
 
@@ -46,8 +32,9 @@ impl Permit {
     ///
     /// # Errors
     /// The process folds as many as it may.
-    pub(super) async fn take(of_account: OfAccount) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self { of_account: Some(Arc::new(of_account)), _any: place(&FOLDS).await? }))
+    pub(super) async fn take(of_account: AccountPlace) -> Result<Arc<Self>, Error> {
+        let any = next_place(&FOLDS, RETRY_AFTER).await?;
+        Ok(Arc::new(Self { of_account: Some(Arc::new(of_account)), _any: any }))
     }
 
     /// The next permit for what nobody waits for.
@@ -69,7 +56,7 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 /// Lets a large document be sent, as long as it is kept. It counts for the account as the fold did.
 pub(super) struct Sending {
-    _of_account: Option<Arc<OfAccount>>,
+    _of_account: Option<Arc<AccountPlace>>,
     _any: SemaphorePermit<'static>,
 }
 
@@ -79,52 +66,22 @@ impl Sending {
     /// # Errors
     /// The process sends as many as it may.
     pub(super) async fn take(permit: &Permit) -> Result<Self, Error> {
-        Ok(Self { _of_account: permit.of_account.clone(), _any: place(&SENDING).await? })
-    }
-}
-
-/// One of those that an account may have looked for, folded, or sent, at a time.
-pub(super) struct OfAccount(AccountId);
-
-impl OfAccount {
-    /// The next one.
-    ///
-    /// # Errors
-    /// The account has as many as it may.
-    pub(super) fn take(account_id: AccountId) -> Result<Self, Error> {
-        let mut of_accounts = OF_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = of_accounts.entry(account_id).or_default();
-        if *count >= OF_ACCOUNT {
-            return Err(Error::later(TOO_MANY_REQUESTS, Duration::from_secs(1)));
-        }
-        *count += 1;
-        Ok(Self(account_id))
-    }
-}
-
-impl Drop for OfAccount {
-    fn drop(&mut self) {
-        let mut of_accounts = OF_ACCOUNTS.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_accounts.get_mut(&self.0) {
-            *count -= 1;
-            if *count == 0 {
-                of_accounts.remove(&self.0);
-            }
-        }
+        Ok(Self { _of_account: permit.of_account.clone(), _any: next_place(&SENDING, RETRY_AFTER).await? })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::oneshot;
+    use tokio::{sync::oneshot, time::timeout};
     use uuid::Uuid;
+    use workroom_domain::ids::AccountId;
 
     use super::*;
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_keeps_its_permit() {
         let account = AccountId(Uuid::from_u128(0xb10c));
-        let permit = Permit::take(OfAccount::take(account).expect("a place")).await.expect("a permit");
+        let permit = Permit::take(OF_ACCOUNTS.take(account).expect("a place")).await.expect("a permit");
         let weak = Arc::downgrade(&permit);
         let (begun, has_begun) = oneshot::channel();
         let (go, may_end) = std::sync::mpsc::channel::<()>();

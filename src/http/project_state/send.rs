@@ -93,14 +93,14 @@ mod tests {
     use uuid::Uuid;
     use workroom_domain::ids::AccountId;
 
-    use super::{super::permit::OfAccount, *};
+    use super::{super::permit::OF_ACCOUNTS, *};
 
     fn large() -> Vec<u8> {
         (0..=u8::MAX).cycle().take(3 * PIECE + 7).collect()
     }
 
     async fn permit(account: AccountId) -> Arc<Permit> {
-        Permit::take(OfAccount::take(account).expect("a place")).await.expect("a permit")
+        Permit::take(OF_ACCOUNTS.take(account).expect("a place")).await.expect("a permit")
     }
 
     #[tokio::test]
@@ -110,7 +110,7 @@ mod tests {
         let outgoing = Outgoing::new(large(), &first).await.expect("a place");
         drop(first);
         let second = permit(account).await;
-        assert!(OfAccount::take(account).is_err(), "what is sent counts");
+        assert!(OF_ACCOUNTS.take(account).is_err(), "what is sent counts");
         drop(second);
         let response = outgoing.response();
         assert_eq!(response.headers()[header::CONTENT_LENGTH], large().len().to_string());

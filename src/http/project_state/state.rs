@@ -15,7 +15,7 @@ use super::{
     insist_on_epoch,
     model::ProjectState,
     moment::Moments,
-    permit::{OfAccount, Permit, blocking},
+    permit::{OF_ACCOUNTS, Permit, blocking},
     record,
     send::{Outgoing, without_body},
     snapshots,
@@ -86,7 +86,7 @@ pub async fn read(
     if method == Method::HEAD {
         return Ok(StateDocument(without_body()));
     }
-    let of_account = OfAccount::take(account_id)?;
+    let of_account = OF_ACCOUNTS.take(account_id)?;
     let (moments, head) = moments.find(&state, project_id).await?;
     let [moment] = moments[..] else { return Err(Error::failure("one moment was asked for")) };
     let permit = Permit::take(of_account).await?;

@@ -5,19 +5,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workroom_domain::{access::Action, ids::WorkspaceId};
+use workroom_domain::{
+    access::Action,
+    ids::{FileId, WorkspaceId},
+};
 
 use crate::{
     application::Error,
     http::{
         State,
         extract::{Body, Caller, ProjectPath, RequestBody},
+        problem::codes::MISSING_FIELD,
         reply::AcceptedBody,
     },
     live::{self, CustomMessage},
 };
 
-/// A message to everybody who is connected to a project, or to one of its workspaces.
+/// A message to everybody who is connected to a project, to one of its workspaces, or to a file of that.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageRequest {
@@ -29,6 +33,8 @@ pub struct MessageRequest {
     data: Box<RawValue>,
     /// Only to those who have subscribed to this workspace of the project.
     workspace_id: Option<Uuid>,
+    /// Only to those who have subscribed to this file of the workspace, which is named with it.
+    file_id: Option<Uuid>,
 }
 
 impl RequestBody for MessageRequest {
@@ -42,6 +48,8 @@ pub struct PublishedMessage {
     project_id: Uuid,
     /// The workspace, if it went to no more than that.
     workspace_id: Option<Uuid>,
+    /// The file, if it went to no more than that.
+    file_id: Option<Uuid>,
     /// What kind of message it is.
     name: String,
     /// The account that sent it.
@@ -60,12 +68,15 @@ pub async fn publish(
     ProjectPath { project_id }: ProjectPath,
     Body { value: request, .. }: Body<MessageRequest>,
 ) -> Result<AcceptedBody<PublishedMessage>, Error> {
-    let MessageRequest { name, data, workspace_id } = request;
+    let MessageRequest { name, data, workspace_id, file_id } = request;
     live::check_message(&name, &data)?;
+    if file_id.is_some() && workspace_id.is_none() {
+        return Err(Error::invalid("/workspace_id", MISSING_FIELD, "must name the workspace that the file lies in"));
+    }
     let account_id = caller.identity.account_id;
     state.app.project_for(account_id, project_id, Action::PublishLive).await?;
     let message = CustomMessage { name: name.clone(), from: account_id, connection_id: None, data: data.clone() };
-    state.live.publish(project_id, workspace_id.map(WorkspaceId), message).await?;
-    let from = account_id.into();
-    Ok(AcceptedBody::new(PublishedMessage { project_id: project_id.into(), workspace_id, name, from, data }))
+    state.live.publish(project_id, workspace_id.map(WorkspaceId), file_id.map(FileId), message).await?;
+    let (project_id, from) = (project_id.into(), account_id.into());
+    Ok(AcceptedBody::new(PublishedMessage { project_id, workspace_id, file_id, name, from, data }))
 }

@@ -36,10 +36,10 @@ pub async fn create(
     key: ClientKey,
     Body { value, bytes }: Body<CreateScheduleRequest>,
 ) -> Result<Created<Schedule>, Error> {
-    let CheckedSchedule { project_id, fields, input } =
+    let CheckedSchedule { project_id, fields, input, program } =
         value.check(|language| state.languages.contains(language.as_str()), Shortest::of(&state))?;
     let schedule_id = ScheduleId(Uuid::now_v7());
-    let command = CreateSchedule { schedule_id, project_id, fields };
+    let command = CreateSchedule { schedule_id, project_id, fields, program };
     let created_by = caller.identity.account_id;
     let input = StoreScheduleInput { schedule_id, input: input.map(Some) };
     let tables = InsertSchedule { project_id, created_by, input };

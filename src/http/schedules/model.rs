@@ -9,7 +9,7 @@ use workroom_domain::{
     job::{Key, Work},
     schedule::{
         self, CronExpression, EverySeconds, JobTemplate, ScheduleFields, ScheduleState, Suspension as Reason,
-        TimeZoneName, Timing,
+        TimeZoneName, Timing, UniqueSeconds,
     },
     timestamp::Timestamp,
 };
@@ -60,6 +60,21 @@ pub enum Suspension {
     InputLost,
     /// The service does not know its time zone any more.
     TimeZoneUnknown,
+    /// The workspace whose files its jobs run was deleted.
+    WorkspaceDeleted,
+}
+
+/// Why a run that was due submitted no job. The schedule goes on.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[allow(dead_code, reason = "only its schema is used")]
+pub enum PassedOver {
+    /// Nobody was there to run it, and the schedule makes up for none.
+    Missed,
+    /// An earlier job was the only one with its key.
+    EarlierJob,
+    /// What lay in the workspace could not be run: no file lay at `entry`, there was too much, or something was redacted.
+    WorkspaceUnfit,
 }
 
 /// The job that a schedule submits each time.
@@ -81,6 +96,10 @@ pub struct ScheduledJob {
     pub key: Option<String>,
     /// Jobs with different ones take turns, within their organization.
     pub fairness_key: Option<String>,
+    /// The workspace whose files are the program, as they are at each run; null for another program, and for a job that runs none.
+    pub workspace_id: Option<Uuid>,
+    /// For so many seconds each job is the only one with its key; null where it is not.
+    pub unique_seconds: Option<i32>,
 }
 
 /// A job that is submitted again and again.
@@ -124,6 +143,9 @@ pub struct Schedule {
     pub last_run_at: Option<OffsetDateTime>,
     /// The latest job.
     pub last_job_id: Option<Uuid>,
+    /// Why the latest run that was due submitted no job; null where it submitted one.
+    #[schema(value_type = Option<PassedOver>)]
+    pub passed_over: Option<String>,
     /// When the schedule was created.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -157,10 +179,13 @@ impl From<ScheduleRow> for Schedule {
                 max_attempts: row.max_attempts,
                 key: row.key,
                 fairness_key: row.fairness_key,
+                workspace_id: row.workspace_id,
+                unique_seconds: row.unique_seconds,
             },
             next_runs,
             last_run_at: row.last_run_at,
             last_job_id: row.last_job_id,
+            passed_over: row.passed_over,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
@@ -191,7 +216,7 @@ pub(super) fn row(
     updated_at: OffsetDateTime,
 ) -> ScheduleRow {
     let ScheduleFields { name, timing, time_zone, missed, paused, job } = &state.fields;
-    let JobTemplate { work, max_attempts, priority, key, fairness_key } = job;
+    let JobTemplate { work, max_attempts, priority, key, fairness_key, workspace_id, unique_seconds } = job;
     let (cron, every_seconds) = match timing {
         Timing::Cron(expression) => (Some(expression.as_str().to_owned()), None),
         Timing::EverySeconds(seconds) => (None, Some(small(seconds.number()))),
@@ -222,10 +247,13 @@ pub(super) fn row(
         max_attempts: small(max_attempts.number()),
         key: text(key),
         fairness_key: text(fairness_key),
+        workspace_id: workspace_id.map(Into::into),
+        unique_seconds: unique_seconds.map(UniqueSeconds::number).map(small),
         counted_from: state.counted_from.get(),
         next_at: state.next_at.map(Timestamp::get),
         last_run_at: state.last_run.map(|(at, _)| at.get()),
         last_job_id: state.last_run.map(|(_, job_id)| job_id.into()),
+        passed_over: state.passed_over.map(schedule::PassedOver::as_str).map(str::to_owned),
         created_at,
         updated_at,
         version: state.version,

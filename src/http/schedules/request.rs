@@ -6,7 +6,7 @@ use uuid::Uuid;
 use workroom_domain::{
     ids::ProjectId,
     job::Language,
-    schedule::{CronExpression, JobTemplate, ScheduleFields, SchedulePatch, TimeZoneName, Timing},
+    schedule::{CronExpression, JobTemplate, ScheduleFields, SchedulePatch, TimeZoneName, Timing, UniqueSeconds},
     text::Name,
 };
 
@@ -14,7 +14,7 @@ use super::{model::MissedRuns, shortest::Shortest};
 use crate::{
     application::{
         Error, Violation, all, at_pointer,
-        jobs::StoredInput,
+        jobs::{Repeat, StoredInput, WorkspaceProgram},
         schedules::{calendar::time_zone, check_project},
     },
     http::{
@@ -57,11 +57,15 @@ impl RequestBody for CreateScheduleRequest {
     const CLEARABLE: &'static [&'static str] = &["name", "project_id"];
 }
 
+/// What is kept for the jobs of a schedule, and their program, where that lies in a workspace.
+type JobInput = (Option<StoredInput>, Option<WorkspaceProgram>);
+
 /// A schedule to begin, and what its jobs work on.
 pub(super) struct CheckedSchedule {
     pub(super) project_id: Option<ProjectId>,
     pub(super) fields: ScheduleFields,
     pub(super) input: Option<StoredInput>,
+    pub(super) program: Option<WorkspaceProgram>,
 }
 
 impl CreateScheduleRequest {
@@ -70,8 +74,8 @@ impl CreateScheduleRequest {
         let missing = || Error::invalid("/cron", MISSING_FIELD, "must be given, or else `every_seconds`");
         let project_id = self.project_id.map(ProjectId::from);
         let job = template(self.job, knows);
-        let job = job.and_then(|(job, input)| check_project(&job.work, project_id).map(|()| (job, input)));
-        let (name, timing, time_zone, (job, input)) = all((
+        let job = job.and_then(|(job, input)| check_project(&job, project_id).map(|()| (job, input)));
+        let (name, timing, time_zone, (job, (input, program))) = all((
             self.name.as_deref().map(Name::parse).transpose().map_err(at_pointer("/name")),
             timing.and_then(|timing| timing.ok_or_else(missing)),
             zone(self.time_zone.as_deref()),
@@ -80,7 +84,7 @@ impl CreateScheduleRequest {
         let (missed, paused) = (self.missed.map(Into::into).unwrap_or_default(), self.paused.unwrap_or_default());
         let time_zone = time_zone.unwrap_or_default();
         let fields = ScheduleFields { name, timing, time_zone, missed, paused, job };
-        Ok(CheckedSchedule { project_id, fields, input })
+        Ok(CheckedSchedule { project_id, fields, input, program })
     }
 }
 
@@ -116,6 +120,7 @@ impl RequestBody for UpdateScheduleRequest {
 pub(super) struct CheckedPatch {
     pub(super) patch: SchedulePatch,
     pub(super) input: Option<Option<StoredInput>>,
+    pub(super) program: Option<WorkspaceProgram>,
 }
 
 impl UpdateScheduleRequest {
@@ -128,8 +133,10 @@ impl UpdateScheduleRequest {
             self.job.map(|job| template(job, knows)).transpose(),
         ))?;
         let (job, input) = job.unzip();
+        let (input, program) = input.unzip();
         let (missed, paused) = (self.missed.map(Into::into), self.paused);
-        Ok(CheckedPatch { patch: SchedulePatch { name, timing, time_zone, missed, paused, job }, input })
+        let patch = SchedulePatch { name, timing, time_zone, missed, paused, job };
+        Ok(CheckedPatch { patch, input, program: program.flatten() })
     }
 }
 
@@ -151,10 +158,7 @@ fn zone(name: Option<&str>) -> Result<Option<TimeZoneName>, Error> {
 }
 
 /// The job, and what it works on; checked as one that is submitted at once.
-fn template(
-    job: ScheduledJobRequest,
-    knows: impl Fn(&Language) -> bool,
-) -> Result<(JobTemplate, Option<StoredInput>), Error> {
+fn template(job: ScheduledJobRequest, knows: impl Fn(&Language) -> bool) -> Result<(JobTemplate, JobInput), Error> {
     let checked = job.check(knows).map_err(|error| match error {
         Error::Invalid(violations) => {
             let within = |violation: Violation| {
@@ -165,12 +169,29 @@ fn template(
         }
         other => other,
     })?;
+    // Of the program of a workspace, what it is given beside the files is kept.
+    let input = match &checked.workspace {
+        Some(program) => Some(program.given.stored()?),
+        None => checked.input,
+    };
+    let program = checked.workspace.map(|program| WorkspaceProgram { no_entry, ..program });
+    let unique_seconds = match checked.repeat {
+        Repeat::Unique(window) => u32::try_from(window.as_secs()).ok().and_then(UniqueSeconds::from_number),
+        Repeat::Each | Repeat::Debounce(_) => None,
+    };
     let template = JobTemplate {
         work: checked.work,
         max_attempts: checked.max_attempts,
         priority: checked.priority,
         key: checked.key,
         fairness_key: checked.fairness_key,
+        workspace_id: program.as_ref().map(|program| program.workspace_id),
+        unique_seconds,
     };
-    Ok((template, checked.input))
+    Ok((template, (input, program)))
+}
+
+/// No file of the workspace lies where the one is to lie that is run.
+fn no_entry() -> Error {
+    Error::invalid("/job/entry", INVALID_VALUE, "must be the path of one of the workspace's files")
 }

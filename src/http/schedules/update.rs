@@ -39,10 +39,10 @@ pub async fn update(
     IfMatch(if_version): IfMatch,
     Json(request): Json<UpdateScheduleRequest>,
 ) -> Result<Updated<Schedule>, Error> {
-    let CheckedPatch { patch, input } =
+    let CheckedPatch { patch, input, program } =
         request.check(|language| state.languages.contains(language.as_str()), Shortest::of(&state))?;
     let caller = Caller { context: state.app.by_database_clock(&caller.context).await?, ..caller };
-    let command = UpdateSchedule { schedule_id, patch, if_version };
+    let command = UpdateSchedule { schedule_id, patch, program, if_version };
     let tables = StoreScheduleInput { schedule_id, input };
     let look = schedules::find(state.app.pool(), schedule_id);
     let before = Before::read(&caller, look, state.app.creation(SCHEDULE, schedule_id.into())).await?;

@@ -7,7 +7,7 @@ use workroom_domain::{
     ids::AccountId,
 };
 
-use super::store::{self, Period, SetDeactivated};
+use super::store::{self, Period, SetDeactivated, Told};
 use crate::{
     application::{Context, Error, accounts::RecordAccount},
     identity::{Identity, sessions::EndSessions},
@@ -24,6 +24,29 @@ impl Identity {
         account_id: AccountId,
         deactivated: bool,
     ) -> Result<(), Error> {
+        self.close_or_open(actor, account_id, deactivated, None).await
+    }
+
+    /// The same, as the account's issuer told.
+    ///
+    /// # Errors
+    /// As [`Identity::set_deactivated`]; [`Error::Overtaken`] when the issuer has told something newer.
+    pub(in crate::identity) async fn set_deactivated_as_told(
+        &self,
+        told: Told<'_>,
+        account_id: AccountId,
+        deactivated: bool,
+    ) -> Result<(), Error> {
+        self.close_or_open(SystemActor::Identity, account_id, deactivated, Some(told)).await
+    }
+
+    async fn close_or_open(
+        &self,
+        actor: SystemActor,
+        account_id: AccountId,
+        deactivated: bool,
+        told: Option<Told<'_>>,
+    ) -> Result<(), Error> {
         let Period { id: period_id, by_operator, by_issuer } =
             store::period(self.inner.app.pool(), account_id).await?.ok_or(Error::not_found("account"))?;
         let (by, is_closed) = match actor {
@@ -36,7 +59,7 @@ impl Identity {
             return Ok(());
         }
         let context = Context::new(Actor::System(actor), Uuid::now_v7());
-        let tables = SetDeactivated { account_id, by, deactivated, now: context.now };
+        let tables = SetDeactivated { account_id, by, deactivated, now: context.now, told };
         if deactivated {
             self.end_excess(&context, account_id).await?;
             let command = EndSessions {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use workroom_domain::ids::AccountId;
 
 use crate::{
-    application::{Change, Error, TableChange, redaction::order_for_account},
+    application::{Change, Error, TableChange, jobs::delete_job_data, redaction::order_for_account},
     identity::revocations,
 };
 
@@ -89,16 +89,13 @@ impl TableChange for EraseRows {
                 "DELETE FROM invitations WHERE email_normalized =
                      (SELECT email_normalized FROM accounts WHERE id = ($1->>'account_id')::uuid)",
             )?,
-            // One statement, and late: what is counted of the account is locked behind the rows that are counted, as everywhere,
-            // and for a short time.
-            statement(
+            // Late: what is counted of the account is locked for a short time.
+            statement(concat!(
                 "WITH own AS MATERIALIZED (
                      SELECT id FROM jobs WHERE submitted_by = ($1->>'account_id')::uuid AND project_id IS NULL
-                 ), inputs AS (DELETE FROM job_inputs WHERE job_id IN (SELECT id FROM own)),
-                 pieces AS (DELETE FROM job_output_pieces WHERE job_id IN (SELECT id FROM own)),
-                 progress AS (DELETE FROM job_progress WHERE job_id IN (SELECT id FROM own))
-                 DELETE FROM job_artifacts WHERE job_id IN (SELECT id FROM own)",
-            )?,
+                 ), ",
+                delete_job_data!("job_id IN (SELECT id FROM own)")
+            ))?,
             // Sessions, tokens, tickets, mails and identities go with it.
             statement("DELETE FROM accounts WHERE id = ($1->>'account_id')::uuid")?,
         ];

@@ -12,4 +12,5 @@ pub(super) use erase::Manner;
 pub use profile::ProfilePatch;
 pub(super) use profile::{ChangeProfile, changes, is_picture};
 pub use register::Registration;
+pub(super) use store::Told;
 pub(super) use username::derived_username;

@@ -144,12 +144,44 @@ pub(super) async fn period(pool: &PgPool, account_id: AccountId) -> Result<Optio
     .await
 }
 
+/// What an issuer told of an identity, and when. It holds as long as nothing newer is known.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::identity) struct Told<'a> {
+    pub(in crate::identity) issuer: &'a str,
+    pub(in crate::identity) subject: &'a str,
+    pub(in crate::identity) updated_at: OffsetDateTime,
+}
+
+#[derive(Serialize)]
+struct ToldRow<'a> {
+    issuer: &'a str,
+    subject: &'a str,
+    updated_at: At,
+}
+
+impl Told<'_> {
+    /// Insists that nothing newer is known, and keeps it so.
+    fn is_newest(&self) -> Result<Change, Error> {
+        let Self { issuer, subject, updated_at } = *self;
+        let newest = Change::new(
+            "SELECT FROM external_identities i
+             JOIN jsonb_to_record($1) AS a (issuer text, subject text, updated_at timestamptz)
+                  ON i.issuer = a.issuer AND i.subject = a.subject AND i.updated_at = a.updated_at
+             FOR UPDATE OF i",
+            &ToldRow { issuer, subject, updated_at: At(updated_at) },
+        )?;
+        Ok(newest.or(|| Error::Overtaken))
+    }
+}
+
 /// Closes an account, or opens it again.
-pub(super) struct SetDeactivated {
+pub(super) struct SetDeactivated<'a> {
     pub(super) account_id: AccountId,
     pub(super) by: Closer,
     pub(super) deactivated: bool,
     pub(super) now: OffsetDateTime,
+    /// What the issuer told, where it decides.
+    pub(super) told: Option<Told<'a>>,
 }
 
 #[derive(Serialize)]
@@ -158,44 +190,45 @@ struct DeactivatedRow {
     at: At,
 }
 
-impl TableChange for SetDeactivated {
+impl SetDeactivated<'_> {
+    fn statement(&self) -> &'static str {
+        match (self.deactivated, self.by) {
+            (true, Closer::Operator) => {
+                "UPDATE accounts SET closed_by_operator_at = ($1->>'at')::timestamptz
+                 WHERE id = ($1->>'account_id')::uuid"
+            }
+            (true, Closer::Issuer) => {
+                "UPDATE accounts SET closed_by_issuer_at = ($1->>'at')::timestamptz
+                 WHERE id = ($1->>'account_id')::uuid"
+            }
+            (false, Closer::Operator) => {
+                "UPDATE accounts SET closed_by_operator_at = NULL, closed_by_issuer_at = NULL
+                 WHERE id = ($1->>'account_id')::uuid"
+            }
+            (false, Closer::Issuer) => {
+                "UPDATE accounts SET closed_by_issuer_at = NULL WHERE id = ($1->>'account_id')::uuid"
+            }
+        }
+    }
+}
+
+impl TableChange for SetDeactivated<'_> {
     fn changes(&self) -> Result<Vec<Change>, Error> {
         let row = DeactivatedRow { account_id: self.account_id.into(), at: At(self.now) };
-        if !self.deactivated {
-            return Ok(vec![Change::new(
-                match self.by {
-                    Closer::Operator => {
-                        "UPDATE accounts SET closed_by_operator_at = NULL, closed_by_issuer_at = NULL
-                         WHERE id = ($1->>'account_id')::uuid"
-                    }
-                    Closer::Issuer => {
-                        "UPDATE accounts SET closed_by_issuer_at = NULL WHERE id = ($1->>'account_id')::uuid"
-                    }
-                },
+        let mut changes = vec![Change::new(self.statement(), &row)?];
+        // Behind the account: an erasure locks them in this order, too.
+        changes.extend(self.told.as_ref().map(Told::is_newest).transpose()?);
+        if self.deactivated {
+            changes.push(Change::new(
+                "WITH before AS (SELECT id, period_id FROM accounts WHERE id = ($1->>'account_id')::uuid FOR UPDATE),
+                      renewed AS (
+                          UPDATE accounts t SET period_id = gen_random_uuid() FROM before b WHERE t.id = b.id
+                          RETURNING b.period_id)
+                 INSERT INTO ended_credentials (id) SELECT period_id FROM renewed ON CONFLICT DO NOTHING",
                 &row,
-            )?]);
+            )?);
+            changes.push(sessions::store::end_rows(self.account_id, None, self.now)?);
         }
-        let close = Change::new(
-            match self.by {
-                Closer::Operator => {
-                    "UPDATE accounts SET closed_by_operator_at = ($1->>'at')::timestamptz
-                     WHERE id = ($1->>'account_id')::uuid"
-                }
-                Closer::Issuer => {
-                    "UPDATE accounts SET closed_by_issuer_at = ($1->>'at')::timestamptz
-                     WHERE id = ($1->>'account_id')::uuid"
-                }
-            },
-            &row,
-        )?;
-        let end_period = Change::new(
-            "WITH before AS (SELECT id, period_id FROM accounts WHERE id = ($1->>'account_id')::uuid FOR UPDATE),
-                  renewed AS (
-                      UPDATE accounts t SET period_id = gen_random_uuid() FROM before b WHERE t.id = b.id
-                      RETURNING b.period_id)
-             INSERT INTO ended_credentials (id) SELECT period_id FROM renewed ON CONFLICT DO NOTHING",
-            &row,
-        )?;
-        Ok(vec![close, end_period, sessions::store::end_rows(self.account_id, None, self.now)?])
+        Ok(changes)
     }
 }

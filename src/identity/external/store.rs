@@ -214,6 +214,8 @@ impl TableChange for Renew {
              WHERE t.id = a.id",
             &self.row(),
         )?;
-        Ok(vec![self.mark()?, update.unless(TAKEN)])
+        // The account first: an erasure, and whoever closes it, lock it before its identities.
+        let account = Change::new("SELECT FROM accounts WHERE id = ($1->>'id')::uuid FOR UPDATE", &self.row())?;
+        Ok(vec![account, self.mark()?, update.unless(TAKEN)])
     }
 }

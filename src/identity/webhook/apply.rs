@@ -14,7 +14,7 @@ use crate::{
     application::{Context, Error},
     identity::{
         Identity,
-        accounts::Manner,
+        accounts::{Manner, Told},
         external::{ROUNDS, store},
     },
 };
@@ -52,13 +52,16 @@ impl Identity {
     ) -> Result<(), Error> {
         let account_id = match store::known(self.inner.app.pool(), issuer, subject).await? {
             None => self.provision(issuer, subject, profile, updated_at).await?,
-            Some(known) if known.updated_at >= updated_at => return Ok(()),
+            Some(known) if known.updated_at > updated_at => return Ok(()),
+            // Told before; but whoever took it in may have died before the account was closed, or opened.
+            Some(known) if known.updated_at == updated_at => known.account_id,
             Some(known) => {
                 self.renew(issuer, subject, &known, profile, updated_at).await?;
                 known.account_id
             }
         };
-        self.set_deactivated(SystemActor::Identity, AccountId(account_id), banned).await
+        let told = Told { issuer, subject, updated_at };
+        self.set_deactivated_as_told(told, AccountId(account_id), banned).await
     }
 
     async fn delete(&self, issuer: &str, subject: &str) -> Result<(), Error> {

@@ -20,10 +20,12 @@ impl DatabaseClock {
         self.at + self.seen.elapsed()
     }
 
-    /// Asks for the time.
-    pub(super) async fn ask(connection: &mut PgConnection) -> Result<Self, sqlx::Error> {
-        let at = sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(connection).await?;
-        Ok(Self { at, seen: Instant::now() })
+    /// Asks for the time, and for that of the log's last event: time never runs backwards along the log, but the clock of a server
+    /// that has taken over may be behind it.
+    pub(super) async fn ask(connection: &mut PgConnection) -> Result<(Self, Option<OffsetDateTime>), sqlx::Error> {
+        let both = "SELECT clock_timestamp(), (SELECT recorded_at FROM events ORDER BY position DESC LIMIT 1)";
+        let (at, log_at): (OffsetDateTime, Option<OffsetDateTime>) = sqlx::query_as(both).fetch_one(connection).await?;
+        Ok((Self { at, seen: Instant::now() }, log_at))
     }
 }
 

@@ -183,7 +183,7 @@ impl<'a> Leading<'a> {
         let (position, open) = answer(jobs::open(dispatcher.app.pool())).await?;
         // They may be newer than that; what is read again in the log ends with the same.
         let rules = answer(job_rules::all(dispatcher.app.pool())).await?;
-        let clock = answer(DatabaseClock::ask(&mut connection)).await?;
+        let (clock, log_at) = answer(DatabaseClock::ask(&mut connection)).await?;
         let now = Instant::now();
         let mut book = Book::new(dispatcher.limits);
         for (id, rule) in &rules {
@@ -192,6 +192,10 @@ impl<'a> Leading<'a> {
         }
         for job in &open {
             book.load(job);
+        }
+        // What was due when the log's last event was recorded stays due, whatever the clock of another server says.
+        if let Some(log_at) = log_at {
+            book.release(log_at);
         }
         Ok(Self {
             dispatcher,

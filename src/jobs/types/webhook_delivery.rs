@@ -58,7 +58,8 @@ struct Delivery {
 /// What there is to be done about a job.
 enum Plan {
     Deliver(Delivery),
-    /// The webhook or the event is gone, or nothing is to be sent any more.
+    /// The webhook or the event is gone, or nothing is to be sent any more: the webhook is disabled, or acts for somebody who may not
+    /// manage it any more.
     Nothing,
 }
 
@@ -159,7 +160,7 @@ async fn plan(attempt: &Attempt, key: &SecretKey) -> Result<Plan, Broken> {
         return Err("the job delivers nothing".into());
     };
     let pool = attempt.app.pool();
-    let Some(target) = Target::find(pool, webhook_id).await?.filter(|target| target.is_enabled) else {
+    let Some(target) = Target::find(pool, webhook_id).await?.filter(|target| target.may_send) else {
         return Ok(Plan::Nothing);
     };
     let found = history::log_since(pool, position - 1, 1).await?;

@@ -91,7 +91,7 @@ impl Connection {
             ClientMessage::Subscribe(request) => request.topic(NOBODY).ok(),
             ClientMessage::Unsubscribe(named) => named.topic(NOBODY).ok(),
             ClientMessage::Presence(presence) => Some(presence.room().into()),
-            ClientMessage::Cursor(cursor) => Some(cursor.room().into()),
+            ClientMessage::Cursor(cursor) => Some(cursor.room(|_| false).into()),
             ClientMessage::Publish(publish) => Some(publish.room().into()),
             ClientMessage::Refresh(_) => None,
         };
@@ -178,10 +178,13 @@ impl Connection {
         Arc::new(move || signal.raise(reason::CREDENTIAL))
     }
 
+    /// Whether something is subscribed to, or is being looked into.
+    pub(in crate::live) fn has_asked_for(&self, topic: Topic) -> bool {
+        self.joined.iter().any(|one| one.topic == topic) || self.pending.iter().any(|pending| pending.topic == topic)
+    }
+
     fn subscribe(&mut self, account_id: AccountId, topic: Topic, request: &Subscribe, id: Option<MessageId>) {
-        let is_known = self.joined.iter().any(|one| one.topic == topic)
-            || self.pending.iter().any(|pending| pending.topic == topic);
-        if is_known {
+        if self.has_asked_for(topic) {
             return self.error("already_subscribed", "unsubscribe first", Some(topic), id.as_ref());
         }
         // Counted with those that were called off, so that nobody keeps the database busy by changing their mind.
@@ -206,7 +209,7 @@ impl Connection {
             self.pending.shrink_to_fit();
         }
         match outcome {
-            Ok(_) if is_over => self.error("not_found", "the workspace was deleted", Some(topic), id.as_ref()),
+            Ok(_) if is_over => self.error("not_found", "the workspace or file was deleted", Some(topic), id.as_ref()),
             Ok(admitted) => self.join(topic, admitted, id.as_ref()),
             Err(refused) => self.error(refused.code, refused.detail, Some(topic), id.as_ref()),
         }

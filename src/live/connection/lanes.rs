@@ -218,7 +218,7 @@ mod tests {
     fn control_goes_first_and_what_is_ephemeral_last() {
         let project = |id| ProjectId(Uuid::from_u128(id));
         let (ours, theirs) = (project(1), project(2));
-        let room = |project_id| RoomId { project_id, workspace_id: None };
+        let room = |project_id| RoomId { project_id, workspace_id: None, file_id: None };
         let fill = || {
             let mut lanes = Lanes::default();
             lanes.ephemeral(room(ours), "5".into());

@@ -87,6 +87,7 @@ message! {
         organization_id: Option<OrganizationId>,
         account: Option<bool>,
         workspace_id: Option<WorkspaceId>,
+        file_id: Option<FileId>,
         /// The last event the client has; none: only what comes.
         #[serde(default, deserialize_with = "place")]
         since: Option<Since>,
@@ -115,9 +116,9 @@ impl Subscribe {
     /// What is meant.
     pub(in crate::live) fn topic(&self, own: AccountId) -> Result<Topic, &'static str> {
         let feed = named(self.project_id, self.organization_id, self.account, own)?;
-        let topic = in_workspace(feed, self.workspace_id)?;
+        let topic = within(feed, self.workspace_id, self.file_id)?;
         if (self.presence || self.cursors) && topic.room().is_none() {
-            return Err("presence and cursors are for projects and their workspaces");
+            return Err("presence and cursors are for projects, their workspaces and files");
         }
         if self.output && (topic.room().is_none() || topic.workspace_id.is_some()) {
             return Err("output is for projects");
@@ -127,19 +128,20 @@ impl Subscribe {
 }
 
 message! {
-    /// A feed, by one of its names, and perhaps a workspace of its project.
+    /// A feed, by one of its names, and perhaps a workspace of its project, or a file of that.
     Named {
         project_id: Option<ProjectId>,
         organization_id: Option<OrganizationId>,
         account: Option<bool>,
         workspace_id: Option<WorkspaceId>,
+        file_id: Option<FileId>,
     }
 }
 
 impl Named {
     /// What is meant.
     pub(in crate::live) fn topic(&self, own: AccountId) -> Result<Topic, &'static str> {
-        in_workspace(named(self.project_id, self.organization_id, self.account, own)?, self.workspace_id)
+        within(named(self.project_id, self.organization_id, self.account, own)?, self.workspace_id, self.file_id)
     }
 }
 
@@ -148,6 +150,7 @@ message! {
     Presence {
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
+        file_id: Option<FileId>,
         /// Any JSON, of at most [`MAX_STATE_BYTES`] bytes.
         pub(in crate::live) state: Box<RawValue>,
     }
@@ -158,7 +161,10 @@ message! {
     PointedCursor {
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
+        /// What is pointed into.
         file_id: Option<FileId>,
+        /// Whether the room is the file's own, or the workspace's; not said: the file's own, if that is subscribed to.
+        document: Option<bool>,
         x: Option<Number>,
         y: Option<Number>,
         line: Option<u32>,
@@ -169,9 +175,21 @@ message! {
 }
 
 impl PointedCursor {
-    /// The cursor itself.
-    pub(in crate::live) fn cursor(self) -> Cursor {
+    /// The room that is meant. `has_asked_for`: whether the client has subscribed to a room.
+    pub(in crate::live) fn room(&self, has_asked_for: impl FnOnce(RoomId) -> bool) -> RoomId {
+        let Self { project_id, workspace_id, file_id, document, .. } = *self;
+        let outside = RoomId { project_id, workspace_id, file_id: None };
+        if workspace_id.is_none() || file_id.is_none() {
+            return outside;
+        }
+        let inside = RoomId { file_id, ..outside };
+        if document.unwrap_or_else(|| has_asked_for(inside)) { inside } else { outside }
+    }
+
+    /// The cursor itself. In a file's own room, the room says which file it is.
+    pub(in crate::live) fn cursor(self, room: RoomId) -> Cursor {
         let Self { file_id, x, y, line, column, selection, color, .. } = self;
+        let file_id = file_id.filter(|_| room.file_id.is_none());
         Cursor { file_id, x, y, line, column, selection, color }
     }
 }
@@ -181,6 +199,7 @@ message! {
     Publish {
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
+        file_id: Option<FileId>,
         /// What kind of message it is, for those who get it.
         pub(in crate::live) name: String,
         /// Any JSON, of at most [`MAX_MESSAGE_BYTES`] bytes.
@@ -193,18 +212,24 @@ macro_rules! in_room {
         impl $message {
             /// The room that is meant.
             pub(in crate::live) fn room(&self) -> RoomId {
-                RoomId { project_id: self.project_id, workspace_id: self.workspace_id }
+                RoomId { project_id: self.project_id, workspace_id: self.workspace_id, file_id: self.file_id }
             }
         }
     )*};
 }
-in_room!(Presence, PointedCursor, Publish);
+in_room!(Presence, Publish);
 
-fn in_workspace(feed: FeedId, workspace_id: Option<WorkspaceId>) -> Result<Topic, &'static str> {
-    match (feed, workspace_id) {
-        (FeedId::Project(_), _) | (_, None) => Ok(Topic { feed, workspace_id }),
-        (_, Some(_)) => Err("workspace_id goes with project_id"),
+/// Why nothing is meant by a file alone.
+const FILE_WITHOUT_WORKSPACE: &str = "file_id goes with workspace_id";
+
+fn within(feed: FeedId, workspace_id: Option<WorkspaceId>, file_id: Option<FileId>) -> Result<Topic, &'static str> {
+    if workspace_id.is_some() && !matches!(feed, FeedId::Project(_)) {
+        return Err("workspace_id goes with project_id");
     }
+    if file_id.is_some() && workspace_id.is_none() {
+        return Err(FILE_WITHOUT_WORKSPACE);
+    }
+    Ok(Topic { feed, workspace_id, file_id })
 }
 
 fn named(
@@ -329,8 +354,14 @@ fn checked(message: ClientMessage) -> Result<ClientMessage, ParseError> {
         ClientMessage::Subscribe(Subscribe { since: Some(since), .. }) if since.seq < 0 => {
             return Err(ParseError::bad("since.seq must not be negative"));
         }
-        ClientMessage::Presence(presence) => check_json("state", &presence.state, MAX_STATE_BYTES)?,
+        ClientMessage::Presence(presence) => {
+            check_room(presence.room())?;
+            check_json("state", &presence.state, MAX_STATE_BYTES)?;
+        }
         ClientMessage::Cursor(cursor) => {
+            if cursor.document == Some(true) && (cursor.workspace_id.is_none() || cursor.file_id.is_none()) {
+                return Err(ParseError::bad("document goes with workspace_id and file_id"));
+            }
             if let Some(selection) = &cursor.selection {
                 check_json("selection", selection, MAX_SELECTION_BYTES)?;
             }
@@ -339,12 +370,19 @@ fn checked(message: ClientMessage) -> Result<ClientMessage, ParseError> {
             }
         }
         ClientMessage::Publish(publish) => {
+            check_room(publish.room())?;
             check_name(&publish.name).map_err(ParseError::bad)?;
             check_json("data", &publish.data, MAX_MESSAGE_BYTES)?;
         }
         _ => {}
     }
     Ok(message)
+}
+
+/// Whether there can be such a room.
+fn check_room(room: RoomId) -> Result<(), ParseError> {
+    let is_half = room.file_id.is_some() && room.workspace_id.is_none();
+    if is_half { Err(ParseError::bad(FILE_WITHOUT_WORKSPACE)) } else { Ok(()) }
 }
 
 /// Whether a custom message may have that name.
@@ -400,6 +438,35 @@ mod tests {
         let in_workspace = format!(r#"{organization},"workspace_id":"{ID}""#);
         for names in ["", r#","account":false"#, &format!(r#"{organization},"account":true"#), &in_workspace] {
             assert!(feed(names).is_err(), "{names}");
+        }
+        let file = format!(r#","project_id":"{ID}","file_id":"{ID}""#);
+        assert!(feed(&file).is_err(), "a file without its workspace");
+        let file = feed(&format!(r#"{file},"workspace_id":"{ID}""#)).unwrap();
+        assert_eq!(file.file_id, Some(FileId(ID.parse().unwrap())));
+    }
+
+    #[test]
+    fn a_cursor_with_a_file_is_in_the_room_that_it_says_or_in_the_one_that_is_subscribed_to() {
+        let room = |more: &str, has_asked: bool| {
+            let text = format!(r#"{{"type":"cursor","project_id":"{ID}","line":1{more}}}"#);
+            let Ok(ClientMessage::Cursor(cursor)) = message(&text) else { panic!("{text}") };
+            let room = cursor.room(|_| has_asked);
+            (room.workspace_id.is_some(), room.file_id.is_some(), cursor.cursor(room).file_id.is_some())
+        };
+        let file = format!(r#","file_id":"{ID}""#);
+        let both = format!(r#"{file},"workspace_id":"{ID}""#);
+        let (inside, pointing) = ((true, true, false), (true, false, true));
+        assert_eq!((room(&both, true), room(&both, false)), (inside, pointing));
+        let said = |is_inside: bool| format!(r#"{both},"document":{is_inside}"#);
+        assert_eq!((room(&said(true), false), room(&said(false), true)), (inside, pointing));
+        assert_eq!(room(&file, true), (false, false, true), "of the project's room");
+        for wrong in ["", &file, &format!(r#","workspace_id":"{ID}""#)] {
+            let text = format!(r#"{{"type":"cursor","project_id":"{ID}","document":true{wrong}}}"#);
+            assert_eq!(refusal(&text), "bad_request", "{text}");
+        }
+        for (kind, more) in [("presence", r#""state":1"#), ("publish", r#""name":"a","data":1"#)] {
+            let text = format!(r#"{{"type":"{kind}","project_id":"{ID}",{more}{file}}}"#);
+            assert_eq!(refusal(&text), "bad_request", "a file without its workspace: {text}");
         }
     }
 

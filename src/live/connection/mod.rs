@@ -68,7 +68,7 @@ pub(in crate::live) struct Pending {
     pub(in crate::live) number: u64,
     /// The message that asked for it.
     pub(in crate::live) id: Option<MessageId>,
-    /// Whether its workspace was closed meanwhile.
+    /// Whether its workspace or file was deleted meanwhile.
     pub(in crate::live) is_over: bool,
 }
 
@@ -537,16 +537,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Ends what was subscribed to of workspaces that are closed.
+    /// Ends what was subscribed to of workspaces and files that were deleted.
     fn end_closed_rooms(&mut self) {
         let closed: Vec<_> = self.subscriptions.iter_mut().flat_map(Subscription::take_closed).collect();
-        for workspace_id in closed {
-            let is_meant = |topic: Topic| topic.workspace_id == Some(workspace_id);
+        for closed in closed {
+            let is_meant = |topic: Topic| closed.ends(topic);
             for pending in self.pending.iter_mut().filter(|pending| is_meant(pending.topic)) {
                 pending.is_over = true;
             }
             for topic in self.leave_all(is_meant) {
-                let frame = Frame::Unsubscribed { topic, reason: "workspace_deleted", reply: Reply::default() };
+                let frame = Frame::Unsubscribed { topic, reason: closed.reason(), reply: Reply::default() };
                 self.lanes.durable(topic.feed, frame.text(), None);
                 self.review_events(topic.feed);
             }

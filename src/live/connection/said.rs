@@ -54,8 +54,9 @@ impl Connection {
     }
 
     pub(in crate::live) fn point(&mut self, cursor: PointedCursor, to: Option<&MessageId>) {
-        if let Some(visit) = self.visit(cursor.room(), to) {
-            visit.point(cursor.cursor());
+        let room = cursor.room(|document| self.has_asked_for(document.into()));
+        if let Some(visit) = self.visit(room, to) {
+            visit.point(cursor.cursor(room));
         }
     }
 

@@ -143,19 +143,23 @@ async fn try_admit(
     // Whoever wants no events needs no history.
     let cursor = if wanted.events { cursor } else { head };
     // After the registration: when it is closed later, that event is met.
-    find_workspace(live, topic).await?;
+    find_room(live, topic).await?;
     let follower = registration.subscriber().follower();
     let page_size = hub.config().page;
     let start = Start { registration, cursor, head, epoch, generation, events: wanted.events, page_size, follower };
     Ok(Admitted { start, wanted, is_reset })
 }
 
-/// Makes sure that a workspace belongs to the project that it is named with.
-async fn find_workspace(live: &Live, topic: Topic) -> Result<(), Refused> {
+/// Makes sure that a workspace belongs to the project that it is named with, and a file to the workspace.
+async fn find_room(live: &Live, topic: Topic) -> Result<(), Refused> {
     let (FeedId::Project(project_id), Some(workspace_id)) = (topic.feed, topic.workspace_id) else { return Ok(()) };
     let _turn = live.hub.turn().await;
     let workspace = live.hub.log().reload::<Workspace>(workspace_id.into()).await.map_err(Error::from)?;
-    workspace.state.of(project_id).map(drop).map_err(|_| Refused::NOT_FOUND)
+    let workspace = workspace.state.of(project_id).map_err(|_| Refused::NOT_FOUND)?;
+    match topic.file_id {
+        Some(file_id) => workspace.file(file_id).map(drop).map_err(|_| Refused::NOT_FOUND),
+        None => Ok(()),
+    }
 }
 
 /// Admits by what the log says now.

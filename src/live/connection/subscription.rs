@@ -9,12 +9,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use workroom_domain::ids::WorkspaceId;
-
 use crate::live::{
     connection::lanes::Lanes,
     feed::{
         EndReason, Feed, FeedId,
+        closes::Closes,
         frames::Frame,
         pages::Page,
         rights::{Change, Follower},
@@ -93,8 +92,8 @@ struct Progress {
     started: i64,
     /// Whether it gets events.
     events: bool,
-    /// Workspaces that were met at their end.
-    closed: Vec<WorkspaceId>,
+    /// Workspaces and files that were met at their end.
+    closed: Vec<Closes>,
 }
 
 impl Progress {
@@ -253,8 +252,8 @@ impl Subscription {
         self.has_more = true;
     }
 
-    /// The workspaces that were met at their end since the last call.
-    pub(in crate::live) fn take_closed(&mut self) -> Vec<WorkspaceId> {
+    /// The workspaces and files that were met at their end since the last call.
+    pub(in crate::live) fn take_closed(&mut self) -> Vec<Closes> {
         std::mem::take(&mut self.progress.closed)
     }
 

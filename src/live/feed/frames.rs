@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, JobId, ProjectId, WorkspaceId};
+use workroom_domain::ids::{AccountId, FileId, JobId, ProjectId, WorkspaceId};
 use workroom_projections::history::PublishedEvent;
 
 use crate::live::{
@@ -12,32 +12,35 @@ use crate::live::{
     room::{Cursor, RoomId},
 };
 
-/// What a client subscribes to: a feed, and of a project perhaps one of its workspaces.
+/// What a client subscribes to: a feed, and of a project perhaps one of its workspaces, or a file of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(in crate::live) struct Topic {
     #[serde(flatten)]
     pub(in crate::live) feed: FeedId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::live) workspace_id: Option<WorkspaceId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) file_id: Option<FileId>,
 }
 
 impl Topic {
     /// A feed as a whole.
     #[cfg(test)]
     pub(in crate::live) fn of(feed: FeedId) -> Self {
-        Self { feed, workspace_id: None }
+        Self { feed, workspace_id: None, file_id: None }
     }
 
     /// Where those who subscribe to it meet.
     pub(in crate::live) fn room(self) -> Option<RoomId> {
         let FeedId::Project(project_id) = self.feed else { return None };
-        Some(RoomId { project_id, workspace_id: self.workspace_id })
+        Some(RoomId { project_id, workspace_id: self.workspace_id, file_id: self.file_id })
     }
 }
 
 impl From<RoomId> for Topic {
     fn from(room: RoomId) -> Self {
-        Self { feed: FeedId::Project(room.project_id), workspace_id: room.workspace_id }
+        let RoomId { project_id, workspace_id, file_id } = room;
+        Self { feed: FeedId::Project(project_id), workspace_id, file_id }
     }
 }
 
@@ -160,6 +163,9 @@ pub(in crate::live) enum Frame<'a> {
     Cursor {
         #[serde(flatten)]
         room: RoomId,
+        /// That the room is the file's own: elsewhere, `file_id` says what is pointed into.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        document: Option<bool>,
         user_id: AccountId,
         connection_id: Uuid,
         #[serde(flatten)]

@@ -1,5 +1,6 @@
 //! A feed as this process follows it: the ring, the subscribers, who may follow it, and how far Postgres says it is.
 
+pub(super) mod closes;
 pub(super) mod follow;
 pub(super) mod frames;
 mod gathering;

@@ -7,16 +7,12 @@ use std::{
 
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
-use workroom_domain::ids::WorkspaceId;
 use workroom_projections::history::{self, PublishedEvent};
 
 use crate::live::{
-    feed::{FeedId, frames::Frame, rights::Change},
+    feed::{FeedId, closes::Closes, frames::Frame, rights::Change},
     limits::HubConfig,
 };
-
-/// The event that closes a workspace.
-const WORKSPACE_DELETED: &str = "WorkspaceDeleted";
 
 /// An event, ready to be sent. Cheap to clone: the frame's bytes are shared.
 #[derive(Clone, Debug)]
@@ -28,8 +24,8 @@ pub(in crate::live) struct Entry {
     pub(in crate::live) frame: Utf8Bytes,
     /// What it changes of who may follow the feed.
     pub(in crate::live) change: Option<Change>,
-    /// The workspace that it closes.
-    pub(in crate::live) closes: Option<WorkspaceId>,
+    /// The workspace or file that ends with it.
+    pub(in crate::live) closes: Option<Closes>,
     /// The place in the log of the event whose payload it says was taken out.
     pub(in crate::live) redacts: Option<i64>,
 }
@@ -37,13 +33,12 @@ pub(in crate::live) struct Entry {
 impl Entry {
     /// From an event of a feed.
     pub(in crate::live) fn of(feed: FeedId, event: &PublishedEvent) -> Self {
-        let closes = (event.event_type == WORKSPACE_DELETED).then(|| event.aggregate_id.parse().ok()).flatten();
         Self {
             seq: event.seq,
             position: event.position,
             frame: Frame::event(feed, event).text(),
             change: Change::of(event),
-            closes: closes.map(WorkspaceId),
+            closes: Closes::of(event),
             redacts: history::redacts(&event.event_type, event.data.get()),
         }
     }

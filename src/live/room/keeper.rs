@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     RoomId,
-    wire::{CustomMessage, News, Telling, rooms_subject},
+    wire::{CustomMessage, News, Telling, Within, rooms_subject},
 };
 use crate::{live::Hub, messaging::header};
 
@@ -92,7 +92,7 @@ pub(super) async fn publish(hub: &Hub, id: RoomId, message: CustomMessage) {
         Some(room) => room.publish(message),
         None if hub.others_are_there() => {
             // Of nobody here: a gateway that has no people.
-            let telling = Telling { gateway: Uuid::nil(), workspace_id: id.workspace_id, news: News::Message(message) };
+            let telling = Telling { gateway: Uuid::nil(), within: Within::of(id), news: News::Message(message) };
             let _ = timeout(TELLING_TIMEOUT, tell(hub, id, &telling)).await;
         }
         None => {}

@@ -26,7 +26,7 @@ mod visit;
 mod wire;
 
 use serde::Serialize;
-use workroom_domain::ids::{ProjectId, WorkspaceId};
+use workroom_domain::ids::{FileId, ProjectId, WorkspaceId};
 
 pub(in crate::live) use keeper::keep;
 pub(in crate::live) use messages::{MAX_MESSAGE_BYTES, MAX_NAME};
@@ -40,10 +40,13 @@ pub(in crate::live) use visit::Visit;
 pub use wire::CustomMessage;
 pub(in crate::live) use wire::{Cursor, rooms_subject};
 
-/// Where people meet: a project, or one of its workspaces.
+/// Where people meet: a project, one of its workspaces, or a file of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub(in crate::live) struct RoomId {
     pub(in crate::live) project_id: ProjectId,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::live) workspace_id: Option<WorkspaceId>,
+    /// A file of that workspace; never without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(in crate::live) file_id: Option<FileId>,
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use workroom_domain::{
-    ids::{ProjectId, WorkspaceId},
+    ids::{FileId, ProjectId, WorkspaceId},
     refusal::{EMPTY, FORBIDDEN_CHARACTER, TOO_LONG},
     workspace::Workspace,
 };
@@ -42,14 +42,16 @@ pub fn check_message(name: &str, data: &RawValue) -> Result<(), Error> {
 }
 
 impl Live {
-    /// Says something to everybody who is connected to a project, or to one of its workspaces, wherever they are connected.
+    /// Says something to everybody who is connected to a project, to one of its workspaces, or to a file of that, wherever they are
+    /// connected.
     ///
     /// # Errors
-    /// There is no such workspace, the log cannot be read, or the account has said too much.
+    /// There is no such workspace or file, the log cannot be read, or the account has said too much.
     pub async fn publish(
         &self,
         project_id: ProjectId,
         workspace_id: Option<WorkspaceId>,
+        file_id: Option<FileId>,
         message: CustomMessage,
     ) -> Result<(), Error> {
         let bytes = message.name.len() + message.data.get().len();
@@ -58,9 +60,12 @@ impl Live {
         }
         if let Some(workspace_id) = workspace_id {
             let workspace = self.hub.log().reload::<Workspace>(workspace_id.into()).await?;
-            workspace.state.of(project_id).map_err(|_| Error::not_found("workspace"))?;
+            let workspace = workspace.state.of(project_id).map_err(|_| Error::not_found("workspace"))?;
+            if let Some(file_id) = file_id {
+                workspace.file(file_id).map_err(|_| Error::not_found("file"))?;
+            }
         }
-        keeper::publish(&self.hub, RoomId { project_id, workspace_id }, message).await;
+        keeper::publish(&self.hub, RoomId { project_id, workspace_id, file_id }, message).await;
         Ok(())
     }
 }

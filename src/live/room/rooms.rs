@@ -170,7 +170,7 @@ impl Rooms {
             // Of a newer version, perhaps.
             Err(error) => return tracing::warn!(%error, "what another process tells of a room cannot be read"),
         };
-        if let Some(room) = self.find(RoomId { project_id, workspace_id: telling.workspace_id }) {
+        if let Some(room) = self.find(telling.within.room(project_id)) {
             let now = Instant::now();
             room.change(now, |state| state.hear(telling, now));
         }

@@ -19,7 +19,7 @@ use super::{
     messages::{Messages, Said},
     people::{Departure, Heard, People},
     view::View,
-    wire::{Cursor, CustomMessage, MovedCursor, News, Person, Telling},
+    wire::{Cursor, CustomMessage, MovedCursor, News, Person, Telling, Within},
 };
 use crate::live::feed::frames::{Frame, Member};
 
@@ -208,15 +208,14 @@ impl State {
     }
 
     fn moved(&mut self, gateway: Uuid, moved: MovedCursor, now: Instant) {
-        let frame = Frame::Cursor {
-            room: self.id,
-            user_id: moved.account_id,
-            connection_id: moved.connection_id,
-            cursor: &moved.cursor,
-        };
-        let frame = frame.text();
+        let frame = self.cursor_frame(moved.account_id, moved.connection_id, &moved.cursor);
         self.cursors.moved(gateway, moved, frame, gateway == self.gateway);
         self.show_cursors(now);
+    }
+
+    fn cursor_frame(&self, user_id: AccountId, connection_id: Uuid, cursor: &Cursor) -> Utf8Bytes {
+        let document = self.id.file_id.map(|_| true);
+        Frame::Cursor { room: self.id, document, user_id, connection_id, cursor }.text()
     }
 
     fn show_cursors(&mut self, now: Instant) {
@@ -360,7 +359,7 @@ impl State {
     fn hide_cursor(&mut self, connection_id: Uuid, now: Instant) {
         let is_shown = self.cursors.get(connection_id).is_some_and(super::cursors::Shown::is_shown);
         if let Some(user_id) = self.cursors.owner(connection_id).filter(|_| is_shown) {
-            let frame = Frame::Cursor { room: self.id, user_id, connection_id, cursor: &Cursor::default() }.text();
+            let frame = self.cursor_frame(user_id, connection_id, &Cursor::default());
             self.cursors.hide(connection_id, frame);
             self.show_cursors(now);
         }
@@ -398,7 +397,7 @@ impl State {
     }
 
     fn telling(&self, news: News) -> Telling {
-        Telling { gateway: self.gateway, workspace_id: self.id.workspace_id, news }
+        Telling { gateway: self.gateway, within: Within::of(self.id), news }
     }
 
     /// What kinds of things have changed since the last call.
@@ -588,14 +587,14 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use workroom_domain::ids::ProjectId;
+    use workroom_domain::ids::{FileId, ProjectId, WorkspaceId};
 
     use super::*;
 
     const GRACE: Duration = Duration::from_millis(50);
 
     fn room(now: Instant) -> State {
-        let id = RoomId { project_id: ProjectId(Uuid::nil()), workspace_id: None };
+        let id = RoomId { project_id: ProjectId(Uuid::nil()), workspace_id: None, file_id: None };
         State::new(id, RoomLimits { leave_grace: GRACE, cursor_interval: Duration::from_millis(50) }, true, now)
     }
 
@@ -617,6 +616,21 @@ mod tests {
         });
         let cursors = room.cursors.everything().filter(|(_, shown)| shown.is_shown());
         (people.collect(), cursors.map(|(id, shown)| (id, shown.frame.as_str().to_owned())).collect())
+    }
+
+    #[test]
+    fn a_cursor_in_a_files_own_room_names_the_file_once() {
+        let now = Instant::now();
+        let [project, workspace, file] = [1, 2, 3].map(Uuid::from_u128);
+        let (workspace_id, file_id) = (Some(WorkspaceId(workspace)), Some(FileId(file)));
+        let mut room = room(now);
+        room.id = RoomId { project_id: ProjectId(project), workspace_id, file_id };
+        let (account, connection) = (account(0), connection(0, 0));
+        room.point(account, connection, Cursor { line: Some(7), ..Cursor::default() }, now);
+        let place = format!(r#""project_id":"{project}","workspace_id":"{workspace}","file_id":"{file}""#);
+        let whose = format!(r#""user_id":"{account}","connection_id":"{connection}""#);
+        let frame = format!(r#"{{"type":"cursor",{place},"document":true,{whose},"line":7}}"#);
+        assert_eq!(picture(&room).1, BTreeMap::from([(connection, frame)]));
     }
 
     #[derive(Clone, Debug)]

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, value::RawValue};
 use uuid::Uuid;
-use workroom_domain::ids::{AccountId, FileId, WorkspaceId};
+use workroom_domain::ids::{AccountId, FileId, ProjectId, WorkspaceId};
+
+use super::RoomId;
 
 /// Where processes tell each other of a project's rooms.
 pub(in crate::live) fn rooms_subject(project_id: Uuid) -> String {
@@ -17,9 +19,41 @@ pub(in crate::live) fn rooms_subject(project_id: Uuid) -> String {
 pub(super) struct Telling {
     /// Who tells: a process, for as long as it keeps the room.
     pub(super) gateway: Uuid,
-    /// Of which of the project's rooms: a workspace, or the project itself.
-    pub(super) workspace_id: Option<WorkspaceId>,
+    /// Of which of the project's rooms.
+    #[serde(rename = "workspace_id")]
+    pub(super) within: Within,
     pub(super) news: News,
+}
+
+/// Which of a project's rooms: null, the id of a workspace, or a pair of ids. A process of a version that knows no rooms of files cannot
+/// read a pair: it passes over what it is told of them, and does not take it for news of the workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Within {
+    Project,
+    Workspace(WorkspaceId),
+    File(WorkspaceId, FileId),
+}
+
+impl Within {
+    /// Which of its project's rooms it is.
+    pub(super) fn of(room: RoomId) -> Self {
+        match (room.workspace_id, room.file_id) {
+            (Some(workspace_id), Some(file_id)) => Self::File(workspace_id, file_id),
+            (Some(workspace_id), None) => Self::Workspace(workspace_id),
+            (None, _) => Self::Project,
+        }
+    }
+
+    /// The room of that project.
+    pub(super) fn room(self, project_id: ProjectId) -> RoomId {
+        let (workspace_id, file_id) = match self {
+            Self::Project => (None, None),
+            Self::Workspace(workspace_id) => (Some(workspace_id), None),
+            Self::File(workspace_id, file_id) => (Some(workspace_id), Some(file_id)),
+        };
+        RoomId { project_id, workspace_id, file_id }
+    }
 }
 
 /// What is told.
@@ -110,6 +144,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_room_is_named_as_older_versions_know_it_or_so_that_they_pass_over_it() {
+        let (workspace, file) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        for (within, told) in [
+            (Within::Project, serde_json::json!(null)),
+            (Within::Workspace(WorkspaceId(workspace)), serde_json::json!(workspace)),
+            (Within::File(WorkspaceId(workspace), FileId(file)), serde_json::json!([workspace, file])),
+        ] {
+            assert_eq!(serde_json::to_value(within).unwrap(), told);
+            assert_eq!(serde_json::from_value::<Within>(told.clone()).unwrap(), within);
+            assert_eq!(serde_json::from_value::<Option<WorkspaceId>>(told.clone()).is_err(), told.is_array());
+            assert_eq!(Within::of(within.room(ProjectId(Uuid::nil()))), within);
+        }
+    }
+
+    #[test]
     fn what_is_told_is_heard_as_it_was_told() {
         let raw = |json: &str| RawValue::from_string(json.to_owned()).unwrap();
         let cursor = Cursor { selection: Some(raw(r#"{"to": 1.50}"#)), x: Number::from_f64(0.5), ..Cursor::default() };
@@ -130,7 +179,8 @@ mod tests {
             }),
         ];
         for news in everything {
-            let telling = Telling { gateway: Uuid::from_u128(3), workspace_id: None, news };
+            let within = Within::File(WorkspaceId(Uuid::from_u128(4)), FileId(Uuid::from_u128(5)));
+            let telling = Telling { gateway: Uuid::from_u128(3), within, news };
             let told = serde_json::to_string(&telling).unwrap();
             let heard: Telling = serde_json::from_str(&told).unwrap();
             assert_eq!(serde_json::to_string(&heard).unwrap(), told);

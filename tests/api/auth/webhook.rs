@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::external::Issuer;
 use crate::support::{Client, Closed, Reply, Server, Socket, World};
 
-const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 /// An identity provider that tells of its people.
 pub struct Provider {
@@ -19,7 +19,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    fn sign(id: &str, at: i64, body: &str) -> String {
+    pub fn sign(id: &str, at: i64, body: &str) -> String {
         let key = STANDARD.decode(SECRET.trim_start_matches("whsec_")).expect("base64");
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
         format!("v1,{}", STANDARD.encode(hmac::sign(&key, format!("{id}.{at}.{body}").as_bytes())))

@@ -87,6 +87,32 @@ fn target() -> PathBuf {
     here.ancestors().nth(3).expect("a folder").to_owned()
 }
 
+/// A curl that is sent a body without a newline, and prints behind it what it is told to.
+const CURL: &str = r#"curl() {
+    printf sent
+    while [ $# -gt 0 ]; do
+        if [ "$1" = -w ]; then printf "$2"; fi
+        shift
+    done
+}"#;
+
+/// An export is signed to its last byte: one that was saved with a newline more is refused.
+#[test]
+fn what_readmes_walk_saves_is_what_was_sent() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("the page");
+    let begins = |line: &&str| ["line()", "post()", "get()"].iter().any(|name| line.starts_with(name));
+    let helpers: Vec<&str> = page.lines().filter(begins).collect();
+    assert_eq!(helpers.len(), 3, "the walk has lost its helpers: {helpers:?}");
+    for (curl, sent) in [(CURL, Some("sent")), ("curl() { return 7; }", None)] {
+        for call in ["get projects", "post projects '{}'"] {
+            let script = [curl, &helpers.join("\n"), "api=api token=token", call].join("\n");
+            let output = Command::new("sh").args(["-euc", &script]).output().expect("a shell");
+            let said = output.status.success().then(|| String::from_utf8(output.stdout).expect("UTF-8"));
+            assert_eq!(said.as_deref(), sent, "{call}");
+        }
+    }
+}
+
 #[test]
 #[ignore = "compiles the service once more; ./dev test --long"]
 fn drill_the_example_of_adding_a_command_compiles() {

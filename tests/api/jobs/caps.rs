@@ -1,11 +1,13 @@
 //! How many jobs may wait or run: of an account, a project, an organization, each by itself.
 
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 
 use super::lifecycle::with;
 use crate::{
+    event_store::log::waiting_for_lock,
     organizations::organization,
-    support::{Person, Reply, World},
+    support::{Person, Reply, World, eventually},
 };
 
 /// A service that takes jobs, and hands none out.
@@ -65,4 +67,34 @@ async fn of_an_account_a_project_and_an_organization_only_so_many_wait() {
     let elsewhere = mary.project("Elsewhere").await;
     submit(&mary, Some(&elsewhere)).await.is(202);
     submit(&mary, None).await.is(202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_decided_anew_counts_once() {
+    let world = World::new().await;
+    let server = world.server_with(&ROLES, &[("WORKROOM_OPEN_JOBS_PER_ACCOUNT", "1")]).await;
+    let ada = server.person("ada").await;
+    let pool = world.pool().await;
+    // What is decided waits behind this, and finds then that the account has moved.
+    let mut log = PgConnection::connect(&world.database_url).await.expect("a connection");
+    sqlx::raw_sql("BEGIN; SELECT pg_advisory_xact_lock(7770001)").execute(&mut log).await.expect("the lock");
+    let moving = async {
+        eventually("it was decided", async || waiting_for_lock(&pool).await > 0).await;
+        let moved = sqlx::query(
+            "INSERT INTO events (position, event_id, feed_id, feed_seq, aggregate_type, aggregate_id, sequence,
+                                 event_type, event_version, payload, metadata, recorded_at)
+             SELECT (SELECT max(position) FROM events) + 1, gen_random_uuid(), e.feed_id,
+                    (SELECT max(feed_seq) FROM events f WHERE f.feed_id = e.feed_id) + 1, e.aggregate_type,
+                    e.aggregate_id, e.sequence + 1, e.event_type, e.event_version, e.payload, e.metadata,
+                    (SELECT max(recorded_at) FROM events)
+             FROM (SELECT * FROM events WHERE aggregate_type = 'account' AND aggregate_id = $1
+                   ORDER BY sequence DESC LIMIT 1) AS e",
+        );
+        let moved = moved.bind(&ada.id).execute(&mut log).await.expect("an event");
+        assert_eq!(moved.rows_affected(), 1);
+        sqlx::query("COMMIT").execute(&mut log).await.expect("a commit");
+    };
+    let (submitted, ()) = tokio::join!(submit(&ada, None), moving);
+    submitted.is(202);
+    submit(&ada, None).await.refused("too-many-jobs");
 }

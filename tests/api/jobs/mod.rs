@@ -17,6 +17,7 @@ mod position;
 mod progress;
 mod queue;
 mod queue_depth;
+mod retry;
 mod rules;
 mod running;
 pub mod sandbox;

@@ -167,9 +167,6 @@ async fn what_is_no_program_is_refused_by_field() {
     ] {
         ada.post("/jobs", job).await.refused_field(pointer, code);
     }
-    // What a schedule runs is kept when that is decided, and a workspace would go on changing.
-    let schedule = json!({"every_seconds": 60, "project_id": project, "job": job});
-    ada.post("/schedules", schedule).await.refused_field("/job/workspace_id", "unknown-field");
 
     let files = format!("{empty}/files");
     let create = |number: usize| ada.post(&files, json!({"path": number.to_string()}));

@@ -47,6 +47,12 @@ async fn messages_are_understood_as_the_document_says() {
     let ada = server.person("ada").await;
     let project = ada.project("Apollo").await;
     let id = Uuid::now_v7();
+    let in_file = |mut message: Value| {
+        for (name, id) in [("project_id", json!(project)), ("workspace_id", json!(id)), ("file_id", json!(id))] {
+            message[name] = id;
+        }
+        message
+    };
     let cases = [
         ("HelloMessage", json!({"type": "hello"}), true),
         ("SubscribeMessage", json!({"type": "subscribe", "project_id": project, "since": {"seq": 0}, "id": 1}), true),
@@ -54,6 +60,21 @@ async fn messages_are_understood_as_the_document_says() {
         ("ClientCursorMessage", json!({"type": "cursor", "project_id": project, "x": 1.5, "selection": [1]}), true),
         ("PublishMessage", json!({"type": "publish", "project_id": project, "name": "a", "data": [null]}), true),
         ("PingMessage", json!({"type": "ping", "id": "a"}), true),
+        ("SubscribeMessage", in_file(json!({"type": "subscribe"})), true),
+        ("PresenceMessage", in_file(json!({"type": "presence", "state": 1})), true),
+        ("ClientCursorMessage", in_file(json!({"type": "cursor", "document": true})), true),
+        ("ClientCursorMessage", json!({"type": "cursor", "project_id": project, "file_id": id}), true),
+        ("ClientCursorMessage", json!({"type": "cursor", "project_id": project, "document": false}), true),
+        ("PublishMessage", in_file(json!({"type": "publish", "name": "a", "data": 1})), true),
+        ("UnsubscribeMessage", in_file(json!({"type": "unsubscribe"})), true),
+        ("SubscribeMessage", json!({"type": "subscribe", "project_id": project, "file_id": id}), false),
+        ("PresenceMessage", json!({"type": "presence", "project_id": project, "file_id": id, "state": 1}), false),
+        ("ClientCursorMessage", json!({"type": "cursor", "project_id": project, "document": true}), false),
+        (
+            "PublishMessage",
+            json!({"type": "publish", "project_id": project, "file_id": id, "name": "a", "data": 1}),
+            false,
+        ),
         ("UnsubscribeMessage", json!({"type": "unsubscribe", "project_id": project}), true),
         ("SubscribeMessage", json!({"type": "subscribe"}), false),
         ("SubscribeMessage", json!({"type": "subscribe", "project_id": project, "account": true}), false),

@@ -58,10 +58,16 @@ const ROWS: &[Row] = &[
     ("presence", r#""project_id":"$P","workspace_id":"x","state":1"#, "bad_request"),
     ("presence", r#""project_id":"$P","state":1,"x":1"#, "bad_request"),
     ("presence", r#""account":true,"state":1"#, "bad_request"),
+    ("presence", r#""project_id":"$P","file_id":"$W","state":1"#, "bad_request"),
+    ("presence", r#""project_id":"$P","workspace_id":"$W","file_id":"x","state":1"#, "bad_request"),
     ("cursor", r#""x":1"#, "bad_request"),
     ("cursor", r#""project_id":"x""#, "bad_request"),
     ("cursor", r#""project_id":"$P","workspace_id":7"#, "bad_request"),
     ("cursor", r#""project_id":"$P","file_id":"x""#, "bad_request"),
+    ("cursor", r#""project_id":"$P","document":true"#, "bad_request"),
+    ("cursor", r#""project_id":"$P","file_id":"$W","document":true"#, "bad_request"),
+    ("cursor", r#""project_id":"$P","workspace_id":"$W","document":true"#, "bad_request"),
+    ("cursor", r#""project_id":"$P","workspace_id":"$W","file_id":"$W","document":1"#, "bad_request"),
     ("cursor", r#""project_id":"$P","x":"1""#, "bad_request"),
     ("cursor", r#""project_id":"$P","y":true"#, "bad_request"),
     ("cursor", r#""project_id":"$P","x":1e999"#, "bad_request"),
@@ -76,6 +82,8 @@ const ROWS: &[Row] = &[
     ("publish", r#""project_id":"$P","name":"a""#, "bad_request"),
     ("publish", r#""project_id":"x","name":"a","data":1"#, "bad_request"),
     ("publish", r#""project_id":"$P","workspace_id":"x","name":"a","data":1"#, "bad_request"),
+    ("publish", r#""project_id":"$P","file_id":"$W","name":"a","data":1"#, "bad_request"),
+    ("publish", r#""project_id":"$P","workspace_id":"$W","file_id":7,"name":"a","data":1"#, "bad_request"),
     ("publish", r#""project_id":"$P","name":"","data":1"#, "bad_request"),
     ("publish", r#""project_id":"$P","name":"a\n","data":1"#, "bad_request"),
     ("publish", r#""project_id":"$P","name":7,"data":1"#, "bad_request"),
@@ -93,6 +101,7 @@ const UNREADABLE_NAMES: &[&str] = &[
     r#""account":"true""#,
     r#""account":1"#,
     r#""project_id":"$P","workspace_id":"x""#,
+    r#""project_id":"$P","workspace_id":"$W","file_id":"x""#,
     r#""project_id":"$P","x":1"#,
 ];
 const WRONG_NAMES: &[&str] = &[
@@ -105,6 +114,9 @@ const WRONG_NAMES: &[&str] = &[
     r#""organization_id":"$W","workspace_id":"$W""#,
     r#""account":true,"workspace_id":"$W""#,
     r#""workspace_id":"$W""#,
+    r#""project_id":"$P","file_id":"$W""#,
+    r#""account":true,"file_id":"$W""#,
+    r#""workspace_id":"$W","file_id":"$W""#,
 ];
 
 /// A message, the code that answers it, and the `id` that the answer carries.
@@ -251,6 +263,8 @@ async fn before_sign_in_it_is_answered_as_well() {
         ("unsubscribe", r#""organization_id":"$W""#),
         ("subscribe", r#""account":true"#),
         ("presence", r#""project_id":"$P","state":null"#),
+        ("presence", r#""project_id":"$P","workspace_id":"$W","file_id":"$W","state":null"#),
+        ("cursor", r#""project_id":"$P","workspace_id":"$W","file_id":"$W","document":true"#),
         ("cursor", r#""project_id":"$P","x":1.5"#),
         ("publish", r#""project_id":"$P","name":"a","data":null"#),
         ("refresh", r#""token":"a""#),

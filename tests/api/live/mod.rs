@@ -3,10 +3,12 @@
 mod access;
 mod browser;
 mod document;
+mod door;
 mod doubt;
 mod drills;
 mod expiry;
 mod feeds;
+mod file_rooms;
 mod frames;
 mod frozen_nats;
 mod heads;

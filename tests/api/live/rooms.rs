@@ -277,10 +277,10 @@ async fn messages_reach_everybody_but_their_sender() {
     let request = json!({"name": "built", "data": null});
     let path = format!("/projects/{project}/realtime");
     let said = ada.at(&two.address).post(&path, request.clone()).await.is(202).json;
-    assert_eq!(
-        said,
-        json!({"project_id": project, "workspace_id": null, "name": "built", "from": ada.id, "data": null})
-    );
+    let sent = json!({
+        "project_id": project, "workspace_id": null, "file_id": null, "name": "built", "from": ada.id, "data": null,
+    });
+    assert_eq!(said, sent);
     for socket in &mut sockets {
         assert_eq!(socket.expect("message").await["name"], "built");
     }

@@ -7,7 +7,7 @@ use super::{all_rounds, assert_proved, count, instances, rounds};
 use crate::support::{Person, World, eventually};
 
 /// Events of one type behind the end of what they belong to, which `key` names in their payload.
-fn behind(child: &str, key: &str, end: &str) -> String {
+pub(super) fn behind(child: &str, key: &str, end: &str) -> String {
     format!(
         "SELECT count(*) FROM events c JOIN events e ON e.aggregate_id = c.payload->>'{key}' AND e.event_type = '{end}'
          WHERE c.event_type = '{child}' AND c.position > e.position"

@@ -1,12 +1,16 @@
 //! Rules that span aggregates, tables and log, raced over two instances: `docs/rules.md` names the race of each rule.
 
 mod addresses;
+mod bulk;
 mod content;
 mod deactivation;
+mod deliveries;
 mod guests;
 mod lagging;
 mod members;
 mod organizations;
+mod redaction;
+mod schedules;
 mod tables;
 
 use futures::{StreamExt, stream};

@@ -179,7 +179,13 @@ async fn what_exports_left_goes_with_a_redaction_in_their_project() {
     assert_eq!(rows(&pool, "job_artifacts", &job).await, 0);
     assert_eq!(ada.get(&format!("/jobs/{job}")).await.is(200).json["result"]["artifacts"], json!([]));
     assert_eq!(rows(&pool, "job_artifacts", &other).await, 1, "another project's");
-    export(&apollo).await;
+    // So does what was made since.
+    let since = export(&apollo).await;
+    assert_eq!(rows(&pool, "job_artifacts", &since).await, 1);
+    let [created]: [Value; 1] = events(&ada, &feed, "ProjectCreated").await.try_into().expect("one project");
+    redact(&ada, &feed, &created["seq"]).await.is(201);
+    assert_eq!(rows(&pool, "job_artifacts", &since).await, 0);
+    assert_eq!(rows(&pool, "job_artifacts", &other).await, 1, "another project's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +210,7 @@ async fn days_count_from_the_end_of_a_job() {
     }
     // The last one's view lags: the log has an event more.
     for (job, lag) in [(&long_over, 0), (&begun_again, 1)] {
-        let end = "UPDATE views.jobs SET completed_at = now() - interval '31 days', version = version - $2
+        let end = "UPDATE views.jobs SET ended_at = now() - interval '31 days', version = version - $2
                    WHERE id = $1::uuid";
         sqlx::query(end).bind(job).bind(i64::from(lag)).execute(&pool).await.expect("an update");
     }

@@ -14,7 +14,7 @@ use crate::support::{World, eventually};
 const CHANGES: i64 = 1200;
 
 /// Renames a task so often, in the name of who created it. Its creation is the last event of the log.
-async fn rename(pool: &PgPool, task: &str) {
+pub(super) async fn rename(pool: &PgPool, task: &str, changes: i64) {
     sqlx::query(
         "INSERT INTO events
          SELECT created.position + n, gen_random_uuid(), created.feed_id, created.feed_seq + n, 'task',
@@ -26,7 +26,7 @@ async fn rename(pool: &PgPool, task: &str) {
               generate_series(1, $2::bigint) AS n",
     )
     .bind(task)
-    .bind(CHANGES)
+    .bind(changes)
     .execute(pool)
     .await
     .expect("events");
@@ -42,7 +42,7 @@ async fn kept_states_go_and_one_aggregate_is_redacted_portion_by_portion() {
     let task = json!({"title": "canary-title-0", "description": "canary-description"});
     let task = ada.post(&format!("{feed}/tasks"), task).await.is(201).id();
     let pool = world.pool().await;
-    rename(&pool, &task).await;
+    rename(&pool, &task, CHANGES).await;
     // Whoever finds the state in memory to be old reads the task's whole history, and keeps what comes of it.
     ada.patch(&format!("{feed}/tasks/{task}"), json!({"status": "done"})).await.is(200);
     ada.get(&format!("{feed}/state")).await.is(200);

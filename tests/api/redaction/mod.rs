@@ -5,6 +5,7 @@ mod disk;
 mod erased;
 mod every_type;
 mod jobs;
+mod linear;
 mod long;
 mod notes;
 mod orders;

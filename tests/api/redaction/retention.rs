@@ -25,7 +25,7 @@ async fn an_organization_says_how_long_what_its_jobs_leave_is_kept() {
     ada.finished(&job).await;
     ada.finished(&elsewhere).await;
     let pool = world.pool().await;
-    let age = "UPDATE views.jobs SET completed_at = now() - interval '31 days'";
+    let age = "UPDATE views.jobs SET ended_at = now() - interval '31 days'";
     sqlx::query(age).execute(&pool).await.expect("age");
     let settled = ada.put(&path, json!({"job_output_days": 30, "job_code_days": 90})).await.is(200);
     assert_eq!(settled.json, json!({"job_output_days": 30, "job_code_days": 90}));
@@ -60,7 +60,9 @@ async fn what_is_no_longer_settled_deletes_nothing_while_a_view_still_shows_it()
     }
     let [(acme, kept), (_, old)]: [(String, String); 2] = jobs.try_into().expect("two");
     let pool = world.pool().await;
-    let age = "UPDATE views.jobs SET completed_at = now() - interval '31 days'";
+    let age = "UPDATE views.jobs SET ended_at = now() - interval '31 days'";
+    sqlx::query(age).execute(&pool).await.expect("age");
+    let age = "UPDATE job_inputs SET created_at = now() - interval '31 days'";
     sqlx::query(age).execute(&pool).await.expect("age");
     let programs = async |job: &str| -> i64 {
         let count = "SELECT count(*) FROM job_inputs WHERE job_id = $1::uuid";

@@ -42,4 +42,17 @@ async fn a_schedule_whose_program_was_redacted_rests_until_it_is_given_another()
     assert_eq!(resumed.json["suspended"], Value::Null);
     eventually("a run", async || !events(&ada, &feed, "JobRequested").await.is_empty()).await;
     ada.delete(&path).await.is(204);
+
+    // What it is given last stays until that event is redacted.
+    let program = |code: &str| json!({"language": "bash", "code": code});
+    let schedule = json!({"project_id": project, "every_seconds": 3600, "paused": true, "job": program("# first")});
+    let path = format!("/schedules/{}", ada.post("/schedules", schedule).await.is(201).id());
+    ada.patch(&path, json!({"job": program("# second")})).await.is(200);
+    for (event_type, left) in [("ScheduleCreated", 1), ("ScheduleUpdated", 0)] {
+        let of_type = events(&ada, &feed, event_type).await;
+        redact(&ada, &feed, &of_type.last().expect("an event")["seq"]).await.is(201);
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM schedule_inputs").fetch_one(&pool).await.expect("a count");
+        assert_eq!(kept, left, "{event_type}");
+    }
 }

@@ -11,9 +11,10 @@ use crate::{
 };
 
 /// The reasons for which a schedule was suspended, straight from the log.
-async fn suspensions(pool: &PgPool, path: &str) -> Vec<String> {
+pub(super) async fn suspensions(pool: &PgPool, path: &str) -> Vec<String> {
     let asked = "SELECT payload->>'reason' FROM events
-                 WHERE aggregate_type = 'schedule' AND aggregate_id = $1 AND event_type = 'ScheduleSuspended'";
+                 WHERE aggregate_type = 'schedule' AND aggregate_id = $1 AND event_type = 'ScheduleSuspended'
+                 ORDER BY sequence";
     let id = path.trim_start_matches("/schedules/");
     sqlx::query_scalar(asked).bind(id).fetch_all(pool).await.expect("events")
 }

@@ -39,13 +39,14 @@ async fn a_schedule_is_created_read_listed_changed_and_deleted() {
         ("suspended", Value::Null),
         ("last_run_at", Value::Null),
         ("last_job_id", Value::Null),
+        ("passed_over", Value::Null),
         ("version", json!(1)),
     ] {
         assert_eq!(reply.json[field], expected, "{field}");
     }
     let expected = json!({
         "type": "noop", "language": null, "timeout_seconds": null, "priority": 2, "max_attempts": 3, "key": "nightly",
-        "fairness_key": "reports",
+        "fairness_key": "reports", "workspace_id": null, "unique_seconds": null,
     });
     assert_eq!(reply.json["job"], expected);
     let runs: Vec<_> = reply.json["next_runs"].as_array().expect("runs").iter().map(moment).collect();

@@ -42,12 +42,14 @@ async fn what_was_missed_is_made_up_as_the_schedule_says() {
 
     let ticked = first(&skip.0, 2).await;
     assert_eq!((&ticked[0]["job_id"], &ticked[0]["made_up"]), (&Value::Null, &json!(0)), "{ticked:?}");
+    assert_eq!(ticked[0]["passed_over"], "missed", "{ticked:?}");
     assert_eq!(due(&ticked)[0], skip.1 + Duration::seconds(1));
     assert!(moment(&ticked[0]["next_at"]) > missed, "the next one is yet to come: {ticked:?}");
     assert_eq!(ticked[0]["next_at"], ticked[1]["tick_at"]);
 
     let ticked = first(&one.0, 2).await;
     assert!(ticked[0]["job_id"].is_string() && ticked[0]["made_up"] == 1, "one for all: {ticked:?}");
+    assert_eq!(ticked[0].get("passed_over"), None, "{ticked:?}");
     assert_eq!(due(&ticked)[0], one.1 + Duration::seconds(1));
     assert!(moment(&ticked[0]["next_at"]) > missed, "the next one is yet to come: {ticked:?}");
 

@@ -2,6 +2,7 @@
 
 mod acting;
 mod clocks;
+mod deactivation;
 mod limits;
 mod lost_rights;
 mod managing;
@@ -10,7 +11,9 @@ mod of_jobs;
 mod refusals;
 mod runs;
 mod turns;
+mod unique;
 pub mod whole;
+mod workspace;
 
 pub use refusals::MET;
 

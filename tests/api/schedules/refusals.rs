@@ -18,6 +18,8 @@ async fn what_is_no_schedule_is_refused_and_names_the_field() {
     let server = world.server_without_worker().await;
     let ada = server.person("ada").await;
     let job = |job: Value| json!({"every_seconds": 60, "job": job});
+    let unknown = "01900000-0000-7000-8000-000000000000";
+    let workspace = json!({"language": "bash", "workspace_id": unknown, "entry": "main.sh"});
     for (schedule, pointer, code) in [
         (json!({"job": {"type": "noop"}}), "/cron", "missing-field"),
         (json!({"cron": "@daily"}), "", "missing-field"),
@@ -40,8 +42,18 @@ async fn what_is_no_schedule_is_refused_and_names_the_field() {
         (job(json!({"language": "cobol", "code": "DISPLAY 1."})), "/job/language", "unknown-language"),
         (job(json!({"language": "bash"})), "/job/code", "missing-field"),
         (job(json!({"type": "project_export"})), "/project_id", "missing-field"),
-        (job(json!({"type": "noop", "run_at": "2100-01-01T00:00:00Z"})), "/job/run_at", "unknown-field"),
-        (job(json!({"type": "noop", "project_id": null})), "/job/project_id", "unknown-field"),
+        (job(workspace.clone()), "/project_id", "missing-field"),
+        (job(with(workspace.clone(), json!({"code": "true"}))), "/job/workspace_id", "invalid-value"),
+        (job(json!({"type": "noop", "workspace_id": unknown})), "/job/workspace_id", "invalid-value"),
+        (job(json!({"type": "noop", "after": 1})), "/job/after", "invalid-value"),
+        (job(json!({"type": "noop", "unique_seconds": 5})), "/job/key", "missing-field"),
+        (job(json!({"type": "noop", "key": "k", "unique_seconds": 604_801})), "/job/unique_seconds", "out-of-range"),
+        // What a schedule says itself.
+        (job(json!({"type": "noop", "run_at": "2100-01-01T00:00:00Z"})), "/job/run_at", "invalid-value"),
+        (job(json!({"type": "noop", "key": "k", "debounce_seconds": 5})), "/job/debounce_seconds", "invalid-value"),
+        (job(json!({"type": "noop", "project_id": unknown})), "/job/project_id", "invalid-value"),
+        (job(json!({"type": "noop", "project_id": null})), "/job/project_id", "wrong-type"),
+        (job(json!({"type": "noop", "colour": "red"})), "/job/colour", "unknown-field"),
     ] {
         let reply = ada.post("/schedules", schedule.clone()).await.refused("invalid");
         let first = &reply.json["errors"][0];
@@ -63,11 +75,11 @@ async fn what_is_no_schedule_is_refused_and_names_the_field() {
         (json!({"cron": null}), "/cron", "wrong-type"),
         (json!({"project_id": null}), "/project_id", "unknown-field"),
         (json!({"job": {"type": "project_export"}}), "/project_id", "missing-field"),
+        (json!({"job": workspace}), "/project_id", "missing-field"),
         (json!({"job": {"type": "noop", "max_attempts": 26}}), "/job/max_attempts", "out-of-range"),
     ] {
         ada.patch(&path, patch).await.refused_field(pointer, code);
     }
-    let unknown = "01900000-0000-7000-8000-000000000000";
     ada.post("/schedules", with(each_second(), json!({"project_id": unknown}))).await.refused("not-found");
     ada.get(&format!("/schedules/{unknown}")).await.refused("not-found");
     ada.get("/schedules/mine").await.problem(404);

@@ -2,12 +2,15 @@
 
 mod backlog;
 mod creator;
+mod deactivation;
 mod deliveries;
 mod failing;
 mod faults;
 mod manage;
 mod own_trouble;
 mod receiver;
+mod redacted;
+mod upgrade;
 
 use serde_json::{Value, json};
 

@@ -65,8 +65,13 @@ export class Hub {
     return this.#wire.send(subscription, frame);
   }
 
-  publish({ project_id, workspace_id }, name, data) {
-    return this.#parts.http.request("POST", `/projects/${project_id}/realtime`, { body: { name, data, workspace_id } });
+  /** Whether somebody follows that room. */
+  follows(key) {
+    return [...this.#subscriptions].some((one) => one.key === key);
+  }
+
+  publish({ project_id, workspace_id, file_id }, name, data) {
+    return this.#parts.http.request("POST", `/projects/${project_id}/realtime`, { body: { name, data, workspace_id, file_id } });
   }
 
   endAll(reason) {

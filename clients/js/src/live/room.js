@@ -13,7 +13,7 @@ export class Room {
 
   /** Takes in a `presence.*` frame. */
   presence(frame) {
-    const { type, project_id: _, workspace_id: __, ...member } = frame;
+    const { type, project_id: _, workspace_id: __, file_id: ___, ...member } = frame;
     if (type === "presence.state") this.members = replace(this.members, frame.members);
     else if (type === "presence.left") this.members.delete(frame.user_id);
     else this.members.set(frame.user_id, member);

@@ -228,7 +228,10 @@ export class Subscription extends Emitter {
   #tellCursor() {
     if (this.state !== "live") return;
     this.#cursorSentAt = Date.now();
-    this.#hub.send(this, { ...this.#cursor, type: "cursor", ...this.topic });
+    const frame = { ...this.#cursor, ...this.topic };
+    // The file's own room may be followed by the same connection: then it has to be said which one is meant.
+    const isFollowed = frame.workspace_id && frame.file_id && this.#hub.follows(topicKey(frame));
+    this.#hub.send(this, { ...frame, type: "cursor", ...(isFollowed && { document: Boolean(this.topic.file_id) }) });
   }
 }
 

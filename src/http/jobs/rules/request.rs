@@ -4,7 +4,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use workroom_domain::{
-    ids::{AccountId, OrganizationId, ProjectId},
+    ids::{AccountId, ProjectId},
     job::Key,
     job_rule::{RuleOwner, RuleScope},
 };
@@ -17,8 +17,7 @@ use crate::{
     http::{
         State,
         extract::{Caller, RequestBody},
-        jobs::JobType,
-        problem::codes::INVALID_VALUE,
+        jobs::{JobType, bulk::organization},
         reply::Updated,
     },
 };
@@ -66,14 +65,9 @@ pub(super) fn owner(
     organization_id: Option<Uuid>,
     account_id: AccountId,
 ) -> Result<RuleOwner, Error> {
-    match (project_id, organization_id) {
-        (Some(_), Some(_)) => {
-            Err(Error::invalid("/organization_id", INVALID_VALUE, "must not be given beside `project_id`"))
-        }
-        (Some(project_id), None) => Ok(RuleOwner::Project(ProjectId(project_id))),
-        (None, Some(organization_id)) => Ok(RuleOwner::Organization(OrganizationId(organization_id))),
-        (None, None) => Ok(RuleOwner::Account(account_id)),
-    }
+    let organization = organization(project_id, organization_id)?.map(RuleOwner::Organization);
+    let project = project_id.map(|id| RuleOwner::Project(ProjectId(id)));
+    Ok(organization.or(project).unwrap_or(RuleOwner::Account(account_id)))
 }
 
 /// Which jobs are meant.

@@ -225,7 +225,7 @@ async fn follow(
     (project_id, since): (ProjectId, Option<Since>),
     signal: &Arc<Signal>,
 ) -> Result<(Topic, Admitted), Error> {
-    let topic = Topic { feed: FeedId::Project(project_id), workspace_id: None };
+    let topic = Topic { feed: FeedId::Project(project_id), workspace_id: None, file_id: None };
     let wanted = Wanted { since, events: true, presence: false, cursors: false, output: false };
     let admitted = admit(live.clone(), account_id, topic, wanted, Arc::clone(signal)).await;
     admitted.map(|admitted| (topic, admitted)).map_err(|refused| match refused {

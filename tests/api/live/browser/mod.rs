@@ -4,7 +4,6 @@
 //! `WORKROOM_CHROMIUM` and `WORKROOM_CHROMEDRIVER` say. What asks for them is a drill: `./dev drill browser`.
 
 mod chrome;
-mod door;
 mod files;
 mod page;
 mod web_driver;
@@ -16,9 +15,9 @@ use crate::support::{Person, World, eventually};
 
 use self::{
     chrome::ChromeDriver,
-    door::Door,
     page::{Page, assert_whole},
 };
+use super::door::Door;
 
 /// The title of a task that is added while there is no server.
 const WAITS: &str = "while it was away";
@@ -33,7 +32,7 @@ async fn tasks_called(person: &Person, project: &str, title: &str) -> usize {
 async fn drill_two_browsers_see_each_other_and_heal_after_the_server_was_killed() {
     let world = World::new().await;
     let server = world.server().await;
-    let door = Door::open(&server).await;
+    let door = Door::to(&server.address).await;
     let (ada, bob) = (server.person("ada").await, server.person("bob").await);
     let project = ada.project("Apollo").await;
     ada.invite(&project, &bob, "collaborator").await;
@@ -81,7 +80,7 @@ async fn drill_two_browsers_see_each_other_and_heal_after_the_server_was_killed(
     let path = format!("/projects/{project}/tasks");
     // One of them is there before the pages are: they have something to catch up with.
     here.post(&path, json!({"title": "event 0"})).await.is(201);
-    door.lead_to(&server);
+    door.lead_to(&server.address);
     let titles = (1..20).map(|number| json!({"title": format!("event {number}")}));
     for reply in join_all(titles.map(|task| here.post(&path, task))).await {
         reply.is(201);

@@ -11,7 +11,10 @@ use nix::{
 
 use workroom::messaging::{Messaging, header};
 
-use super::{flood::LARGE, stage::Stage};
+use super::{
+    flood::LARGE,
+    stage::{Stage, nats_address},
+};
 use crate::support::eventually;
 
 /// How long something is away at most; the moment at which it comes back is what varies.
@@ -94,7 +97,11 @@ impl Stage {
                 tokio::time::sleep(BLINK).await;
                 signal(self.world.nats().pid(), Signal::SIGCONT);
             }
-            Fault::CutNatsForABlink => self.cable.cut_for(BLINK).await,
+            Fault::CutNatsForABlink => {
+                self.door_to_nats.shut();
+                tokio::time::sleep(BLINK).await;
+                self.door_to_nats.lead_to(&nats_address(&self.world));
+            }
             Fault::SlowConsumer => self.slow_consumer().await,
             Fault::StopPostgres => {
                 let postgres = self.world.services().postgres().expect("a Postgres of one's own");
@@ -119,7 +126,7 @@ impl Stage {
     /// An instance takes nothing while much is published, until NATS gives up on it. What is published are copies of old events, which
     /// it passes over when it goes on: it is not kept busy by this.
     async fn slow_consumer(&self) {
-        // The one without a cable, which would take a part.
+        // The one without a door, which would take a part.
         let server = self.servers[0].as_ref().expect("a running instance");
         let before = self.slow_consumers();
         server.signal(Signal::SIGSTOP);

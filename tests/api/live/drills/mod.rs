@@ -7,7 +7,6 @@
 //! Moments and victims are chosen by a seed, which is printed; `WORKROOM_DRILL_SEED` sets it. When something is wrong,
 //! what each client has received is left in the data folder, in `drills`.
 
-mod cable;
 mod clients;
 mod faults;
 mod flood;

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{cable::Cable, clients::Clients, flood::Flood, random::Random, report::Report, truth};
+use super::{clients::Clients, flood::Flood, random::Random, report::Report, truth};
 use crate::{
     event_store::log::assert_whole,
+    live::door::Door,
     support::{Server, World, data_dir},
 };
 
@@ -31,16 +32,22 @@ pub struct Stage {
     pub flood: Flood,
     /// Each is away for a moment now and then.
     pub(super) servers: [Option<Server>; 2],
-    pub(super) cable: Cable,
+    pub(super) door_to_nats: Door,
     pub(super) world: World,
     pub(super) projects: Vec<String>,
     folder: PathBuf,
 }
 
-/// An instance; the second one reaches NATS by the cable.
-async fn start(world: &World, cable: &Cable, number: usize) -> Server {
-    let by_cable = [("NATS_URL", cable.url.as_str())];
-    world.server_with(&[], if number == 0 { &[] } else { &by_cable }).await
+/// Where NATS is: `host:port`.
+pub(super) fn nats_address(world: &World) -> String {
+    format!("127.0.0.1:{}", world.nats().port())
+}
+
+/// An instance; the second one reaches NATS by the door.
+async fn start(world: &World, door_to_nats: &Door, number: usize) -> Server {
+    let url = world.nats_url().replace(&nats_address(world), &door_to_nats.address);
+    let by_door = [("NATS_URL", url.as_str())];
+    world.server_with(&[], if number == 0 { &[] } else { &by_door }).await
 }
 
 fn addresses(servers: &[Option<Server>; 2]) -> Vec<String> {
@@ -56,8 +63,8 @@ impl Stage {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder");
         let world = World::with_own_postgres().await;
-        let cable = Cable::to(world.nats_url()).await;
-        let servers = tokio::join!(start(&world, &cable, 0), start(&world, &cable, 1));
+        let door_to_nats = Door::to(&nats_address(&world)).await;
+        let servers = tokio::join!(start(&world, &door_to_nats, 0), start(&world, &door_to_nats, 1));
         let ada = servers.0.person("ada").await;
         let mut projects = Vec::new();
         for name in PROJECTS {
@@ -76,7 +83,7 @@ impl Stage {
         }))
         .await;
         let flood = Flood::begin(world.pool().await, &projects, clients.heard(), &folder).await;
-        Self { random, clients, flood, servers, cable, world, projects, folder }
+        Self { random, clients, flood, servers, door_to_nats, world, projects, folder }
     }
 
     /// Takes an instance away.
@@ -86,7 +93,7 @@ impl Stage {
 
     /// Starts an instance in the place of one that was taken away, and sends clients there, too.
     pub(super) async fn start(&mut self, number: usize) {
-        self.servers[number] = Some(start(&self.world, &self.cable, number).await);
+        self.servers[number] = Some(start(&self.world, &self.door_to_nats, number).await);
         self.clients.turn_to(&addresses(&self.servers)).await;
     }
 

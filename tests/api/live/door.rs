@@ -1,14 +1,13 @@
-//! An address that stays, while the servers behind it come and go: what browsers know of a service.
+//! An address that stays, while what is behind it comes and goes, or cannot be reached.
 
 use tokio::{
+    io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
 
-use crate::support::Server;
-
-/// Passes connections on to a server, as long as there is one; drops them, when there is none.
+/// Passes connections on to an address, as long as it leads to one; gone when dropped.
 pub struct Door {
     /// Where it is: `host:port`.
     pub address: String,
@@ -23,20 +22,19 @@ impl Drop for Door {
 }
 
 impl Door {
-    pub async fn open(server: &Server) -> Self {
+    /// A door that leads to this `host:port`.
+    pub async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let (leads_to, target) = watch::channel(Some(server.address.clone()));
+        let (leads_to, target) = watch::channel(Some(target.to_owned()));
         let passing = tokio::spawn(async move {
+            // Ends its connections with itself.
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
                     accepted = listener.accept() => {
                         let (near, _) = accepted.expect("a connection");
-                        let target = target.borrow().clone();
-                        if let Some(target) = target {
-                            connections.spawn(pass(near, target));
-                        }
+                        connections.spawn(pass(near, target.clone()));
                     }
                     Some(_) = connections.join_next() => {}
                 }
@@ -45,18 +43,22 @@ impl Door {
         Self { address, leads_to, passing }
     }
 
-    /// There is no server. Connections to the last one end with it.
+    /// Ends all connections, and takes none until it leads somewhere again.
     pub fn shut(&self) {
         self.leads_to.send_replace(None);
     }
 
-    pub fn lead_to(&self, server: &Server) {
-        self.leads_to.send_replace(Some(server.address.clone()));
+    pub fn lead_to(&self, target: &str) {
+        self.leads_to.send_replace(Some(target.to_owned()));
     }
 }
 
-async fn pass(mut near: TcpStream, target: String) {
+async fn pass(mut near: TcpStream, mut leads_to: watch::Receiver<Option<String>>) {
+    let Some(target) = leads_to.borrow_and_update().clone() else { return };
     let Ok(mut far) = TcpStream::connect(target).await else { return };
-    // However it ends: both sides are closed then.
-    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+    tokio::select! {
+        // A connection that breaks is for its ends to notice: both are closed then.
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = leads_to.changed() => {}
+    }
 }
