@@ -28,7 +28,7 @@ trait AnyState: Send + Sync {
     fn evict(&self, log: &EventLog, generation: u64);
     fn cache_uncommitted(&self, log: &EventLog, generation: u64, settlement: &Settlement);
     fn cache(&self, log: &EventLog, generation: u64);
-    fn offer_snapshot(&self, log: &EventLog);
+    fn offer_snapshot(&self, log: &EventLog, generation: u64);
 }
 
 impl<A: Stored> AnyState for Arc<Versioned<A>> {
@@ -52,8 +52,8 @@ impl<A: Stored> AnyState for Arc<Versioned<A>> {
         log.cache(Arc::clone(self), generation);
     }
 
-    fn offer_snapshot(&self, log: &EventLog) {
-        log.offer_snapshot(self);
+    fn offer_snapshot(&self, log: &EventLog, generation: u64) {
+        log.offer_snapshot(self, generation);
     }
 }
 
@@ -91,7 +91,7 @@ impl Memory {
     pub(super) fn keep(&self, log: &EventLog) {
         self.decided.iter().for_each(|state| state.cache(log, self.generation));
         if self.forgets_snapshots {
-            self.decided.iter().for_each(|state| state.offer_snapshot(log));
+            self.decided.iter().for_each(|state| state.offer_snapshot(log, self.generation));
         }
     }
 

@@ -182,7 +182,7 @@ fn redacted() -> impl Iterator<Item = Rule> {
 /// What an organization has settled for the jobs of its projects: the days count from when the log recorded a job's end; its worker's
 /// clock may be wrong. Whether that is its end, and whether that is still settled, the log knows: what is deleted does not come back,
 /// so a job and an organization count only as far as their views show all that the log has of them. One that lags does not show yet
-/// that the job is done again, or the days lifted.
+/// that the job is done again, or the days lifted. One that an earlier version wrote may tell of an end before the job was done again.
 fn retained() -> impl Iterator<Item = Rule> {
     [
         ("retained_output", "job_output_pieces", "job_output_days", 5000, ""),
@@ -208,6 +208,8 @@ fn retained() -> impl Iterator<Item = Rule> {
                   AND j.version = (SELECT e.sequence FROM events e
                                    WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text
                                    ORDER BY e.sequence DESC LIMIT 1)
+                  AND (SELECT count(*) FILTER (WHERE e.event_type = 'JobRedriven' AND e.recorded_at > j.ended_at)
+                       FROM events e WHERE e.aggregate_type = 'job' AND e.aggregate_id = j.id::text) = 0
                   AND o.version = (SELECT e.sequence FROM events e
                                    WHERE e.aggregate_type = 'organization' AND e.aggregate_id = o.id::text
                                    ORDER BY e.sequence DESC LIMIT 1)

@@ -265,7 +265,7 @@ impl EventLog {
             shared,
             cache,
             loader: load::Loader::new(pool.clone()),
-            snapshots: snapshot::Snapshots::start(pool.clone()),
+            snapshots: snapshot::Snapshots::start(pool.clone(), watch),
             pool,
             room: Arc::new(Semaphore::new(limits.queue_bytes / 1024)),
         };
@@ -361,7 +361,7 @@ impl EventLog {
         };
         let loaded = self.inner.loader.load(id, known).await?;
         if loaded.from_history >= snapshot::EVERY {
-            self.inner.snapshots.offer(&loaded.versioned);
+            self.inner.snapshots.offer(&loaded.versioned, generation);
         }
         self.inner.cache.put(Arc::clone(&loaded.versioned), generation, None);
         Ok(loaded.versioned)
@@ -403,15 +403,15 @@ impl EventLog {
     /// Keeps a state for the next command, after its events are committed.
     pub fn cache<A: Stored>(&self, versioned: Arc<Versioned<A>>, generation: u64) {
         if versioned.sequence > 0 && versioned.sequence % snapshot::EVERY == 0 {
-            self.inner.snapshots.offer(&versioned);
+            self.inner.snapshots.offer(&versioned, generation);
         }
         self.inner.cache.put(versioned, generation, None);
     }
 
     /// Offers a committed state as a snapshot, if whoever loads it would read many events without one.
-    pub fn offer_snapshot<A: Stored>(&self, versioned: &Versioned<A>) {
+    pub fn offer_snapshot<A: Stored>(&self, versioned: &Versioned<A>, generation: u64) {
         if versioned.sequence >= snapshot::EVERY {
-            self.inner.snapshots.offer(versioned);
+            self.inner.snapshots.offer(versioned, generation);
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use workroom_domain::Decide;
 
-use super::Versioned;
+use super::{IncarnationWatch, Versioned};
 
 /// A snapshot is written about every so many events of one aggregate; so a cold load reads few more than this.
 pub(super) const EVERY: i64 = 100;
@@ -17,6 +17,7 @@ struct Snapshot {
     sequence: i64,
     shape: i32,
     state: String,
+    generation: u64,
 }
 
 fn shape<A: Decide>() -> i32 {
@@ -29,11 +30,11 @@ pub(super) struct Snapshots {
 }
 
 impl Snapshots {
-    pub(super) fn start(pool: PgPool) -> Self {
+    pub(super) fn start(pool: PgPool, watch: IncarnationWatch) -> Self {
         let (queue, mut waiting) = mpsc::channel(64);
         tokio::spawn(async move {
             while let Some(snapshot) = waiting.recv().await {
-                if let Err(error) = write(&pool, &snapshot).await {
+                if let Err(error) = write(&pool, &watch, &snapshot).await {
                     tracing::warn!(error = &error as &dyn std::error::Error, "a snapshot could not be written");
                 }
             }
@@ -41,10 +42,11 @@ impl Snapshots {
         Self { queue }
     }
 
-    /// Offers a state. When the task is behind, the offer is dropped: another will come.
+    /// Offers a state that is committed in the incarnation of this generation. When the task is behind, the offer is dropped: another
+    /// will come.
     ///
     /// Of what has no events there is nothing to keep: whoever asks for ids at random must leave nothing behind.
-    pub(super) fn offer<A: Decide>(&self, versioned: &Versioned<A>) {
+    pub(super) fn offer<A: Decide>(&self, versioned: &Versioned<A>, generation: u64) {
         if versioned.sequence == 0 {
             return;
         }
@@ -56,20 +58,27 @@ impl Snapshots {
                 sequence: versioned.sequence,
                 shape: shape::<A>(),
                 state,
+                generation,
             }),
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "a state could not be written"),
         }
     }
 }
 
-async fn write(pool: &PgPool, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
+async fn write(pool: &PgPool, watch: &IncarnationWatch, snapshot: &Snapshot) -> Result<(), sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    // A connection to another server, or to another history, is known as one before it is used. There, what was committed may be lost,
+    // and its snapshot would go before the log.
+    if watch.generation() != snapshot.generation {
+        return Ok(());
+    }
     sqlx::query("SELECT save_snapshot($1, $2, $3, $4, $5::json)")
         .bind(snapshot.aggregate_type)
         .bind(&snapshot.aggregate_id)
         .bind(snapshot.sequence)
         .bind(snapshot.shape)
         .bind(&snapshot.state)
-        .execute(pool)
+        .execute(&mut *connection)
         .await
         .map(drop)
 }

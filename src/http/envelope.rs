@@ -4,8 +4,9 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
+    body::{Body, HttpBody},
     extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -68,9 +69,13 @@ pub(super) async fn envelope(State(limit): State<Duration>, mut request: Request
     );
     request.extensions_mut().insert(meta.clone());
     let is_page = request.uri().path().starts_with("/docs");
+    let is_head = request.method() == Method::HEAD;
     let limit = limit_of(request.uri().path(), limit);
     let answered = drained(request, |request| answer(limit, request, next)).instrument(span).await;
     let mut response = problem::written(answered, &meta.request_id);
+    if is_head {
+        leave_out_body(&mut response);
+    }
     secure(response.headers_mut(), is_page);
     if let Ok(id) = HeaderValue::try_from(meta.request_id) {
         response.headers_mut().insert(&REQUEST_ID, id);
@@ -96,6 +101,14 @@ async fn answer(limit: Duration, request: Request, next: Next) -> Response {
         }
         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
+}
+
+/// What handlers answer to HEAD has no body by now, but what was written here has, and over HTTP/2 it would be sent.
+fn leave_out_body(response: &mut Response) {
+    if let Some(length) = response.body().size_hint().exact().filter(|length| *length > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    *response.body_mut() = Body::empty();
 }
 
 fn are_too_large(headers: &HeaderMap) -> bool {

@@ -153,7 +153,7 @@ export type PresenceChange =
   | { type: "presence.left"; user_id: string };
 
 /** In a project: everybody, those in a workspace, or those in a file of it. */
-export type RoomOfProject = { workspaceId?: string; fileId?: undefined } | { workspaceId: string; fileId: string };
+export type RoomOfProject = { workspaceId?: string; fileId?: undefined } | { workspaceId: string; fileId?: string };
 
 export type Topic =
   | ({ projectId: string; organizationId?: undefined; account?: undefined } & RoomOfProject)

@@ -58,7 +58,8 @@ test("cursors in a file's own room, and those that point into the file from the 
   const subscribe = (options) => workroom.subscribe({ projectId: "p", cursors: true, ...options });
   const document = subscribe({ workspaceId: "w", fileId: "f" });
   const other = subscribe({ workspaceId: "v" });
-  await Promise.all([room, document, other].map((one) => one.ready()));
+  const beside = subscribe({ workspaceId: "w" });
+  await Promise.all([room, document, other, beside].map((one) => one.ready()));
   const [socket] = Sockets.all;
   const place = { type: "cursor", project_id: "p", workspace_id: "w", file_id: "f", user_id: "u", connection_id: "c" };
   socket.say({ ...place, line: 1 });
@@ -73,8 +74,11 @@ test("cursors in a file's own room, and those that point into the file from the 
   document.moveCursor({ line: 4 });
   // Nobody follows that file: a service that knows no rooms of files is told nothing of them.
   other.moveCursor({ file_id: "g", line: 5 });
+  // It was given up, but the service has not been told of it yet.
+  document.unsubscribe();
+  beside.moveCursor({ file_id: "f", line: 6 });
   const sent = socket.sent.filter(({ type }) => type === "cursor").map((one) => [one.workspace_id, one.file_id, one.line, one.document]);
-  assert.deepEqual(sent, [["w", "f", 3, false], ["w", "f", 4, true], ["v", "g", 5, undefined]]);
+  assert.deepEqual(sent, [["w", "f", 3, false], ["w", "f", 4, true], ["v", "g", 5, undefined], ["w", "f", 6, false]]);
   assert.throws(() => workroom.subscribe({ projectId: "p", fileId: "f" }), TypeError);
   workroom.close();
 });

@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 use uuid::Uuid;
 use workroom_domain::{
     Decide,
@@ -39,7 +42,7 @@ use crate::{
     event_store::Versioned,
 };
 
-/// Programs that a process reads at a time: each takes some megabytes, however small the request.
+/// Programs that a process reads and writes at a time: each takes some megabytes, however small the request.
 static READING: Semaphore = Semaphore::const_new(8);
 /// How long a request waits for others.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,7 +103,14 @@ pub struct SubmitWorkspaceJob {
     job: SubmitJob,
     program: WorkspaceProgram,
     /// What the last attempt has read, to be kept with its event.
-    taken: Mutex<Option<StoredInput>>,
+    taken: Mutex<Option<Taken>>,
+}
+
+/// A program that was read. It has its place among those that are read until it is in the log, or given up.
+#[derive(Debug)]
+struct Taken {
+    input: StoredInput,
+    _reading: SemaphorePermit<'static>,
 }
 
 impl SubmitWorkspaceJob {
@@ -132,13 +142,17 @@ impl SubmitWorkspaceJob {
     /// # Errors
     /// [`Error::Invalid`], and [`FILE_REDACTED`], where what lies in the workspace cannot be run.
     pub(in crate::application) async fn take(&self, unit: &mut Unit<'_>) -> Result<SubmitJob, Error> {
-        let (job, input) = {
-            let busy = |_| Error::later(OVERLOADED, Duration::from_secs(1));
-            let _reading = timeout(PATIENCE, READING.acquire()).await.map_err(busy)?.map_err(Error::failure)?;
-            self.with_program(unit).await?
-        };
-        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(input);
+        // What an attempt before has read gives its place back first: else all could wait for each other.
+        self.keep(None);
+        let busy = |_| Error::later(OVERLOADED, Duration::from_secs(1));
+        let reading = timeout(PATIENCE, READING.acquire()).await.map_err(busy)?.map_err(Error::failure)?;
+        let (job, input) = self.with_program(unit).await?;
+        self.keep(Some(Taken { input, _reading: reading }));
         Ok(job)
+    }
+
+    fn keep(&self, taken: Option<Taken>) {
+        *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = taken;
     }
 
     /// The files of the workspace, with what is in them now. How much that is, is known before it is read.
@@ -216,6 +230,6 @@ impl Command for SubmitWorkspaceJob {
 impl TableChange for SubmitWorkspaceJob {
     fn changes(&self) -> Result<Vec<Change>, Error> {
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.iter().map(|input| input.keep(self.job.job_id)).collect()
+        taken.iter().map(|taken| taken.input.keep(self.job.job_id)).collect()
     }
 }

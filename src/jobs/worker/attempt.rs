@@ -4,7 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{self, AckKind};
 use futures::future::BoxFuture;
-use tokio::{sync::OwnedSemaphorePermit, time::interval};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, interval_at},
+};
 use tokio_util::sync::CancellationToken;
 use workroom_domain::{
     ids::JobId,
@@ -81,8 +84,8 @@ impl Life {
     async fn start(&self, message: &jetstream::Message, report: Report) -> Option<JobState> {
         let recorded = self.recorder.record(report);
         tokio::pin!(recorded);
-        let mut ticks = interval(PATIENCE);
-        ticks.tick().await;
+        // The first tick of an `interval` comes with the timer's next millisecond, which each start would wait for.
+        let mut ticks = interval_at(Instant::now() + PATIENCE, PATIENCE);
         let started = loop {
             tokio::select! {
                 // None: the worker was given up before the log answered. The queue gives the attempt to another.

@@ -68,6 +68,8 @@ async fn messages_are_understood_as_the_document_says() {
         ("PublishMessage", in_file(json!({"type": "publish", "name": "a", "data": 1})), true),
         ("UnsubscribeMessage", in_file(json!({"type": "unsubscribe"})), true),
         ("SubscribeMessage", json!({"type": "subscribe", "project_id": project, "file_id": id}), false),
+        ("SubscribeMessage", json!({"type": "subscribe", "account": true, "workspace_id": id, "file_id": id}), false),
+        ("UnsubscribeMessage", json!({"type": "unsubscribe", "organization_id": id, "workspace_id": id}), false),
         ("PresenceMessage", json!({"type": "presence", "project_id": project, "file_id": id, "state": 1}), false),
         ("ClientCursorMessage", json!({"type": "cursor", "project_id": project, "document": true}), false),
         (

@@ -107,7 +107,11 @@ async fn a_file_has_a_room_of_its_own_over_all_instances() {
     let mut here = enter(&ada, &file, wanted.clone()).await;
     assert_eq!(count(&mut here, &file).await, 1);
     let mut there = enter(&bob.at(&two.address), &file, wanted).await;
-    assert_eq!(count(&mut there, &file).await, 2);
+    match count(&mut there, &file).await {
+        2 => {}
+        // The other instance has taken its time to answer.
+        seen => assert_eq!((seen, &there.expect("presence.joined").await["user_id"]), (1, &json!(ada.id))),
+    }
     let joined = here.expect("presence.joined").await;
     assert_eq!((ids(&joined), &joined["user_id"]), (file.clone(), &json!(bob.id)));
 

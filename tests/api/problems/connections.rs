@@ -126,6 +126,26 @@ async fn what_is_no_http_is_answered_or_cut_and_harms_nothing() {
     server.client().get("//health").await.is(200);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_answers_head_has_no_body_over_http_2_either() {
+    let world = World::new().await;
+    let server = world.server_without_worker().await;
+    let stream = TcpStream::connect(&server.address).await.expect("a connection");
+    let (mut client, connection) = h2::client::handshake(stream).await.expect("HTTP/2 without TLS");
+    let connection = tokio::spawn(connection);
+    for (path, status) in [("/health", 200), ("/nothing", 404), ("/api/v1/auth/me", 401), ("/api/v1/auth/login", 405)] {
+        let request = http::Request::head(format!("http://{}{path}", server.address)).body(()).expect("a request");
+        client = client.ready().await.expect("a connection");
+        let (response, _) = client.send_request(request, true).expect("a stream");
+        let response = response.await.expect("a reply");
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_ne!(response.headers()["content-length"], "0", "{path}: it is that of the reply to GET");
+        let body = response.into_body().data().await;
+        assert!(body.is_none(), "{path}: {body:?}");
+    }
+    connection.abort();
+}
+
 /// Reads one reply, by its `content-length`; its head in small letters.
 async fn reply(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();

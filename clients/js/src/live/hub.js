@@ -65,9 +65,9 @@ export class Hub {
     return this.#wire.send(subscription, frame);
   }
 
-  /** Whether somebody follows that room. */
-  follows(key) {
-    return [...this.#subscriptions].some((one) => one.key === key);
+  /** Whether the service takes this connection for one that follows that room, by what it was sent until now. */
+  hasAskedFor(key) {
+    return this.#wire.hasAskedFor(key);
   }
 
   publish({ project_id, workspace_id, file_id }, name, data) {

@@ -230,7 +230,7 @@ export class Subscription extends Emitter {
     this.#cursorSentAt = Date.now();
     const frame = { ...this.#cursor, ...this.topic };
     // The file's own room may be followed by the same connection: then it has to be said which one is meant.
-    const isFollowed = frame.workspace_id && frame.file_id && this.#hub.follows(topicKey(frame));
+    const isFollowed = frame.workspace_id && frame.file_id && this.#hub.hasAskedFor(topicKey(frame));
     this.#hub.send(this, { ...frame, type: "cursor", ...(isFollowed && { document: Boolean(this.topic.file_id) }) });
   }
 }

@@ -96,6 +96,11 @@ export class Wire {
     return foreign ?? places.reduce((least, one) => (least && least.seq <= one.seq ? least : one), null);
   }
 
+  /** Whether the service was asked for that on this connection. What was given up a moment ago is, until the service is told so. */
+  hasAskedFor(key) {
+    return this.#topics.has(key);
+  }
+
   /** Sends something of a subscription. Whether it was sent. */
   send(subscription, frame) {
     return Boolean(this.#link?.transport === "websocket" && this.#topics.has(subscription.key) && this.#send(frame, { subscription }));
