@@ -15,7 +15,7 @@ use futures::future::try_join_all;
 use serde_json::{Value, json};
 
 use super::{
-    Stage, float,
+    Stage, bare_send, float,
     reader::Reader,
     socket_io,
     writers::{write_at, write_until},
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     Options,
     commands::found_project,
-    report::{line, progress},
+    report::{bar, progress},
     samples::median,
 };
 
@@ -32,6 +32,10 @@ const WRITERS: usize = 64;
 const READERS: usize = 100;
 /// Commands a second and readers where little is delivered at a time: ten thousand deliveries a second, both ways.
 const SPARSE: [(u64, usize); 2] = [(500, 20), (100, 100)];
+/// Deliveries a second, and microseconds of processor time of each: where as much as possible is delivered, and where little is.
+const DELIVERIES_BAR: f64 = 300_000.0;
+const DENSE_BAR: f64 = 0.8;
+const SPARSE_BAR: f64 = 4.0;
 
 /// What one round gave.
 struct Round {
@@ -47,7 +51,7 @@ struct Round {
 pub async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<Value> {
     let peer = socket_io::SocketIo::start().await?;
     let (mut ours, mut theirs, mut dense) = (Vec::new(), Vec::new(), Vec::new());
-    let mut sparse = SPARSE.map(|_| Vec::new());
+    let (mut sparse, mut sends) = (SPARSE.map(|_| Vec::new()), SPARSE.map(|_| Vec::new()));
     for number in 1..=options.rounds.max(1) {
         progress(&format!("round {number}: {WRITERS} writers, {READERS} readers"));
         let many = round(stage, options, READERS, None).await?;
@@ -59,22 +63,33 @@ pub async fn measure(stage: &Stage, options: &Options) -> anyhow::Result<Value> 
         progress(&format!("round {number}: {WRITERS} writers, 1 reader"));
         let one = round(stage, options, 1, None).await?;
         dense.push((many.micros_per_command - one.micros_per_command) / float(READERS - 1));
-        for ((rate, readers), each) in SPARSE.into_iter().zip(&mut sparse) {
+        for (((rate, readers), each), send) in SPARSE.into_iter().zip(&mut sparse).zip(&mut sends) {
             progress(&format!("round {number}: {rate} commands/s, {readers} readers"));
             let many = round(stage, options, readers, Some(rate)).await?;
             let one = round(stage, options, 1, Some(rate)).await?;
             each.push((many.micros_per_command - one.micros_per_command) / float(readers - 1));
+            send.push(bare_send::measure(rate, readers, options.duration()).await?);
         }
     }
     let [ours, theirs, dense] = [ours, theirs, dense].map(|rounds| median(rounds.into_iter()));
-    line(&format!("{WRITERS} writers, {READERS} readers: {ours:.0} deliveries a second"));
+    bar(
+        ours >= DELIVERIES_BAR,
+        &format!("{WRITERS} writers, {READERS} readers: {ours:.0} deliveries a second (bar {DELIVERIES_BAR:.0})"),
+    );
     let beside = peer.as_ref().map_or(Value::Null, |peer| peer.show(ours, theirs));
-    line(&format!("processor time of a delivery there: {dense:.2} us"));
+    bar(dense <= DENSE_BAR, &format!("processor time of a delivery there: {dense:.2} us (bar {DENSE_BAR})"));
     let mut json = json!({"per_second": ours, "socket_io": beside, "micros_each": dense});
-    for ((rate, readers), each) in SPARSE.into_iter().zip(sparse) {
-        let each = median(each.into_iter());
-        line(&format!("processor time of a delivery at {rate}/s to {readers} readers: {each:.2} us"));
+    for (((rate, readers), each), send) in SPARSE.into_iter().zip(sparse).zip(sends) {
+        let (each, send) = (median(each.into_iter()), median(send.into_iter()));
+        bar(
+            each <= SPARSE_BAR,
+            &format!(
+                "processor time of a delivery at {rate}/s to {readers} readers: {each:.2} us (bar {SPARSE_BAR}); \
+                 a bare send over loopback, as often: {send:.2} us"
+            ),
+        );
         json[format!("micros_each_at_{rate}_to_{readers}")] = each.into();
+        json[format!("micros_of_a_send_at_{rate}_to_{readers}")] = send.into();
     }
     if let Some(peer) = peer {
         peer.stop().await;

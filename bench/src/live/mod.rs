@@ -1,6 +1,7 @@
 //! `./dev bench live`: how long an event takes to a socket, how many deliveries a second there are, and what sockets cost: idle ones,
 //! those that come back, and those that do not read.
 
+mod bare_send;
 mod database;
 mod deliveries;
 mod idle;
