@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     commands::found_project,
-    report::{line, progress},
+    report::{bar, progress},
     samples::Figures,
 };
 
@@ -23,6 +23,10 @@ const EVENTS: usize = 20_000;
 const RATE: u64 = 50;
 /// How long they work.
 const MEANWHILE: Duration = Duration::from_secs(4);
+/// Seconds until the last one is current, MiB of memory for each, and how many times as long commands may take.
+const SECONDS_BAR: f64 = 8.0;
+const MEMORY_BAR: f64 = 1.0;
+const RATIO_BAR: f64 = 2.0;
 
 /// Measures.
 ///
@@ -66,11 +70,14 @@ pub async fn measure(stage: &Stage) -> anyhow::Result<Value> {
     let transactions = stage.database.transactions().await? - before - 2 * commands;
     let (seconds, each) = (took.as_secs_f64(), (peak - memory) / float(SOCKETS));
     let ratio = busy.p99_us / quiet.p99_us;
-    line(&format!(
-        "{SOCKETS} sockets resume {EVENTS} events each: {seconds:.2} s, {each:.2} MiB a socket at most, {transactions} transactions; \
-         commands' p99 meanwhile {:.1} ms, {ratio:.1} x",
-        busy.p99_us / 1000.0
-    ));
+    bar(
+        seconds <= SECONDS_BAR && each <= MEMORY_BAR && ratio <= RATIO_BAR,
+        &format!(
+            "{SOCKETS} sockets resume {EVENTS} events each: {seconds:.2} s (bar {SECONDS_BAR}), {each:.2} MiB a socket at most \
+             (bar {MEMORY_BAR}), {transactions} transactions; commands' p99 meanwhile {:.1} ms, {ratio:.1} x (bar {RATIO_BAR})",
+            busy.p99_us / 1000.0
+        ),
+    );
     Ok(json!({
         "seconds": seconds, "mib_each": each, "transactions": transactions,
         "commands_quiet": quiet.json(), "commands_meanwhile": busy.json(),

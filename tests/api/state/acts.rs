@@ -180,6 +180,10 @@ const WAITING: &str = "SELECT id::text FROM views.jobs
     WHERE project_id = $1 AND status = 'pending' AND job_type <> 'webhook_delivery' ORDER BY id";
 const CANCELLED: &str = "SELECT id::text FROM views.jobs
     WHERE project_id = $1 AND status = 'cancelled' AND job_type <> 'webhook_delivery' ORDER BY id";
+/// Of those, what they work on is there still: of a redacted one it is not.
+const RETRIABLE: &str = "SELECT j.id::text FROM views.jobs j LEFT JOIN job_inputs i ON i.job_id = j.id
+    WHERE j.project_id = $1 AND j.status = 'cancelled'
+      AND (j.job_type = 'noop' OR j.job_type = 'code_execution' AND i.job_id IS NOT NULL) ORDER BY j.id";
 const SCHEDULES: &str = "SELECT id::text FROM views.schedules WHERE project_id = $1 ORDER BY id";
 const WEBHOOKS: &str = "SELECT id::text FROM views.webhooks WHERE project_id = $1 ORDER BY id";
 const LIMITED: &str = "SELECT id::text FROM views.job_rules WHERE project_id = $1 AND running IS NOT NULL";
@@ -383,7 +387,7 @@ impl Story<'_> {
                 ada.cancel(&job).await.is(200);
             }
             Act::RetryJob => {
-                let job = self.one(CANCELLED, Act::CancelJob).await;
+                let job = self.one(RETRIABLE, Act::CancelJob).await;
                 ada.retry(&job).await.is(200);
             }
             _ => {
