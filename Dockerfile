@@ -16,10 +16,9 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     && install -s -m 0755 target/release/workroom target/release/workroom-launcher /usr/local/bin/
 
 FROM ${DEBIAN_IMAGE}
-# bubblewrap is the sandbox of jobs; the interpreters are what jobs may be written in. Of the image jobs see the interpreters,
-# the common commands and the libraries of both.
+# The interpreters are what jobs may be written in. Of the image jobs see them, the common commands and the libraries of both.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends bubblewrap ca-certificates nodejs python3 \
+    && apt-get install --yes --no-install-recommends ca-certificates nodejs python3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system --gid 10001 workroom \
     && useradd --system --uid 10001 --gid workroom --home-dir / --no-create-home --shell /usr/sbin/nologin workroom

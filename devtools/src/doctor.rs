@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use nix::unistd::geteuid;
@@ -39,7 +39,7 @@ pub fn doctor(data_dir: &Path) -> bool {
         let store = ToolStore::new(folder);
         lines.extend(passed_over());
         lines.extend(tools::all().map(|recipe| tool(recipe, &store)));
-        lines.push(sandbox(&store));
+        lines.push(sandbox());
     }
     lines.extend(["python3", "node", "bash"].map(interpreter));
     lines.push(user_namespaces());
@@ -103,12 +103,12 @@ fn interpreter(name: &'static str) -> Line {
     Line { subject: name, state: State::Good, text: format!("{version} ({})", place.display()) }
 }
 
-fn sandbox(store: &ToolStore) -> Line {
+fn sandbox() -> Line {
     let subject = "sandbox";
-    let Ok(Some(bwrap)) = tools::bubblewrap::RECIPE.find(store) else {
-        return Line { subject, state: State::Poor, text: "not tried; bubblewrap is not here yet".to_owned() };
+    let Some(unshare) = run::find("unshare") else {
+        return Line { subject, state: State::Poor, text: "not tried; there is no `unshare`".to_owned() };
     };
-    match sandbox_starts(&bwrap.path) {
+    match sandbox_starts(&unshare) {
         Ok(()) => Line { subject, state: State::Good, text: "starts as an unprivileged user".to_owned() },
         Err(reason) => {
             Line { subject, state: State::Poor, text: format!("does not start, so jobs cannot run: {reason}") }
@@ -116,13 +116,21 @@ fn sandbox(store: &ToolStore) -> Line {
     }
 }
 
-fn sandbox_starts(bwrap: &Path) -> Result<(), String> {
-    let program =
-        ["/bin/true", "/usr/bin/true"].map(PathBuf::from).into_iter().find(|path| path.exists()).unwrap_or_default();
-    let mut command = Command::new(bwrap);
-    command
-        .args(["--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "--die-with-parent", "--"])
-        .arg(program);
+/// Makes the namespaces that a sandbox is made of, and the file system that hosts refuse most often.
+fn sandbox_starts(unshare: &Path) -> Result<(), String> {
+    let mut command = Command::new(unshare);
+    command.args([
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--pid",
+        "--net",
+        "--ipc",
+        "--uts",
+        "--fork",
+        "--mount-proc",
+    ]);
+    command.arg("true");
     if geteuid().is_root() {
         // Without privileges, as jobs run; and not in the caller's folder, which that user may be kept out of.
         command.uid(NOBODY).gid(NOBODY).current_dir("/");

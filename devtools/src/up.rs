@@ -3,7 +3,7 @@
 //! The service is a process of its own: the binary `workroom`, told by one variable what a developer's machine is like. What
 //! nobody has set is chosen so that the first start needs no settings; where the private servers are holds in any case.
 
-use std::{net::IpAddr, path::Path, path::PathBuf, process::ExitStatus, time::Duration};
+use std::{net::IpAddr, process::ExitStatus, time::Duration};
 
 use anyhow::{Context, bail};
 use nix::sys::signal::Signal;
@@ -13,9 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::{
     child::{Child, ChildSpec, Spawner, own_bin, workroom_bin},
     cli::{UpArgs, prepare_up},
-    folder::DataFolder,
     services::Services,
-    tools,
 };
 
 /// What the service reads the settings of a developer's machine from.
@@ -32,18 +30,12 @@ pub async fn up(args: &UpArgs) -> anyhow::Result<bool> {
     tokio::pin!(stop);
     let host: IpAddr = args.host.parse().with_context(|| format!("{} is no IP address", args.host))?;
     let workroom = workroom_bin()?;
-    let prepared = async {
-        let services = prepare_up(args).await?;
-        let bubblewrap = bubblewrap(&args.folder.data_dir).await;
-        anyhow::Ok((services, bubblewrap))
-    };
-    let (services, bubblewrap) = tokio::select! {
-        prepared = prepared => prepared?,
+    let services = tokio::select! {
+        prepared = prepare_up(args) => prepared?,
         () = &mut stop => return Ok(true),
     };
     let settings = json!({
         "defaults": {
-            "bubblewrap": bubblewrap,
             "mail_folder": services.folder().root().join("mail"),
             "email_proof": "trusted",
         },
@@ -101,15 +93,6 @@ fn overrides(services: &Services, host: IpAddr, port: u16) -> serde_json::Value 
         }
     }
     settings
-}
-
-/// Finds or fetches bubblewrap. Without it everything but running code works, and the service says so.
-async fn bubblewrap(data_dir: &Path) -> Option<PathBuf> {
-    let found = async {
-        let store = tools::ToolStore::new(&DataFolder::open(data_dir)?);
-        tools::find(&store, |store| tools::bubblewrap::RECIPE.ensure(store)).await
-    };
-    found.await.inspect_err(|error| tracing::warn!("code cannot be run: {error:#}")).ok().map(|tool| tool.path)
 }
 
 /// Ready once the process is asked to stop: by Ctrl-C, by the system, or by the end of the terminal.

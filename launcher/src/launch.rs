@@ -1,10 +1,10 @@
-//! A launcher's life: a fresh process that gives up everything, starts bubblewrap, hands the program in and stays until all
+//! A launcher's life: a fresh process that gives up everything, starts a sandbox, hands the program in and stays until all
 //! of the sandbox is dead.
 //!
 //! ```text
-//! gives up what it has, joins its cgroups, becomes another user (confine.rs)
-//! starts bubblewrap, waits until a shell inside waits for its script ── "ready" ──► worker
-//! ◄── an order ── writes the program's files (inside.rs), gives the shell the rest of its script
+//! gives up what it has, joins its cgroups, becomes another user, goes into a user namespace (confine.rs)
+//! starts process 1 (start.rs), waits until it has made everything (../init.rs) ── "ready" ──► worker
+//! ◄── an order ── writes the program's files (inside.rs), tells process 1 what to start
 //! heeds the worker: asks the program to end (terminate.rs), or kills it; watches its memory where nobody else does (watch.rs)
 //! waits until process 1 is dead, and with it all others ── "ended" ──► worker
 //! reads what was left as artifacts (artifacts.rs) ──► worker
@@ -14,20 +14,15 @@ mod artifacts;
 mod confine;
 mod first;
 mod inside;
+mod start;
 mod terminate;
 mod watch;
 
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, BufReader, Read, Write},
-    os::{
-        fd::{AsRawFd, OwnedFd},
-        unix::{
-            fs::{MetadataExt, OpenOptionsExt},
-            process::CommandExt,
-        },
-    },
-    process::{Child, Command},
+    os::unix::{fs::MetadataExt, process::ExitStatusExt},
+    process::{Child, ExitStatus},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,50 +30,34 @@ use std::{
     thread,
 };
 
-use nix::{
-    fcntl::OFlag,
-    sys::prctl,
-    unistd::{self, pipe2},
-};
-use serde::Deserialize;
+use nix::unistd;
 
-use self::{confine::inheritable, first::First, inside::Inside, watch::Findings};
+use self::{first::First, inside::Inside, start::Pipes, watch::Findings};
 use crate::{
-    BUILD, bubblewrap,
+    BUILD,
+    failure::{During, Failure},
+    init::{Status, World},
     message::{self, ArtifactLimits, Ended, Message, Order, TERMINATE},
     plan::{LaunchArguments, Pipe, Plan},
-    start,
 };
 
 /// 128 + SIGXFSZ: a file had its limit.
 const FILE_TOO_LARGE: i32 = 153;
 
-/// Why nothing was started. The worker reads it from the launcher's standard error.
-#[derive(Debug, thiserror::Error)]
-#[error("sandbox launcher: {step}")]
-pub struct LaunchError {
-    step: &'static str,
-    source: Box<dyn std::error::Error + Send + Sync>,
-}
-
 /// Starts the sandbox, waits for its end and ends the process. Returns only if nothing could be started.
-///
-/// Must run before the process has a second thread: limits and users belong to threads.
-#[must_use]
-pub fn launch(arguments: &LaunchArguments) -> LaunchError {
+pub(crate) fn launch(arguments: &LaunchArguments) -> Failure {
     match try_launch(arguments) {
         Ok(()) => std::process::exit(0),
-        Err(error) => error,
+        Err(failure) => failure,
     }
 }
 
-fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
+fn try_launch(arguments: &LaunchArguments) -> Result<(), Failure> {
     let plan: Plan = serde_json::from_str(&arguments.plan).during("reading the plan")?;
     if plan.build != BUILD {
         return Err("the worker is of another build").during("reading the plan");
     }
     confine::close_inherited().during("closing inherited files")?;
-    let low = confine::low_descriptors().during("keeping low descriptors")?;
 
     // The worker's own descriptors, by its number: nothing else has to be inheritable in a process full of threads.
     let control = of_parent(&plan, plan.control, OpenOptions::new().read(true)).during("taking the worker's orders")?;
@@ -94,43 +73,21 @@ fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
         OpenOptions::new().write(true).open(file).and_then(|mut file| file.write_all(b"0")).during("joining cgroup")?;
     }
 
-    // Opened while still privileged: they may lie where the user below cannot go.
-    let bwrap = OpenOptions::new().read(true).custom_flags(OFlag::O_PATH.bits()).open(&plan.bwrap);
-    let bwrap = bwrap.during("opening bubblewrap")?;
-    let filter = File::open(&plan.filter).during("opening the seccomp filter")?;
+    // Read while still privileged: it may lie where the user below cannot go.
+    let filter = fs::read(&plan.filter).during("reading the list of system calls")?;
 
     // Held until all of the sandbox is dead.
     let _user = confine::confine(&plan)?;
-    // Process 1 comes to this process when bubblewrap's monitor ends, and can be waited for.
-    prctl::set_child_subreaper(true).during("becoming the one who waits for the sandbox")?;
-    drop(low);
-    let pipes = Pipes::new().during("making pipes")?;
-
-    let world = bubblewrap::world(&plan, pipes.status.1.as_raw_fd(), filter.as_raw_fd());
-    // Through a file, since process 1 inside shows its arguments to everybody.
-    let options = confine::in_memory(&world.encoded()).during("writing bubblewrap's arguments")?;
-    inheritable(&filter).and_then(|()| inheritable(&options)).during("passing files on")?;
-
-    // The standard library also gives SIGPIPE its default back, which Rust's start-up ignores.
-    let mut command = Command::new(format!("/proc/self/fd/{}", bwrap.as_raw_fd()));
-    command.env_clear().arg0("bwrap").arg("--args").arg(options.as_raw_fd().to_string()).arg("--");
-    let mut monitor =
-        command.args(bubblewrap::command(pipes.script.0.as_raw_fd())).spawn().during("starting bubblewrap")?;
-    drop((bwrap, filter, options));
-
-    let mut sandbox = match begin(&plan, pipes) {
-        Ok(sandbox) => sandbox,
-        Err(error) => {
-            // It has said why on standard error, and ends by itself.
-            let _ = monitor.wait();
-            return Err(error);
-        }
-    };
+    confine::enter_user_namespace().during("going into a user namespace")?;
+    let (child, pipes) = start::process_one()?;
+    confine::keep_looking().during("dropping capabilities")?;
+    let mut sandbox = Waiting::begin(&plan, child, pipes, &filter)?;
     let served = sandbox.serve(&plan, control, &report);
     if !matches!(served, Ok(Served::Runs { .. })) {
         sandbox.first.kill();
     }
-    let exit_code = sandbox.ended(&mut monitor).during("waiting for bubblewrap")?;
+    let (status, how) = sandbox.ended().during("waiting for the sandbox")?;
+    let exit_code = code_of(status.as_ref(), how);
     if let Served::Runs { artifacts, findings } = served? {
         let found = |finding: &AtomicBool| finding.load(Ordering::SeqCst);
         let disk_full = exit_code == Some(FILE_TOO_LARGE) || sandbox.inside.is_full();
@@ -143,7 +100,7 @@ fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
         // The worker may be gone.
         let told = message::write(&Message::Ended(ended), &report);
         if let (Ok(()), Some(limits)) = (told, artifacts) {
-            let by_itself = exit_code.is_some() && !ended.out_of_memory && !ended.unwatched;
+            let by_itself = status.is_some() && !ended.out_of_memory && !ended.unwatched;
             let limits = if by_itself { limits } else { ArtifactLimits { files: 0, ..limits } };
             artifacts::collect(sandbox.inside.workspace(), limits, &report).during("reading artifacts")?;
         }
@@ -151,32 +108,11 @@ fn try_launch(arguments: &LaunchArguments) -> Result<(), LaunchError> {
     Ok(())
 }
 
-/// Pipes to the sandbox and from it, each with its end for reading first.
-struct Pipes {
-    script: (OwnedFd, OwnedFd),
-    ready: (OwnedFd, OwnedFd),
-    status: (OwnedFd, OwnedFd),
-}
-
-impl Pipes {
-    fn new() -> io::Result<Self> {
-        let pipe = || pipe2(OFlag::O_CLOEXEC);
-        let pipes = Self { script: pipe()?, ready: pipe()?, status: pipe()? };
-        for end in [&pipes.script.0, &pipes.ready.1, &pipes.status.1] {
-            inheritable(end)?;
-        }
-        // Shells know descriptors of one digit only.
-        if pipes.script.0.as_raw_fd() > 9 || pipes.ready.1.as_raw_fd() > 9 {
-            return Err(io::Error::other("no low descriptor is free"));
-        }
-        Ok(pipes)
-    }
-}
-
-/// A sandbox in which nothing hostile runs yet: a shell waits for the rest of its script.
+/// A sandbox in which nothing hostile runs yet: process 1 waits for the program.
 struct Waiting {
+    child: Child,
     first: Arc<First>,
-    script: Option<File>,
+    orders: Option<File>,
     statuses: BufReader<File>,
     inside: Inside,
 }
@@ -189,47 +125,43 @@ enum Served {
     Unwanted,
 }
 
-/// What bubblewrap tells, in several JSON objects.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
-struct Status {
-    /// Process 1 of the sandbox, by its number outside.
-    child_pid: Option<i32>,
-    /// Exit code of a command that was really started.
-    exit_code: Option<i32>,
-}
-
-/// Waits until bubblewrap has made everything.
-fn begin(plan: &Plan, pipes: Pipes) -> Result<Waiting, LaunchError> {
-    let Pipes { script, ready, status } = pipes;
-    let processes = plan.cgroups.is_empty().then_some(plan.processes);
-    let prelude = start::prelude(processes, script.0.as_raw_fd(), ready.1.as_raw_fd());
-    // Bubblewrap has its own; with these here, the end of a pipe would never come.
-    drop((script.0, ready.1, status.1));
-
-    let mut statuses = BufReader::new(File::from(status.0));
-    let first = process_one(&mut statuses).ok_or("it has ended").during("starting bubblewrap")?;
-    let first = Arc::new(First::hold(first).during("holding process 1")?);
-    let (mut script, mut ready) = (File::from(script.1), File::from(ready.0));
-    let greeted = script.write_all(prelude.as_bytes()).and_then(|()| ready.read_exact(&mut [0]));
-    match greeted.and_then(|()| Inside::open(first.number())) {
-        Ok(inside) => Ok(Waiting { first, script: Some(script), statuses, inside }),
-        Err(error) => {
-            first.kill();
-            Err(error).during("starting the shell in the sandbox")
-        }
+impl Waiting {
+    /// Tells process 1 what the world is like, and waits until it has made it.
+    fn begin(plan: &Plan, mut child: Child, pipes: Pipes, filter: &[u8]) -> Result<Self, Failure> {
+        let Pipes { mut orders, statuses } = pipes;
+        let first = First::hold(child.id().cast_signed()).during("holding process 1")?;
+        let world = World {
+            root: plan.root.clone(),
+            mounts: plan.mounts.clone(),
+            workdir_bytes: plan.workdir_bytes,
+            processes: plan.cgroups.is_empty().then_some(plan.processes),
+            filter_bytes: filter.len() as u64,
+        };
+        let mut statuses = BufReader::new(statuses);
+        let told = message::write(&world, &orders).and_then(|()| orders.write_all(filter));
+        let answer = told.and_then(|()| message::read::<Status>(&mut statuses));
+        let ready = match answer {
+            Ok(Some(Status::Ready)) => Inside::open(first.number()),
+            // It has said why on standard error, and ends by itself.
+            Ok(_) => Err(io::Error::other("process 1 has ended")),
+            Err(error) => Err(error),
+        };
+        let inside = match ready {
+            Ok(inside) => inside,
+            Err(error) => {
+                // What it says comes first.
+                drop(orders);
+                let _ = child.wait();
+                return Err(error).during("making the sandbox");
+            }
+        };
+        Ok(Self { child, first: Arc::new(first), orders: Some(orders), statuses, inside })
     }
-}
-
-/// The first thing that bubblewrap tells. No byte behind it is read.
-fn process_one(statuses: &mut BufReader<File>) -> Option<i32> {
-    let status = serde_json::Deserializer::from_reader(statuses).into_iter::<Status>().next()?;
-    status.ok()?.child_pid
 }
 
 impl Waiting {
     /// Says that it is ready, waits for an order and starts the program.
-    fn serve(&mut self, plan: &Plan, control: File, report: &File) -> Result<Served, LaunchError> {
+    fn serve(&mut self, plan: &Plan, control: File, report: &File) -> Result<Served, Failure> {
         let mut control = BufReader::new(control);
         let order = message::write(&Message::Ready, report).and_then(|()| message::read::<Order>(&mut control));
         let Ok(Some(order)) = order else { return Ok(Served::Unwanted) };
@@ -253,20 +185,26 @@ impl Waiting {
             let watching = thread::Builder::new().spawn(move || watch::watch(&first, memory_bytes, &findings));
             watching.during("watching the memory")?;
         }
-        if let Some(mut script) = self.script.take() {
-            script.write_all(order.script.as_bytes()).during("starting the program")?;
+        if let Some(orders) = self.orders.take() {
+            let told = message::write(&Message::Started, report);
+            told.and_then(|()| message::write(&order.program, &orders)).during("starting the program")?;
         }
         Ok(Served::Runs { artifacts: order.artifacts, findings })
     }
 
-    /// Waits until all of the sandbox is dead. Returns the exit code of a command that ended by itself.
-    fn ended(&mut self, monitor: &mut Child) -> io::Result<Option<i32>> {
-        monitor.wait()?;
+    /// Waits until all of the sandbox is dead. Returns what process 1 has said of a command that ended by itself, and how it ended.
+    fn ended(&mut self) -> io::Result<(Option<Status>, ExitStatus)> {
         // What the program has left running goes with process 1.
-        self.first.kill();
-        self.first.wait();
-        let parts = serde_json::Deserializer::from_reader(&mut self.statuses).into_iter::<Status>();
-        Ok(parts.map_while(Result::ok).find_map(|status| status.exit_code))
+        let how = self.child.wait()?;
+        Ok((message::read(&mut self.statuses).ok().flatten(), how))
+    }
+}
+
+/// The program's exit code. Where process 1 was killed before it could tell, such as for want of memory, the program was as well.
+fn code_of(status: Option<&Status>, how: ExitStatus) -> Option<i32> {
+    match status {
+        Some(Status::Exited(code)) => Some(*code),
+        Some(Status::Ready) | None => how.signal().map(|signal| 128 + signal),
     }
 }
 
@@ -281,7 +219,7 @@ fn heed(mut control: BufReader<File>, first: &First) {
     first.kill();
 }
 
-fn check_parent(parent: i32) -> Result<(), LaunchError> {
+fn check_parent(parent: i32) -> Result<(), Failure> {
     if unistd::getppid().as_raw() == parent {
         Ok(())
     } else {
@@ -295,12 +233,15 @@ fn of_parent(plan: &Plan, pipe: Pipe, how: &mut OpenOptions) -> io::Result<File>
     if file.metadata()?.ino() == pipe.inode { Ok(file) } else { Err(io::Error::other("the worker has let go of it")) }
 }
 
-trait During<T> {
-    fn during(self, step: &'static str) -> Result<T, LaunchError>;
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<T, E: Into<Box<dyn std::error::Error + Send + Sync>>> During<T> for Result<T, E> {
-    fn during(self, step: &'static str) -> Result<T, LaunchError> {
-        self.map_err(|source| LaunchError { step, source: source.into() })
+    #[test]
+    fn a_program_is_killed_with_process_1() {
+        let killed = ExitStatus::from_raw(9);
+        assert_eq!(code_of(None, killed), Some(137));
+        assert_eq!(code_of(Some(&Status::Exited(3)), killed), Some(3), "it had told before");
+        assert_eq!(code_of(None, ExitStatus::from_raw(1 << 8)), None, "it could not go on");
     }
 }

@@ -2,15 +2,14 @@
 
 use std::{io::Write, process::ExitCode};
 
-use workroom_launcher::{BUILD, PROGRAM, TELL_BUILD, launch, plan::LaunchArguments};
+use workroom_launcher::{BUILD, PROGRAM, TELL_BUILD, run};
 
 fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == TELL_BUILD) {
         return writeln!(std::io::stdout(), "{BUILD}").map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
-    let said = match LaunchArguments::read(std::env::args_os()) {
-        Some(arguments) => {
-            let error = launch(&arguments);
+    let said = match run() {
+        Some(error) => {
             let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
             format!("{error}{source}")
         }

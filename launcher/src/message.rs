@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! worker → launcher   an order and the content of its files; `t` to ask the program to end; the end of the pipe kills
-//! launcher → worker   ready; ended; then each artifact with its content, and collected
+//! launcher → worker   ready; started; ended; then each artifact with its content, and collected
 //! ```
 
 use std::io::{self, BufRead, Write};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-/// Longest line. An order names up to 1,000 files and holds a script of 256 KiB, which quoting and JSON make several times longer.
+/// Longest line. An order names up to 1,000 files, and holds arguments and variables of 256 KiB, which JSON makes several times longer.
 pub const LONGEST_LINE: u64 = 16 * 1024 * 1024;
 
 /// The byte that asks the program to end.
@@ -20,10 +20,19 @@ pub const TERMINATE: u8 = b't';
 pub struct Order {
     /// What is put into the work directory.
     pub files: Vec<Entry>,
-    /// The second part of the shell's script.
-    pub script: String,
+    /// What is started then.
+    pub program: Program,
     /// What may be left as artifacts; nothing is read without it.
     pub artifacts: Option<ArtifactLimits>,
+}
+
+/// A command and its environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Variables beside those that every program has; of two with one name the last counts.
+    pub environment: Vec<(String, String)>,
+    /// The interpreter, and its arguments.
+    pub command: Vec<String>,
 }
 
 /// A file, and how much content follows.
@@ -52,6 +61,8 @@ pub struct ArtifactLimits {
 pub enum Message {
     /// Everything is made, and waits for an order.
     Ready,
+    /// The program is about to begin; before this, it has certainly not.
+    Started,
     /// The program has ended, and all it has started is dead.
     Ended(Ended),
     /// A file that it has left; its content follows.
@@ -66,7 +77,7 @@ pub enum Message {
 /// How a program ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    /// None when it was killed with the sandbox.
+    /// 128 + the signal when process 1 was killed, and it with it; none when process 1 failed.
     pub exit_code: Option<i32>,
     /// The launcher killed it for its memory.
     pub out_of_memory: bool,
@@ -128,7 +139,10 @@ mod tests {
     fn an_order_is_one_line_before_its_content() {
         let order = Order {
             files: vec![Entry { path: "a".to_owned(), bytes: 2 }],
-            script: "exec 'x'\n".to_owned(),
+            program: Program {
+                environment: vec![("A".to_owned(), "it's $A\n".to_owned())],
+                command: vec!["sh".to_owned(), String::new()],
+            },
             artifacts: Some(ArtifactLimits { files: 1, bytes: 2, path_bytes: 3 }),
         };
         let mut pipe = line(&order).unwrap();

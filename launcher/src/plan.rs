@@ -12,11 +12,11 @@ pub struct LaunchArguments {
 }
 
 impl LaunchArguments {
-    /// The first argument: the service's own binary can be a launcher too, and knows by this that it is to be one.
+    /// The first argument.
     pub const COMMAND: &str = "sandbox-launch";
 
     /// Reads the arguments of a process that is to be a launcher; `None` if it is to be something else.
-    pub fn read(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
+    pub(crate) fn read(mut arguments: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
         arguments.nth(1).filter(|command| command == Self::COMMAND)?;
         arguments.next().filter(|option| option == "--plan")?;
         Some(Self { plan: arguments.next()?.into_string().ok()? })
@@ -38,13 +38,11 @@ pub struct Plan {
     pub control: Pipe,
     /// The worker's pipe to which the launcher writes messages.
     pub report: Pipe,
-    /// The bubblewrap program.
-    pub bwrap: PathBuf,
     /// The folder that becomes `/`.
     pub root: PathBuf,
     /// What of the host is mounted at its own place, read-only.
     pub mounts: Vec<PathBuf>,
-    /// The list of allowed system calls, as bubblewrap reads it.
+    /// The list of allowed system calls: an array of `struct sock_filter`.
     pub filter: PathBuf,
     /// Files of cgroups by which to join; empty where there are none.
     pub cgroups: Vec<PathBuf>,

@@ -13,8 +13,6 @@ mod serve;
 
 use clap::{Parser, Subcommand};
 
-use workroom_launcher::plan::LaunchArguments;
-
 /// The backend of a real-time collaborative workspace.
 #[derive(Parser)]
 #[command(name = "workroom", version)]
@@ -57,8 +55,8 @@ enum Command {
 /// Whatever kept it from succeeding, as one sentence.
 pub fn main() -> anyhow::Result<std::process::ExitCode> {
     // This one becomes another program: nothing may run beside it, and nothing else is put together for it.
-    if let Some(arguments) = LaunchArguments::read(std::env::args_os()) {
-        return Err(workroom_launcher::launch(&arguments).into());
+    if let Some(failure) = workroom_launcher::run() {
+        return Err(failure.into());
     }
     let command = Cli::parse().command;
     crate::identity::signing_key::install_crypto_provider();

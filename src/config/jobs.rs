@@ -37,8 +37,6 @@ section! {
         running_per_project: usize = 0,
         /// Jobs submitted by an account that run at a time; 0 is as many as there are slots.
         running_per_account: usize = 0,
-        /// Where bubblewrap is; searched in `PATH` when not given. Without it no code is run.
-        bubblewrap: Option<PathBuf> = None,
         /// Whether code is run where there are no cgroups: `auto` does, `required` does not, `never` makes none.
         sandbox_cgroups: UseCgroups = SandboxConfig::default().cgroups,
         /// First of the users that programs run as where the worker is root; each running program has the next free one.
@@ -90,10 +88,9 @@ impl JobSettings {
         Duration::from_secs(self.worker_grace_seconds.min(3600))
     }
 
-    /// What the sandbox needs of it, with bubblewrap where it is.
-    pub fn sandbox(&self, bwrap: PathBuf) -> SandboxConfig {
+    /// What the sandbox needs of it.
+    pub fn sandbox(&self) -> SandboxConfig {
         SandboxConfig {
-            bwrap,
             cgroups: self.sandbox_cgroups,
             first_uid: self.sandbox_first_uid,
             folder: self.sandbox_folder.clone(),

@@ -8,10 +8,9 @@ const INSIDE_OPTIONAL: [&str; 2] = ["identity_webhook__issuer", "identity_webhoo
 pub(super) const UNPREFIXED: [&str; 4] = ["database_url", "direct_url", "owner_url", "nats_url"];
 pub(super) const PREFIX: &str = "WORKROOM_";
 /// Variables of this prefix that other programs read: the development commands, the tests, `docker-compose.yml`.
-pub(super) const OF_OTHERS: [&str; 19] = [
+pub(super) const OF_OTHERS: [&str; 18] = [
     Development::VARIABLE,
     "WORKROOM_BIN",
-    "WORKROOM_BWRAP",
     "WORKROOM_CGROUP_OPTION",
     "WORKROOM_DATA_DIR",
     "WORKROOM_DEBIAN_MIRROR",

@@ -1,6 +1,6 @@
 //! The sandbox of a process that runs jobs.
 
-use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use workroom_projections::describe::describe;
 
@@ -12,8 +12,7 @@ pub(super) type Found = Result<Option<Sandbox>, String>;
 
 /// Tries the sandbox that is configured.
 pub(super) async fn find(base: &Base) -> Found {
-    let bwrap = base.config.jobs.bubblewrap.clone().or_else(in_path).unwrap_or_else(|| "/usr/bin/bwrap".into());
-    match Sandbox::probe(base.config.jobs.sandbox(bwrap)).await {
+    match Sandbox::probe(base.config.jobs.sandbox()).await {
         Ok(sandbox) => {
             tracing::info!(sandbox = %sandbox.describe(), "code can be run");
             Ok(Some(sandbox))
@@ -24,12 +23,6 @@ pub(super) async fn find(base: &Base) -> Found {
             Err(reason)
         }
     }
-}
-
-/// bubblewrap as the shell would find it.
-fn in_path() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("bwrap")).find(|program| program.is_file())
 }
 
 /// Refuses code that nobody here could run. A process without the worker role leaves that to those who have it.

@@ -1,7 +1,6 @@
 //! What all parts stand on: the servers, a service with all roles and default settings, and somebody who is signed in.
 
 use std::{
-    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -12,12 +11,7 @@ use hyper::{Method, body::Bytes};
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use workroom::{jobs::QUEUE, messaging::Messaging};
-use workroom_dev::{
-    child::workroom_bin,
-    folder::DataFolder,
-    services::Services,
-    tools::{self, ToolStore},
-};
+use workroom_dev::{child::workroom_bin, services::Services};
 
 use super::{CLIENTS, PATIENCE, bash, log::Log, processes};
 use crate::{
@@ -41,7 +35,6 @@ pub struct Stage {
     pub services: Services,
     pub server: Server,
     messaging: Messaging,
-    bubblewrap: Option<String>,
     token: String,
     submitted: AtomicUsize,
     runs_code: bool,
@@ -54,19 +47,12 @@ impl Stage {
     /// Something it needs is missing or fails.
     pub async fn prepare() -> anyhow::Result<Self> {
         let services = services().await?;
-        let bubblewrap = match bubblewrap().await {
-            Ok(path) => Some(path),
-            Err(error) => {
-                line(&format!("{error:#}"));
-                None
-            }
-        };
-        let server = start(&services, bubblewrap.as_deref(), &[]).await?;
+        let server = start(&services, &[]).await?;
         let token = sign_in(&mut Connection::open(&server.address).await?).await?;
         let log = Log::connect(&services).await?;
         let messaging = Messaging::connect(services.nats_url()).await?;
         let submitted = AtomicUsize::new(0);
-        let mut stage = Self { log, services, server, messaging, bubblewrap, token, submitted, runs_code: true };
+        let mut stage = Self { log, services, server, messaging, token, submitted, runs_code: true };
         let mut connection = stage.connect().await?;
         if let Err(error) = stage.submit_one(&mut connection, &bash("true")).await {
             line(&format!("no code can be run here; what needs it is left out: {error:#}"));
@@ -87,7 +73,7 @@ impl Stage {
     /// It does not start.
     pub async fn without_worker(&mut self) -> anyhow::Result<()> {
         let roles = r#"["api","live","projector","relay","scheduler"]"#;
-        let server = start(&self.services, self.bubblewrap.as_deref(), &[("WORKROOM_ROLES", roles)]).await?;
+        let server = start(&self.services, &[("WORKROOM_ROLES", roles)]).await?;
         std::mem::replace(&mut self.server, server).stop().await;
         Ok(())
     }
@@ -99,9 +85,8 @@ impl Stage {
     pub async fn worker(&self, slots: usize) -> anyhow::Result<Server> {
         let postgres = self.services.postgres().context("the benchmark has a Postgres of its own")?;
         let nats = self.services.nats().context("the benchmark has a NATS of its own")?;
-        let mut variables =
+        let variables =
             vec![("WORKROOM_ROLES", r#"["worker"]"#.to_owned()), ("WORKROOM_WORKER_SLOTS", slots.to_string())];
-        variables.extend(self.bubblewrap.clone().map(|path| ("WORKROOM_BUBBLEWRAP", path)));
         Server::start_with(&workroom_bin()?, &postgres.worker_url(), &nats.worker_url(), &variables).await
     }
 
@@ -246,18 +231,8 @@ impl Stage {
 }
 
 /// Starts the service, with these settings beside its defaults.
-async fn start(services: &Services, bubblewrap: Option<&str>, settings: &[(&str, &str)]) -> anyhow::Result<Server> {
+async fn start(services: &Services, settings: &[(&str, &str)]) -> anyhow::Result<Server> {
     let mut variables = vec![("WORKROOM_ACCESS_TOKEN_SECONDS", TOKEN_SECONDS.to_owned())];
-    variables.extend(bubblewrap.map(|path| ("WORKROOM_BUBBLEWRAP", path.to_owned())));
     variables.extend(settings.iter().map(|(name, value)| (*name, (*value).to_owned())));
     Server::start_with(&workroom_bin()?, services.owner_url(), services.nats_url(), &variables).await
-}
-
-/// Finds or fetches bubblewrap.
-async fn bubblewrap() -> anyhow::Result<String> {
-    let data_dir = std::env::var_os("WORKROOM_DATA_DIR").map_or_else(|| PathBuf::from(".workroom"), PathBuf::from);
-    let store = ToolStore::new(&DataFolder::open(&data_dir)?);
-    let tool = tools::find(&store, |store| tools::bubblewrap::RECIPE.ensure(store)).await?;
-    let path = std::path::absolute(tool.path)?;
-    path.into_os_string().into_string().ok().context("the path of bubblewrap is no text")
 }

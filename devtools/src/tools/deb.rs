@@ -24,13 +24,7 @@ struct Pin {
 }
 
 /// The packages of Debian 12.
-const PINS: [Pin; 3] = [
-    Pin {
-        package: "bubblewrap",
-        version: "0.8.0-2+deb12u1",
-        amd64: "3cc9134a3286ad01a323dcd924ba123eb634cefaeec82d774257e06308aeaadb",
-        arm64: "d044ba1d7961d835669035fcd1e11121f1dc960a1a2e1c6489a93ea44e083557",
-    },
+const PINS: [Pin; 2] = [
     Pin {
         package: "libpq5",
         version: "15.20-0+deb12u1",
@@ -217,7 +211,7 @@ fn check(file: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The pinned hash for a file name such as `bubblewrap_0.8.0-2+deb12u1_amd64.deb`.
+/// The pinned hash for a file name such as `libpq5_15.20-0+deb12u1_amd64.deb`.
 fn pinned_hash(name: &str) -> Option<&'static str> {
     let mut parts = name.strip_suffix(".deb")?.split('_');
     let (package, version, arch) = (parts.next()?, parts.next()?, parts.next()?);
@@ -241,9 +235,9 @@ mod tests {
 
     #[test]
     fn a_pin_is_for_one_version_and_one_architecture() {
-        assert_eq!(pinned_hash("bubblewrap_0.8.0-2+deb12u1_amd64.deb"), Some(PINS[0].amd64));
-        assert_eq!(pinned_hash("bubblewrap_0.8.0-2+deb12u1_arm64.deb"), Some(PINS[0].arm64));
-        assert_eq!(pinned_hash("bubblewrap_0.11.0-1_amd64.deb"), None);
+        assert_eq!(pinned_hash("libpq5_15.20-0+deb12u1_amd64.deb"), Some(PINS[0].amd64));
+        assert_eq!(pinned_hash("libpq5_15.20-0+deb12u1_arm64.deb"), Some(PINS[0].arm64));
+        assert_eq!(pinned_hash("libpq5_17.6-0+deb13u1_amd64.deb"), None);
         assert_eq!(pinned_hash("libssl3_3.0.1_amd64.deb"), None);
     }
 }

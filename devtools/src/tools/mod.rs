@@ -7,7 +7,6 @@
 //!
 //! To add a program: write one file with a [`Recipe`], and name it in [`all`].
 
-pub mod bubblewrap;
 mod deb;
 mod hash;
 pub mod nats_server;
@@ -89,8 +88,8 @@ pub struct Recipe {
 }
 
 /// Every program, in the order of the doctor's table.
-pub fn all() -> [&'static Recipe; 4] {
-    [&postgres::RECIPE, &nats_server::RECIPE, &bubblewrap::RECIPE, &pgbench::RECIPE]
+pub fn all() -> [&'static Recipe; 3] {
+    [&postgres::RECIPE, &nats_server::RECIPE, &pgbench::RECIPE]
 }
 
 /// The environment variable that, set to `fetched`, passes over what the system has installed.

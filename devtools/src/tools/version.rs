@@ -46,7 +46,6 @@ mod tests {
             ("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "15.18"),
             ("postgres (PostgreSQL) 19beta1", "19"),
             ("nats-server: v2.15.1", "2.15.1"),
-            ("bubblewrap 0.8.0", "0.8.0"),
             ("Python 3.11.7\n", "3.11.7"),
         ] {
             assert_eq!(Version::find_in(text).map(|version| version.to_string()).as_deref(), Some(version), "{text}");

@@ -11,8 +11,8 @@ const MAX_BYTES_TOGETHER: usize = 128 * 1024;
 /// Most bytes of a variable's name.
 const MAX_NAME_BYTES: usize = 128;
 
-/// Variables that a program cannot be given. The sandbox sets the first four; the others change what the shell does
-/// that starts the program, or belong to it.
+/// Variables that a program cannot be given. The sandbox sets the first four; the others change what shells do, or belong to
+/// them.
 const RESERVED: [&str; 24] = [
     "PATH",
     "HOME",

@@ -1,10 +1,9 @@
 //! What the launcher gives up before it starts anything.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
+    fs, io,
     os::{
-        fd::{AsFd, OwnedFd, RawFd},
+        fd::{AsFd, RawFd},
         linux::net::SocketAddrExt,
         unix::net::{SocketAddr, UnixDatagram},
     },
@@ -13,20 +12,28 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     libc,
+    sched::{CloneFlags, unshare},
     sys::{
-        memfd::{MFdFlags, memfd_create},
         prctl,
         resource::{Resource, getrlimit, setrlimit},
         stat::{Mode, fstat, umask},
     },
     unistd::{self, Gid, Uid},
 };
+use rustix::{
+    process::{DumpableBehavior, dumpable_behavior},
+    thread::{CapabilitySet, CapabilitySets, set_capabilities},
+};
 
-use super::{During, LaunchError, Plan};
-use crate::plan::USERS;
+use super::Plan;
+use crate::{
+    failure::{During, Failure},
+    init::map,
+    plan::USERS,
+};
 
 /// Sets limits and, if it is root, becomes a user that no other sandbox has, for as long as the token is held.
-pub(super) fn confine(plan: &Plan) -> Result<Option<UnixDatagram>, LaunchError> {
+pub(super) fn confine(plan: &Plan) -> Result<Option<UnixDatagram>, Failure> {
     umask(Mode::from_bits_truncate(0o022));
     limit(plan).during("setting limits")?;
     let taken = if Uid::effective().is_root() {
@@ -39,6 +46,26 @@ pub(super) fn confine(plan: &Plan) -> Result<Option<UnixDatagram>, LaunchError> 
     };
     prctl::set_no_new_privs().during("refusing new privileges")?;
     Ok(taken)
+}
+
+/// Goes into a user namespace of its own, as its root: who starts a sandbox may make its other namespaces there, and nothing else.
+pub(super) fn enter_user_namespace() -> io::Result<()> {
+    let (user, group) = (Uid::effective().as_raw(), Gid::effective().as_raw());
+    // Who has changed users may not write the files below, but as what it is now.
+    let before = dumpable_behavior()?;
+    prctl::set_dumpable(true)?;
+    unshare(CloneFlags::CLONE_NEWUSER)?;
+    map(0, user, group)?;
+    // What is for the host's root only (2: fs.suid_dumpable) was for no other user before, and nobody can set it again.
+    prctl::set_dumpable(before == DumpableBehavior::Dumpable)?;
+    Ok(())
+}
+
+/// Keeps of what root of that namespace may do only that it can look at the sandbox's processes.
+pub(super) fn keep_looking() -> io::Result<()> {
+    let look = CapabilitySet::SYS_PTRACE;
+    set_capabilities(None, CapabilitySets { effective: look, permitted: look, inheritable: CapabilitySet::empty() })?;
+    Ok(())
 }
 
 /// Closes everything but the standard streams: files that the worker itself inherited are not for the program.
@@ -54,23 +81,10 @@ pub(super) fn close_inherited() -> io::Result<()> {
     Ok(())
 }
 
-/// Descriptors of one digit, to be free when two pipes are made: a shell knows no others.
-pub(super) fn low_descriptors() -> io::Result<[File; 4]> {
-    let any = || File::open("/dev/null");
-    Ok([any()?, any()?, any()?, any()?])
-}
-
+/// Passes a file on to the next process.
 pub(super) fn inheritable(file: impl AsFd) -> io::Result<()> {
     fcntl(file, FcntlArg::F_SETFD(FdFlag::empty()))?;
     Ok(())
-}
-
-/// An in-memory file, at its beginning.
-pub(super) fn in_memory(content: &[u8]) -> io::Result<OwnedFd> {
-    let mut file = File::from(memfd_create("sandbox", MFdFlags::MFD_CLOEXEC)?);
-    file.write_all(content)?;
-    io::Seek::rewind(&mut file)?;
-    Ok(file.into())
 }
 
 fn limit(plan: &Plan) -> nix::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::OwnedFd};
 
-use nix::{errno::Errno, sys::wait::waitpid, unistd};
+use nix::unistd;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Process 1, held by a descriptor: its number may be another process's once it has been waited for.
@@ -27,11 +27,5 @@ impl First {
     /// Kills it, and with it everything. It may have ended just now.
     pub(super) fn kill(&self) {
         let _ = pidfd_send_signal(&self.held, Signal::KILL);
-    }
-
-    /// Waits until it is dead, and with it everything. To be called when bubblewrap's monitor has ended.
-    pub(super) fn wait(&self) {
-        // Any other error: the monitor has waited for it already.
-        while waitpid(self.number, None) == Err(Errno::EINTR) {}
     }
 }

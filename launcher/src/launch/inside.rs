@@ -1,6 +1,6 @@
 //! The folders of a sandbox that its program can write to, seen from outside.
 //!
-//! They are opened while nobody but our own shell is inside, and kept: their file systems live on for as long as they are
+//! They are opened while nobody but our own process 1 is inside, and kept: their file systems live on for as long as they are
 //! open here, also when all of the sandbox is dead.
 
 use std::{

@@ -94,7 +94,7 @@ impl Look {
     /// The folders of all its processes in its own `/proc`, which shows no others.
     fn processes(&self) -> io::Result<Vec<PathBuf>> {
         let own = self.root().join("proc");
-        // Until bubblewrap has changed the root, this is the host's.
+        // Until process 1 has changed its root, this is the host's.
         if own.metadata()?.dev() == fs::metadata("/proc")?.dev() {
             return Err(io::ErrorKind::NotFound.into());
         }

@@ -12,8 +12,6 @@ const MIB: u64 = 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxConfig {
-    /// The bubblewrap program; there is no default.
-    pub bwrap: PathBuf,
     /// The program that starts sandboxes. When not given, `workroom-launcher` beside the running program, or that itself.
     pub launcher: Option<PathBuf>,
     /// The languages that programs can be in, beside or instead of those that are built in.
@@ -53,7 +51,6 @@ pub struct SandboxConfig {
 impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
-            bwrap: PathBuf::new(),
             launcher: None,
             languages: Languages::default(),
             cgroups: UseCgroups::Auto,

@@ -4,10 +4,7 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use workroom_launcher::{
-    message::{ArtifactLimits, Entry, Order},
-    start,
-};
+use workroom_launcher::message::{ArtifactLimits, Entry, Order, Program};
 
 use super::{SandboxConfig, check, language::Language, view::View};
 
@@ -130,7 +127,7 @@ pub enum SandboxError {
     /// The sandbox refused or failed before the program began.
     #[error("the sandbox did not start: {detail}")]
     NotStarted {
-        /// What the launcher or bubblewrap said.
+        /// What the launcher or process 1 said.
         detail: String,
     },
     /// The host failed.
@@ -194,13 +191,14 @@ impl Execution {
         fits(files.iter().map(|file| file.bytes).max().unwrap_or(0), config.file_size_bytes)?;
 
         let file = format!("{WORKSPACE}/{entry}");
-        let command = [view.interpreter.to_str().unwrap_or_default()].into_iter();
-        let command = command.chain(language.arguments.iter().map(String::as_str)).chain([file.as_str()]);
-        let command = command.chain(self.args.iter().map(String::as_str));
+        let interpreter = [view.interpreter.to_str().unwrap_or_default()].into_iter();
+        let command = interpreter.chain(language.arguments.iter().map(String::as_str)).chain([file.as_str()]);
+        let command = command.chain(self.args.iter().map(String::as_str)).map(str::to_owned).collect();
         // The submission's come last, and win.
         let preset = language.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let script = start::program(preset.chain(variables()), command);
-        Ok(Order { files, script, artifacts: self.keep_artifacts.then_some(ARTIFACTS) })
+        let environment = preset.chain(variables()).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let program = Program { environment, command };
+        Ok(Order { files, program, artifacts: self.keep_artifacts.then_some(ARTIFACTS) })
     }
 }
 

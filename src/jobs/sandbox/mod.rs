@@ -1,6 +1,6 @@
 //! Running other people's code: the sandbox of code-execution jobs.
 //!
-//! Code is hostile until proven otherwise, and it cannot be proven. So it runs in [bubblewrap] namespaces without
+//! Code is hostile until proven otherwise, and it cannot be proven. So it runs in namespaces of its own without
 //! network, on a read-only system that holds what its language needs ([`view`]), as an unprivileged user of its own, behind
 //! a list of allowed system calls ([`seccomp`]), with bounded memory, processes, files, output and time. Where that cannot
 //! be had, [`Sandbox::probe`] says why, and code jobs are refused: nothing here ever runs code bare.
@@ -10,29 +10,25 @@
 //! ```text
 //! started.rs ── pipes, cgroup ──► the launcher, a program of its own (launcher.rs, and `launcher/` of the project)
 //!   │                               │ joins the cgroups, sets rlimits, becomes a user that no other sandbox has, starts
-//!   │                               └─► bwrap (its filter: seccomp.rs) ─► a shell that waits for its script
+//!   │                               └─► process 1 inside: makes the world, gives up every right, waits for the program
 //! waiting.rs: some of these wait ready, for each language that is used
 //!   │
-//! run.rs ── an order (execution.rs) ──► the launcher writes the files and gives the shell the rest of its script, by which
-//!   │                                   it becomes the interpreter
+//! run.rs ── an order (execution.rs) ──► the launcher writes the files, and process 1 starts the interpreter
 //!   │ ◄── output (output.rs), how it ended, artifacts ──
 //!   └─ lets go, reaps, reads which limits were hit, removes the cgroup
 //! ```
 //!
 //! Orders go through a pipe whose one end only the worker has. When the worker lets go of it, by will or by dying in
-//! whatever way, the launcher kills process 1 of the sandbox, and the kernel everything in there. (Death signals alone
-//! do not do: bubblewrap sets its own late, and a worker killed a few milliseconds after the start left a sandbox
-//! behind in one of sixty cases.)
+//! whatever way, the launcher kills process 1 of the sandbox, and the kernel everything in there. When the launcher dies, process 1
+//! sees the end of its own orders, or is killed with it.
 //!
 //! Known escapes taken into account: host code that follows a symlink left by the program (CVE-2024-28185,
 //! CVE-2024-28189 in Judge0; only artifacts are read back, when all of the sandbox is dead, by a process without rights,
 //! over no link), terminal injection through `TIOCSTI` (CVE-2017-5226), kernel surface behind user namespaces
-//! (`--disable-userns`), hypervisor sockets (`AF_VSOCK` is not namespaced).
+//! (there can be none below the sandbox's), hypervisor sockets (`AF_VSOCK` is not namespaced).
 //!
 //! To add a language: a setting (`docs/sandbox.md`). A call that it needs and that is not in [`seccomp`]'s list of what may
 //! be added goes there.
-//!
-//! [bubblewrap]: https://github.com/containers/bubblewrap
 
 mod cgroup;
 mod check;
@@ -86,7 +82,6 @@ struct Inner {
     waiting: Waiting,
     languages: BTreeMap<String, (Language, View)>,
     controllers: Option<Controllers>,
-    bwrap_version: String,
     remark: Option<String>,
 }
 

@@ -6,14 +6,11 @@ use std::{
     future::pending,
     io,
     path::{Path, PathBuf},
-    process::Stdio,
     sync::Arc,
     time::Duration,
 };
 
 use serde::Serialize;
-use tokio::{process::Command, time::timeout};
-use workroom_launcher::bubblewrap::NEEDED;
 
 use super::{
     Execution, Inner, Language, Sandbox, SandboxConfig, SandboxError, UseCgroups,
@@ -30,22 +27,6 @@ const TRIAL: Duration = Duration::from_secs(20);
 /// Why no code can be run on this host.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// bubblewrap cannot be started.
-    #[error("bubblewrap cannot be started as {path}")]
-    NoBubblewrap {
-        /// Where it was looked for.
-        path: PathBuf,
-        /// The error of starting it, or a timeout when it did not answer within 20 seconds.
-        source: io::Error,
-    },
-    /// bubblewrap is too old.
-    #[error("{version} is too old: it has no {option}")]
-    OldBubblewrap {
-        /// What it calls itself.
-        version: String,
-        /// What it lacks.
-        option: &'static str,
-    },
     /// There is no program that starts sandboxes.
     #[error("the launcher of sandboxes cannot be opened as {path}")]
     NoLauncher {
@@ -75,8 +56,6 @@ pub enum Unusable {
 /// A sandbox in words, for logs and readiness.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Description {
-    /// What bubblewrap prints when asked for `--version`.
-    pub bubblewrap: String,
     /// What can be run.
     pub languages: Vec<String>,
     /// What enforces the limits.
@@ -104,7 +83,7 @@ impl fmt::Display for Description {
             LimitsBy::CgroupV1 => "cgroups (v1)",
             LimitsBy::Rlimits => "rlimits and looking",
         };
-        write!(formatter, "{}, limits by {limits}, runs {}", self.bubblewrap, self.languages.join(", "))?;
+        write!(formatter, "limits by {limits}, runs {}", self.languages.join(", "))?;
         self.remark.iter().try_for_each(|remark| write!(formatter, "; {remark}"))
     }
 }
@@ -116,7 +95,6 @@ impl Sandbox {
     /// # Errors
     /// When code cannot be run safely. It must then be refused.
     pub async fn probe(config: SandboxConfig) -> Result<Self, Unusable> {
-        let bwrap_version = bubblewrap_version(&config.bwrap).await?;
         let path = match &config.launcher {
             Some(path) => path.clone(),
             None => launcher::path().await,
@@ -142,7 +120,6 @@ impl Sandbox {
             waiting: Waiting::default(),
             languages,
             controllers: controllers.clone(),
-            bwrap_version: bwrap_version.clone(),
             remark: remark.clone(),
         };
 
@@ -193,7 +170,6 @@ impl Sandbox {
     #[must_use]
     pub fn describe(&self) -> Description {
         Description {
-            bubblewrap: self.inner.bwrap_version.clone(),
             languages: self.languages().map(str::to_owned).collect(),
             limits: match self.inner.controllers {
                 Some(Controllers::V2 { .. }) => LimitsBy::CgroupV2,
@@ -231,22 +207,4 @@ async fn lay_out(
         Ok((view, copies))
     });
     work.await.map_err(io::Error::other)?
-}
-
-/// bubblewrap's version, if it knows every option that is used.
-async fn bubblewrap_version(path: &Path) -> Result<String, Unusable> {
-    let failed = |source| Unusable::NoBubblewrap { path: path.to_owned(), source };
-    let ask = async |option: &str| {
-        let mut command = Command::new(path);
-        command.arg(option).env_clear().current_dir("/").stdin(Stdio::null()).kill_on_drop(true);
-        timeout(TRIAL, command.output()).await.map_err(io::Error::from)?
-    };
-    let version = ask("--version").await.map_err(failed)?;
-    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
-    let help = ask("--help").await.map_err(failed)?;
-    let help = String::from_utf8_lossy(&[help.stdout, help.stderr].concat()).into_owned();
-    match NEEDED.into_iter().find(|option| !help.contains(option)) {
-        Some(option) => Err(Unusable::OldBubblewrap { version, option }),
-        None => Ok(version),
-    }
 }

@@ -37,8 +37,10 @@ const COLLECTED: Duration = Duration::from_secs(20);
 enum End {
     /// The launcher says how it ended.
     Ended(Ended),
-    /// The launcher ended without a word: it was killed, as all of its cgroup may be.
-    Gone,
+    /// The launcher ended without a word: it was killed, as all of its cgroup may be. Tells whether the program may have begun.
+    Gone {
+        started: bool,
+    },
     Time,
     Flood,
     Stopped,
@@ -114,7 +116,7 @@ async fn run(
         let (end, talking) = {
             let terminate = Notify::new();
             let direct = direct(&mut control, &order, &execution, &terminate);
-            let ended = receive(&mut report);
+            let ended = ended(&mut report);
             let bounds = Bounds { asked: &mut asked, over, printed: &printed, grace: config.stop_grace };
             wait(bounds, &terminate, direct, ended, talk.as_mut()).await
         };
@@ -176,7 +178,7 @@ async fn wait<T>(
     mut bounds: Bounds<'_>,
     terminate: &Notify,
     direct: impl Future<Output = ()>,
-    ended: impl Future<Output = io::Result<Option<Message>>>,
+    ended: impl Future<Output = End>,
     mut talk: Pin<&mut impl Future<Output = T>>,
 ) -> (End, bool) {
     let (mut direct, mut ended) = (pin!(direct), pin!(ended));
@@ -196,16 +198,26 @@ async fn wait<T>(
             () = &mut killed, if stopping => break End::Stopped,
             () = &mut bounds.over, if !stopping => break End::Time,
             () = bounds.printed.flooded(), if !stopping => break End::Flood,
-            message = &mut ended => break match message {
-                Ok(Some(Message::Ended(_))) if stopping => End::Stopped,
-                Ok(Some(Message::Ended(ended))) => End::Ended(ended),
-                _ => End::Gone,
+            end = &mut ended => break match end {
+                End::Ended(_) if stopping => End::Stopped,
+                end => end,
             },
             () = &mut direct => {}
             _ = &mut talk, if talking => talking = false,
         }
     };
     (end, talking)
+}
+
+/// What the launcher says of the program.
+async fn ended(report: &mut BufReader<pipe::Receiver>) -> End {
+    if !matches!(receive(report).await, Ok(Some(Message::Started))) {
+        return End::Gone { started: false };
+    }
+    match receive(report).await {
+        Ok(Some(Message::Ended(ended))) => End::Ended(ended),
+        _ => End::Gone { started: true },
+    }
 }
 
 /// Gives the launcher its order, and tells it once to ask the program to end. Does not end.
@@ -285,8 +297,8 @@ fn exit_code(end: &End, status: ExitStatus, stderr: &str) -> Result<Option<i32>,
         // Killed by the launcher, which saw it take too much memory.
         End::Ended(Ended { unwatched: false, out_of_memory: true, .. }) => Some(128 + libc::SIGKILL),
         // Killed with its cgroup, when there was no more memory for it.
-        End::Gone => status.signal().map(|signal| 128 + signal),
-        End::Ended(_) => None,
+        End::Gone { started: true } => status.signal().map(|signal| 128 + signal),
+        End::Gone { started: false } | End::Ended(_) => None,
         End::Time | End::Flood | End::Stopped => return Ok(None),
     };
     let silent = || if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() };

@@ -160,7 +160,6 @@ const COMMON: &[Call] = &[
     libc::SYS_getpriority,
     libc::SYS_setpriority,
     libc::SYS_getcpu,
-    libc::SYS_prlimit64,
     libc::SYS_getrusage,
     libc::SYS_times,
     // Signals.
@@ -430,7 +429,7 @@ pub(super) fn allowed(calls: &[String]) -> Result<BTreeSet<i64>, FilterError> {
     Ok(rules(calls, SharedMemory::Allowed)?.into_keys().collect())
 }
 
-/// The filter as bubblewrap's `--seccomp` reads it: an array of `struct sock_filter` in the machine's byte order.
+/// The filter as process 1 of a sandbox reads it: an array of `struct sock_filter` in the machine's byte order.
 pub(super) fn program(calls: &[String], shared: SharedMemory) -> Result<Vec<u8>, FilterError> {
     let (always, by_arguments): (BTreeMap<_, _>, BTreeMap<_, _>) =
         rules(calls, shared)?.into_iter().partition(|(_, rules)| rules.is_empty());
@@ -488,8 +487,7 @@ fn step(code: u16, jt: u8, jf: u8, k: u32) -> sock_filter {
 }
 
 /// Finds the run that a number is in by halving. Going through all numbers one after the other costs as much as all else of a
-/// sandbox's start: the kernel translates the whole filter, and asks it about every number, in each of the two processes that
-/// bubblewrap gives it. `behind`: how many steps follow before what decides by arguments. Jumps are relative.
+/// sandbox's start: the kernel translates the whole filter, and asks it about every number. `behind`: how many steps follow before what decides by arguments. Jumps are relative.
 fn search(runs: &[Run], behind: u32) -> Vec<sock_filter> {
     match runs {
         [] => Vec::new(),
@@ -553,6 +551,8 @@ fn rules(calls: &[String], shared: SharedMemory) -> Result<BTreeMap<i64, Vec<Sec
             ],
         },
     );
+    // One's own limits. Process 1 is the same user: with little processor time it would end, and the execution with it.
+    rules.insert(libc::SYS_prlimit64, vec![all([is(0, 0)])?]);
     // Asking for the personality (-1) and the ordinary one (0); others weaken address randomization.
     rules.insert(libc::SYS_personality, vec![all([is(0, 0)])?, all([is(0, u32::MAX)])?]);
     let requests = REQUESTS.iter().map(|&request| all([is(1, request)]));

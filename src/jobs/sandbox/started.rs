@@ -80,7 +80,7 @@ impl Started {
     /// Waits until a program can be run in it. To be called once.
     ///
     /// # Errors
-    /// What the launcher or bubblewrap said when they could not start it.
+    /// What the launcher or process 1 said when they could not start it.
     pub(super) async fn ready(&mut self) -> Result<(), SandboxError> {
         let ready = tokio::select! {
             message = receive(&mut self.report) => matches!(message, Ok(Some(Message::Ready))),
@@ -134,7 +134,6 @@ fn plan(
         parent: std::process::id().cast_signed(),
         control: end_of(orders)?,
         report: end_of(messages)?,
-        bwrap: config.bwrap.clone(),
         root: view.root.clone(),
         mounts: view.mounts.clone(),
         filter: view.filter.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Making a sandbox takes several times as long as a small program runs in it, and nothing of that depends on the
 //! program but its language. So, from the first program of a language on, some are kept ready; each runs one program
-//! and is replaced. They hold no more than a launcher, bubblewrap and a shell, which take some megabytes and no time. A
+//! and is replaced. They hold no more than a launcher and process 1 inside, which take some megabytes and no time. A
 //! language that nobody has used for a while has none.
 
 use std::{

@@ -24,7 +24,7 @@ use workroom_dev::{
     tools::{self, ToolStore},
 };
 
-use crate::support::{bubblewrap, eventually, workroom, workroom_dev};
+use crate::support::{eventually, workroom, workroom_dev};
 
 /// The folder whose tools all tests share.
 fn shared() -> std::path::PathBuf {
@@ -37,7 +37,7 @@ pub async fn data_folder() -> TempDir {
     tokio::task::spawn_blocking(|| {
         let shared = DataFolder::open(&shared()).expect("a shared folder");
         let store = ToolStore::new(&shared);
-        for recipe in [&tools::postgres::RECIPE, &tools::nats_server::RECIPE, &tools::bubblewrap::RECIPE] {
+        for recipe in [&tools::postgres::RECIPE, &tools::nats_server::RECIPE] {
             recipe.ensure(&store).expect("a tool");
         }
         // Postgres may have to run as another user, who must be able to enter.
@@ -181,7 +181,6 @@ impl Served {
         command
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
-            .env("WORKROOM_BUBBLEWRAP", bubblewrap())
             .env("RUST_LOG", "warn")
             .envs(variables.iter().copied());
         let mut child = command.spawn().expect("a process");

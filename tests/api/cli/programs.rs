@@ -16,15 +16,13 @@ fn program(folder: &Path, name: &str, version: &str) {
 #[tokio::test]
 async fn what_the_system_has_can_be_passed_over() {
     let (programs, data) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
-    for name in ["postgres", "initdb", "nats-server", "bwrap", "pgbench"] {
+    for name in ["postgres", "initdb", "nats-server", "pgbench"] {
         program(programs.path(), name, "99.1");
     }
     let path = format!("{}:{}", programs.path().display(), std::env::var("PATH").expect("a path"));
     let doctor = async |variables: &[(&str, &str)]| {
         let mut command = dev(&["doctor", "--data-dir", data.path().to_str().expect("a path")]);
-        for name in
-            ["WORKROOM_TOOLS", "WORKROOM_POSTGRES_BIN", "WORKROOM_NATS_SERVER", "WORKROOM_BWRAP", "WORKROOM_PGBENCH"]
-        {
+        for name in ["WORKROOM_TOOLS", "WORKROOM_POSTGRES_BIN", "WORKROOM_NATS_SERVER", "WORKROOM_PGBENCH"] {
             command.env_remove(name);
         }
         command.env("PATH", &path).envs(variables.iter().copied());
@@ -32,7 +30,7 @@ async fn what_the_system_has_can_be_passed_over() {
     };
     let found = |text: &str| text.lines().filter(|line| line.contains("99.1 (system")).count();
     let text = doctor(&[]).await;
-    assert_eq!(found(&text), 4, "{text}");
+    assert_eq!(found(&text), 3, "{text}");
     let text = doctor(&[("WORKROOM_TOOLS", "fetched")]).await;
     assert!(!text.contains("(system") && text.contains("passed over"), "{text}");
     // One of them can still be named.

@@ -142,7 +142,7 @@ async fn the_source_can_be_read_and_the_program_has_run() {
 #[tokio::test]
 async fn it_can_be_run_again_even_where_no_code_can_be_run() {
     let world = World::new().await;
-    let server = world.server_with(&[], &[("WORKROOM_BUBBLEWRAP", "/nowhere/bwrap")]).await;
+    let server = world.server_with(&[], &[("WORKROOM_SANDBOX_FOLDER", "/nowhere")]).await;
     let first = Seeded::by(&server).await;
     let second = Seeded::by(&server).await;
     let mut seen = HashSet::new();

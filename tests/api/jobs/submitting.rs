@@ -140,7 +140,7 @@ async fn where_cgroups_are_required_a_job_has_one_or_is_refused() {
 #[tokio::test]
 async fn without_a_sandbox_code_is_refused_and_never_run() {
     let world = World::new().await;
-    let server = world.server_with(&[], &[("WORKROOM_BUBBLEWRAP", "/nowhere/bwrap")]).await;
+    let server = world.server_with(&[], &[("WORKROOM_SANDBOX_FOLDER", "/nowhere")]).await;
     let ada = server.person("ada").await;
     let reply = ada.post("/jobs", program("print(1)")).await.problem(503);
     assert!(!reply.header("retry-after").is_empty());

@@ -3,7 +3,6 @@
 use std::{fs::File, io::Write, path::PathBuf, process::Stdio, time::Duration};
 
 use async_nats::jetstream::stream::Stream;
-use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use workroom::messaging::Messaging;
 use workroom_dev::{
@@ -12,7 +11,7 @@ use workroom_dev::{
 };
 use workroom_projections::log;
 
-use crate::support::{World, bubblewrap, data_dir, eventually};
+use crate::support::{World, data_dir, eventually};
 
 /// A NATS server whose store has so little room that it can be filled: a file system in memory that only the server sees.
 struct SmallNats {
@@ -24,21 +23,21 @@ struct SmallNats {
 
 impl SmallNats {
     async fn start(bytes: usize) -> Self {
-        let (bubblewrap, program) = tokio::task::spawn_blocking(|| {
+        let program = tokio::task::spawn_blocking(|| {
             let store = ToolStore::new(&DataFolder::open(&data_dir()).expect("a data folder"));
-            (bubblewrap(), tools::nats_server::RECIPE.ensure(&store).expect("NATS").path)
+            tools::nats_server::RECIPE.ensure(&store).expect("NATS").path
         })
         .await
-        .expect("programs");
+        .expect("a program");
         let folder = tempfile::tempdir().expect("a folder");
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let child = Command::new(bubblewrap)
-            .args(["--die-with-parent", "--dev-bind", "/", "/", "--size", &bytes.to_string(), "--tmpfs"])
-            .arg(folder.path())
-            .arg(program)
-            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
-            .arg(folder.path())
+        // In a mount namespace of its own; `exec`, so that the process that is started is the server's own.
+        let script = "mount -t tmpfs -o size=$1 small \"$2\" && exec \"$3\" -js -a 127.0.0.1 -p $4 -sd \"$2\"";
+        let child = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--mount", "--", "sh", "-c", script, "sh", &bytes.to_string()])
+            .args([folder.path(), &program])
+            .arg(port.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -48,8 +47,7 @@ impl SmallNats {
         let url = format!("nats://127.0.0.1:{port}");
         let messaging = Messaging::connect(&url).await.expect("an address");
         tokio::time::timeout(Duration::from_secs(20), messaging.connected()).await.expect("NATS in time");
-        let server = descendants(Pid::from_raw(i32::try_from(child.id().expect("a process")).expect("a pid")));
-        let server = server.last().expect("a server");
+        let server = child.id().expect("a process");
         let inside = folder.path().strip_prefix("/").expect("an absolute path");
         let store = PathBuf::from(format!("/proc/{server}/root")).join(inside);
         Self { child, url, store, folder }
@@ -78,16 +76,6 @@ impl SmallNats {
         self.child.kill().await.expect("its end");
         drop(self.folder);
     }
-}
-
-/// A process and those that it has started, the last one last.
-fn descendants(pid: Pid) -> Vec<Pid> {
-    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    let mut found = vec![pid];
-    for child in children.split_whitespace().filter_map(|child| child.parse().ok()) {
-        found.extend(descendants(Pid::from_raw(child)));
-    }
-    found
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,9 +10,7 @@ use sqlx::{Connection, PgConnection};
 use workroom::database;
 use workroom_dev::{
     child,
-    folder::DataFolder,
     services::{Services, ServicesOptions},
-    tools::{self, ToolStore},
 };
 
 /// The binary under test.
@@ -36,15 +34,6 @@ pub fn workroom_dev() -> PathBuf {
 pub fn data_dir() -> PathBuf {
     std::env::var_os("WORKROOM_DATA_DIR")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(".workroom"), PathBuf::from)
-}
-
-/// bubblewrap, installed or fetched.
-pub fn bubblewrap() -> &'static Path {
-    static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| {
-        let store = ToolStore::new(&DataFolder::open(&data_dir()).expect("a data folder"));
-        tools::bubblewrap::RECIPE.ensure(&store).expect("bubblewrap").path
-    })
 }
 
 /// Options for throw-away servers; give a URL for what is not wanted.

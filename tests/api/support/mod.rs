@@ -25,7 +25,7 @@ pub use client::{Client, Person, Reply, published};
 pub use described_frames::is_message_described;
 pub use dump::dump;
 pub use event_stream::EventStream;
-pub use machine::{bubblewrap, data_dir, eventually, launcher, rounds_of, within, workroom, workroom_dev};
+pub use machine::{data_dir, eventually, launcher, rounds_of, within, workroom, workroom_dev};
 pub use mail_server::{MailServer, Manner};
 pub use pooler::{Pooler, Pooling};
 pub use server::Server;

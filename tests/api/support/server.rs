@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     client::{Client, Person},
-    machine::{bubblewrap, workroom, workroom_dev},
+    machine::{workroom, workroom_dev},
 };
 
 /// A `workroom serve` process; killed when dropped, and when the test's thread ends.
@@ -54,7 +54,6 @@ impl Server {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
-        let bubblewrap = tokio::task::spawn_blocking(bubblewrap).await.expect("bubblewrap");
         let mut child = Command::new(workroom_dev())
             .args(["exec-child", "--death-signal", "kill", "--parent", &std::process::id().to_string(), "--"])
             .arg(workroom())
@@ -62,7 +61,6 @@ impl Server {
             .args(arguments)
             .env("DATABASE_URL", database_url)
             .env("NATS_URL", nats_url)
-            .env("WORKROOM_BUBBLEWRAP", bubblewrap)
             .envs(memory().map(|folder| ("WORKROOM_SANDBOX_FOLDER", folder)))
             .env("RUST_LOG", std::env::var("RUST_LOG").unwrap_or_else(|_| "error".to_owned()))
             .envs(variables.iter().copied())

@@ -14,7 +14,7 @@ use nix::{
 
 use super::{Controllers, Limits};
 
-/// The sandbox's own: the launcher's two threads, bubblewrap's monitor, and process 1 inside.
+/// The sandbox's own: the launcher's three threads, and process 1 inside.
 const OVERHEAD: u64 = 4;
 /// How often removal is tried, at growing intervals: some three seconds in all.
 const MAX_ATTEMPTS: u32 = 40;

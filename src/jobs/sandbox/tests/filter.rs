@@ -69,6 +69,7 @@ fn by_arguments() -> Vec<(libc::c_long, [u64; 6], [u64; 6])> {
     vec![
         (libc::SYS_clone, first(libc::SIGCHLD), first(libc::CLONE_NEWUSER | libc::SIGCHLD)),
         (libc::SYS_clone, first(libc::CLONE_VM | libc::CLONE_THREAD), first(libc::CLONE_NEWNET)),
+        (libc::SYS_prlimit64, first(0), first(1)),
         (libc::SYS_personality, first(-1), first(libc::ADDR_NO_RANDOMIZE)),
         (libc::SYS_ioctl, of([0, libc::FIONREAD, 0]), of([0, libc::TIOCSTI, 0])),
         (libc::SYS_prctl, first(libc::PR_SET_NAME), first(libc::PR_SET_MM)),

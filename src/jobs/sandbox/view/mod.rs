@@ -3,7 +3,7 @@
 //! The host's `/usr` tells a lot about the host: what is installed, how it was configured, who built it. So a program sees
 //! a root that holds its interpreter, the common commands, the libraries that these need, the `C.UTF-8` locale, and an
 //! `/etc` of four files. Small files are copied; large ones, and whole folders such as Python's modules, are mounted.
-//! Everything else would be a mount a file, and a mount costs a third of a millisecond at every start.
+//! Everything else would be a mount a file, at every start.
 //!
 //! Libraries are found as the loader finds them, from the needs that each file names ([`elf`]), and lie in the loader's
 //! own folders inside, because its cache, which lists all that the host has, is not there.
@@ -214,7 +214,7 @@ pub(super) struct View {
     /// Files and folders of the host that are mounted at their own places, read-only.
     pub mounts: Vec<PathBuf>,
     pub interpreter: PathBuf,
-    /// The list of system calls of the language's programs, as bubblewrap reads it.
+    /// The list of system calls of the language's programs, as process 1 reads it.
     pub filter: PathBuf,
     _folder: Arc<Folder>,
 }

@@ -32,11 +32,7 @@ async fn where_cgroups_are_required_there_is_no_sandbox_without_them() {
 }
 
 #[tokio::test]
-async fn without_bubblewrap_there_is_no_sandbox() {
-    let missing = SandboxConfig { bwrap: "/nowhere/bwrap".into(), ..config() };
-    assert!(matches!(Sandbox::probe(missing).await, Err(Unusable::NoBubblewrap { .. })));
-    let old = SandboxConfig { bwrap: "/bin/true".into(), ..config() };
-    assert!(matches!(Sandbox::probe(old).await, Err(Unusable::OldBubblewrap { .. })));
+async fn with_another_program_for_a_launcher_there_is_no_sandbox() {
     let no_launcher = SandboxConfig { launcher: Some("/bin/false".into()), ..config() };
     assert!(matches!(Sandbox::probe(no_launcher).await, Err(Unusable::NothingRuns(_))));
 }
@@ -66,11 +62,11 @@ async fn a_launcher_that_is_replaced_on_disk_is_still_the_old_one() {
 }
 
 #[tokio::test]
-async fn bubblewrap_may_lie_where_the_user_inside_cannot_go() {
+async fn the_launcher_may_lie_where_the_user_inside_cannot_go() {
     let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("bwrap");
-    fs::copy(bubblewrap(), &copy).expect("a copy");
-    let config = SandboxConfig { bwrap: copy, ..config() };
+    let copy = folder.path().join("workroom-launcher");
+    fs::copy(launcher(), &copy).expect("a copy");
+    let config = SandboxConfig { launcher: Some(copy), ..config() };
     assert!(Sandbox::probe(config).await.is_ok());
 }
 

@@ -1,7 +1,6 @@
 //! Attacks on the sandbox, and what ordinary programs may expect of it.
 //!
-//! Needs bubblewrap, and a host that lets unprivileged users make namespaces. Without them every test fails: a sandbox
-//! that is not tested is none.
+//! Needs a host that lets unprivileged users make namespaces. Without it every test fails: a sandbox that is not tested is none.
 
 mod artifacts;
 mod attacks;
@@ -12,8 +11,10 @@ mod hostile;
 mod languages;
 mod leftovers;
 mod limits;
+mod mounts;
 mod neighbours;
 mod ordinary_programs;
+mod process_one;
 mod programs;
 mod stopping;
 mod view;
@@ -34,14 +35,14 @@ use workroom::jobs::sandbox::{
     Stream, Unusable, UseCgroups, allowed_calls,
 };
 
-use crate::support::{bubblewrap, launcher, workroom};
+use crate::support::{launcher, workroom};
 
 /// The languages that are built in.
 const LANGUAGES: [&str; 3] = ["bash", "javascript", "python"];
 
 /// No sandbox waits, but where that is what is tested.
 fn config() -> SandboxConfig {
-    SandboxConfig { bwrap: bubblewrap().into(), launcher: Some(launcher()), waiting: 0, ..SandboxConfig::default() }
+    SandboxConfig { launcher: Some(launcher()), waiting: 0, ..SandboxConfig::default() }
 }
 
 async fn sandbox() -> Sandbox {

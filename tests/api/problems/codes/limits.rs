@@ -19,7 +19,7 @@ async fn what_is_configured_lets_nobody_do_more() {
     let mut met = Met::default();
     let world = World::new().await;
     let settings = [
-        ("WORKROOM_BUBBLEWRAP", "/nowhere/bwrap"),
+        ("WORKROOM_SANDBOX_FOLDER", "/nowhere"),
         ("WORKROOM_INVITATIONS_PER_SENDER", "1"),
         ("WORKROOM_LOGIN_THROTTLE__ACCOUNT_ATTEMPTS", "1"),
         ("WORKROOM_RATE_LIMITS__RECOVERIES_PER_ADDRESS", "1"),
