@@ -157,9 +157,7 @@ impl Waiting {
         };
         Ok(Self { child, first: Arc::new(first), orders: Some(orders), statuses, inside })
     }
-}
 
-impl Waiting {
     /// Says that it is ready, waits for an order and starts the program.
     fn serve(&mut self, plan: &Plan, control: File, report: &File) -> Result<Served, Failure> {
         let mut control = BufReader::new(control);

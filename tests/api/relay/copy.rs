@@ -3,7 +3,7 @@
 use workroom::messaging::header;
 
 use super::{Running, add_large, assert_copied, copied, fill, stream};
-use crate::support::World;
+use crate::support::{World, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn restarts_neither_lose_nor_double() {
@@ -28,12 +28,14 @@ async fn restarts_neither_lose_nor_double() {
         relay.reaches(to).await;
     }
     assert_copied(&world, &pool).await;
+    // Where it is, is stored soon after.
+    eventually("its place", async || {
+        let stored = sqlx::query_as("SELECT stream, position FROM relay_checkpoints ORDER BY stream");
+        let stored: Vec<(String, i64)> = stored.fetch_all(&pool).await.expect("checkpoints");
+        stored == [("EVENTS".to_owned(), 12_020)]
+    })
+    .await;
     relay.stop().await;
-    let kept: Vec<(String, i64)> = sqlx::query_as("SELECT stream, position FROM relay_checkpoints ORDER BY stream")
-        .fetch_all(&pool)
-        .await
-        .expect("checkpoints");
-    assert_eq!(kept, [("EVENTS".to_owned(), 12_020)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

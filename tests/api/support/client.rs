@@ -160,6 +160,18 @@ impl Client {
         self.send(Method::POST, path, Some(body.to_string())).await
     }
 
+    /// A request for which a password is hashed. While too many wait for that, it is asked again, as the reply says.
+    pub async fn with_password(&self, path: &str, body: &Value) -> Reply {
+        loop {
+            let reply = self.post(path, body.clone()).await;
+            if reply.json["code"] != "sign-ins-busy" {
+                return reply;
+            }
+            let seconds = reply.header("retry-after").parse().expect("when to come again");
+            tokio::time::sleep(std::time::Duration::from_secs(seconds)).await;
+        }
+    }
+
     pub async fn patch(&self, path: &str, body: Value) -> Reply {
         self.send(Method::PATCH, path, Some(body.to_string())).await
     }
@@ -267,8 +279,9 @@ impl Person {
         let password = format!("{name} has a good password");
         let client = Client::new(address);
         let account = json!({"email": email, "password": password, "full_name": name});
-        let id = client.post("/auth/register", account).await.is(201).id();
-        let tokens = client.post("/auth/login", json!({"email": email, "password": password})).await.is(200).json;
+        let id = client.with_password("/auth/register", &account).await.is(201).id();
+        let credentials = json!({"email": email, "password": password});
+        let tokens = client.with_password("/auth/login", &credentials).await.is(200).json;
         Self {
             client: client.with_token(tokens["access_token"].as_str().expect("an access token")),
             id,

@@ -71,13 +71,13 @@ impl Scene<'_> {
     /// The tokens of one more session of `bea`.
     async fn session(&self) -> Value {
         let credentials = credentials(&self.bea.email, &self.bea.password);
-        self.server.client().post("/auth/login", credentials).await.is(200).json
+        self.server.client().with_password("/auth/login", &credentials).await.is(200).json
     }
 
     /// The address of somebody who has just registered.
     async fn registered(&self) -> String {
         let email = unknown();
-        self.server.client().post("/auth/register", credentials(&email, PASSWORD)).await.is(201);
+        self.server.client().with_password("/auth/register", &credentials(&email, PASSWORD)).await.is(201);
         email
     }
 
