@@ -123,7 +123,7 @@ async fn purge(world: &World, ada: &Person, of_files: bool, changes: i64) -> i64
         if of_files { file(&ada, &pool, &feed, changes).await } else { task(&ada, &pool, &feed, changes).await };
     ada.delete(&feed).await.is(204);
     followed(&pool).await;
-    pool.close().await;
+    drop(pool);
     assert!(server.stop().await, "an end");
 
     let before = rows_read(world).await;
@@ -137,7 +137,7 @@ async fn purge(world: &World, ada: &Person, of_files: bool, changes: i64) -> i64
     })
     .await;
     followed(&pool).await;
-    pool.close().await;
+    drop(pool);
     assert!(server.stop().await, "an end");
     let read = rows_read(world).await - before;
     is_gone(world, &project, &aggregate, changes + 1).await;
