@@ -21,7 +21,7 @@ use tokio::{
 use workroom_launcher::message::{self, Ended, Message, Order, TERMINATE};
 
 use super::{
-    Inner, Sandbox, SandboxError,
+    Inner, Sandbox, SandboxConfig, SandboxError,
     cgroup::{Group, LimitEvents},
     check,
     execution::{ARTIFACTS, Artifact, Execution, LimitHit, Outcome, Stream},
@@ -89,38 +89,64 @@ async fn run(
     let order = execution.order(&sandbox.config, language, view)?;
     let mut over = pin!(sleep_until((started + execution.timeout.min(sandbox.config.longest)).into()));
 
-    let ready = tokio::select! {
-        biased;
-        _ = &mut asked => None,
-        () = &mut over => None,
-        ready = sandbox.ready(&execution.language, view) => Some(ready?),
-    };
-    let Some(ready) = ready else {
-        // What was being started ends by itself.
-        let cancelled = !over.is_elapsed();
-        let limit_hit = (!cancelled).then_some(LimitHit::Time);
-        return Ok(Outcome { execution_time: started.elapsed(), limit_hit, cancelled, ..Outcome::default() });
-    };
-    sandbox.replenish(&execution.language);
+    let printed = Printed::new(sandbox.config.output_limit_bytes, listener);
+    loop {
+        let ready = tokio::select! {
+            biased;
+            _ = &mut asked => None,
+            () = &mut over => None,
+            ready = sandbox.ready(&execution.language, view) => Some(ready?),
+        };
+        let Some(ready) = ready else {
+            // What was being started ends by itself.
+            let cancelled = !over.is_elapsed();
+            let limit_hit = (!cancelled).then_some(LimitHit::Time);
+            return Ok(Outcome { execution_time: started.elapsed(), limit_hit, cancelled, ..Outcome::default() });
+        };
+        sandbox.replenish(&execution.language);
+        let has_waited = ready.has_waited;
+        let grace = sandbox.config.stop_grace;
+        let bounds = Bounds { asked: &mut asked, over: over.as_mut(), started, printed: &printed, grace };
+        match run_in(ready, &sandbox.config, &execution, &order, bounds).await? {
+            Ran::Begun(outcome) => return Ok(outcome),
+            // It has died while it waited.
+            Ran::NotBegun(_) if has_waited => {}
+            Ran::NotBegun(detail) => return Err(SandboxError::NotStarted { detail }),
+        }
+    }
+}
 
+/// What became of a program that was given to a sandbox.
+enum Ran {
+    Begun(Outcome),
+    /// It certainly has not begun; with what is known of why.
+    NotBegun(String),
+}
+
+/// Runs a program in a sandbox that is ready.
+async fn run_in(
+    ready: Started,
+    config: &SandboxConfig,
+    execution: &Execution,
+    order: &Order,
+    mut bounds: Bounds<'_>,
+) -> Result<Ran, SandboxError> {
     let Started { mut child, stdin, stdout, stderr, mut control, mut report, group, .. } = ready;
-    let config = &sandbox.config;
-    let printed = Printed::new(config.output_limit_bytes, listener);
+    let printed = bounds.printed;
     let mut out = Capture::new(Stream::Stdout, config.output_bytes);
     let mut err = Capture::new(Stream::Stderr, config.output_bytes);
     let (end, execution_time, (artifacts, artifacts_dropped), status) = {
         let mut talk = pin!(async {
             let stdin = feed(stdin, execution.stdin.as_ref());
-            tokio::join!(out.drain(stdout, &printed), err.drain(stderr, &printed), stdin)
+            tokio::join!(out.drain(stdout, printed), err.drain(stderr, printed), stdin)
         });
         let (end, talking) = {
             let terminate = Notify::new();
-            let direct = direct(&mut control, &order, &execution, &terminate);
+            let direct = direct(&mut control, order, execution, &terminate);
             let ended = ended(&mut report);
-            let bounds = Bounds { asked: &mut asked, over, printed: &printed, grace: config.stop_grace };
-            wait(bounds, &terminate, direct, ended, talk.as_mut()).await
+            wait(&mut bounds, &terminate, direct, ended, talk.as_mut()).await
         };
-        let execution_time = started.elapsed();
+        let execution_time = bounds.started.elapsed();
 
         let wants_artifacts = order.artifacts.is_some() && matches!(end, End::Ended(_));
         let artifacts = if wants_artifacts { collected(&mut report).await } else { (Vec::new(), 0) };
@@ -151,8 +177,11 @@ async fn run(
     let (stdout, stderr) = (out.into_text(), err.into_text());
     let limit_hit = limit_hit(&end, events);
     let cancelled = matches!(end, End::Stopped);
+    if matches!(end, End::Gone { started: false }) {
+        return Ok(Ran::NotBegun(silent(status, &stderr)));
+    }
     let exit_code = exit_code(&end, status, &stderr)?;
-    Ok(Outcome {
+    Ok(Ran::Begun(Outcome {
         stdout,
         stderr,
         exit_code,
@@ -162,20 +191,22 @@ async fn run(
         cancelled,
         artifacts,
         artifacts_dropped,
-    })
+    }))
 }
 
 /// What ends a program that does not end by itself.
 struct Bounds<'a> {
     asked: &'a mut oneshot::Receiver<()>,
     over: Pin<&'a mut Sleep>,
+    /// When the execution has begun.
+    started: Instant,
     printed: &'a Printed,
     grace: Duration,
 }
 
 /// Waits for the end of a program. Tells as well whether it may still have something to say.
 async fn wait<T>(
-    mut bounds: Bounds<'_>,
+    bounds: &mut Bounds<'_>,
     terminate: &Notify,
     direct: impl Future<Output = ()>,
     ended: impl Future<Output = End>,
@@ -198,10 +229,7 @@ async fn wait<T>(
             () = &mut killed, if stopping => break End::Stopped,
             () = &mut bounds.over, if !stopping => break End::Time,
             () = bounds.printed.flooded(), if !stopping => break End::Flood,
-            end = &mut ended => break match end {
-                End::Ended(_) if stopping => End::Stopped,
-                end => end,
-            },
+            end = &mut ended => break if stopping { End::Stopped } else { end },
             () = &mut direct => {}
             _ = &mut talk, if talking => talking = false,
         }
@@ -301,6 +329,10 @@ fn exit_code(end: &End, status: ExitStatus, stderr: &str) -> Result<Option<i32>,
         End::Gone { started: false } | End::Ended(_) => None,
         End::Time | End::Flood | End::Stopped => return Ok(None),
     };
-    let silent = || if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() };
-    code.map(Some).ok_or_else(|| SandboxError::NotStarted { detail: silent() })
+    code.map(Some).ok_or_else(|| SandboxError::NotStarted { detail: silent(status, stderr) })
+}
+
+/// What is known of a launcher that has said nothing of the end.
+fn silent(status: ExitStatus, stderr: &str) -> String {
+    if stderr.is_empty() { status.to_string() } else { stderr.trim().to_owned() }
 }

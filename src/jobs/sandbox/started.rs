@@ -45,6 +45,8 @@ pub(super) struct Started {
     pub control: pipe::Sender,
     pub report: BufReader<pipe::Receiver>,
     pub group: Option<Group>,
+    /// Whether it was started before its program was known.
+    pub has_waited: bool,
     /// The launcher's ends of both pipes, until it has them: it takes them by their numbers here.
     ends: Option<(OwnedFd, OwnedFd)>,
 }
@@ -69,7 +71,17 @@ impl Started {
             return Err(host("opening pipes")(io::ErrorKind::BrokenPipe.into()));
         };
         let ends = Some((orders, messages));
-        Ok(Self { child, stdin, stdout, stderr, control, report: BufReader::new(report), group, ends })
+        Ok(Self {
+            child,
+            stdin,
+            stdout,
+            stderr,
+            control,
+            report: BufReader::new(report),
+            group,
+            has_waited: false,
+            ends,
+        })
     }
 
     /// Whether it can still become ready, as far as is known.

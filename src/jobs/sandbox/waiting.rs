@@ -105,6 +105,7 @@ impl Inner {
         while let Some(mut waiting) = self.waiting.take(language) {
             // It may have died since, such as for want of memory on the host.
             if waiting.is_alive() && waiting.ready().await.is_ok() {
+                waiting.has_waited = true;
                 return Ok(waiting);
             }
         }
