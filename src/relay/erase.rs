@@ -4,7 +4,11 @@
 //! between finds that event unpublished, and begins with it again. What is left is a hole in the sequence of the stream: the tombstone
 //! is in the log, for a message cannot be put in the place of another.
 
-use async_nats::jetstream::Context;
+use async_nats::jetstream::{
+    Context,
+    stream::{Info, Stream},
+};
+use futures::TryStreamExt;
 use workroom_projections::history::{self, EventRow};
 
 use super::{
@@ -15,6 +19,8 @@ use super::{
 };
 use crate::messaging::seal::Seal;
 
+/// Messages that are deleted at a time: each takes the server as long as writing to its disk does.
+const AT_ONCE: usize = 16;
 const ERASING_EVENT: &str = "deleting a redacted event";
 
 /// The positions of the events whose payload these say was taken out.
@@ -33,23 +39,29 @@ pub(super) async fn erase(
     let Some(stream) = streams::find(jetstream, &config.events_stream).await? else {
         return Err(RelayError::Doubt("it is missing".to_owned()));
     };
-    for &position in positions {
-        let Some(sequence) = place(cursor, position) else { continue };
-        match streams::stamp(&stream, sequence, seal).await? {
-            None => {}
-            Some(Some(stamp)) if stamp.position == position => {
-                let deleted = stream.delete_message(sequence).await.map_err(RelayError::nats(ERASING_EVENT))?;
-                if !deleted {
-                    return Err(RelayError::Doubt(format!("it did not delete the message {sequence}")));
-                }
-                tracing::info!(position, sequence, "a redacted event was deleted from the copy of the log");
+    let stream = &stream;
+    let each = positions.iter().filter_map(|&position| Some((position, place(cursor, position)?)));
+    futures::stream::iter(each.map(Ok))
+        .try_for_each_concurrent(AT_ONCE, |(position, sequence)| erase_one(stream, seal, position, sequence))
+        .await
+}
+
+/// Deletes the message of an event.
+async fn erase_one(stream: &Stream<Info>, seal: &Seal, position: i64, sequence: u64) -> Result<(), RelayError> {
+    match streams::stamp(stream, sequence, seal).await? {
+        None => {}
+        Some(Some(stamp)) if stamp.position == position => {
+            let deleted = stream.delete_message(sequence).await.map_err(RelayError::nats(ERASING_EVENT))?;
+            if !deleted {
+                return Err(RelayError::Doubt(format!("it did not delete the message {sequence}")));
             }
-            Some(_) => {
-                // Wherever the text is, it must not stay: the stream is but a copy.
-                tracing::error!(position, sequence, "a redacted event is not in its place in the copy: emptying it");
-                stream.purge().await.map_err(RelayError::nats(EMPTYING_EVENTS))?;
-                return Err(RelayError::Doubt("it was emptied, for a redacted event was not in its place".to_owned()));
-            }
+            tracing::info!(position, sequence, "a redacted event was deleted from the copy of the log");
+        }
+        Some(_) => {
+            // Wherever the text is, it must not stay: the stream is but a copy.
+            tracing::error!(position, sequence, "a redacted event is not in its place in the copy: emptying it");
+            stream.purge().await.map_err(RelayError::nats(EMPTYING_EVENTS))?;
+            return Err(RelayError::Doubt("it was emptied, for a redacted event was not in its place".to_owned()));
         }
     }
     Ok(())

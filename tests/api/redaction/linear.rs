@@ -49,12 +49,17 @@ async fn file(ada: &Person, pool: &PgPool, feed: &str, changes: i64) -> String {
     file
 }
 
-/// Waits until the views and the tree of the log have all that is in the log.
+/// Waits until everything that follows the log has all that is in it: what is still unread at the end of a process is not counted.
 async fn followed(pool: &PgPool) {
     let head: i64 = sqlx::query_scalar("SELECT max(position) FROM events").fetch_one(pool).await.expect("the head");
-    let behind = "SELECT EXISTS (SELECT FROM projection_checkpoints WHERE position < $1)
+    let behind = "SELECT EXISTS (SELECT FROM (SELECT position FROM projection_checkpoints
+                                              UNION ALL SELECT position FROM reactor_checkpoints
+                                              UNION ALL SELECT position FROM notifier_checkpoint
+                                              UNION ALL SELECT position FROM relay_checkpoints) AS follower
+                                 WHERE position < $1)
                          OR NOT EXISTS (SELECT FROM log_leaves WHERE position = $1)";
-    within(Duration::from_secs(120), "all have followed", async || {
+    // The relay writes over each message that it deletes.
+    within(Duration::from_secs(300), "all have followed", async || {
         !sqlx::query_scalar::<_, bool>(behind).bind(head).fetch_one(pool).await.expect("an answer")
     })
     .await;
